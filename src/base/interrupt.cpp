@@ -1,0 +1,25 @@
+#include "base/interrupt.h"
+
+#include <atomic>
+#include <csignal>
+
+namespace fathom {
+namespace {
+
+std::atomic<bool> flag{false};
+
+void on_signal(int signal) {
+  flag.store(true);
+  std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+void catch_interrupts() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+}
+
+bool interrupted() { return flag.load(); }
+
+}  // namespace fathom

@@ -1,0 +1,42 @@
+// Data parallelism over index ranges, on OpenMP. Kernels call these two functions and hold no pragma of their own.
+#pragma once
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace fathom {
+
+// Threads the machine offers this process (honours OMP_NUM_THREADS and CPU affinity).
+int hardware_threads();
+
+// Calls body(thread, begin, end) on every thread with an even, contiguous share of 0..n-1; shares start at multiples
+// of `align`. The split depends only on (n, threads, align), so results are reproducible. body must not throw.
+template <class Body>
+void parallel_ranges(int threads, int64_t n, int64_t align, const Body& body) {
+  if (n <= 0) return;
+  const int64_t blocks = (n + align - 1) / align;
+  const int team = static_cast<int>(std::min<int64_t>(threads, blocks));
+  if (team <= 1) return body(0, int64_t{0}, n);
+#pragma omp parallel num_threads(team)
+  {
+    const int t = omp_get_thread_num();
+    const int64_t begin = blocks * t / team * align, end = std::min(n, blocks * (t + 1) / team * align);
+    if (begin < end) body(t, begin, end);
+  }
+}
+
+// Calls body(thread, i) once for each i in 0..n-1, tasks handed out in order to whichever thread is free: for
+// uneven tasks. Which thread runs which task is not fixed, so a task must write only what is its own.
+template <class Body>
+void parallel_tasks(int threads, int64_t n, const Body& body) {
+  const int team = static_cast<int>(std::min<int64_t>(threads, n));
+  if (team <= 1) {
+    for (int64_t i = 0; i < n; ++i) body(0, i);
+    return;
+  }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(team)
+  for (int64_t i = 0; i < n; ++i) body(omp_get_thread_num(), i);
+}
+
+}  // namespace fathom

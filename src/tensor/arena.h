@@ -1,0 +1,42 @@
+// Arena: owns one block of memory and hands out tensors from it, 64-byte aligned. Parameters, gradients, optimizer
+// state, activations and cache each live in one, allocated once. A first pass over a planning arena (no memory)
+// adds up what is needed; the same code then runs again over a real one.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+
+#include "tensor/tensor.h"
+
+namespace fathom {
+
+class Arena {
+ public:
+  // A planning arena: hands out tensors without memory and only counts. Never read or write through them.
+  Arena() = default;
+  // `name` and the size are in the error when there is not enough memory. Fresh pages are zero.
+  Arena(std::string name, int64_t bytes);
+  ~Arena();
+  Arena(Arena&& other) noexcept;
+  Arena& operator=(Arena&& other) noexcept;
+
+  // A contiguous tensor. Throws Error when the arena is full.
+  Tensor allocate(DType dtype, std::initializer_list<int64_t> shape);
+
+  bool planning() const { return memory_ == nullptr; }
+  int64_t used() const { return used_; }
+  int64_t size() const { return size_; }
+  std::byte* data() const { return memory_; }
+
+  // Stack discipline for temporaries: remember used(), allocate, work, then rewind. peak() is the highest use.
+  void rewind(int64_t used);
+  int64_t peak() const { return peak_; }
+
+ private:
+  std::string name_ = "plan";
+  std::byte* memory_ = nullptr;
+  int64_t size_ = 0, used_ = 0, peak_ = 0;
+};
+
+}  // namespace fathom

@@ -1,0 +1,63 @@
+// Tensor: a copyable view of memory that somebody else (an Arena, a mapped file) owns. Row-major; a "row" is the
+// last dimension, always contiguous, and consecutive rows lie row_stride elements apart. That one free stride is
+// enough for MLA to slice [c_kv | k_rope] and [q_nope | q_rope] without copies.
+#pragma once
+#include <array>
+#include <cassert>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+
+#include "base/error.h"
+#include "tensor/dtype.h"
+
+namespace fathom {
+
+struct Tensor {
+  static constexpr int max_rank = 4;
+
+  void* data = nullptr;
+  DType dtype = DType::f32;
+  int rank = 0;
+  std::array<int64_t, max_rank> shape{};
+  int64_t row_stride = 0;  // elements from one row to the next
+
+  Tensor() = default;
+  // A contiguous view of `data` with this shape.
+  Tensor(void* data, DType dtype, std::initializer_list<int64_t> dims);
+
+  // An empty (absent) tensor stands for an optional argument that was not given.
+  explicit operator bool() const { return data != nullptr; }
+
+  int64_t cols() const { return rank ? shape[rank - 1] : 1; }
+  // Product of all dimensions but the last.
+  int64_t rows() const;
+  int64_t count() const { return rows() * cols(); }
+  int64_t bytes() const { return count() * size_of(dtype); }
+  bool contiguous() const { return row_stride == cols() || rows() <= 1; }
+
+  // Typed pointer to the first element; T must match dtype.
+  template <class T>
+  T* as() const {
+    assert(dtype == dtype_of<T>);
+    return static_cast<T*>(data);
+  }
+  // Typed pointer to row i of rows().
+  template <class T>
+  T* row(int64_t i) const {
+    return as<T>() + i * row_stride;
+  }
+
+  // The same rows, only columns [begin, begin + width) of each.
+  Tensor columns(int64_t begin, int64_t width) const;
+  // Entries [begin, begin + n) of the first dimension.
+  Tensor slice(int64_t begin, int64_t n) const;
+  // Entry i of the first dimension, rank reduced by one.
+  Tensor operator[](int64_t i) const;
+  // The same elements in another shape. A strided view may only regroup its rows: its last dimension must stay.
+  Tensor reshape(std::initializer_list<int64_t> dims) const;
+
+  std::string shape_text() const;  // "[2, 3] bf16"
+};
+
+}  // namespace fathom
