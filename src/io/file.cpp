@@ -1,0 +1,171 @@
+// POSIX files behind io/file.h. The loops retry interrupted calls; each error carries the path and strerror's
+// words.
+#include "io/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "base/error.h"
+
+namespace fathom {
+namespace {
+
+constexpr size_t buffer_size = 1 << 20;
+constexpr size_t largest_write = 1 << 30;  // the kernel writes at most 2 GiB a call
+
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
+
+// A file descriptor that closes itself.
+struct Descriptor {
+  int value;
+  ~Descriptor() {
+    if (value >= 0) ::close(value);
+  }
+};
+
+int open_for_reading(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail("{}: cannot open: {}", path, reason(errno));
+  return descriptor;
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+}  // namespace
+
+MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
+  // Looked at before it is opened: opening a pipe would wait for a writer.
+  struct stat info {};
+  if (::stat(path_.c_str(), &info) != 0) fail("{}: cannot open: {}", path_, reason(errno));
+  check(!S_ISDIR(info.st_mode), "{}: is a directory, expected a file", path_);
+  check(S_ISREG(info.st_mode), "{}: is not a regular file", path_);
+  const Descriptor file{open_for_reading(path_)};
+  if (::fstat(file.value, &info) != 0) fail("{}: cannot read its size: {}", path_, reason(errno));
+  size_ = static_cast<size_t>(info.st_size);
+  if (size_ == 0) return;
+  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.value, 0);
+  if (mapped == MAP_FAILED) fail("{}: cannot map {} bytes: {}", path_, size_, reason(errno));
+  data_ = static_cast<const std::byte*>(mapped);
+}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+std::string read_file(const std::string& path) {
+  const Descriptor file{open_for_reading(path)};
+  struct stat info {};
+  std::string content;
+  if (::fstat(file.value, &info) == 0 && S_ISREG(info.st_mode)) content.reserve(info.st_size + 1);
+  for (size_t used = 0;;) {
+    content.resize(std::max(content.capacity(), used + 4096));
+    const ssize_t n = ::read(file.value, content.data() + used, content.size() - used);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("{}: cannot read: {}", path, reason(errno));
+    used += static_cast<size_t>(n);
+    content.resize(used);
+    if (n == 0) return content;
+  }
+}
+
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  struct stat info {};
+  if (::stat(path_.c_str(), &info) == 0) {
+    check(!S_ISDIR(info.st_mode), "{}: cannot write: is a directory", path_);
+    check(S_ISREG(info.st_mode), "{}: cannot write: is not a regular file", path_);
+  }
+  static std::atomic<int> counter{0};
+  temporary_ = fmt::format("{}.tmp.{}.{}", path_, ::getpid(), counter++);
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail("{}: cannot write: {}", path_, reason(errno));
+  buffer_.reserve(buffer_size);
+}
+
+AtomicFile::~AtomicFile() {
+  discard();
+}
+
+void AtomicFile::discard() noexcept {
+  if (descriptor_ < 0) return;
+  ::close(std::exchange(descriptor_, -1));
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::fail_with(int error) {
+  discard();
+  fail("{}: cannot write: {}", path_, reason(error));
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  check(descriptor_ >= 0, "{}: cannot write: already committed or failed", path_);
+  if (bytes.size() >= buffer_size) {
+    flush();
+    write_through(bytes);
+  } else {
+    if (buffer_.size() + bytes.size() > buffer_size) flush();
+    buffer_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  position_ += bytes.size();
+}
+
+void AtomicFile::flush() {
+  write_through(std::as_bytes(std::span(buffer_)));
+  buffer_.clear();
+}
+
+void AtomicFile::write_through(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(descriptor_, bytes.data(), std::min(bytes.size(), largest_write));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail_with(errno);
+    if (n == 0) fail_with(ENOSPC);
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+}
+
+void AtomicFile::commit() {
+  check(descriptor_ >= 0, "{}: cannot write: already committed or failed", path_);
+  flush();
+  if (::fsync(descriptor_) != 0) fail_with(errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with(errno);
+  // The temporary name is gone now, so from here on there is nothing to discard.
+  const int closed = ::close(std::exchange(descriptor_, -1));
+  if (closed != 0) fail("{}: cannot write: {}", path_, reason(errno));
+  const Descriptor folder{open_for_reading(folder_of(path_))};
+  // Some file systems refuse to sync a folder (EINVAL); there is nothing more one could do there.
+  if (::fsync(folder.value) != 0 && errno != EINVAL) fail("{}: cannot sync: {}", path_, reason(errno));
+}
+
+void write_file(const std::string& path, std::string_view content) {
+  AtomicFile file(path);
+  file.write(content);
+  file.commit();
+}
+
+}  // namespace fathom
