@@ -22,7 +22,8 @@ template <class... Args>
 // Throws Error unless the condition holds. The message names the file, field or value at fault.
 template <class... Args>
 void check(bool condition, fmt::format_string<Args...> format, Args&&... args) {
-  if (!condition) [[unlikely]] throw Error(fmt::format(format, std::forward<Args>(args)...));
+  if (!condition) [[unlikely]]
+    throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace fathom

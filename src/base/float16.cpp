@@ -17,7 +17,8 @@ f16::f16(float value) {
     // Subnormal: the value in units of 2^-24, rounded to even by the current (default) rounding mode.
     half = static_cast<uint32_t>(std::nearbyint(std::bit_cast<float>(magnitude) * 0x1p24f));
   } else {
-    // A carry out of the mantissa runs into the exponent, which is the right answer (65520 rounds to infinity).
+    // A carry out of the mantissa runs into the exponent, which is the right answer (65520 rounds to
+    // infinity).
     const uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u);
     half = (rounded - 0x38000000u) >> 13;
   }

@@ -20,6 +20,8 @@ void catch_interrupts() {
   std::signal(SIGTERM, on_signal);
 }
 
-bool interrupted() { return flag.load(); }
+bool interrupted() {
+  return flag.load();
+}
 
 }  // namespace fathom

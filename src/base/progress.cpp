@@ -26,8 +26,12 @@ std::string human_duration(double seconds) {
   return fmt::format("{}h {:02}m", s / 3600, s % 3600 / 60);
 }
 
-std::string human_bytes(double bytes) { return scaled(bytes, " ") + "B"; }
-std::string human_count(double count) { return scaled(count, ""); }
+std::string human_bytes(double bytes) {
+  return scaled(bytes, " ") + "B";
+}
+std::string human_count(double count) {
+  return scaled(count, "");
+}
 
 Progress::Progress(std::string label, int64_t total, std::string unit)
     : label_(std::move(label)),
@@ -36,7 +40,9 @@ Progress::Progress(std::string label, int64_t total, std::string unit)
       terminal_(isatty(STDERR_FILENO)),
       start_(std::chrono::steady_clock::now()) {}
 
-Progress::~Progress() { draw(true); }
+Progress::~Progress() {
+  draw(true);
+}
 
 void Progress::update(int64_t done, const std::string& detail) {
   done_ = done;

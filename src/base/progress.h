@@ -1,5 +1,5 @@
-// A progress line on standard error: done/total, rate and ETA. Silent when standard error is not a terminal, except
-// for one line at the end, so that logs stay readable.
+// A progress line on standard error: done/total, rate and ETA. Silent when standard error is not a terminal,
+// except for one line at the end, so that logs stay readable.
 #pragma once
 #include <chrono>
 #include <cstdint>

@@ -1,5 +1,6 @@
-// Counter-based random numbers (Philox4x32-10, Salmon et al. 2011): value i of stream (seed, stream) is a pure
-// function, so initialisation does not depend on thread count and a resumed run needs to store only a counter.
+// Counter-based random numbers (Philox4x32-10, Salmon et al. 2011): value i of stream (seed, stream) is a
+// pure function, so initialisation does not depend on thread count and a resumed run needs to store only a
+// counter.
 #pragma once
 #include <array>
 #include <cmath>
@@ -10,7 +11,8 @@ namespace fathom {
 
 inline std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter_low, uint64_t counter_high) {
   std::array<uint32_t, 4> c = {static_cast<uint32_t>(counter_low), static_cast<uint32_t>(counter_low >> 32),
-                               static_cast<uint32_t>(counter_high), static_cast<uint32_t>(counter_high >> 32)};
+                               static_cast<uint32_t>(counter_high),
+                               static_cast<uint32_t>(counter_high >> 32)};
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < 10; ++round) {
     const uint64_t p0 = 0xD2511F53ull * c[0], p1 = 0xCD9E8D57ull * c[2];
@@ -37,7 +39,9 @@ class Rng {
   // Uniform in [0, 1).
   double uniform() { return static_cast<double>(next_u64() >> 11) * 0x1p-53; }
   // Uniform in 0..n-1, without modulo bias beyond 2^-64 * n.
-  uint64_t below(uint64_t n) { return static_cast<uint64_t>((static_cast<unsigned __int128>(next_u64()) * n) >> 64); }
+  uint64_t below(uint64_t n) {
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(next_u64()) * n) >> 64);
+  }
   // Standard normal (Box-Muller, one value per counter step).
   double normal() {
     const auto r = philox(seed_, counter_++, stream_);

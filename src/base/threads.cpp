@@ -2,6 +2,8 @@
 
 namespace fathom {
 
-int hardware_threads() { return omp_get_max_threads(); }
+int hardware_threads() {
+  return omp_get_max_threads();
+}
 
 }  // namespace fathom

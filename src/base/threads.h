@@ -1,4 +1,5 @@
-// Data parallelism over index ranges, on OpenMP. Kernels call these two functions and hold no pragma of their own.
+// Data parallelism over index ranges, on OpenMP. Kernels call these two functions and hold no pragma of their
+// own.
 #pragma once
 #include <omp.h>
 
@@ -10,8 +11,9 @@ namespace fathom {
 // Threads the machine offers this process (honours OMP_NUM_THREADS and CPU affinity).
 int hardware_threads();
 
-// Calls body(thread, begin, end) on every thread with an even, contiguous share of 0..n-1; shares start at multiples
-// of `align`. The split depends only on (n, threads, align), so results are reproducible. body must not throw.
+// Calls body(thread, begin, end) on every thread with an even, contiguous share of 0..n-1; shares start at
+// multiples of `align`. The split depends only on (n, threads, align), so results are reproducible. body must
+// not throw.
 template <class Body>
 void parallel_ranges(int threads, int64_t n, int64_t align, const Body& body) {
   if (n <= 0) return;

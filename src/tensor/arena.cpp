@@ -10,9 +10,12 @@
 namespace fathom {
 
 Arena::Arena(std::string name, int64_t bytes) : name_(std::move(name)), size_(bytes) {
-  // Anonymous pages: zero, and only those touched count as memory in use. One page more keeps empty arenas non-null.
-  void* p = mmap(nullptr, static_cast<size_t>(bytes) + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  check(p != MAP_FAILED, "not enough memory for {}: asked for {}", name_, human_bytes(static_cast<double>(bytes)));
+  // Anonymous pages: zero, and only those touched count as memory in use. One page more keeps empty arenas
+  // non-null.
+  void* p = mmap(nullptr, static_cast<size_t>(bytes) + 4096, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  check(p != MAP_FAILED, "not enough memory for {}: asked for {}", name_,
+        human_bytes(static_cast<double>(bytes)));
   madvise(p, static_cast<size_t>(bytes) + 4096, MADV_HUGEPAGE);
   memory_ = static_cast<std::byte*>(p);
 }
@@ -21,7 +24,9 @@ Arena::~Arena() {
   if (memory_) munmap(memory_, static_cast<size_t>(size_) + 4096);
 }
 
-Arena::Arena(Arena&& other) noexcept { *this = std::move(other); }
+Arena::Arena(Arena&& other) noexcept {
+  *this = std::move(other);
+}
 
 Arena& Arena::operator=(Arena&& other) noexcept {
   std::swap(name_, other.name_);
@@ -36,7 +41,8 @@ Tensor Arena::allocate(DType dtype, std::initializer_list<int64_t> shape) {
   Tensor t(nullptr, dtype, shape);
   const int64_t begin = used_, end = begin + (t.bytes() + 63) / 64 * 64;
   if (memory_) {
-    check(end <= size_, "{}: out of room, {} of {} bytes used and {} asked for", name_, used_, size_, t.bytes());
+    check(end <= size_, "{}: out of room, {} of {} bytes used and {} asked for", name_, used_, size_,
+          t.bytes());
     t.data = memory_ + begin;
   }
   used_ = end;

@@ -1,6 +1,6 @@
-// Arena: owns one block of memory and hands out tensors from it, 64-byte aligned. Parameters, gradients, optimizer
-// state, activations and cache each live in one, allocated once. A first pass over a planning arena (no memory)
-// adds up what is needed; the same code then runs again over a real one.
+// Arena: owns one block of memory and hands out tensors from it, 64-byte aligned. Parameters, gradients,
+// optimizer state, activations and cache each live in one, allocated once. A first pass over a planning arena
+// (no memory) adds up what is needed; the same code then runs again over a real one.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -29,7 +29,8 @@ class Arena {
   int64_t size() const { return size_; }
   std::byte* data() const { return memory_; }
 
-  // Stack discipline for temporaries: remember used(), allocate, work, then rewind. peak() is the highest use.
+  // Stack discipline for temporaries: remember used(), allocate, work, then rewind. peak() is the highest
+  // use.
   void rewind(int64_t used);
   int64_t peak() const { return peak_; }
 

@@ -35,6 +35,7 @@ class Dim {
 // Throws Error naming the field unless the tensor is present and has this shape.
 void expect(const char* field, const Tensor& t, std::initializer_list<std::reference_wrapper<Dim>> dims);
 // The same, and the dtype must match.
-void expect(const char* field, const Tensor& t, std::initializer_list<std::reference_wrapper<Dim>> dims, DType dtype);
+void expect(const char* field, const Tensor& t, std::initializer_list<std::reference_wrapper<Dim>> dims,
+            DType dtype);
 
 }  // namespace fathom

@@ -1,4 +1,5 @@
-// Element types of tensors. f64 exists for the reference backend, f16 only for reading and writing checkpoints.
+// Element types of tensors. f64 exists for the reference backend, f16 only for reading and writing
+// checkpoints.
 #pragma once
 #include <cstdint>
 #include <string_view>
@@ -11,22 +12,32 @@ enum class DType : uint8_t { f64, f32, bf16, f16, i32 };
 
 constexpr int64_t size_of(DType t) {
   switch (t) {
-    case DType::f64: return 8;
-    case DType::f32: return 4;
-    case DType::i32: return 4;
-    case DType::bf16: return 2;
-    case DType::f16: return 2;
+    case DType::f64:
+      return 8;
+    case DType::f32:
+      return 4;
+    case DType::i32:
+      return 4;
+    case DType::bf16:
+      return 2;
+    case DType::f16:
+      return 2;
   }
   return 0;
 }
 
 constexpr std::string_view name_of(DType t) {
   switch (t) {
-    case DType::f64: return "f64";
-    case DType::f32: return "f32";
-    case DType::bf16: return "bf16";
-    case DType::f16: return "f16";
-    case DType::i32: return "i32";
+    case DType::f64:
+      return "f64";
+    case DType::f32:
+      return "f32";
+    case DType::bf16:
+      return "bf16";
+    case DType::f16:
+      return "f16";
+    case DType::i32:
+      return "i32";
   }
   return "?";
 }
@@ -34,7 +45,9 @@ constexpr std::string_view name_of(DType t) {
 // Parses "f32", "bf16", ... ; throws Error naming the value otherwise.
 DType dtype_named(std::string_view name);
 
-constexpr bool is_float(DType t) { return t != DType::i32; }
+constexpr bool is_float(DType t) {
+  return t != DType::i32;
+}
 
 template <class T>
 inline constexpr DType dtype_of = DType::i32;

@@ -1,6 +1,6 @@
-// Tensor: a copyable view of memory that somebody else (an Arena, a mapped file) owns. Row-major; a "row" is the
-// last dimension, always contiguous, and consecutive rows lie row_stride elements apart. That one free stride is
-// enough for MLA to slice [c_kv | k_rope] and [q_nope | q_rope] without copies.
+// Tensor: a copyable view of memory that somebody else (an Arena, a mapped file) owns. Row-major; a "row" is
+// the last dimension, always contiguous, and consecutive rows lie row_stride elements apart. That one free
+// stride is enough for MLA to slice [c_kv | k_rope] and [q_nope | q_rope] without copies.
 #pragma once
 #include <array>
 #include <cassert>
@@ -54,7 +54,8 @@ struct Tensor {
   Tensor slice(int64_t begin, int64_t n) const;
   // Entry i of the first dimension, rank reduced by one.
   Tensor operator[](int64_t i) const;
-  // The same elements in another shape. A strided view may only regroup its rows: its last dimension must stay.
+  // The same elements in another shape. A strided view may only regroup its rows: its last dimension must
+  // stay.
   Tensor reshape(std::initializer_list<int64_t> dims) const;
 
   std::string shape_text() const;  // "[2, 3] bf16"

@@ -1,0 +1,40 @@
+// Expanded multi-head attention of MLA, for training and prefill: causal, over packed sequences. A head's key
+// is its own no-position part joined with the rotary part that all heads share, k[m,h] = [k_nope[m,h] |
+// k_rope[m]]. Sequence b has queries q_starts[b]..q_starts[b+1]-1 and keys kv_starts[b]..kv_starts[b+1]-1;
+// the last query sees all keys, the one before it all but one, and so on: with equal starts that is plain
+// causal attention, with more keys than queries the sequence continues a cached prefix.
+#pragma once
+#include "ops/dispatch.h"
+
+namespace fathom {
+
+// out[n,h] = sum_m softmax_m(scale * q[n,h] . k[m,h]) v[m,h]   (paper eq. 17-18)
+struct AttentionForward {
+  Tensor out;        // [N, H, Dv] any
+  Tensor lse;        // [N, H] stat: log of the sum of exponentials, for the backward pass; may be absent
+  Tensor q;          // [N, H, Dn+Dr] any
+  Tensor kv;         // [M, H, Dn+Dv] any: k_nope then v, as kv_b_proj gives them
+  Tensor k_rope;     // [M, Dr] any; a column slice of [M, Rkv+Dr]
+  Tensor q_starts;   // [B+1] i32
+  Tensor kv_starts;  // [B+1] i32, each sequence has at least as many keys as queries
+  double scale = 1;
+};
+struct AttentionBackward {
+  Tensor dq;         // [N, H, Dn+Dr] any
+  Tensor dkv;        // [M, H, Dn+Dv] any
+  Tensor dk_rope;    // [M, Dr] any: summed over heads; a column slice
+  Tensor dout;       // [N, H, Dv] any
+  Tensor out;        // [N, H, Dv] any
+  Tensor lse;        // [N, H] stat
+  Tensor q;          // [N, H, Dn+Dr] any
+  Tensor kv;         // [M, H, Dn+Dv] any
+  Tensor k_rope;     // [M, Dr] any; a column slice
+  Tensor q_starts;   // [B+1] i32
+  Tensor kv_starts;  // [B+1] i32
+  double scale = 1;
+};
+
+FATHOM_OP(attention_forward, AttentionForward)
+FATHOM_OP(attention_backward, AttentionBackward)
+
+}  // namespace fathom

@@ -1,0 +1,68 @@
+// How an op reaches its backend. Each op is declared once with FATHOM_OP in its contract header; the public
+// function checks shapes and ends in FATHOM_DISPATCH, the only place that asks which backend runs.
+//
+// House rules of all ops:
+//  * Parameter gradients accumulate (dw +=); activation gradients overwrite (dx =). Only the residual stream
+//  adds, and
+//    that op's name says so (residual_add).
+//  * Math is in f32 or better whatever the storage type. "stat" in a contract means the accumulator type: f64
+//  when
+//    the activations are f64, else f32. "any" means the activation type: f64, f32 (reference) or f32, bf16
+//    (cpu).
+//  * The reference backend takes f64 and f32, the cpu backend f32 and bf16. A dtype that a backend does not
+//  know is an
+//    Error naming op and dtype.
+//  * An op allocates nothing: temporaries come from the Device's scratch or from the caller.
+//  * Dimension letters are those of model/config.h: N tokens, C hidden, H heads, Rq/Rkv latent ranks,
+//  Dn/Dr/Dv head
+//    parts, E experts, K active experts, F expert width, V vocabulary, B sequences.
+#pragma once
+#include "tensor/device.h"
+#include "tensor/dim.h"
+#include "tensor/tensor.h"
+
+// Declares op(Device&, const Args&) and its kernels, one per backend.
+#define FATHOM_OP(op, Args)               \
+  void op(Device& device, const Args& a); \
+  namespace reference {                   \
+  void op(Device& device, const Args& a); \
+  }                                       \
+  namespace cpu {                         \
+  void op(Device& device, const Args& a); \
+  }
+
+#define FATHOM_DISPATCH(op, device, a)     \
+  switch ((device).backend()) {            \
+    case Backend::reference:               \
+      return reference::op((device), (a)); \
+    case Backend::cpu:                     \
+      return cpu::op((device), (a));       \
+  }
+
+namespace fathom {
+
+// Calls body(T{}) with the C++ type of `dtype` if it is among Ts; otherwise throws an Error naming op and
+// dtype. A backend resolves a kernel's dtypes here, once per call.
+template <class... Ts, class Body>
+void with_dtype(const char* op, DType dtype, Body&& body) {
+  const bool known = ((dtype == dtype_of<Ts> ? (body(Ts{}), true) : false) || ...);
+  check(known, "{}: this backend has no kernel for {}", op, name_of(dtype));
+}
+
+// The "stat" type that goes with an activation type.
+template <class T>
+struct Accumulator {
+  using type = float;
+};
+template <>
+struct Accumulator<double> {
+  using type = double;
+};
+template <class T>
+using accumulator_t = typename Accumulator<T>::type;
+
+constexpr DType stat_of(DType activation) {
+  return activation == DType::f64 ? DType::f64 : DType::f32;
+}
+
+}  // namespace fathom

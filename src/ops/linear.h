@@ -1,0 +1,32 @@
+// Dense projections. Weights are stored as Hugging Face does, one output per row.
+#pragma once
+#include "ops/dispatch.h"
+
+namespace fathom {
+
+// out = x w^T + bias
+struct LinearForward {
+  Tensor out;   // [N, O] any, or f32 with bf16 inputs (router and LM head logits)
+  Tensor x;     // [N, I] any; may be a column slice
+  Tensor w;     // [O, I] same type as x
+  Tensor bias;  // [O] same type as w; may be absent
+};
+// dx = dout w
+struct LinearBackwardInput {
+  Tensor dx;    // [N, I] any
+  Tensor dout;  // [N, O] any, or f32 with bf16 weights; may be a column slice
+  Tensor w;     // [O, I] same type as dx
+};
+// dw += dout^T x, dbias += column sums of dout
+struct LinearBackwardWeight {
+  Tensor dw;     // [O, I] stat
+  Tensor dbias;  // [O] stat; may be absent
+  Tensor dout;   // [N, O] any, or f32 with bf16 x; may be a column slice
+  Tensor x;      // [N, I] any; may be a column slice
+};
+
+FATHOM_OP(linear_forward, LinearForward)
+FATHOM_OP(linear_backward_input, LinearBackwardInput)
+FATHOM_OP(linear_backward_weight, LinearBackwardWeight)
+
+}  // namespace fathom

@@ -1,0 +1,29 @@
+// Root-mean-square normalisation, row by row (Zhang & Sennrich 2019), as DeepSeek-V2 uses before every
+// sub-layer and on both MLA latents.
+#pragma once
+#include "ops/dispatch.h"
+
+namespace fathom {
+
+// out = x * rstd * w, rstd = 1 / sqrt(mean(x^2) + eps). As in Hugging Face, x * rstd is rounded to the
+// activation type before it is multiplied by w.
+struct RmsNormForward {
+  Tensor out;   // [N, C] any; may be a column slice
+  Tensor rstd;  // [N] stat, kept for the backward pass; may be absent
+  Tensor x;     // [N, C] any; may be a column slice; may alias out
+  Tensor w;     // [C] any
+  double eps = 1e-6;
+};
+struct RmsNormBackward {
+  Tensor dx;    // [N, C] any; may be a column slice; may alias dout
+  Tensor dw;    // [C] stat, +=
+  Tensor dout;  // [N, C] any
+  Tensor x;     // [N, C] any
+  Tensor w;     // [C] any
+  Tensor rstd;  // [N] stat
+};
+
+FATHOM_OP(rmsnorm_forward, RmsNormForward)
+FATHOM_OP(rmsnorm_backward, RmsNormBackward)
+
+}  // namespace fathom
