@@ -1,0 +1,52 @@
+// A checkpoint directory in the Hugging Face layout: model.safetensors, or model.safetensors.index.json and
+// the shards it lists.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "io/safetensors.h"
+#include "tensor/tensor.h"
+
+namespace fathom {
+
+class CheckpointReader {
+ public:
+  // A directory, or one .safetensors file. Maps every shard and checks that each holds what the index
+  // promises.
+  explicit CheckpointReader(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  // Sorted.
+  std::vector<std::string> names() const;
+  // An empty tensor if there is none of this name; the view is read-only and lives as long as the reader.
+  Tensor find(std::string_view name) const;
+  // The same, but its absence is an Error.
+  Tensor tensor(std::string_view name) const;
+  // Size of all tensors together, in bytes.
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  void add(const std::string& file_name, std::span<const std::string> names);
+
+  std::string path_;
+  std::vector<SafetensorsFile> shards_;
+  std::unordered_map<std::string, size_t> shard_of_;
+  int64_t bytes_ = 0;
+};
+
+// Writes the tensors into `dir`, created if need be: one model.safetensors if they fit max_shard_bytes, else
+// shards of at most that size (a larger tensor gets one of its own) and the index. Tensors keep their order
+// across shards. What another checkpoint left in `dir` is removed, and never read together with a
+// half-written one.
+void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors, int64_t max_shard_bytes);
+
+// to = from, converting between float types (round to nearest, ties to even); i32 only to i32. Both may be
+// strided. Error naming the tensor and both shapes when they differ.
+void copy_tensor(const Tensor& from, const Tensor& to, const std::string& name);
+
+}  // namespace fathom

@@ -1,0 +1,187 @@
+// Reading safetensors strictly: nothing in the header is believed before it is checked against the file's
+// size.
+#include "io/safetensors.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "base/error.h"
+#include "io/json.h"
+
+namespace fathom {
+namespace {
+
+constexpr uint64_t largest_header = 100'000'000;  // the format's own limit
+
+struct ElementType {
+  const char* name;
+  int64_t size;
+  std::optional<DType> dtype;  // empty: Tensor has no such type
+};
+
+constexpr ElementType element_types[] = {
+    {"F64", 8, DType::f64}, {"F32", 4, DType::f32}, {"BF16", 2, DType::bf16},
+    {"F16", 2, DType::f16}, {"I32", 4, DType::i32}, {"I64", 8, {}},
+    {"U64", 8, {}},         {"U32", 4, {}},         {"I16", 2, {}},
+    {"U16", 2, {}},         {"I8", 1, {}},          {"U8", 1, {}},
+    {"BOOL", 1, {}},        {"F8_E4M3", 1, {}},     {"F8_E5M2", 1, {}},
+    {"F8_E8M0", 1, {}},
+};
+
+// Null for types this table does not know; their tensors are listed, but their size cannot be checked.
+const ElementType* element_type(std::string_view name) {
+  for (const ElementType& type : element_types)
+    if (name == type.name) return &type;
+  return nullptr;
+}
+
+// Product of the dimensions with zeros counted as ones, so that no loop over rows can run away either; times
+// `size`.
+int64_t checked_bytes(const std::vector<int64_t>& shape, int64_t size, const std::string& where) {
+  int64_t product = size;
+  bool empty = false;
+  for (const int64_t dim : shape) {
+    empty |= dim == 0;
+    const bool overflow = __builtin_mul_overflow(product, std::max<int64_t>(dim, 1), &product);
+    check(!overflow, "{}: the shape is too large", where);
+  }
+  return empty ? 0 : product;
+}
+
+}  // namespace
+
+SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path), file_(path) {
+  read_header(file_->bytes());
+}
+
+SafetensorsFile SafetensorsFile::parse(std::string name, std::span<const std::byte> bytes) {
+  SafetensorsFile file;
+  file.path_ = std::move(name);
+  file.read_header(bytes);
+  return file;
+}
+
+void SafetensorsFile::read_header(std::span<const std::byte> bytes) {
+  check(bytes.size() >= 8, "{}: not a safetensors file: only {} bytes", path_, bytes.size());
+  uint64_t length = 0;
+  for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<uint64_t>(bytes[i]);
+  check(length <= largest_header, "{}: not a safetensors file: header of {} bytes", path_, length);
+  check(length <= bytes.size() - 8, "{}: truncated: header of {} bytes in a file of {}", path_, length,
+        bytes.size());
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, length);
+  const std::span<const std::byte> data = bytes.subspan(8 + length);
+  const std::string where = path_ + ": header";
+  const Json header = parse_json(text, where);
+  check(header.is_object(), "{}: must be a JSON object", where);
+
+  for (const auto& [name, value] : header.items()) {
+    if (name == "__metadata__") {
+      const JsonObject fields(value, where + ": __metadata__");
+      for (const auto& [key, field] : value.items()) metadata_[key] = fields.required<std::string>(key);
+      continue;
+    }
+    const JsonObject fields(value, fmt::format("{}: tensor '{}'", path_, name));
+    SafetensorsEntry entry{.name = name,
+                           .dtype = fields.required<std::string>("dtype"),
+                           .shape = fields.required<std::vector<int64_t>>("shape"),
+                           .bytes = {},
+                           .view = {}};
+    for (const int64_t dim : entry.shape) check(dim >= 0, "{}: negative dimension {}", fields.where(), dim);
+    const auto offsets = fields.required<std::vector<uint64_t>>("data_offsets");
+    check(offsets.size() == 2, "{}: data_offsets must be [begin, end]", fields.where());
+    const auto [begin, end] = std::pair(offsets[0], offsets[1]);
+    check(begin <= end, "{}: data_offsets begin at {} but end at {}", fields.where(), begin, end);
+    check(end <= data.size(), "{}: data ends at {} but the file has only {} bytes of data", fields.where(),
+          end, data.size());
+    const ElementType* type = element_type(entry.dtype);
+    const int64_t expected = checked_bytes(entry.shape, type ? type->size : 1, fields.where());
+    check(!type || static_cast<uint64_t>(expected) == end - begin,
+          "{}: {} bytes of data, but its shape needs {}", fields.where(), end - begin, expected);
+    entry.bytes = data.subspan(begin, end - begin);
+    entries_.push_back(std::move(entry));
+  }
+  check_layout(data.size());
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    make_view(entries_[i]);
+    index_.emplace(entries_[i].name, i);
+  }
+}
+
+// The format wants the data covered completely, without overlaps or holes.
+void SafetensorsFile::check_layout(size_t data_size) {
+  std::stable_sort(
+      entries_.begin(), entries_.end(), [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
+        return std::pair(a.bytes.data(), a.bytes.size()) < std::pair(b.bytes.data(), b.bytes.size());
+      });
+  size_t covered = 0;
+  const std::byte* at = entries_.empty() ? nullptr : entries_.front().bytes.data();
+  for (const SafetensorsEntry& entry : entries_) {
+    check(entry.bytes.data() >= at, "{}: tensor '{}' overlaps the one before it", path_, entry.name);
+    at = entry.bytes.data() + entry.bytes.size();
+    covered += entry.bytes.size();
+  }
+  check(covered == data_size, "{}: its tensors cover {} bytes, but the file holds {} bytes of data", path_,
+        covered, data_size);
+}
+
+void SafetensorsFile::make_view(SafetensorsEntry& entry) {
+  const ElementType* type = element_type(entry.dtype);
+  if (!type || !type->dtype || entry.shape.size() > Tensor::max_rank) return;
+  const std::byte* data = entry.bytes.data();
+  if (reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(type->size) != 0) {
+    // Headers of other writers need not be padded; such data is copied, so that typed access stays lawful.
+    realigned_.push_back(std::make_unique<std::byte[]>(std::max<size_t>(entry.bytes.size(), 1)));
+    if (!entry.bytes.empty()) std::memcpy(realigned_.back().get(), data, entry.bytes.size());
+    data = realigned_.back().get();
+  }
+  Tensor& view = entry.view;
+  view.data = const_cast<std::byte*>(data);
+  view.dtype = *type->dtype;
+  view.rank = std::max<int>(1, static_cast<int>(entry.shape.size()));
+  view.shape[0] = 1;
+  std::copy(entry.shape.begin(), entry.shape.end(), view.shape.begin());
+  view.row_stride = view.cols();
+}
+
+const SafetensorsEntry* SafetensorsFile::entry(std::string_view name) const {
+  const auto found = index_.find(name);
+  return found == index_.end() ? nullptr : &entries_[found->second];
+}
+
+Tensor SafetensorsFile::find(std::string_view name) const {
+  const SafetensorsEntry* found = entry(name);
+  if (!found) return {};
+  check(static_cast<bool>(found->view), "{}: tensor '{}' of type {} and rank {} is not supported", path_,
+        name, found->dtype, found->shape.size());
+  return found->view;
+}
+
+Tensor SafetensorsFile::tensor(std::string_view name) const {
+  const Tensor found = find(name);
+  check(static_cast<bool>(found), "{}: tensor '{}' is missing", path_, name);
+  return found;
+}
+
+std::vector<int32_t> SafetensorsFile::read_ints(std::string_view name) const {
+  const SafetensorsEntry* found = entry(name);
+  check(found, "{}: tensor '{}' is missing", path_, name);
+  const bool wide = found->dtype == "I64";
+  check(wide || found->dtype == "I32", "{}: tensor '{}' must hold I32 or I64, got {}", path_, name,
+        found->dtype);
+  std::vector<int32_t> values(found->bytes.size() / (wide ? 8 : 4));
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!wide) {
+      std::memcpy(&values[i], found->bytes.data() + 4 * i, 4);
+      continue;
+    }
+    int64_t value;
+    std::memcpy(&value, found->bytes.data() + 8 * i, 8);
+    check(value == static_cast<int32_t>(value), "{}: tensor '{}': value {} does not fit 32 bits", path_, name,
+          value);
+    values[i] = static_cast<int32_t>(value);
+  }
+  return values;
+}
+
+}  // namespace fathom

@@ -1,0 +1,76 @@
+// The safetensors format: u64 header length, a JSON header (name -> dtype, shape, data_offsets), then the
+// data. Reading maps the file and gives tensors that view the mapping; writing streams, atomically.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "io/file.h"
+#include "tensor/tensor.h"
+
+namespace fathom {
+
+// What a file says of one tensor. `view` is empty when no Tensor can show it: another element type (I64, U8,
+// F8_E4M3, ...) or more than Tensor::max_rank dimensions. A tensor without dimensions has the view [1].
+struct SafetensorsEntry {
+  std::string name;
+  std::string dtype;           // as the file spells it: "BF16", "I64", ...
+  std::vector<int64_t> shape;  // as the file gives it
+  std::span<const std::byte> bytes;
+  Tensor view;
+};
+
+class SafetensorsFile {
+ public:
+  explicit SafetensorsFile(const std::string& path);
+  // Reads the same format from memory that the caller keeps alive; `name` stands in the errors.
+  static SafetensorsFile parse(std::string name, std::span<const std::byte> bytes);
+
+  const std::string& path() const { return path_; }
+  // In the order of their data.
+  const std::vector<SafetensorsEntry>& tensors() const { return entries_; }
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+
+  const SafetensorsEntry* entry(std::string_view name) const;
+  // The tensor, or an empty one if there is none of this name. Error if it is there but no Tensor can show
+  // it. The view is read-only: writing to it ends the process.
+  Tensor find(std::string_view name) const;
+  // The same, but its absence is an Error too.
+  Tensor tensor(std::string_view name) const;
+  // The values of an I32 or I64 tensor of any shape; Error if one does not fit.
+  std::vector<int32_t> read_ints(std::string_view name) const;
+
+ private:
+  SafetensorsFile() = default;
+  void read_header(std::span<const std::byte> bytes);
+  void check_layout(size_t data_size);
+  void make_view(SafetensorsEntry& entry);
+
+  std::string path_;
+  std::optional<MappedFile> file_;
+  std::vector<SafetensorsEntry> entries_;
+  std::unordered_map<std::string_view, size_t> index_;  // keys point into entries_
+  std::map<std::string, std::string> metadata_;
+  std::vector<std::unique_ptr<std::byte[]>>
+      realigned_;  // copies of tensors whose data lies unaligned in the file
+};
+
+// One tensor to write; strided ones are written row by row, without a copy.
+struct NamedTensor {
+  std::string name;
+  Tensor tensor;
+};
+
+// Replaces `path`. The data is in the given order, except that wider element types come first so that every
+// tensor is aligned. The metadata gains "format": "pt", which the Hugging Face readers ask for.
+void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                       std::map<std::string, std::string> metadata = {});
+
+}  // namespace fathom

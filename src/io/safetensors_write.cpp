@@ -1,0 +1,91 @@
+// Writing safetensors: the header first, then each tensor straight from its memory.
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+
+namespace fathom {
+namespace {
+
+const char* type_name(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return "F64";
+    case DType::f32:
+      return "F32";
+    case DType::bf16:
+      return "BF16";
+    case DType::f16:
+      return "F16";
+    case DType::i32:
+      return "I32";
+  }
+  return "?";
+}
+
+// Pointers to the tensors in the order of their data.
+std::vector<const NamedTensor*> data_order(const std::string& path, std::span<const NamedTensor> tensors) {
+  std::set<std::string_view> seen{"__metadata__"};
+  std::vector<const NamedTensor*> order;
+  for (const NamedTensor& t : tensors) {
+    check(static_cast<bool>(t.tensor), "{}: cannot write tensor '{}': it is empty", path, t.name);
+    check(seen.insert(t.name).second, "{}: cannot write two tensors named '{}'", path, t.name);
+    order.push_back(&t);
+  }
+  std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
+    return size_of(a->tensor.dtype) > size_of(b->tensor.dtype);
+  });
+  return order;
+}
+
+std::string header_text(const std::vector<const NamedTensor*>& order,
+                        const std::map<std::string, std::string>& metadata) {
+  std::string text = "{\"__metadata__\":{";
+  for (const auto& [key, value] : metadata) {
+    if (text.back() != '{') text += ',';
+    text += json_quoted(key) + ":" + json_quoted(value);
+  }
+  text += '}';
+  int64_t offset = 0;
+  for (const NamedTensor* t : order) {
+    std::string shape;
+    for (int i = 0; i < t->tensor.rank; ++i) shape += (i ? "," : "") + std::to_string(t->tensor.shape[i]);
+    const int64_t end = offset + t->tensor.bytes();
+    text += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", json_quoted(t->name),
+                        type_name(t->tensor.dtype), shape, offset, end);
+    offset = end;
+  }
+  text += '}';
+  text.append((8 - text.size() % 8) % 8, ' ');
+  return text;
+}
+
+void write_data(AtomicFile& file, const Tensor& tensor) {
+  const auto* data = static_cast<const std::byte*>(tensor.data);
+  if (tensor.contiguous()) return file.write(std::span(data, static_cast<size_t>(tensor.bytes())));
+  const int64_t width = tensor.cols() * size_of(tensor.dtype),
+                stride = tensor.row_stride * size_of(tensor.dtype);
+  for (int64_t row = 0; row < tensor.rows(); ++row)
+    file.write(std::span(data + row * stride, static_cast<size_t>(width)));
+}
+
+}  // namespace
+
+void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                       std::map<std::string, std::string> metadata) {
+  metadata.emplace("format", "pt");
+  const std::vector<const NamedTensor*> order = data_order(path, tensors);
+  const std::string header = header_text(order, metadata);
+  std::string length(8, '\0');
+  for (int i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> 8 * i);
+
+  AtomicFile file(path);
+  file.write(length);
+  file.write(header);
+  for (const NamedTensor* t : order) write_data(file, t->tensor);
+  file.commit();
+}
+
+}  // namespace fathom
