@@ -1,0 +1,50 @@
+#include "ops/grouped_linear.h"
+
+namespace fathom {
+namespace {
+
+void check_offsets(const Tensor& offsets, int64_t M) {
+  const int32_t* begin = offsets.as<int32_t>();
+  const int64_t E = offsets.cols() - 1;
+  check(E >= 0 && begin[0] == 0, "grouped_linear offsets must start with 0");
+  for (int64_t e = 0; e < E; ++e)
+    check(begin[e + 1] >= begin[e] && begin[e + 1] <= M,
+          "grouped_linear offsets[{}] is {}, expected {} to {}", e + 1, begin[e + 1], begin[e], M);
+}
+
+}  // namespace
+
+void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
+  Dim M{"M"}, I{"I"}, O{"O"}, E{"E"};
+  expect("grouped_linear x", a.x, {M, I});
+  expect("grouped_linear w", a.w, {E, O, I}, a.x.dtype);
+  expect("grouped_linear out", a.out, {M, O}, a.x.dtype);
+  Dim bounds{"E+1", E + 1};
+  expect("grouped_linear offsets", a.offsets, {bounds}, DType::i32);
+  check_offsets(a.offsets, M);
+  FATHOM_DISPATCH(grouped_linear_forward, device, a)
+}
+
+void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardInput& a) {
+  Dim M{"M"}, I{"I"}, O{"O"}, E{"E"};
+  expect("grouped_linear dx", a.dx, {M, I});
+  expect("grouped_linear w", a.w, {E, O, I}, a.dx.dtype);
+  expect("grouped_linear dout", a.dout, {M, O}, a.dx.dtype);
+  Dim bounds{"E+1", E + 1};
+  expect("grouped_linear offsets", a.offsets, {bounds}, DType::i32);
+  check_offsets(a.offsets, M);
+  FATHOM_DISPATCH(grouped_linear_backward_input, device, a)
+}
+
+void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardWeight& a) {
+  Dim M{"M"}, I{"I"}, O{"O"}, E{"E"};
+  expect("grouped_linear x", a.x, {M, I});
+  expect("grouped_linear dout", a.dout, {M, O}, a.x.dtype);
+  expect("grouped_linear dw", a.dw, {E, O, I}, stat_of(a.x.dtype));
+  Dim bounds{"E+1", E + 1};
+  expect("grouped_linear offsets", a.offsets, {bounds}, DType::i32);
+  check_offsets(a.offsets, M);
+  FATHOM_DISPATCH(grouped_linear_backward_weight, device, a)
+}
+
+}  // namespace fathom

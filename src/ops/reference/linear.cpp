@@ -1,0 +1,42 @@
+#include "ops/linear.h"
+
+namespace fathom::reference {
+
+void linear_forward(Device&, const LinearForward& a) {
+  with_dtype<double, float>("linear_forward", a.x.dtype, [&]<class T>(T) {
+    for (int64_t n = 0; n < a.x.rows(); ++n)
+      for (int64_t o = 0; o < a.w.rows(); ++o) {
+        const T *x = a.x.row<T>(n), *w = a.w.row<T>(o);
+        T sum = a.bias ? a.bias.as<T>()[o] : T(0);
+        for (int64_t i = 0; i < a.x.cols(); ++i) sum += x[i] * w[i];
+        a.out.row<T>(n)[o] = sum;
+      }
+  });
+}
+
+void linear_backward_input(Device&, const LinearBackwardInput& a) {
+  with_dtype<double, float>("linear_backward_input", a.dx.dtype, [&]<class T>(T) {
+    for (int64_t n = 0; n < a.dx.rows(); ++n) {
+      T* dx = a.dx.row<T>(n);
+      for (int64_t i = 0; i < a.dx.cols(); ++i) dx[i] = 0;
+      for (int64_t o = 0; o < a.w.rows(); ++o) {
+        const T dout = a.dout.row<T>(n)[o], *w = a.w.row<T>(o);
+        for (int64_t i = 0; i < a.dx.cols(); ++i) dx[i] += dout * w[i];
+      }
+    }
+  });
+}
+
+void linear_backward_weight(Device&, const LinearBackwardWeight& a) {
+  with_dtype<double, float>("linear_backward_weight", a.x.dtype, [&]<class T>(T) {
+    for (int64_t n = 0; n < a.x.rows(); ++n)
+      for (int64_t o = 0; o < a.dout.cols(); ++o) {
+        const T dout = a.dout.row<T>(n)[o], *x = a.x.row<T>(n);
+        T* dw = a.dw.row<T>(o);
+        for (int64_t i = 0; i < a.x.cols(); ++i) dw[i] += dout * x[i];
+        if (a.dbias) a.dbias.as<T>()[o] += dout;
+      }
+  });
+}
+
+}  // namespace fathom::reference
