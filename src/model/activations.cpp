@@ -1,0 +1,148 @@
+#include "model/activations.h"
+
+#include <algorithm>
+
+#include "ops/dispatch.h"
+
+namespace fathom {
+namespace {
+
+struct Layout {
+  const Config& c;
+  Arena& arena;
+  DType dtype;
+  bool training;
+  BatchSize size;
+
+  using Shape = std::initializer_list<int64_t>;
+  Tensor any(Shape shape) { return arena.allocate(dtype, shape); }
+  Tensor stat(Shape shape) { return arena.allocate(stat_of(dtype), shape); }
+  Tensor ints(Shape shape) { return arena.allocate(DType::i32, shape); }
+  // Kept for the backward pass only.
+  Tensor kept_stat(Shape shape) { return training ? stat(shape) : Tensor(); }
+
+  AttentionActivations attention();
+  MlpActivations mlp(int64_t width);
+  MoeActivations moe();
+  LayerActivations layer(bool with_dense, bool with_moe);
+  Gradients gradients();
+};
+
+AttentionActivations Layout::attention() {
+  const int64_t N = size.tokens, M = size.keys, H = c.num_attention_heads, Rq = c.q_lora_rank,
+                Rkv = c.kv_lora_rank;
+  AttentionActivations a;
+  if (Rq > 0) {
+    a.q_a = any({N, Rq});
+    a.q_a_normed = training ? any({N, Rq}) : a.q_a;
+    a.q_a_rstd = kept_stat({N});
+  }
+  a.q = any({N, H, c.qk_head_dim()});
+  a.latent = any({N, c.cache_width()});
+  a.c_kv = training ? any({N, Rkv}) : a.latent.columns(0, Rkv);
+  a.c_kv_rstd = kept_stat({N});
+  a.kv = any({M, H, c.qk_nope_head_dim + c.v_head_dim});
+  a.out = any({N, H, c.v_head_dim});
+  a.lse = kept_stat({N, H});
+  if (!training) {
+    a.prefix = any({M, c.cache_width()});
+    a.q_latent = any({N, H, Rkv});
+    a.ctx = any({N, H, Rkv});
+  }
+  return a;
+}
+
+MlpActivations Layout::mlp(int64_t width) {
+  return {any({size.tokens, 2 * width}), any({size.tokens, width})};
+}
+
+MoeActivations Layout::moe() {
+  const int64_t N = size.tokens, E = c.n_routed_experts, K = c.num_experts_per_tok, M = N * K;
+  const int64_t C = c.hidden_size, F = c.moe_intermediate_size;
+  MoeActivations a;
+  a.scores = stat({N, E});
+  a.ids = ints({N, K});
+  a.weights = stat({N, K});
+  a.load = kept_stat({size.sequences, E});
+  a.offsets = ints({E + 1});
+  a.row_of = ints({N, K});
+  a.token_of = ints({M});
+  a.x = any({M, C});
+  a.gate_up = any({M, 2 * F});
+  a.act = any({M, F});
+  a.rows = any({M, C});
+  if (c.n_shared_experts > 0) a.shared = mlp(c.n_shared_experts * F);
+  return a;
+}
+
+LayerActivations Layout::layer(bool with_dense, bool with_moe) {
+  const int64_t N = size.tokens, C = c.hidden_size;
+  LayerActivations a;
+  a.input_normed = any({N, C});
+  a.input_rstd = kept_stat({N});
+  a.attention = attention();
+  a.middle = any({N, C});
+  a.middle_normed = any({N, C});
+  a.middle_rstd = kept_stat({N});
+  if (with_dense) a.mlp = mlp(c.intermediate_size);
+  if (with_moe) a.moe = moe();
+  return a;
+}
+
+Gradients Layout::gradients() {
+  const int64_t N = size.tokens, C = c.hidden_size, H = c.num_attention_heads, K = c.num_experts_per_tok;
+  const bool any_moe = c.n_moe_layers() > 0, any_dense = c.n_moe_layers() < c.num_hidden_layers;
+  Gradients g;
+  g.stream = any({N, C});
+  g.branch = any({N, C});
+  g.term = any({N, C});
+  g.q = any({N, H, c.qk_head_dim()});
+  if (c.q_lora_rank > 0) g.q_a = any({N, c.q_lora_rank});
+  g.attention = any({N, H, c.v_head_dim});
+  g.kv = any({N, H, c.qk_nope_head_dim + c.v_head_dim});
+  g.latent = any({N, c.cache_width()});
+  const int64_t shared = any_moe ? c.n_shared_experts * c.moe_intermediate_size : 0;
+  g.act = any({N * std::max(shared, any_dense ? c.intermediate_size : 0)});
+  if (any_moe) {
+    g.expert_act = any({N * K, c.moe_intermediate_size});
+    g.scores = stat({N, c.n_routed_experts});
+    g.weights = stat({N, K});
+  }
+  return g;
+}
+
+}  // namespace
+
+Activations allocate_activations(const Config& c, Arena& arena, DType dtype, Purpose purpose,
+                                 const BatchSize& wanted) {
+  const bool training = purpose != Purpose::serving, one_set = purpose != Purpose::training;
+  Layout layout{c, arena, dtype, training, wanted};
+  if (training) layout.size.keys = wanted.tokens;
+  const int64_t N = wanted.tokens, C = c.hidden_size, L = c.num_hidden_layers;
+
+  Activations a;
+  a.purpose = purpose;
+  a.cos_sin = layout.stat({N, c.qk_rope_head_dim});
+  for (int64_t i = 0; i < (training ? L + 1 : 2); ++i) a.streams.push_back(layout.any({N, C}));
+  if (one_set)
+    a.layers.push_back(layout.layer(c.n_moe_layers() < L, c.n_moe_layers() > 0));
+  else
+    for (int64_t i = 0; i < L; ++i) a.layers.push_back(layout.layer(!c.is_moe_layer(i), c.is_moe_layer(i)));
+  a.normed = layout.any({N, C});
+  if (training) {
+    a.rstd = layout.stat({N});
+    a.balance_loss = layout.stat({1});
+    a.recomputed_balance_loss = layout.stat({1});
+    a.whole_batch = layout.ints({2});
+    a.gradients = layout.gradients();
+  }
+  return a;
+}
+
+int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, const BatchSize& size) {
+  Arena plan;
+  allocate_activations(config, plan, dtype, purpose, size);
+  return plan.used();
+}
+
+}  // namespace fathom

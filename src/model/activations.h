@@ -1,0 +1,111 @@
+// The intermediate results of a forward pass, named as in the layer code. Training keeps one set per layer
+// for the backward pass (or, with recomputation, only each layer's input and one set that is filled again);
+// serving uses one set for all layers in turn.
+#pragma once
+#include <vector>
+
+#include "model/config.h"
+#include "tensor/arena.h"
+#include "tensor/tensor.h"
+
+namespace fathom {
+
+// M = keys attended to (N without a cache).
+struct AttentionActivations {
+  Tensor q_a;         // [N, Rq]           query latent, before its norm
+  Tensor q_a_normed;  // [N, Rq]
+  Tensor q_a_rstd;    // [N] stat
+  Tensor q;           // [N, H, Dn+Dr]     rotated
+  Tensor latent;  // [N, Rkv+Dr]       [c_kv | k_rope], k_rope rotated. In serving c_kv is normed in place: a
+                  // cache row
+  Tensor c_kv;    // [N, Rkv]          normed
+  Tensor c_kv_rstd;  // [N] stat
+  Tensor kv;         // [M, H, Dn+Dv]     expanded keys and values
+  Tensor out;        // [N, H, Dv]
+  Tensor lse;        // [N, H] stat
+  // Serving only:
+  Tensor prefix;    // [M, Rkv+Dr]       whole sequences' cache rows, gathered
+  Tensor q_latent;  // [N, H, Rkv]       absorbed queries
+  Tensor ctx;       // [N, H, Rkv]       attended latents
+};
+
+struct MlpActivations {
+  Tensor gate_up;  // [N, 2*width]
+  Tensor act;      // [N, width]
+};
+
+struct MoeActivations {
+  Tensor scores;    // [N, E] stat
+  Tensor ids;       // [N, K] i32
+  Tensor weights;   // [N, K] stat
+  Tensor load;      // [B, E] stat, for the balance loss; training only
+  Tensor offsets;   // [E+1] i32
+  Tensor row_of;    // [N, K] i32
+  Tensor token_of;  // [N*K] i32
+  Tensor x;         // [N*K, C]  tokens in expert order
+  Tensor gate_up;   // [N*K, 2F]
+  Tensor act;       // [N*K, F]
+  Tensor rows;      // [N*K, C]  expert outputs
+  MlpActivations shared;
+};
+
+struct LayerActivations {
+  Tensor input_normed;  // [N, C]
+  Tensor input_rstd;    // [N] stat
+  AttentionActivations attention;
+  Tensor middle;         // [N, C]  the residual stream between attention and MLP
+  Tensor middle_normed;  // [N, C]
+  Tensor middle_rstd;    // [N] stat
+  MlpActivations mlp;    // dense layers
+  MoeActivations moe;    // MoE layers
+};
+
+// What the backward pass needs besides: gradients of the same shapes, used by one layer at a time.
+struct Gradients {
+  Tensor stream;        // [N, C]  gradient of the residual stream
+  Tensor branch, term;  // [N, C]  gradients inside a branch
+  Tensor q;             // [N, H, Dn+Dr]
+  Tensor q_a;           // [N, Rq]
+  Tensor attention;     // [N, H, Dv]
+  Tensor kv;            // [N, H, Dn+Dv]
+  Tensor latent;        // [N, Rkv+Dr]
+  Tensor act;           // [N, widest dense or shared MLP]
+  Tensor expert_act;    // [N*K, F]
+  Tensor scores;        // [N, E] stat
+  Tensor weights;       // [N, K] stat
+};
+
+enum class Purpose { training, training_recompute, serving };
+
+// The sizes that activations depend on.
+struct BatchSize {
+  int64_t tokens = 0;     // N
+  int64_t sequences = 0;  // B
+  int64_t keys = 0;       // M; serving only
+};
+
+struct Activations {
+  Purpose purpose = Purpose::serving;
+  Tensor cos_sin;                        // [N, Dr] stat
+  std::vector<Tensor> streams;           // of [N, C], the residual stream between layers
+  std::vector<LayerActivations> layers;  // one per layer, or one for all in turn
+  Tensor normed;                         // [N, C]  after the final norm: what the LM head reads
+  Tensor rstd;                           // [N] stat
+  Tensor balance_loss;                   // [1] stat, summed over the MoE layers; training only
+  Tensor recomputed_balance_loss;        // [1] stat, where a recomputed forward pass puts it; training only
+  Tensor whole_batch;   // [2] i32: {0, N}, the balance loss's one sequence when seq_aux is false
+  Gradients gradients;  // training only
+
+  // Layer i reads stream(i) and writes stream(i + 1).
+  const Tensor& stream(int64_t i) const { return streams[i % streams.size()]; }
+  const LayerActivations& layer(int64_t i) const { return layers[i % layers.size()]; }
+};
+
+// Lays the tensors for a batch of exactly this size out in the arena (which may be a planning one). It costs
+// next to nothing: a caller with batches of changing size rewinds the arena and lays them out again.
+Activations allocate_activations(const Config& config, Arena& arena, DType dtype, Purpose purpose,
+                                 const BatchSize& size);
+// Bytes allocate_activations takes.
+int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, const BatchSize& size);
+
+}  // namespace fathom

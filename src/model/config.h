@@ -1,0 +1,93 @@
+// The hyper-parameters of a DeepSeek-V2 model, under their Hugging Face names: read this file first.
+//
+// Letters used in shape comments everywhere:
+//   N tokens in the batch (sequences packed one after another), B sequences, C hidden_size, V vocab_size
+//   H num_attention_heads; Rq q_lora_rank, Rkv kv_lora_rank (the two latents of MLA)
+//   Dn qk_nope_head_dim, Dr qk_rope_head_dim, Dv v_head_dim (parts of a head)
+//   E n_routed_experts, K num_experts_per_tok, F moe_intermediate_size (width of one routed expert)
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "io/json.h"
+
+namespace fathom {
+
+// YaRN (Peng et al. 2023; paper section 3.1.4): stretches rotary frequencies for contexts longer than those
+// trained.
+struct RopeScaling {
+  bool yarn = false;                                // false: plain rotary embedding
+  double factor = 1;                                // s, the stretch
+  int64_t original_max_position_embeddings = 4096;  // the length trained before the stretch
+  double beta_fast = 32,
+         beta_slow = 1;       // dimensions turning more / less often than this are kept / stretched
+  double mscale = 1;          // numerator of the cos/sin factor
+  double mscale_all_dim = 0;  // denominator of it; not 0: also multiplies the softmax scale
+
+  bool operator==(const RopeScaling&) const = default;
+};
+
+enum class TopkMethod { greedy, group_limited_greedy };
+
+struct Config {
+  int64_t vocab_size = 102400;  // V
+  int64_t hidden_size = 4096;   // C, width of the residual stream
+  int64_t num_hidden_layers = 30;
+  int64_t intermediate_size = 11008;       // width of the dense MLPs (the first layers)
+  int64_t max_position_embeddings = 2048;  // longest context
+
+  // Multi-head latent attention (paper section 2.1)
+  int64_t num_attention_heads = 32;  // H
+  int64_t q_lora_rank = 0;     // Rq, the query latent; 0: queries straight from the hidden state (V2-Lite)
+  int64_t kv_lora_rank = 512;  // Rkv, the cached key-value latent
+  int64_t qk_nope_head_dim = 128;  // Dn, per-head key and query part without position
+  int64_t qk_rope_head_dim = 64;   // Dr, the decoupled rotary part; its key is shared by all heads
+  int64_t v_head_dim = 128;        // Dv
+  bool attention_bias = false;     // biases on q_a_proj, kv_a_proj_with_mqa and o_proj
+  double rope_theta = 10000;
+  RopeScaling rope_scaling;
+
+  // DeepSeekMoE (paper section 2.2)
+  int64_t n_routed_experts = 0;          // E; 0: every layer is dense
+  int64_t n_shared_experts = 0;          // held as one MLP of n_shared_experts * F
+  int64_t num_experts_per_tok = 0;       // K
+  int64_t moe_intermediate_size = 1407;  // F
+  int64_t first_k_dense_replace = 0;     // the first layers have a dense MLP
+  int64_t moe_layer_freq = 1;            // after them, layers whose index divides by this are MoE
+  TopkMethod topk_method = TopkMethod::greedy;
+  int64_t n_group = 1, topk_group = 1;  // expert groups, and how many of them a token may use
+  bool norm_topk_prob = false;          // normalise the K weights to sum 1 ...
+  double routed_scaling_factor = 1;     // ... otherwise multiply them by this
+  double aux_loss_alpha = 0.001;        // weight of the expert-level balance loss in training
+  bool seq_aux = true;                  // balance per sequence; false: over the whole batch
+
+  double rms_norm_eps = 1e-6;
+  double initializer_range = 0.02;
+  bool tie_word_embeddings = false;
+  int64_t bos_token_id = 100000;
+  std::vector<int64_t> eos_token_ids = {100001};
+
+  int64_t qk_head_dim() const { return qk_nope_head_dim + qk_rope_head_dim; }
+  // Elements cached per token and layer: the latent and the shared rotary key.
+  int64_t cache_width() const { return kv_lora_rank + qk_rope_head_dim; }
+  bool is_moe_layer(int64_t layer) const {
+    return n_routed_experts > 0 && layer >= first_k_dense_replace && layer % moe_layer_freq == 0;
+  }
+  int64_t n_moe_layers() const;
+
+  bool operator==(const Config&) const = default;
+};
+
+// Reads config.json in either of Hugging Face's forms (rope_scaling + rope_theta, or rope_parameters) and
+// checks that its numbers can work; an Error names the field. `where` stands in the errors.
+Config config_from_json(const Json& json, const std::string& where);
+// `path` is a config.json or a folder that holds one.
+Config read_config(const std::string& path);
+// Throws Error naming the field that cannot work.
+void check_config(const Config& config, const std::string& where);
+
+// The Hugging Face config.json of this model, in the rope_scaling + rope_theta form that every release reads.
+// `dtype` is the checkpoint's, e.g. "bfloat16".
+OrderedJson config_to_json(const Config& config, const std::string& dtype);
+
+}  // namespace fathom

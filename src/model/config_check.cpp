@@ -1,0 +1,87 @@
+// Which configurations can work: every rule once, its Error naming the field.
+#include "base/error.h"
+#include "model/config.h"
+
+namespace fathom {
+namespace {
+
+constexpr int64_t largest_size = int64_t{1}
+                                 << 24;  // of any one dimension; keeps every product far from overflow
+
+class Rules {
+ public:
+  explicit Rules(const std::string& where) : where_(where) {}
+
+  void in_range(const char* field, int64_t value, int64_t low, int64_t high = largest_size) const {
+    check(value >= low && value <= high, "{}: field '{}' is {}: expected {} to {}", where_, field, value, low,
+          high);
+  }
+  void positive(const char* field, double value) const {
+    check(value > 0 && value < 1e12, "{}: field '{}' is {}: expected a positive number", where_, field,
+          value);
+  }
+  void not_negative(const char* field, double value) const {
+    check(value >= 0 && value < 1e12, "{}: field '{}' is {}: expected 0 or more", where_, field, value);
+  }
+  void holds(bool condition, const char* field, int64_t value, const std::string& must) const {
+    check(condition, "{}: field '{}' is {}: {}", where_, field, value, must);
+  }
+
+ private:
+  const std::string& where_;
+};
+
+void check_attention(const Config& c, const Rules& rules) {
+  rules.in_range("num_attention_heads", c.num_attention_heads, 1, 4096);
+  rules.in_range("q_lora_rank", c.q_lora_rank, 0);
+  rules.in_range("kv_lora_rank", c.kv_lora_rank, 1);
+  rules.in_range("qk_nope_head_dim", c.qk_nope_head_dim, 1, 4096);
+  rules.in_range("qk_rope_head_dim", c.qk_rope_head_dim, 2, 4096);
+  rules.holds(c.qk_rope_head_dim % 2 == 0, "qk_rope_head_dim", c.qk_rope_head_dim,
+              "it must be even (rotary pairs)");
+  rules.in_range("v_head_dim", c.v_head_dim, 1, 4096);
+  rules.positive("rope_theta", c.rope_theta);
+  const RopeScaling& r = c.rope_scaling;
+  if (!r.yarn) return;
+  rules.positive("rope_scaling.factor", r.factor);
+  rules.in_range("rope_scaling.original_max_position_embeddings", r.original_max_position_embeddings, 1);
+  rules.positive("rope_scaling.beta_fast", r.beta_fast);
+  rules.positive("rope_scaling.beta_slow", r.beta_slow);
+}
+
+void check_moe(const Config& c, const Rules& rules) {
+  rules.in_range("n_routed_experts", c.n_routed_experts, 0, 65536);
+  if (c.n_routed_experts == 0) return;
+  rules.in_range("n_shared_experts", c.n_shared_experts, 0, 4096);
+  rules.in_range("num_experts_per_tok", c.num_experts_per_tok, 1, c.n_routed_experts);
+  rules.in_range("moe_intermediate_size", c.moe_intermediate_size, 1);
+  rules.in_range("first_k_dense_replace", c.first_k_dense_replace, 0);
+  rules.in_range("moe_layer_freq", c.moe_layer_freq, 1);
+  rules.positive("routed_scaling_factor", c.routed_scaling_factor);
+  rules.not_negative("aux_loss_alpha", c.aux_loss_alpha);
+  if (c.topk_method == TopkMethod::greedy) return;
+  rules.in_range("n_group", c.n_group, 1, c.n_routed_experts);
+  rules.holds(c.n_routed_experts % c.n_group == 0, "n_group", c.n_group, "it must divide n_routed_experts");
+  rules.in_range("topk_group", c.topk_group, 1, c.n_group);
+  rules.holds(c.num_experts_per_tok <= c.n_routed_experts / c.n_group * c.topk_group, "num_experts_per_tok",
+              c.num_experts_per_tok, "the topk_group groups hold fewer experts");
+}
+
+}  // namespace
+
+void check_config(const Config& c, const std::string& where) {
+  const Rules rules(where);
+  rules.in_range("vocab_size", c.vocab_size, 1);
+  rules.in_range("hidden_size", c.hidden_size, 1);
+  rules.in_range("num_hidden_layers", c.num_hidden_layers, 1, 4096);
+  rules.in_range("intermediate_size", c.intermediate_size, 1);
+  rules.in_range("max_position_embeddings", c.max_position_embeddings, 1, int64_t{1} << 30);
+  check_attention(c, rules);
+  check_moe(c, rules);
+  check(c.rms_norm_eps >= 0 && c.rms_norm_eps < 1, "{}: field 'rms_norm_eps' is {}: expected 0 to 1", where,
+        c.rms_norm_eps);
+  check(c.initializer_range >= 0 && c.initializer_range < 100,
+        "{}: field 'initializer_range' is {}: expected 0 to 100", where, c.initializer_range);
+}
+
+}  // namespace fathom

@@ -1,0 +1,73 @@
+#include "model/head.h"
+
+#include <algorithm>
+
+#include "ops/linear.h"
+
+namespace fathom {
+namespace {
+
+struct Chunk {
+  Tensor logits, dlogits;
+};
+
+// f32 models keep dlogits in place of the logits; bf16 models in a bf16 copy, which the products read at half
+// the cost.
+Chunk allocate_chunk(const Config& c, Arena& arena, DType dtype, int64_t rows, bool backward) {
+  Chunk chunk;
+  chunk.logits = arena.allocate(stat_of(dtype), {rows, c.vocab_size});
+  if (backward)
+    chunk.dlogits = dtype == DType::bf16 ? arena.allocate(dtype, {rows, c.vocab_size}) : chunk.logits;
+  return chunk;
+}
+
+void for_each_chunk(const Model& m, int64_t N, Arena& scratch, bool backward,
+                    const std::function<void(int64_t first, const Chunk&)>& body) {
+  const int64_t mark = scratch.used(), rows = logits_chunk_rows(m.config, m.dtype, N);
+  const Chunk whole = allocate_chunk(m.config, scratch, m.dtype, rows, backward);
+  for (int64_t first = 0; first < N; first += rows) {
+    const int64_t n = std::min(rows, N - first);
+    body(first, {whole.logits.slice(0, n), backward ? whole.dlogits.slice(0, n) : Tensor()});
+  }
+  scratch.rewind(mark);
+}
+
+}  // namespace
+
+int64_t logits_chunk_rows(const Config& c, DType dtype, int64_t N) {
+  return std::clamp<int64_t>(logits_chunk_bytes / (c.vocab_size * size_of(stat_of(dtype))), 1,
+                             std::max<int64_t>(N, 1));
+}
+
+int64_t head_bytes(const Config& c, DType dtype, int64_t N) {
+  Arena plan;
+  allocate_chunk(c, plan, dtype, logits_chunk_rows(c, dtype, N), true);
+  return plan.used();
+}
+
+void head_logits(Device& device, const Model& m, const Tensor& hidden, const Tensor& logits) {
+  linear_forward(device, {.out = logits, .x = hidden, .w = m.weights.lm_head, .bias = {}});
+}
+
+void head_forward(Device& device, const Model& m, const Tensor& hidden, Arena& scratch,
+                  const LossFunction& loss) {
+  for_each_chunk(m, hidden.rows(), scratch, false, [&](int64_t first, const Chunk& chunk) {
+    head_logits(device, m, hidden.slice(first, chunk.logits.rows()), chunk.logits);
+    loss(first, chunk.logits, {});
+  });
+}
+
+void head_backward(Device& device, const Model& m, const Tensor& hidden, Arena& scratch,
+                   const LossFunction& loss, const Tensor& dhidden, const Weights& grads) {
+  for_each_chunk(m, hidden.rows(), scratch, true, [&](int64_t first, const Chunk& chunk) {
+    const int64_t n = chunk.logits.rows();
+    head_logits(device, m, hidden.slice(first, n), chunk.logits);
+    loss(first, chunk.logits, chunk.dlogits);
+    linear_backward_weight(
+        device, {.dw = grads.lm_head, .dbias = {}, .dout = chunk.dlogits, .x = hidden.slice(first, n)});
+    linear_backward_input(device,
+                          {.dx = dhidden.slice(first, n), .dout = chunk.dlogits, .w = m.weights.lm_head});
+  });
+}
+
+}  // namespace fathom

@@ -1,0 +1,33 @@
+// The LM head, in chunks of rows so that [N, V] logits never exist at once: each chunk's logits go to a loss,
+// which answers with their gradient.
+#pragma once
+#include <functional>
+
+#include "model/model.h"
+
+namespace fathom {
+
+// Bytes of scratch logits a chunk may take.
+inline constexpr int64_t logits_chunk_bytes = int64_t{16} << 20;
+
+// Rows of a chunk: as many as fit logits_chunk_bytes, at least 1, at most N.
+int64_t logits_chunk_rows(const Config& config, DType dtype, int64_t N);
+// Bytes of the arena that head_forward and head_backward take for N rows.
+int64_t head_bytes(const Config& config, DType dtype, int64_t N);
+
+// logits = hidden lm_head^T, in the stat type.
+void head_logits(Device& device, const Model& model, const Tensor& hidden /* [n, C] */,
+                 const Tensor& logits /* [n, V] stat */);
+
+// A loss over rows first .. first+n-1. It reads logits [n, V] (stat) and, when dlogits [n, V] is present,
+// writes their gradient there (it may be the same memory as logits, or bf16 when the model is).
+using LossFunction = std::function<void(int64_t first, const Tensor& logits, const Tensor& dlogits)>;
+
+// Loss only.
+void head_forward(Device& device, const Model& model, const Tensor& hidden /* [N, C] */, Arena& scratch,
+                  const LossFunction& loss);
+// Loss and gradients: dhidden = dlogits lm_head; grads.lm_head += dlogits^T hidden.
+void head_backward(Device& device, const Model& model, const Tensor& hidden /* [N, C] */, Arena& scratch,
+                   const LossFunction& loss, const Tensor& dhidden /* [N, C] */, const Weights& grads);
+
+}  // namespace fathom

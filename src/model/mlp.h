@@ -1,0 +1,16 @@
+// The SwiGLU MLP: dense layers, and the shared experts of MoE layers.
+#pragma once
+#include "model/activations.h"
+#include "model/pass.h"
+
+namespace fathom {
+
+// out = down(silu(gate(x)) * up(x))
+void mlp_forward(const Pass& pass, const MlpWeights& w, const MlpActivations& a, const Tensor& x /* [N, C] */,
+                 const Tensor& out /* [N, C] */);
+
+// dx = gradient of x. a.gate_up is overwritten with its own gradient. g.act is scratch.
+void mlp_backward(const Pass& pass, const MlpWeights& w, const MlpWeights& dw, const MlpActivations& a,
+                  const Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx);
+
+}  // namespace fathom

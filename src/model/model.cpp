@@ -1,0 +1,104 @@
+#include "model/model.h"
+
+#include "model/layer.h"
+#include "model/pass.h"
+#include "ops/elementwise.h"
+#include "ops/embedding.h"
+#include "ops/rmsnorm.h"
+#include "ops/rope.h"
+
+namespace fathom {
+namespace {
+
+void check_batch(const Config& c, const Batch& batch) {
+  Dim N{"N"}, B1{"B+1"}, max_pages{"max_pages"};
+  expect("batch tokens", batch.tokens, {N}, DType::i32);
+  expect("batch positions", batch.positions, {N}, DType::i32);
+  expect("batch sequence_starts", batch.sequence_starts, {B1}, DType::i32);
+  if (batch.cache) {
+    Dim B{"B", B1 - 1};
+    expect("batch block_table", batch.block_table, {B, max_pages}, DType::i32);
+    expect("batch sequence", batch.sequence, {N}, DType::i32);
+    expect("batch kv_starts", batch.kv_starts, {B1}, DType::i32);
+  }
+  for (int64_t n = 0; n < N; ++n) {
+    const int32_t id = batch.tokens.as<int32_t>()[n], position = batch.positions.as<int32_t>()[n];
+    check(id >= 0 && id < c.vocab_size, "token id {} is outside the vocabulary of {}", id, c.vocab_size);
+    check(position >= 0 && position < c.max_position_embeddings,
+          "position {} is past the longest context, max_position_embeddings = {}", position,
+          c.max_position_embeddings);
+  }
+}
+
+Pass make_pass(Device& device, const Model& model, const Batch& batch, const Activations& a,
+               double softmax_scale) {
+  const bool training = a.purpose != Purpose::serving;
+  return {.device = device,
+          .config = model.config,
+          .batch = batch,
+          .cos_sin = a.cos_sin,
+          .softmax_scale = softmax_scale,
+          .training = training,
+          .balance_loss = a.balance_loss,
+          .balance_starts = model.config.seq_aux ? batch.sequence_starts : a.whole_batch};
+}
+
+}  // namespace
+
+Model make_model(const Config& config, DType dtype) {
+  Model model{config, dtype, Arena("model weights", weight_bytes(config, dtype)), {}};
+  model.weights = allocate_weights(config, model.memory, dtype);
+  return model;
+}
+
+Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& a) {
+  const Config& c = model.config;
+  check_batch(c, batch);
+  RopeParameters rope = rope_parameters(c);
+  const Pass pass = make_pass(device, model, batch, a, rope.softmax_scale);
+  if (pass.training) {
+    scale(device, {.x = a.balance_loss, .factor = 0});
+    a.whole_batch.as<int32_t>()[0] = 0;
+    a.whole_batch.as<int32_t>()[1] = static_cast<int32_t>(batch.tokens_count());
+  }
+
+  rope_table(device, {.cos_sin = a.cos_sin,
+                      .positions = batch.positions,
+                      .inv_freq = Tensor(rope.inv_freq.data(), DType::f64, {c.qk_rope_head_dim / 2}),
+                      .factor = rope.cos_sin_factor});
+  embedding_forward(device, {.out = a.stream(0), .ids = batch.tokens, .table = model.weights.embed_tokens});
+  for (int64_t i = 0; i < c.num_hidden_layers; ++i)
+    layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
+  rmsnorm_forward(device, {.out = a.normed,
+                           .rstd = a.rstd,
+                           .x = a.stream(c.num_hidden_layers),
+                           .w = model.weights.norm,
+                           .eps = c.rms_norm_eps});
+  return a.normed;
+}
+
+void model_backward(Device& device, const Model& model, const Batch& batch, Activations& a,
+                    const Tensor& dhidden, const Weights& grads, double balance_weight) {
+  const Config& c = model.config;
+  assert(a.purpose != Purpose::serving && !batch.cache);
+  Pass pass = make_pass(device, model, batch, a, rope_parameters(c).softmax_scale);
+  pass.balance_weight = balance_weight;
+  pass.balance_loss = a.recomputed_balance_loss;
+
+  rmsnorm_backward(device, {.dx = a.gradients.stream,
+                            .dw = grads.norm,
+                            .dout = dhidden,
+                            .x = a.stream(c.num_hidden_layers),
+                            .w = model.weights.norm,
+                            .rstd = a.rstd});
+  for (int64_t i = c.num_hidden_layers - 1; i >= 0; --i) {
+    // With recomputation the one set of activations holds another layer's; stream(i + 1) is rewritten
+    // unchanged.
+    if (a.purpose == Purpose::training_recompute)
+      layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
+    layer_backward(pass, model.weights.layers[i], grads.layers[i], a.layer(i), a.gradients, a.stream(i));
+  }
+  embedding_backward(device, {.dtable = grads.embed_tokens, .ids = batch.tokens, .dout = a.gradients.stream});
+}
+
+}  // namespace fathom

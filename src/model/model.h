@@ -1,0 +1,38 @@
+// The model: embedding, layers, final norm. The LM head and the losses are outside (model/head.h), so that
+// pretraining, fine-tuning and reinforcement learning differ only in the dlogits they hand to it.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "model/activations.h"
+#include "model/batch.h"
+#include "model/config.h"
+#include "model/weights.h"
+#include "tensor/device.h"
+
+namespace fathom {
+
+// A config and the weights that belong to it.
+struct Model {
+  Config config;
+  DType dtype = DType::f32;
+  Arena memory;
+  Weights weights;
+};
+
+// Allocated, all zero.
+Model make_model(const Config& config, DType dtype);
+
+// Runs the batch through all layers. Returns the normed hidden states [N, C] (activations.normed). Checks
+// token ids and positions against the config. In training, activations.balance_loss is the balance loss
+// summed over the MoE layers.
+Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& activations);
+
+// From dhidden, the gradient of what model_forward returned, adds every parameter's gradient to `grads` (stat
+// type). The batch and activations must be those of the last model_forward, with Purpose training or
+// training_recompute. balance_weight scales the balance loss's gradient (1: its loss is simply added to the
+// main one).
+void model_backward(Device& device, const Model& model, const Batch& batch, Activations& activations,
+                    const Tensor& dhidden /* [N, C] */, const Weights& grads, double balance_weight = 1);
+
+}  // namespace fathom

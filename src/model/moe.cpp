@@ -1,0 +1,105 @@
+#include "model/moe.h"
+
+#include "model/mlp.h"
+#include "ops/balance.h"
+#include "ops/elementwise.h"
+#include "ops/grouped_linear.h"
+#include "ops/linear.h"
+#include "ops/permute.h"
+#include "ops/router.h"
+#include "ops/swiglu.h"
+
+namespace fathom {
+namespace {
+
+// Which experts, with which weights, and what imbalance costs.
+void route(const Pass& p, const MoeWeights& w, const MoeActivations& a, const Tensor& x) {
+  const Config& c = p.config;
+  const bool grouped = c.topk_method == TopkMethod::group_limited_greedy;
+  linear_forward(p.device, {.out = a.scores, .x = x, .w = w.gate, .bias = {}});
+  router_forward(p.device, {.scores = a.scores,
+                            .ids = a.ids,
+                            .weights = a.weights,
+                            .logits = a.scores,
+                            .n_groups = grouped ? static_cast<int>(c.n_group) : 1,
+                            .topk_groups = grouped ? static_cast<int>(c.topk_group) : 1,
+                            .normalize = c.norm_topk_prob,
+                            .scaling = c.routed_scaling_factor});
+  expert_sort(p.device, {.offsets = a.offsets, .row_of = a.row_of, .token_of = a.token_of, .ids = a.ids});
+  if (p.training)
+    balance_loss(p.device, {.loss = p.balance_loss,
+                            .load = a.load.slice(0, p.balance_starts.cols() - 1),
+                            .scores = a.scores,
+                            .ids = a.ids,
+                            .sequence_starts = p.balance_starts,
+                            .alpha = c.aux_loss_alpha});
+}
+
+}  // namespace
+
+void moe_forward(const Pass& p, const MoeWeights& w, const MoeActivations& a, const Tensor& x,
+                 const Tensor& out) {
+  Device& device = p.device;
+  route(p, w, a, x);
+  permute(device, {.out = a.x, .x = x, .token_of = a.token_of});
+  grouped_linear_forward(device, {.out = a.gate_up, .x = a.x, .w = w.gate_up_proj, .offsets = a.offsets});
+  swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
+  grouped_linear_forward(device, {.out = a.rows, .x = a.act, .w = w.down_proj, .offsets = a.offsets});
+
+  const bool has_shared = static_cast<bool>(w.shared_experts.down_proj);
+  if (has_shared) mlp_forward(p, w.shared_experts, a.shared, x, out);
+  combine(device, {.out = out,
+                   .rows = a.rows,
+                   .weights = a.weights,
+                   .row_of = a.row_of,
+                   .shared = has_shared ? out : Tensor()});
+}
+
+void moe_backward(const Pass& p, const MoeWeights& w, const MoeWeights& dw, const MoeActivations& a,
+                  const Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx) {
+  const Config& c = p.config;
+  Device& device = p.device;
+
+  // The routed experts. Gradients take the place of what they are the gradient of, once that is no longer
+  // needed.
+  const Tensor drows = a.rows, dgate_up = a.gate_up, dpermuted = a.x;
+  combine_backward(device, {.drows = drows,
+                            .dweights = g.weights,
+                            .dout = dout,
+                            .rows = a.rows,
+                            .weights = a.weights,
+                            .row_of = a.row_of});
+  grouped_linear_backward_weight(device,
+                                 {.dw = dw.down_proj, .dout = drows, .x = a.act, .offsets = a.offsets});
+  grouped_linear_backward_input(device,
+                                {.dx = g.expert_act, .dout = drows, .w = w.down_proj, .offsets = a.offsets});
+  swiglu_backward(device, {.dgate_up = dgate_up, .dout = g.expert_act, .gate_up = a.gate_up});
+  grouped_linear_backward_weight(device,
+                                 {.dw = dw.gate_up_proj, .dout = dgate_up, .x = a.x, .offsets = a.offsets});
+  grouped_linear_backward_input(
+      device, {.dx = dpermuted, .dout = dgate_up, .w = w.gate_up_proj, .offsets = a.offsets});
+  permute_backward(device, {.dx = dx, .dout = dpermuted, .row_of = a.row_of});
+
+  if (w.shared_experts.down_proj) {
+    mlp_backward(p, w.shared_experts, dw.shared_experts, a.shared, g, x, dout, g.term);
+    residual_add(device, {.stream = dx, .x = g.term});
+  }
+
+  // The router: through the chosen weights, and through all scores from the balance loss.
+  balance_loss_backward(device, {.dscores = g.scores,
+                                 .load = a.load.slice(0, p.balance_starts.cols() - 1),
+                                 .sequence_starts = p.balance_starts,
+                                 .alpha = c.aux_loss_alpha * p.balance_weight});
+  router_backward(device, {.dlogits = g.scores,
+                           .dweights = g.weights,
+                           .dscores = g.scores,
+                           .scores = a.scores,
+                           .ids = a.ids,
+                           .normalize = c.norm_topk_prob,
+                           .scaling = c.routed_scaling_factor});
+  linear_backward_weight(device, {.dw = dw.gate, .dbias = {}, .dout = g.scores, .x = x});
+  linear_backward_input(device, {.dx = g.term, .dout = g.scores, .w = w.gate});
+  residual_add(device, {.stream = dx, .x = g.term});
+}
+
+}  // namespace fathom

@@ -1,0 +1,16 @@
+// DeepSeekMoE (paper section 2.2): K of E fine-grained routed experts per token, plus shared experts for all.
+#pragma once
+#include "model/activations.h"
+#include "model/pass.h"
+
+namespace fathom {
+
+// out = SharedMLP(x) + sum over the chosen experts i of weight_i * FFN_i(x)   (equations 20-22)
+void moe_forward(const Pass& pass, const MoeWeights& w, const MoeActivations& a, const Tensor& x /* [N, C] */,
+                 const Tensor& out /* [N, C] */);
+
+// dx = gradient of x, the balance loss's share included. Overwrites a.gate_up, a.rows and a.x with gradients.
+void moe_backward(const Pass& pass, const MoeWeights& w, const MoeWeights& dw, const MoeActivations& a,
+                  const Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx);
+
+}  // namespace fathom

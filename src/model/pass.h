@@ -1,0 +1,24 @@
+// What every piece of a forward or backward pass is handed: where it runs, which model, which batch. Plain
+// references, made on the stack by model_forward and model_backward.
+#pragma once
+#include "model/batch.h"
+#include "model/config.h"
+#include "model/weights.h"
+#include "model/yarn.h"
+#include "tensor/device.h"
+
+namespace fathom {
+
+struct Pass {
+  Device& device;
+  const Config& config;
+  const Batch& batch;
+  Tensor cos_sin;  // [N, Dr], this batch's rotary table
+  double softmax_scale;
+  bool training;              // keep what the backward pass needs, compute the balance loss
+  Tensor balance_loss;        // [1], training only: where the MoE layers add theirs
+  Tensor balance_starts;      // [B+1] or [2], training only: the sequences the balance loss is taken over
+  double balance_weight = 1;  // gradient of the total loss with respect to the balance loss
+};
+
+}  // namespace fathom

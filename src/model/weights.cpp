@@ -1,0 +1,151 @@
+#include "model/weights.h"
+
+#include "base/rng.h"
+#include "base/threads.h"
+
+namespace fathom {
+namespace {
+
+using Visitor = std::function<void(const WeightInfo&, Tensor&)>;
+
+void visit_attention(const Config& c, const std::string& prefix, AttentionWeights& w, const Visitor& f) {
+  const int64_t H = c.num_attention_heads, C = c.hidden_size, Rq = c.q_lora_rank, Rkv = c.kv_lora_rank;
+  const int64_t Dn = c.qk_nope_head_dim, Dr = c.qk_rope_head_dim, Dv = c.v_head_dim;
+  const auto matrix = WeightKind::matrix, norm = WeightKind::norm, bias = WeightKind::bias;
+  if (Rq == 0) {
+    f({prefix + "q_proj.weight", {H * (Dn + Dr), C}, matrix}, w.q_proj);
+  } else {
+    f({prefix + "q_a_proj.weight", {Rq, C}, matrix}, w.q_a_proj);
+    if (c.attention_bias) f({prefix + "q_a_proj.bias", {Rq}, bias}, w.q_a_bias);
+    f({prefix + "q_a_layernorm.weight", {Rq}, norm}, w.q_a_layernorm);
+    f({prefix + "q_b_proj.weight", {H * (Dn + Dr), Rq}, matrix}, w.q_b_proj);
+  }
+  f({prefix + "kv_a_proj_with_mqa.weight", {Rkv + Dr, C}, matrix}, w.kv_a_proj_with_mqa);
+  if (c.attention_bias) f({prefix + "kv_a_proj_with_mqa.bias", {Rkv + Dr}, bias}, w.kv_a_bias);
+  f({prefix + "kv_a_layernorm.weight", {Rkv}, norm}, w.kv_a_layernorm);
+  f({prefix + "kv_b_proj.weight", {H * (Dn + Dv), Rkv}, matrix}, w.kv_b_proj);
+  f({prefix + "o_proj.weight", {C, H * Dv}, matrix}, w.o_proj);
+  if (c.attention_bias) f({prefix + "o_proj.bias", {C}, bias}, w.o_bias);
+}
+
+void visit_mlp(const Config& c, const std::string& prefix, int64_t width, MlpWeights& w, const Visitor& f) {
+  f({prefix + "gate_up_proj.weight", {2 * width, c.hidden_size}, WeightKind::matrix}, w.gate_up_proj);
+  f({prefix + "down_proj.weight", {c.hidden_size, width}, WeightKind::matrix}, w.down_proj);
+}
+
+void visit_moe(const Config& c, const std::string& prefix, MoeWeights& w, const Visitor& f) {
+  const int64_t E = c.n_routed_experts, C = c.hidden_size, F = c.moe_intermediate_size;
+  f({prefix + "gate.weight", {E, C}, WeightKind::matrix}, w.gate);
+  f({prefix + "experts.gate_up_proj", {E, 2 * F, C}, WeightKind::matrix}, w.gate_up_proj);
+  f({prefix + "experts.down_proj", {E, C, F}, WeightKind::matrix}, w.down_proj);
+  if (c.n_shared_experts > 0)
+    visit_mlp(c, prefix + "shared_experts.", c.n_shared_experts * F, w.shared_experts, f);
+}
+
+// A name's own random stream: FNV-1a, fixed for all time so that a seed keeps its meaning.
+uint64_t stream_of(const std::string& name) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (unsigned char ch : name) hash = (hash ^ ch) * 0x100000001b3u;
+  return hash;
+}
+
+template <class T>
+void fill_normal(T* out, int64_t n, double std, uint64_t seed, uint64_t stream, int threads) {
+  parallel_ranges(threads, n, 4096, [&](int, int64_t begin, int64_t end) {
+    Rng rng(seed, stream);
+    rng.seek(static_cast<uint64_t>(begin));
+    for (int64_t i = begin; i < end; ++i) out[i] = T(static_cast<float>(rng.normal() * std));
+  });
+}
+
+template <class T>
+void initialize(const NamedWeight& w, double std, uint64_t seed, int threads) {
+  T* out = w.tensor.as<T>();
+  const int64_t n = w.tensor.count();
+  switch (w.info.kind) {
+    case WeightKind::matrix:
+      return fill_normal(out, n, std, seed, stream_of(w.info.name), threads);
+    case WeightKind::norm:
+      return void(std::fill_n(out, n, T(1.0f)));
+    case WeightKind::bias:
+      return void(std::fill_n(out, n, T(0.0f)));
+  }
+}
+
+int64_t product(const std::vector<int64_t>& shape) {
+  int64_t n = 1;
+  for (int64_t d : shape) n *= d;
+  return n;
+}
+
+}  // namespace
+
+void visit(const Config& c, Weights& w, const Visitor& f) {
+  w.layers.resize(c.num_hidden_layers);
+  const std::vector<int64_t> table = {c.vocab_size, c.hidden_size}, row = {c.hidden_size};
+  f({"model.embed_tokens.weight", table, WeightKind::matrix}, w.embed_tokens);
+  for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
+    const std::string prefix = "model.layers." + std::to_string(i) + ".";
+    LayerWeights& layer = w.layers[i];
+    f({prefix + "input_layernorm.weight", row, WeightKind::norm}, layer.input_layernorm);
+    visit_attention(c, prefix + "self_attn.", layer.self_attn, f);
+    f({prefix + "post_attention_layernorm.weight", row, WeightKind::norm}, layer.post_attention_layernorm);
+    if (c.is_moe_layer(i))
+      visit_moe(c, prefix + "mlp.", layer.moe, f);
+    else
+      visit_mlp(c, prefix + "mlp.", c.intermediate_size, layer.mlp, f);
+  }
+  f({"model.norm.weight", row, WeightKind::norm}, w.norm);
+  if (c.tie_word_embeddings)
+    w.lm_head = w.embed_tokens;
+  else
+    f({"lm_head.weight", table, WeightKind::matrix}, w.lm_head);
+}
+
+std::vector<NamedWeight> list_weights(const Config& c, const Weights& weights) {
+  std::vector<NamedWeight> list;
+  Weights views = weights;
+  visit(c, views, [&](const WeightInfo& info, Tensor& t) { list.push_back({info, t}); });
+  return list;
+}
+
+Weights allocate_weights(const Config& c, Arena& arena, DType dtype) {
+  Weights w;
+  visit(c, w, [&](const WeightInfo& info, Tensor& t) {
+    const auto& s = info.shape;
+    if (s.size() == 1) t = arena.allocate(dtype, {s[0]});
+    if (s.size() == 2) t = arena.allocate(dtype, {s[0], s[1]});
+    if (s.size() == 3) t = arena.allocate(dtype, {s[0], s[1], s[2]});
+  });
+  return w;
+}
+
+int64_t weight_bytes(const Config& c, DType dtype) {
+  Arena plan;
+  allocate_weights(c, plan, dtype);
+  return plan.used();
+}
+
+void initialize_weights(const Config& c, const Weights& weights, uint64_t seed, int threads) {
+  for (const NamedWeight& w : list_weights(c, weights)) {
+    if (w.tensor.dtype == DType::f64) initialize<double>(w, c.initializer_range, seed, threads);
+    if (w.tensor.dtype == DType::f32) initialize<float>(w, c.initializer_range, seed, threads);
+    if (w.tensor.dtype == DType::bf16) initialize<bf16>(w, c.initializer_range, seed, threads);
+  }
+}
+
+int64_t parameter_count(const Config& c) {
+  int64_t n = 0;
+  for (const NamedWeight& w : list_weights(c, {})) n += product(w.info.shape);
+  return n;
+}
+
+int64_t active_parameter_count(const Config& c, bool with_input_embedding) {
+  const int64_t one_expert = 3 * c.moe_intermediate_size * c.hidden_size;
+  int64_t n =
+      parameter_count(c) - c.n_moe_layers() * (c.n_routed_experts - c.num_experts_per_tok) * one_expert;
+  if (!with_input_embedding && !c.tie_word_embeddings) n -= c.vocab_size * c.hidden_size;
+  return n;
+}
+
+}  // namespace fathom
