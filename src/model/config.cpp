@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "base/error.h"
+
 namespace fathom {
 namespace {
 

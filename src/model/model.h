@@ -1,7 +1,6 @@
 // The model: embedding, layers, final norm. The LM head and the losses are outside (model/head.h), so that
 // pretraining, fine-tuning and reinforcement learning differ only in the dlogits they hand to it.
 #pragma once
-#include <memory>
 #include <string>
 
 #include "model/activations.h"

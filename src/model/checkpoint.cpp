@@ -1,0 +1,109 @@
+#include "model/checkpoint.h"
+
+#include <filesystem>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "io/file.h"
+
+namespace fathom {
+namespace {
+
+constexpr int64_t largest_shard = int64_t{5} << 30;
+constexpr std::string_view fused = "gate_up_proj";
+
+// prefix + "gate_proj" + suffix and prefix + "up_proj" + suffix: the two halves of a [2*width, C] matrix.
+void append_halves(std::vector<NamedTensor>& out, const std::string& name, const Tensor& gate_up) {
+  const size_t at = name.rfind(fused);
+  const std::string prefix = name.substr(0, at), suffix = name.substr(at + fused.size());
+  const int64_t width = gate_up.shape[0] / 2;
+  out.push_back({prefix + "gate_proj" + suffix, gate_up.slice(0, width)});
+  out.push_back({prefix + "up_proj" + suffix, gate_up.slice(width, width)});
+}
+
+bool is_gate_up(const std::string& name) {
+  return name.find(fused) != std::string::npos;
+}
+
+void append_experts(std::vector<NamedTensor>& out, const std::string& name, const Tensor& experts) {
+  const size_t at = name.rfind('.') + 1;  // "...mlp.experts." | "gate_up_proj"
+  for (int64_t e = 0; e < experts.shape[0]; ++e) {
+    const std::string expert = name.substr(0, at) + std::to_string(e) + "." + name.substr(at) + ".weight";
+    if (is_gate_up(name))
+      append_halves(out, expert, experts[e]);
+    else
+      out.push_back({expert, experts[e]});
+  }
+}
+
+// What one tensor of ours is called in a checkpoint: usually one name, for gate_up two, for experts E or 2E.
+std::vector<NamedTensor> checkpoint_parts(const NamedWeight& w) {
+  std::vector<NamedTensor> parts;
+  if (w.tensor.rank == 3)
+    append_experts(parts, w.info.name, w.tensor);
+  else if (is_gate_up(w.info.name))
+    append_halves(parts, w.info.name, w.tensor);
+  else
+    parts.push_back({w.info.name, w.tensor});
+  return parts;
+}
+
+// Buffers that old checkpoints carry and that follow from the config; and the head of a tied model, stored
+// twice.
+bool is_derived(const Config& config, const std::string& name) {
+  return name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight");
+}
+
+DType default_dtype(const CheckpointReader& checkpoint) {
+  const Tensor t = checkpoint.find("model.embed_tokens.weight");
+  return t && t.dtype == DType::bf16 ? DType::bf16 : DType::f32;
+}
+
+}  // namespace
+
+std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights& weights) {
+  std::vector<NamedTensor> all;
+  for (const NamedWeight& w : list_weights(config, weights))
+    for (NamedTensor& part : checkpoint_parts(w)) all.push_back(std::move(part));
+  return all;
+}
+
+void load_weights(const Config& config, const Weights& weights, const CheckpointReader& checkpoint) {
+  std::unordered_set<std::string> used;
+  auto load = [&](const NamedTensor& part) {
+    const Tensor from = checkpoint.find(part.name);
+    check(static_cast<bool>(from), "{}: tensor '{}' is missing", checkpoint.path(), part.name);
+    copy_tensor(from, part.tensor, checkpoint.path() + ": " + part.name);
+    used.insert(part.name);
+  };
+  for (const NamedWeight& w : list_weights(config, weights)) {
+    if (w.tensor.rank == 3 && checkpoint.find(w.info.name))
+      load({w.info.name, w.tensor});
+    else
+      for (const NamedTensor& part : checkpoint_parts(w)) load(part);
+  }
+  for (const std::string& name : checkpoint.names())
+    check(used.contains(name) || is_derived(config, name), "{}: tensor '{}' is not part of this model",
+          checkpoint.path(), name);
+}
+
+Model load_model(const std::string& dir, std::optional<DType> dtype) {
+  const Config config = read_config(dir);
+  const CheckpointReader checkpoint(dir);
+  Model model = make_model(config, dtype.value_or(default_dtype(checkpoint)));
+  load_weights(config, model.weights, checkpoint);
+  return model;
+}
+
+void save_model(const std::string& dir, const Config& config, const Weights& weights) {
+  const auto path = [&](const char* file) { return (std::filesystem::path(dir) / file).string(); };
+  write_sharded(dir, checkpoint_tensors(config, weights), largest_shard);
+  const std::string dtype = weights.norm.dtype == DType::bf16 ? "bfloat16" : "float32";
+  const OrderedJson json = config_to_json(config, dtype);
+  const OrderedJson generation = {{"bos_token_id", json["bos_token_id"]},
+                                  {"eos_token_id", json["eos_token_id"]}};
+  write_file(path("generation_config.json"), generation.dump(2) + "\n");
+  write_file(path("config.json"), json.dump(2) + "\n");
+}
+
+}  // namespace fathom
