@@ -1,0 +1,25 @@
+#include "ops/balance.h"
+
+namespace fathom {
+
+void balance_loss(Device& device, const BalanceLoss& a) {
+  Dim N{"N"}, E{"E"}, K{"K"}, B{"B"}, one{"1", 1};
+  expect("balance scores", a.scores, {N, E});
+  expect("balance ids", a.ids, {N, K}, DType::i32);
+  expect("balance loss", a.loss, {one}, a.scores.dtype);
+  expect("balance load", a.load, {B, E}, a.scores.dtype);
+  Dim B1{"B+1", B + 1};
+  expect("balance sequence_starts", a.sequence_starts, {B1}, DType::i32);
+  FATHOM_DISPATCH(balance_loss, device, a)
+}
+
+void balance_loss_backward(Device& device, const BalanceLossBackward& a) {
+  Dim N{"N"}, E{"E"}, B{"B"};
+  expect("balance dscores", a.dscores, {N, E});
+  expect("balance load", a.load, {B, E}, a.dscores.dtype);
+  Dim B1{"B+1", B + 1};
+  expect("balance sequence_starts", a.sequence_starts, {B1}, DType::i32);
+  FATHOM_DISPATCH(balance_loss_backward, device, a)
+}
+
+}  // namespace fathom

@@ -1,0 +1,21 @@
+#include "ops/embedding.h"
+
+namespace fathom {
+
+void embedding_forward(Device& device, const EmbeddingForward& a) {
+  Dim N{"N"}, C{"C"}, V{"V"};
+  expect("embedding ids", a.ids, {N}, DType::i32);
+  expect("embedding table", a.table, {V, C});
+  expect("embedding out", a.out, {N, C}, a.table.dtype);
+  FATHOM_DISPATCH(embedding_forward, device, a)
+}
+
+void embedding_backward(Device& device, const EmbeddingBackward& a) {
+  Dim N{"N"}, C{"C"}, V{"V"};
+  expect("embedding ids", a.ids, {N}, DType::i32);
+  expect("embedding dout", a.dout, {N, C});
+  expect("embedding dtable", a.dtable, {V, C}, stat_of(a.dout.dtype));
+  FATHOM_DISPATCH(embedding_backward, device, a)
+}
+
+}  // namespace fathom

@@ -1,0 +1,31 @@
+#include "ops/router.h"
+
+namespace fathom {
+
+void router_forward(Device& device, const RouterForward& a) {
+  Dim N{"N"}, E{"E"}, K{"K"};
+  expect("router logits", a.logits, {N, E});
+  expect("router scores", a.scores, {N, E}, a.logits.dtype);
+  expect("router ids", a.ids, {N, K}, DType::i32);
+  expect("router weights", a.weights, {N, K}, a.logits.dtype);
+  check(a.n_groups >= 1 && E % a.n_groups == 0, "router: {} experts cannot be split into {} groups", E.size(),
+        a.n_groups);
+  check(a.topk_groups >= 1 && a.topk_groups <= a.n_groups, "router: topk_groups is {}, expected 1..{}",
+        a.topk_groups, a.n_groups);
+  check(K >= 1 && K <= E / a.n_groups * a.topk_groups,
+        "router: K is {}, expected 1..{}, the experts of {} of {} groups", K.size(),
+        E / a.n_groups * a.topk_groups, a.topk_groups, a.n_groups);
+  FATHOM_DISPATCH(router_forward, device, a)
+}
+
+void router_backward(Device& device, const RouterBackward& a) {
+  Dim N{"N"}, E{"E"}, K{"K"};
+  expect("router scores", a.scores, {N, E});
+  expect("router dlogits", a.dlogits, {N, E}, a.scores.dtype);
+  expect("router dweights", a.dweights, {N, K}, a.scores.dtype);
+  if (a.dscores) expect("router dscores", a.dscores, {N, E}, a.scores.dtype);
+  expect("router ids", a.ids, {N, K}, DType::i32);
+  FATHOM_DISPATCH(router_backward, device, a)
+}
+
+}  // namespace fathom
