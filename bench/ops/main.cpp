@@ -1,0 +1,14 @@
+// ops_bench [FILTER]: the table of all ops on the CPU. OMP_NUM_THREADS and FATHOM_CPU have their usual
+// meaning.
+#include "bench/ops/rows.h"
+
+int main(int argc, char** argv) {
+  using namespace fathom::bench;
+  Bench bench(argc > 1 ? argv[1] : "");
+  for (auto rows : {
+           rmsnorm_rows,
+       }) {
+    rows(bench);
+    bench.clear();
+  }
+}

@@ -1,0 +1,9 @@
+// The functions that make up ops_bench, one per file of bench/ops/.
+#pragma once
+#include "bench/bench.h"
+
+namespace fathom::bench {
+
+void rmsnorm_rows(Bench& b);
+
+}  // namespace fathom::bench
