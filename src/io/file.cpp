@@ -82,7 +82,8 @@ std::string read_file(const std::string& path) {
   const Descriptor file{open_for_reading(path)};
   struct stat info {};
   std::string content;
-  if (::fstat(file.value, &info) == 0 && S_ISREG(info.st_mode)) content.reserve(info.st_size + 1);
+  if (::fstat(file.value, &info) == 0 && S_ISREG(info.st_mode))
+    content.reserve(static_cast<size_t>(info.st_size) + 4096);
   for (size_t used = 0;;) {
     content.resize(std::max(content.capacity(), used + 4096));
     const ssize_t n = ::read(file.value, content.data() + used, content.size() - used);
