@@ -14,7 +14,7 @@ bool matches(const Regex& regex, std::string_view character) {
   return regex.find(character, 0, scratch).has_value();
 }
 bool is_word(std::string_view character) {
-  static const Regex word("\\w", "added_tokens");
+  static const Regex word("[" + rust_word_class() + "]", "added_tokens");
   return matches(word, character);
 }
 bool is_space(std::string_view character) {

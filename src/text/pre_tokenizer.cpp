@@ -43,7 +43,8 @@ void PreTokenizer::add(const Json& json, const std::string& where) {
     add_pattern(R"([\p{P}!-/:-@\[-`{-~])",
                 parse_behavior(object.optional<std::string>("behavior", "Isolated"), where));
   } else if (type == "Whitespace") {
-    add_pattern(R"(\w+|[^\w\s]+)", Behavior::removed, true);
+    const std::string word = rust_word_class();
+    add_pattern("[" + word + "]+|[^" + word + "\\s]+", Behavior::removed, true);
   } else if (type == "WhitespaceSplit") {
     add_pattern("\\s+", Behavior::removed);
   } else if (type == "ByteLevel") {

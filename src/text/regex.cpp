@@ -11,13 +11,14 @@
 namespace fathom {
 namespace {
 
-// The insides of character classes. PCRE2's own \s has U+180E too, its \w lacks marks and connectors.
+// The insides of character classes. PCRE2's own \s has U+180E too; its \w lacks marks and connectors. Of the
+// numbers that are not decimal digits only those of Latin-1 are in the \w of Oniguruma.
 constexpr std::string_view space =
     R"(\x09-\x0d\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
 constexpr std::string_view not_space =
     R"(\x00-\x08\x0e-\x1f\x21-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e})"
     R"(\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{d7ff}\x{e000}-\x{10ffff})";
-constexpr std::string_view word = R"(\p{L}\p{M}\p{Nd}\p{Pc})";
+constexpr std::string_view word = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\xb2\xb3\xb9\xbc-\xbe)";
 constexpr std::string_view hex = "0-9a-fA-F";
 
 // Walks over the pattern once, copying all but the escapes listed above.
@@ -130,6 +131,10 @@ std::string escape_regex(std::string_view text) {
     out += c;
   }
   return out;
+}
+
+std::string rust_word_class() {
+  return R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d})";
 }
 
 RegexScratch::RegexScratch()

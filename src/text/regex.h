@@ -21,6 +21,9 @@ std::string translate_regex(std::string_view pattern);
 // A pattern that matches exactly this text.
 std::string escape_regex(std::string_view text);
 
+// The inside of a character class: \w of Rust's regex crate, which Hugging Face uses in a few places.
+std::string rust_word_class();
+
 // Working memory for matching; each thread needs its own, any number of regexes may share it.
 class RegexScratch {
  public:
