@@ -1,0 +1,12 @@
+// Every subcommand registers itself with the program; one file each.
+#pragma once
+#include <CLI/App.hpp>
+
+namespace fathom {
+
+void add_info(CLI::App& app);
+void add_verify(CLI::App& app);
+
+void add_commands(CLI::App& app);
+
+}  // namespace fathom

@@ -1,0 +1,132 @@
+// fathom info PATH: what a model is and what it costs, from a checkpoint folder or a bare config.json.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/progress.h"
+#include "cli/commands.h"
+#include "io/checkpoint.h"
+#include "model/config.h"
+#include "model/summary.h"
+#include "model/weights.h"
+
+namespace fathom {
+namespace {
+
+struct Options {
+  std::string path;
+  bool json = false;
+};
+
+// The type weights and cache are held in: what config.json names, bf16 (as DeepSeek publishes) when it names
+// none.
+DType held_dtype(const std::string& path) {
+  namespace fs = std::filesystem;
+  const std::string file = fs::is_directory(path) ? (fs::path(path) / "config.json").string() : path;
+  const Json json = read_json(file);
+  const JsonObject o(json, file);
+  const std::string name =
+      o.optional<std::string>("dtype", o.optional<std::string>("torch_dtype", "bfloat16"));
+  return name == "float32" ? DType::f32 : DType::bf16;
+}
+
+// Bytes of the weights that lie in a checkpoint folder; 0 when there are none.
+int64_t stored_bytes(const std::string& path) {
+  namespace fs = std::filesystem;
+  const bool has_weights = fs::exists(fs::path(path) / "model.safetensors") ||
+                           fs::exists(fs::path(path) / "model.safetensors.index.json");
+  return has_weights ? CheckpointReader(path).bytes() : 0;
+}
+
+void print_json(const Config& c, DType dtype, int64_t stored) {
+  const CacheBytes cache = cache_bytes_per_token(c, dtype);
+  const int64_t n = parameter_count(c);
+  OrderedJson j = {
+      {"parameters", n},
+      {"active_parameters", active_parameter_count(c, false)},
+      {"active_parameters_with_input_embedding", active_parameter_count(c, true)},
+      {"weight_bytes", {{"f32", 4 * n}, {"bf16", 2 * n}}},
+      {"kv_cache_bytes_per_token",
+       {{"mla", cache.mla}, {"mha", cache.mha}, {"gqa8", cache.gqa8}, {"mqa", cache.mqa}}},
+      {"kv_cache_dtype", name_of(dtype)},
+      {"layers", c.num_hidden_layers},
+      {"moe_layers", c.n_moe_layers()},
+      {"max_position_embeddings", c.max_position_embeddings},
+  };
+  if (stored > 0) j["stored_weight_bytes"] = stored;
+  fmt::print("{}\n", j.dump(2));
+}
+
+std::string attention_text(const Config& c) {
+  const std::string query = c.q_lora_rank ? fmt::format("query latent {}", c.q_lora_rank) : "no query latent";
+  return fmt::format("MLA, {} heads of {}+{} / {}, latent {}, {}", c.num_attention_heads, c.qk_nope_head_dim,
+                     c.qk_rope_head_dim, c.v_head_dim, c.kv_lora_rank, query);
+}
+
+std::string experts_text(const Config& c) {
+  if (c.n_routed_experts == 0) return "none, every layer is dense";
+  std::string text = fmt::format("{} of {} routed per token, {} shared, width {}", c.num_experts_per_tok,
+                                 c.n_routed_experts, c.n_shared_experts, c.moe_intermediate_size);
+  if (c.topk_method == TopkMethod::group_limited_greedy)
+    text += fmt::format(", from {} of {} groups", c.topk_group, c.n_group);
+  return text;
+}
+
+std::string context_text(const Config& c) {
+  const RopeScaling& r = c.rope_scaling;
+  std::string text = fmt::format("{} tokens", c.max_position_embeddings);
+  if (r.yarn) text += fmt::format(" (YaRN, {} x {})", r.factor, r.original_max_position_embeddings);
+  return text;
+}
+
+// 2355712 -> "2,355,712"
+std::string with_commas(int64_t n) {
+  std::string s = std::to_string(n);
+  for (int at = static_cast<int>(s.size()) - 3; at > 0; at -= 3) s.insert(at, ",");
+  return s;
+}
+
+void print_text(const Config& c, DType dtype, int64_t stored) {
+  const auto line = [](const char* name, const std::string& value) { fmt::print("{:<18}{}\n", name, value); };
+  const int64_t n = parameter_count(c), active = active_parameter_count(c, false);
+  line("layers", fmt::format("{} ({} MoE), hidden {}, vocabulary {}", c.num_hidden_layers, c.n_moe_layers(),
+                             c.hidden_size, c.vocab_size));
+  line("attention", attention_text(c));
+  line("experts", experts_text(c));
+  line("context", context_text(c));
+  line("parameters", with_commas(n));
+  line("active per token", fmt::format("{} ({} with the input embedding)", with_commas(active),
+                                       with_commas(active_parameter_count(c, true))));
+  line("weights", fmt::format("{} in f32, {} in bf16", human_bytes(4.0 * static_cast<double>(n)),
+                              human_bytes(2.0 * static_cast<double>(n))));
+  if (stored > 0) line("stored", human_bytes(static_cast<double>(stored)));
+  const CacheBytes cache = cache_bytes_per_token(c, dtype);
+  fmt::print("cache per token in {}:\n", name_of(dtype));
+  const auto row = [&](const char* name, int64_t bytes) {
+    fmt::print("  {:<16}{:>10}   {:.1f}x\n", name, human_bytes(static_cast<double>(bytes)),
+               static_cast<double>(bytes) / static_cast<double>(cache.mla));
+  };
+  row("MLA", cache.mla);
+  row("MHA", cache.mha);
+  row("GQA, 8 groups", cache.gqa8);
+  row("MQA", cache.mqa);
+}
+
+}  // namespace
+
+void add_info(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("info", "Parameters, weight bytes and cache bytes of a model");
+  command->add_option("path", options->path, "model folder or config.json")->required();
+  command->add_flag("--json", options->json, "print JSON");
+  command->callback([options] {
+    const Config config = read_config(options->path);
+    const DType dtype = held_dtype(options->path);
+    (options->json ? print_json : print_text)(config, dtype, stored_bytes(options->path));
+  });
+}
+
+}  // namespace fathom

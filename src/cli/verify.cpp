@@ -1,0 +1,68 @@
+// fathom verify MODEL GOLDEN: a checkpoint against reference results (tools/make_golden.py makes such files).
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "model/checkpoint.h"
+#include "model/verify.h"
+
+namespace fathom {
+namespace {
+
+struct Options {
+  std::string model, golden, dtype = "f32", device = "cpu";
+  int threads = 0;
+  bool json = false;
+};
+
+void print_text(const std::vector<Verdict>& verdicts) {
+  for (const Verdict& v : verdicts)
+    fmt::print("{:<6}{:>10.2e}  (at most {:.0e})  {}\n", v.pass() ? "ok" : "FAIL", v.error, v.tolerance,
+               v.name);
+}
+
+void print_json(const std::vector<Verdict>& verdicts, bool pass) {
+  OrderedJson tensors = OrderedJson::array();
+  for (const Verdict& v : verdicts)
+    tensors.push_back({{"name", v.name}, {"error", v.error}, {"tolerance", v.tolerance}, {"pass", v.pass()}});
+  fmt::print("{}\n", OrderedJson{{"pass", pass}, {"tensors", tensors}}.dump(2));
+}
+
+void verify(const Options& o) {
+  const DType dtype = dtype_named(o.dtype);
+  Device device = o.device == "reference" ? Device::reference() : Device::cpu(o.threads);
+  const SafetensorsFile golden(o.golden);
+  const Model model = load_model(o.model, dtype);
+  const std::vector<Verdict> verdicts = verify_model(device, model, golden);
+  check(!verdicts.empty(), "{}: holds none of logits, loss, grad.*, greedy", o.golden);
+  const auto failed =
+      std::count_if(verdicts.begin(), verdicts.end(), [](const Verdict& v) { return !v.pass(); });
+  if (o.json)
+    print_json(verdicts, failed == 0);
+  else
+    print_text(verdicts);
+  check(failed == 0, "{} of {} results are past tolerance", failed, verdicts.size());
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("verify", "Hold a model against reference results");
+  command->add_option("model", options->model, "model folder")->required();
+  command->add_option("golden", options->golden, "reference results (.safetensors)")->required();
+  command
+      ->add_option("--dtype", options->dtype,
+                   "weights and activations in f32, bf16, or f64 (reference device)")
+      ->check(CLI::IsMember({"f32", "bf16", "f64"}));
+  command->add_option("--device", options->device, "cpu, or reference for plain loops")
+      ->check(CLI::IsMember({"cpu", "reference"}));
+  command->add_option("--threads", options->threads, "CPU threads; 0: all")->check(CLI::NonNegativeNumber);
+  command->add_flag("--json", options->json, "print JSON");
+  command->callback([options] { verify(*options); });
+}
+
+}  // namespace fathom

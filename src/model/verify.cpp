@@ -1,0 +1,167 @@
+#include "model/verify.h"
+
+#include <numeric>
+
+#include "base/error.h"
+#include "model/checkpoint.h"
+#include "model/head.h"
+#include "ops/cross_entropy.h"
+#include "tensor/compare.h"
+
+namespace fathom {
+namespace {
+
+struct Inputs {
+  int64_t B, T;
+  std::vector<int32_t> tokens, positions, starts, targets;
+
+  Batch batch() {
+    Batch b;
+    b.tokens = Tensor(tokens.data(), DType::i32, {B * T});
+    b.positions = Tensor(positions.data(), DType::i32, {B * T});
+    b.sequence_starts = Tensor(starts.data(), DType::i32, {B + 1});
+    return b;
+  }
+};
+
+Inputs read_inputs(const SafetensorsFile& golden) {
+  const SafetensorsEntry* entry = golden.entry("input_ids");
+  check(entry && entry->shape.size() == 2, "{}: expected 'input_ids' [B, T]", golden.path());
+  Inputs in{entry->shape[0], entry->shape[1], golden.read_ints("input_ids"), {}, {}, {}};
+  check(in.B > 0 && in.T > 0, "{}: 'input_ids' is empty", golden.path());
+  for (int64_t b = 0; b < in.B; ++b) {
+    in.starts.push_back(static_cast<int32_t>(b * in.T));
+    for (int64_t t = 0; t < in.T; ++t) {
+      in.positions.push_back(static_cast<int32_t>(t));
+      in.targets.push_back(t + 1 < in.T ? in.tokens[b * in.T + t + 1] : CrossEntropy::ignore);
+    }
+  }
+  in.starts.push_back(static_cast<int32_t>(in.B * in.T));
+  return in;
+}
+
+// The sum of squared differences and of squares over rows that arrive in chunks.
+struct RunningError {
+  double difference = 0, norm = 0;
+
+  void add(const Tensor& got, const Tensor& want) {
+    for (int64_t r = 0; r < got.rows(); ++r)
+      for (int64_t c = 0; c < got.cols(); ++c) {
+        const double w = element(want, r, c), d = element(got, r, c) - w;
+        difference += d * d, norm += w * w;
+      }
+  }
+  double relative() const { return difference == 0 ? 0 : std::sqrt(difference / norm); }
+};
+
+class Verification {
+ public:
+  Verification(Device& device, const Model& model, const SafetensorsFile& golden)
+      : device_(device), model_(model), golden_(golden), in_(read_inputs(golden)), batch_(in_.batch()) {
+    for (const SafetensorsEntry& e : golden.tensors()) with_gradients_ |= e.name.starts_with("grad.");
+  }
+
+  std::vector<Verdict> run();
+
+ private:
+  Tensor golden_logits() const;
+  void compare_gradients(const Weights& grads);
+
+  Device& device_;
+  const Model& model_;
+  const SafetensorsFile& golden_;
+  Inputs in_;
+  Batch batch_;
+  bool with_gradients_ = false;
+  std::vector<Verdict> verdicts_;
+};
+
+Tensor Verification::golden_logits() const {
+  const Tensor logits = golden_.find("logits");
+  if (!logits) return {};
+  Dim B{"B", in_.B}, T{"T", in_.T}, V{"V", model_.config.vocab_size};
+  expect((golden_.path() + ": logits").c_str(), logits, {B, T, V});
+  return logits.reshape({in_.B * in_.T, V});
+}
+
+// Runs the model once; the loss's callback compares each chunk of logits before turning it into dlogits.
+std::vector<Verdict> Verification::run() {
+  const Config& c = model_.config;
+  const DType dtype = model_.dtype, stat = stat_of(dtype);
+  const int64_t N = in_.B * in_.T;
+  const BatchSize size{N, in_.B, N};
+  const Purpose purpose = with_gradients_ ? Purpose::training : Purpose::serving;
+  Arena memory("verification", activation_bytes(c, dtype, purpose, size) + head_bytes(c, dtype, N) +
+                                   (with_gradients_ ? weight_bytes(c, stat) : 0) +
+                                   2 * N * (c.hidden_size + 1) * size_of(stat) + 4096);
+  Activations activations = allocate_activations(c, memory, dtype, purpose, size);
+  const Tensor hidden = model_forward(device_, model_, batch_, activations);
+
+  const Tensor want = golden_logits(), losses = memory.allocate(stat, {N});
+  const Tensor targets(in_.targets.data(), DType::i32, {N});
+  RunningError error;
+  const LossFunction loss = [&](int64_t first, const Tensor& logits, const Tensor& dlogits) {
+    if (want) error.add(logits, want.slice(first, logits.rows()));
+    cross_entropy(device_, {.losses = losses.slice(first, logits.rows()),
+                            .dlogits = dlogits,
+                            .logits = logits,
+                            .targets = targets.slice(first, logits.rows()),
+                            .scale = 1.0 / static_cast<double>(in_.B * std::max<int64_t>(in_.T - 1, 1))});
+  };
+  Weights grads;
+  if (with_gradients_) {
+    grads = allocate_weights(c, memory, stat);
+    const Tensor dhidden = memory.allocate(dtype, {N, c.hidden_size});
+    head_backward(device_, model_, hidden, memory, loss, dhidden, grads);
+    model_backward(device_, model_, batch_, activations, dhidden, grads, /*balance_weight=*/0);
+  } else {
+    head_forward(device_, model_, hidden, memory, loss);
+  }
+
+  if (want) verdicts_.push_back({"logits", error.relative(), logits_tolerance(dtype)});
+  if (const Tensor want_loss = golden_.find("loss")) {
+    double sum = 0;
+    for (int64_t n = 0; n < N; ++n) sum += element(losses, 0, n);
+    const double mean = sum / static_cast<double>(in_.B * std::max<int64_t>(in_.T - 1, 1));
+    const double expected = element(want_loss, 0, 0);
+    verdicts_.push_back({"loss", std::abs(mean - expected) / std::abs(expected), logits_tolerance(dtype)});
+  }
+  if (with_gradients_) compare_gradients(grads);
+  return verdicts_;
+}
+
+void Verification::compare_gradients(const Weights& grads) {
+  const double tolerance = gradient_tolerance(model_.dtype);
+  std::vector<NamedTensor> known = checkpoint_tensors(model_.config, grads);
+  for (const NamedWeight& w : list_weights(model_.config, grads))
+    if (w.tensor.rank == 3) known.push_back({w.info.name, w.tensor});  // experts fused
+  for (const SafetensorsEntry& entry : golden_.tensors()) {
+    if (!entry.name.starts_with("grad.")) continue;
+    const auto found = std::find_if(known.begin(), known.end(),
+                                    [&](const NamedTensor& t) { return t.name == entry.name.substr(5); });
+    check(found != known.end(), "{}: '{}' is no tensor of this model", golden_.path(), entry.name);
+    const Tensor want = golden_.tensor(entry.name), got = found->tensor;
+    check(want.rank == got.rank && want.shape == got.shape, "{}: '{}' has shape {}, expected {}",
+          golden_.path(), entry.name, want.shape_text(), got.shape_text());
+    verdicts_.push_back({entry.name, relative_error(got, want), tolerance});
+  }
+}
+
+}  // namespace
+
+double logits_tolerance(DType dtype) {
+  // f32: a few dozen layers of sums, each good to about 1e-6. bf16: every activation is rounded to 8 bits,
+  // and near ties the router may choose another expert.
+  return dtype == DType::bf16 ? 3e-2 : 1e-4;
+}
+
+double gradient_tolerance(DType dtype) {
+  // Gradients pass through every rounding twice, and small ones are differences of larger terms.
+  return dtype == DType::bf16 ? 1e-1 : 1e-3;
+}
+
+std::vector<Verdict> verify_model(Device& device, const Model& model, const SafetensorsFile& golden) {
+  return Verification(device, model, golden).run();
+}
+
+}  // namespace fathom
