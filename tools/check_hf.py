@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Checks a checkpoint directory, and logits computed from it, against Hugging Face transformers.
+
+  check_hf.py MODEL_DIR                            loads, runs a few random tokens, round-trips the tokenizer
+  check_hf.py MODEL_DIR --logits FILE [--tokens N] compares with FILE (input_ids [B,T], logits [B,T,V]), first N positions
+
+The error is max over positions of max_v |ours - theirs| / max_v |theirs|, in f32; exit status 1 past --tolerance.
+Plain transformers is used unless config.json asks for what it ignores (see hf_deepseek.py), which is then said.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import hf_deepseek
+
+TEXTS = (
+    "The capital of France is Paris.", "  two  spaces,\ttab\nand lines\r\n\n", "x = [i**2 for i in range(1234567)]  # 3.14",
+    "深度求索发布了新模型。", "Ünïcödé Ελληνικά русский 한국어 🙂👩‍🔬", "don't I'll we've", "",
+)  # fmt: skip
+
+
+def needs_mending(config):
+    asked = {
+        "norm_topk_prob": config.get("norm_topk_prob", False),
+        "moe_layer_freq": config.get("moe_layer_freq", 1) != 1,
+        "topk_method gready": config.get("topk_method") == "gready",
+    }
+    return [name for name, wanted in asked.items() if wanted]
+
+
+def load(folder):
+    asked = needs_mending(json.loads((folder / "config.json").read_text()))
+    if asked:
+        print(f"transformers ignores {', '.join(asked)}: mended by hf_deepseek.py")
+        hf_deepseek.mend()
+    model, report = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, experts_implementation="eager", output_loading_info=True
+    )
+    for kind, names in report.items():
+        if names:
+            sys.exit(f"{folder}: {kind}: {sorted(map(str, names))[:10]}")
+    return model.eval()
+
+
+def compare(model, file, positions):
+    """Largest relative error of the logits in `file`."""
+    ours = load_file(file)
+    ids = ours["input_ids"].long()[:, :positions]
+    with torch.no_grad():
+        theirs = model(input_ids=ids, use_cache=False).logits
+    mine = ours["logits"].float()[:, :positions]
+    if mine.shape != theirs.shape:
+        sys.exit(f"{file}: logits {list(mine.shape)}, transformers gives {list(theirs.shape)}")
+    error = (mine - theirs).abs().amax(-1) / theirs.abs().amax(-1)
+    agree = (mine.argmax(-1) == theirs.argmax(-1)).float().mean().item()
+    print(f"{ids.numel()} positions: max relative error {error.max():.3e}, mean {error.mean():.3e}, same best token {agree:.2%}")
+    return error.max().item() if error.isfinite().all() else float("inf")
+
+
+def check_tokenizer(folder):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    broken = [
+        text
+        for text in TEXTS
+        if text != tokenizer.decode(tokenizer.encode(text, add_special_tokens=False), clean_up_tokenization_spaces=False)
+    ]
+    print(f"tokenizer of {len(tokenizer)} tokens: {len(TEXTS) - len(broken)} of {len(TEXTS)} texts round-trip")
+    for text in broken:
+        print(f"  not equal after encode and decode: {text!r}")
+    return not broken
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--logits", type=Path)
+    parser.add_argument("--tokens", type=int, help="compare only the first N positions, or run N random tokens")
+    parser.add_argument("--tolerance", type=float, default=1e-4)
+    args = parser.parse_args()
+    model = load(args.model)
+    print(f"{args.model}: {sum(p.numel() for p in model.parameters())} parameters, every tensor found its place")
+    good = True
+    if args.logits:
+        good = compare(model, args.logits, args.tokens) <= args.tolerance
+    else:
+        ids = torch.randint(0, model.config.vocab_size, (1, args.tokens or 16))
+        with torch.no_grad():
+            good = bool(model(input_ids=ids, use_cache=False).logits.isfinite().all())
+        print("logits are finite" if good else "logits are not finite")
+    if (args.model / "tokenizer.json").exists():
+        good = check_tokenizer(args.model) and good
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
