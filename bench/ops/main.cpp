@@ -6,6 +6,7 @@ int main(int argc, char** argv) {
   using namespace fathom::bench;
   Bench bench(argc > 1 ? argv[1] : "");
   for (auto rows : {
+           attention_rows,
            rmsnorm_rows,
        }) {
     rows(bench);

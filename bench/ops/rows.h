@@ -4,6 +4,7 @@
 
 namespace fathom::bench {
 
+void attention_rows(Bench& b);
 void rmsnorm_rows(Bench& b);
 
 }  // namespace fathom::bench

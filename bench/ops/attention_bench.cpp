@@ -1,0 +1,100 @@
+// Operations are those below the diagonal only: 2 (D + Dv) a pair of query and key forward, 2 (3 D + 2 Dv)
+// backward, where the scores are recomputed.
+#include "ops/attention.h"
+
+#include <cmath>
+
+#include "bench/ops/rows.h"
+#include "ops/latent_attention.h"
+
+namespace fathom::bench {
+namespace {
+
+struct Case {
+  int64_t B, T, H, Dn, Dr, Dv;
+};
+
+void expanded_rows(Bench& b, const Case& c, DType t) {
+  const int64_t N = c.B * c.T, D = c.Dn + c.Dr;
+  const Tensor q = b.random(t, {N, c.H, D}), kv = b.random(t, {N, c.H, c.Dn + c.Dv});
+  const Tensor k_rope = b.random(t, {N, c.Dr}), out = b.zeros(t, {N, c.H, c.Dv});
+  const Tensor lse = b.zeros(DType::f32, {N, c.H}), dout = b.random(t, {N, c.H, c.Dv});
+  const Tensor dq = b.zeros(t, {N, c.H, D}), dkv = b.zeros(t, {N, c.H, c.Dn + c.Dv});
+  const Tensor dk_rope = b.zeros(t, {N, c.Dr});
+  const Tensor starts = b.integers({c.B + 1}, [&](int64_t i) { return static_cast<int32_t>(i * c.T); });
+  const double scale = 1 / std::sqrt(static_cast<double>(D));
+  const double pairs = 0.5 * static_cast<double>(c.B * c.H * c.T * (c.T + 1));
+  const std::string shape =
+      fmt::format(" {}x{} H{} {}+{}/{} {}", c.B, c.T, c.H, c.Dn, c.Dr, c.Dv, name_of(t));
+  b.row("attention_forward" + shape, 0, pairs * 2.0 * static_cast<double>(D + c.Dv), [&] {
+    attention_forward(b.device(), {.out = out,
+                                   .lse = lse,
+                                   .q = q,
+                                   .kv = kv,
+                                   .k_rope = k_rope,
+                                   .q_starts = starts,
+                                   .kv_starts = starts,
+                                   .scale = scale});
+  });
+  attention_forward(b.device(), {.out = out,
+                                 .lse = lse,
+                                 .q = q,
+                                 .kv = kv,
+                                 .k_rope = k_rope,
+                                 .q_starts = starts,
+                                 .kv_starts = starts,
+                                 .scale = scale});
+  b.row("attention_backward" + shape, 0, pairs * 2.0 * static_cast<double>(3 * D + 2 * c.Dv), [&] {
+    attention_backward(b.device(), {.dq = dq,
+                                    .dkv = dkv,
+                                    .dk_rope = dk_rope,
+                                    .dout = dout,
+                                    .out = out,
+                                    .lse = lse,
+                                    .q = q,
+                                    .kv = kv,
+                                    .k_rope = k_rope,
+                                    .q_starts = starts,
+                                    .kv_starts = starts,
+                                    .scale = scale});
+  });
+}
+
+// One query at the end of each of B contexts; bytes are those of the cache, read once.
+void decode_row(Bench& b, int64_t B, int64_t depth, DType t) {
+  constexpr int64_t H = 16, R = 512, Dr = 64, page = 16;
+  const int64_t pages_each = (depth + page - 1) / page;
+  const Tensor q = b.random(t, {B, H, R}), q_rope = b.random(t, {B, H, Dr}), out = b.zeros(t, {B, H, R});
+  const Tensor pages = b.random(t, {B * pages_each, page, R + Dr});
+  const Tensor table =
+      b.integers({B, pages_each}, [&](int64_t i) { return static_cast<int32_t>(B * pages_each - 1 - i); });
+  const Tensor sequence = b.integers({B}, [](int64_t i) { return static_cast<int32_t>(i); });
+  const Tensor positions = b.integers({B}, [&](int64_t) { return static_cast<int32_t>(depth - 1); });
+  const double tokens = static_cast<double>(B * depth);
+  b.row(fmt::format("latent_attention {}x{} H{} {}+{} {}", B, depth, H, R, Dr, name_of(t)),
+        tokens * (R + Dr) * static_cast<double>(size_of(t)), tokens * H * 2.0 * (2 * R + Dr), [&] {
+          latent_attention(b.device(), {.out = out,
+                                        .q_latent = q,
+                                        .q_rope = q_rope,
+                                        .pages = pages,
+                                        .block_table = table,
+                                        .sequence = sequence,
+                                        .positions = positions,
+                                        .scale = 0.07});
+        });
+}
+
+}  // namespace
+
+void attention_rows(Bench& b) {
+  for (DType t : {DType::f32, DType::bf16})
+    for (const Case& c :
+         {Case{8, 512, 8, 64, 32, 64}, Case{1, 2048, 16, 128, 64, 128}, Case{1, 4096, 16, 128, 64, 128}})
+      if (b.wants("attention_forward") || b.wants("attention_backward")) expanded_rows(b, c, t), b.clear();
+  for (DType t : {DType::f32, DType::bf16})
+    for (int64_t B : {1, 8})
+      for (int64_t depth : {512, 4096, 32768})
+        if (b.wants("latent_attention") && B * depth <= 32768) decode_row(b, B, depth, t), b.clear();
+}
+
+}  // namespace fathom::bench
