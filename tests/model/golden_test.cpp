@@ -1,0 +1,102 @@
+// Random DeepSeek-V2 checkpoints made by Hugging Face transformers (tools/make_golden.py): logits, loss and
+// every gradient.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "model/checkpoint.h"
+#include "model/verify.h"
+#include "support/temp_dir.h"
+
+namespace fathom {
+namespace {
+
+const std::string goldens = std::string(FATHOM_SOURCE_DIR) + "/tests/golden/";
+
+struct Case {
+  std::string model;
+  Backend backend;
+  DType dtype;
+};
+
+std::vector<Case> all_cases() {
+  std::vector<Case> cases;
+  for (const auto& entry : std::filesystem::directory_iterator(goldens)) {
+    if (!entry.is_directory()) continue;
+    const std::string name = entry.path().filename();
+    for (DType dtype : {DType::f64, DType::f32}) cases.push_back({name, Backend::reference, dtype});
+    for (DType dtype : {DType::f32, DType::bf16}) cases.push_back({name, Backend::cpu, dtype});
+  }
+  std::sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) { return a.model < b.model; });
+  return cases;
+}
+
+std::string case_name(const ::testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  return c.model + (c.backend == Backend::cpu ? "_cpu_" : "_reference_") + std::string(name_of(c.dtype));
+}
+
+class GoldenTest : public ::testing::TestWithParam<Case> {};
+INSTANTIATE_TEST_SUITE_P(Models, GoldenTest, ::testing::ValuesIn(all_cases()), case_name);
+
+TEST_P(GoldenTest, AgreesWithTransformers) {
+  const Case& c = GetParam();
+  Device device = c.backend == Backend::cpu ? Device::cpu(2) : Device::reference();
+  const Model model = load_model(goldens + c.model, c.dtype);
+  const SafetensorsFile golden(goldens + c.model + "/golden.safetensors");
+  const std::vector<Verdict> verdicts = verify_model(device, model, golden);
+  EXPECT_GE(verdicts.size(), 10u);
+  for (const Verdict& v : verdicts) {
+    EXPECT_TRUE(v.pass()) << v.name << ": " << v.error << " > " << v.tolerance;
+    if (c.dtype == DType::f64) EXPECT_LE(v.error, 1e-6) << v.name;  // the files hold f32
+  }
+}
+
+TEST(Golden, AWrongWeightIsSeen) {
+  Device device = Device::reference();
+  const Model model = load_model(goldens + "lite_like", DType::f32);
+  model.weights.layers[1].self_attn.kv_a_layernorm.as<float>()[0] *= 1.5f;
+  const SafetensorsFile golden(goldens + "lite_like/golden.safetensors");
+  int failed = 0;
+  for (const Verdict& v : verify_model(device, model, golden)) failed += !v.pass();
+  EXPECT_GT(failed, 5);
+}
+
+TEST(Checkpoint, SavedAndLoadedIsTheSame) {
+  TempDir dir;
+  const Model model = load_model(goldens + "v2_like");
+  save_model(dir.path(), model.config, model.weights);
+  const Model again = load_model(dir.path());
+  EXPECT_EQ(again.config, model.config);
+  const auto a = list_weights(model.config, model.weights), b = list_weights(model.config, again.weights);
+  for (size_t i = 0; i < a.size(); ++i)
+    EXPECT_EQ(0, std::memcmp(a[i].tensor.data, b[i].tensor.data, a[i].tensor.bytes())) << a[i].info.name;
+}
+
+TEST(Checkpoint, MissingExtraAndMisshapenTensorsAreNamed) {
+  TempDir dir;
+  const Model model = load_model(goldens + "lite_like", DType::f32);
+  save_model(dir.path(), model.config, model.weights);
+  std::vector<NamedTensor> tensors = checkpoint_tensors(model.config, model.weights);
+  const auto error_with = [&](const std::vector<NamedTensor>& changed) {
+    write_safetensors(dir / "model.safetensors", changed);
+    return error_of([&] { load_model(dir.path()); });
+  };
+  EXPECT_EQ(error_with(tensors), "");
+
+  auto fewer = tensors;
+  fewer.pop_back();
+  EXPECT_NE(error_with(fewer).find("'" + tensors.back().name + "' is missing"), std::string::npos);
+
+  auto more = tensors;
+  more.push_back({"model.layers.9.input_layernorm.weight", model.weights.norm});
+  EXPECT_NE(error_with(more).find("'model.layers.9.input_layernorm.weight' is not part of this model"),
+            std::string::npos);
+
+  auto misshapen = tensors;
+  misshapen[0].tensor = misshapen[0].tensor.slice(1, 3);
+  EXPECT_NE(error_with(misshapen).find("model.embed_tokens.weight"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fathom

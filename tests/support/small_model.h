@@ -1,0 +1,74 @@
+// Small DeepSeek-V2 configurations that together touch every branch of the model, with random weights.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "base/rng.h"
+#include "model/model.h"
+
+namespace fathom::testing {
+
+// Query latent, expert groups, YaRN, shared experts, a dense first layer.
+inline Config v2_like() {
+  Config c;
+  c.vocab_size = 61, c.hidden_size = 20, c.num_hidden_layers = 3, c.intermediate_size = 28;
+  c.max_position_embeddings = 4096;
+  c.num_attention_heads = 3, c.q_lora_rank = 10, c.kv_lora_rank = 12;
+  c.qk_nope_head_dim = 6, c.qk_rope_head_dim = 4, c.v_head_dim = 5;
+  c.rope_scaling = {
+      .yarn = true, .factor = 4, .original_max_position_embeddings = 16, .mscale = 1, .mscale_all_dim = 0.7};
+  c.n_routed_experts = 8, c.n_shared_experts = 2, c.num_experts_per_tok = 3, c.moe_intermediate_size = 8;
+  c.first_k_dense_replace = 1;
+  c.topk_method = TopkMethod::group_limited_greedy, c.n_group = 4, c.topk_group = 2;
+  c.routed_scaling_factor = 2.5, c.aux_loss_alpha = 0.05;
+  c.initializer_range = 0.15;
+  return c;
+}
+
+// No query latent, greedy, normalised weights, biases, every second layer MoE, no shared experts, tied
+// embeddings.
+inline Config lite_like() {
+  Config c = v2_like();
+  c.q_lora_rank = 0, c.rope_scaling = {}, c.topk_method = TopkMethod::greedy, c.n_group = c.topk_group = 1;
+  c.norm_topk_prob = true, c.attention_bias = true, c.moe_layer_freq = 2, c.n_shared_experts = 0;
+  c.tie_word_embeddings = true, c.seq_aux = false;
+  return c;
+}
+
+inline Model random_model(const Config& config, DType dtype, uint64_t seed = 1) {
+  Model m = make_model(config, dtype);
+  initialize_weights(config, m.weights, seed, 1);
+  return m;
+}
+
+// Random tokens of packed sequences with these lengths, each starting at position 0.
+class RandomBatch {
+ public:
+  RandomBatch(const Config& c, const std::vector<int>& lengths, uint64_t seed = 7) {
+    Rng rng(seed);
+    starts_.push_back(0);
+    for (int length : lengths) {
+      for (int t = 0; t < length; ++t) {
+        tokens_.push_back(static_cast<int32_t>(rng.below(static_cast<uint64_t>(c.vocab_size))));
+        positions_.push_back(t);
+      }
+      starts_.push_back(static_cast<int32_t>(tokens_.size()));
+    }
+    const auto N = static_cast<int64_t>(tokens_.size());
+    batch.tokens = Tensor(tokens_.data(), DType::i32, {N});
+    batch.positions = Tensor(positions_.data(), DType::i32, {N});
+    batch.sequence_starts = Tensor(starts_.data(), DType::i32, {static_cast<int64_t>(starts_.size())});
+  }
+  RandomBatch(const RandomBatch&) = delete;
+
+  BatchSize size() const {
+    const auto N = static_cast<int64_t>(tokens_.size());
+    return {N, static_cast<int64_t>(starts_.size()) - 1, N};
+  }
+  Batch batch;
+
+ private:
+  std::vector<int32_t> tokens_, positions_, starts_;
+};
+
+}  // namespace fathom::testing
