@@ -15,6 +15,8 @@ RopeScaling read_rope_scaling(const JsonObject& rope) {
   if (type == "default") return scaling;
   check(type == "yarn", "{}: rope scaling type '{}' is not supported: expected yarn or default", rope.where(),
         type);
+  check(!rope.has("attention_factor"), "{}: rope field 'attention_factor' is not supported: use mscale",
+        rope.where());
   scaling.yarn = true;
   scaling.factor = rope.required<double>("factor");
   scaling.original_max_position_embeddings = rope.required<int64_t>("original_max_position_embeddings");
@@ -104,6 +106,8 @@ Config config_from_json(const Json& json, const std::string& where) {
         type);
   const auto activation = o.optional<std::string>("hidden_act", "silu");
   check(activation == "silu", "{}: field 'hidden_act' is '{}': DeepSeek-V2 uses silu", where, activation);
+  check(!o.optional<bool>("mlp_bias", false), "{}: field 'mlp_bias' is true: DeepSeek-V2's MLPs have none",
+        where);
 
   Config c;
   c.vocab_size = o.required<int64_t>("vocab_size");
