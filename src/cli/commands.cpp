@@ -4,6 +4,8 @@ namespace fathom {
 
 void add_commands(CLI::App& app) {
   add_info(app);
+  add_tokenize(app);
+  add_train_tokenizer(app);
   add_verify(app);
 }
 

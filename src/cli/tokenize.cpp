@@ -1,13 +1,17 @@
-#include "cli/tokenize.h"
-
+// fathom tokenize MODEL: text to token ids and back, on standard output.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <iostream>
 #include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
+#include "cli/commands.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "text/tokenizer.h"
@@ -16,9 +20,16 @@
 namespace fathom {
 namespace {
 
-std::string read_input(const CLI::App& command) {
-  if (command.count("--text")) return command.get_option("--text")->as<std::string>();
-  if (command.count("--file")) return read_file(command.get_option("--file")->as<std::string>());
+struct Options {
+  std::string model;
+  std::optional<std::string> text, file;
+  bool decode = false, skip_special = false, pieces = false, count = false, no_bos = false,
+       no_special = false;
+};
+
+std::string read_input(const Options& options) {
+  if (options.text) return *options.text;
+  if (options.file) return read_file(*options.file);
   return {std::istreambuf_iterator<char>(std::cin), {}};
 }
 
@@ -58,20 +69,19 @@ void print_ids(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, bool
   std::cout << out;
 }
 
-void run(const CLI::App& command) {
-  const Tokenizer tokenizer = Tokenizer::load(command.get_option("model")->as<std::string>());
-  const std::string input = read_input(command);
-  if (command.count("--decode")) {
+void run(const Options& options) {
+  const Tokenizer tokenizer = Tokenizer::load(options.model);
+  const std::string input = read_input(options);
+  if (options.decode) {
     const std::vector<int32_t> ids = parse_ids(input);
-    std::cout << tokenizer.decode(ids, command.count("--skip-special") > 0);
+    std::cout << tokenizer.decode(ids, options.skip_special);
   } else {
-    const std::vector<int32_t> ids = tokenizer.encode(
-        input,
-        {.add_special = command.count("--no-bos") == 0, .parse_special = command.count("--no-special") == 0});
-    if (command.count("--count"))
+    const std::vector<int32_t> ids =
+        tokenizer.encode(input, {.add_special = !options.no_bos, .parse_special = !options.no_special});
+    if (options.count)
       std::cout << ids.size() << '\n';
     else
-      print_ids(tokenizer, ids, command.count("--pieces") > 0);
+      print_ids(tokenizer, ids, options.pieces);
   }
   std::cout.flush();
   check(std::cout.good(), "cannot write to standard output");
@@ -80,19 +90,23 @@ void run(const CLI::App& command) {
 }  // namespace
 
 void add_tokenize(CLI::App& app) {
+  auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("tokenize", "Turn text into token ids, or ids into text");
-  command->add_option("model", "Model folder or tokenizer.json")->required();
-  CLI::Option* text =
-      command->add_option("-t,--text", "The text (or ids); standard input if neither is given");
-  command->add_option("-f,--file", "A file with the text (or ids)")->excludes(text);
-  CLI::Option* decode = command->add_flag("-d,--decode", "The input is token ids; print their text");
-  command->add_flag("--skip-special", "With --decode: leave special tokens out")->needs(decode);
-  command->add_flag("--pieces", "Print one token a line: id, tab, piece")->excludes(decode);
-  command->add_flag("--count", "Print only the number of tokens")->excludes(decode);
-  command->add_flag("--no-bos", "Do not add the tokens that the tokenizer asks for around a text")
+  command->add_option("model", options->model, "model folder or tokenizer.json")->required();
+  CLI::Option* text = command->add_option("-t,--text", options->text,
+                                          "the text (or ids); standard input if neither is given");
+  command->add_option("-f,--file", options->file, "a file with the text (or ids)")->excludes(text);
+  CLI::Option* decode =
+      command->add_flag("-d,--decode", options->decode, "the input is token ids; print their text");
+  command->add_flag("--skip-special", options->skip_special, "with --decode: leave special tokens out")
+      ->needs(decode);
+  command->add_flag("--pieces", options->pieces, "print one token a line: id, tab, piece")->excludes(decode);
+  command->add_flag("--count", options->count, "print only the number of tokens")->excludes(decode);
+  command->add_flag("--no-bos", options->no_bos, "add no BOS (or EOS) where the tokenizer would")
       ->excludes(decode);
-  command->add_flag("--no-special", "Read special tokens in the text as ordinary text")->excludes(decode);
-  command->callback([command] { run(*command); });
+  command->add_flag("--no-special", options->no_special, "read special tokens in the text as ordinary text")
+      ->excludes(decode);
+  command->callback([options] { run(*options); });
 }
 
 }  // namespace fathom
