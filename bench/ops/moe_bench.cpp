@@ -1,0 +1,66 @@
+// Routing, sorting, permuting and combining at DeepSeek-V2-Lite's size: 64 experts, 6 active.
+#include "bench/ops/rows.h"
+#include "ops/permute.h"
+#include "ops/router.h"
+
+namespace fathom::bench {
+namespace {
+
+constexpr int64_t N = 4096, C = 2048, E = 64, K = 6, M = N * K;
+
+void router_rows(Bench& b) {
+  const Tensor logits = b.random(DType::f32, {N, E}), scores = b.zeros(DType::f32, {N, E}),
+               ids = b.zeros(DType::i32, {N, K}), weights = b.zeros(DType::f32, {N, K});
+  const std::string shape = fmt::format(" {}x{}, K {}", N, E, K);
+  const double bytes = static_cast<double>(2 * scores.bytes());
+  b.row("router_forward" + shape, bytes, 0, [&] {
+    router_forward(b.device(), {.scores = scores, .ids = ids, .weights = weights, .logits = logits});
+  });
+  b.row("router_backward" + shape, bytes, 0, [&] {
+    router_backward(b.device(),
+                    {.dlogits = logits, .dweights = weights, .dscores = {}, .scores = scores, .ids = ids});
+  });
+}
+
+void permute_rows(Bench& b, DType t) {
+  const Tensor offsets = b.zeros(DType::i32, {E + 1}), row_of = b.zeros(DType::i32, {N, K}),
+               token_of = b.zeros(DType::i32, {M});
+  const Tensor ids = b.integers({N, K}, [](int64_t i) { return static_cast<int32_t>(i * 7919 % E); });
+  b.row(fmt::format("expert_sort {}x{} into {}", N, K, E), static_cast<double>(4 * ids.bytes()), 0, [&] {
+    expert_sort(b.device(), {.offsets = offsets, .row_of = row_of, .token_of = token_of, .ids = ids});
+  });
+  expert_sort(b.device(), {.offsets = offsets, .row_of = row_of, .token_of = token_of, .ids = ids});
+
+  const Tensor x = b.random(t, {N, C}), rows = b.random(t, {M, C}), drows = b.zeros(t, {M, C}),
+               weights = b.random(DType::f32, {N, K}), dweights = b.zeros(DType::f32, {N, K});
+  const std::string shape = fmt::format(" {}x{}, K {}, {}", N, C, K, name_of(t));
+  const double one = static_cast<double>(x.bytes()), many = static_cast<double>(rows.bytes());
+  const double elements = static_cast<double>(rows.count());
+  b.row("permute" + shape, one + many, 0,
+        [&] { permute(b.device(), {.out = rows, .x = x, .token_of = token_of}); });
+  b.row("permute_backward" + shape, one + many, elements,
+        [&] { permute_backward(b.device(), {.dx = x, .dout = rows, .row_of = row_of}); });
+  b.row("combine" + shape, one + many, 2 * elements, [&] {
+    combine(b.device(), {.out = x, .rows = rows, .weights = weights, .row_of = row_of, .shared = {}});
+  });
+  b.row("combine_backward" + shape, one + 2 * many, 3 * elements, [&] {
+    combine_backward(b.device(), {.drows = drows,
+                                  .dweights = dweights,
+                                  .dout = x,
+                                  .rows = rows,
+                                  .weights = weights,
+                                  .row_of = row_of});
+  });
+}
+
+}  // namespace
+
+void moe_rows(Bench& b) {
+  router_rows(b);
+  for (DType t : {DType::f32, DType::bf16}) {
+    permute_rows(b, t);
+    b.clear();
+  }
+}
+
+}  // namespace fathom::bench

@@ -1,0 +1,52 @@
+// What a training step does besides the layers: cross-entropy, gradient norm, AdamW.
+#include "bench/ops/rows.h"
+#include "ops/adamw.h"
+#include "ops/cross_entropy.h"
+#include "ops/elementwise.h"
+
+namespace fathom::bench {
+namespace {
+
+void cross_entropy_rows(Bench& b) {
+  constexpr int64_t N = 256, V = 102400;
+  const Tensor logits = b.random(DType::f32, {N, V}), losses = b.zeros(DType::f32, {N});
+  const Tensor targets = b.integers({N}, [](int64_t i) { return static_cast<int32_t>(i * 379); });
+  const std::string shape = fmt::format("cross_entropy {}x{}", N, V);
+  const double one = static_cast<double>(logits.bytes());
+  b.row(shape + " loss only", one, 0, [&] {
+    cross_entropy(b.device(), {.losses = losses, .dlogits = {}, .logits = logits, .targets = targets});
+  });
+  for (DType t : {DType::f32, DType::bf16}) {
+    const Tensor dlogits = b.zeros(t, {N, V});
+    b.row(fmt::format("{} dlogits {}", shape, name_of(t)), one + static_cast<double>(dlogits.bytes()), 0,
+          [&] {
+            cross_entropy(b.device(),
+                          {.losses = losses, .dlogits = dlogits, .logits = logits, .targets = targets});
+          });
+  }
+}
+
+void adamw_rows(Bench& b) {
+  constexpr int64_t P = 16 << 20;
+  const Tensor w = b.zeros(DType::f32, {P}), rounded = b.zeros(DType::bf16, {P}),
+               grad = b.random(DType::f32, {P}), m = b.zeros(DType::f32, {P}), v = b.zeros(DType::f32, {P});
+  b.row(fmt::format("adamw {}M f32", P >> 20), 28.0 * P, 0,
+        [&] { adamw(b.device(), {.w = w, .master = {}, .grad = grad, .m = m, .v = v, .lr = 1e-4}); });
+  b.row(fmt::format("adamw {}M bf16 with f32 master", P >> 20), 30.0 * P, 0,
+        [&] { adamw(b.device(), {.w = rounded, .master = w, .grad = grad, .m = m, .v = v, .lr = 1e-4}); });
+  double sum = 0;
+  b.row(fmt::format("sum_squares {}M", P >> 20), 4.0 * P, 2.0 * P,
+        [&] { sum_squares(b.device(), {.sum = &sum, .x = grad}); });
+  b.row(fmt::format("scale {}M", P >> 20), 8.0 * P, 1.0 * P,
+        [&] { scale(b.device(), {.x = grad, .factor = 1}); });
+}
+
+}  // namespace
+
+void training_rows(Bench& b) {
+  cross_entropy_rows(b);
+  b.clear();
+  adamw_rows(b);
+}
+
+}  // namespace fathom::bench
