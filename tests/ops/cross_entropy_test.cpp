@@ -46,6 +46,23 @@ TEST_P(CrossEntropyTest, LargeLogitsDoNotOverflow) {
   EXPECT_NEAR(element(dlogits.target, 0, 2), -1, 1e-3);
 }
 
+// Probabilities stand to each other as the exponentials do, to a few ulp over the whole range of f32.
+TEST_P(CrossEntropyTest, ExponentialsAreAccurate) {
+  const int64_t V = 8501;
+  const Pair logits = filled({1, V}, DType::f32, [](int64_t i) { return -0.01 * i; });
+  const Pair targets = integers({1}, {0}), losses = output_stat({1}), dlogits = output_stat({1, V});
+  cross_entropy(device_, {.losses = losses.target,
+                          .dlogits = dlogits.target,
+                          .logits = logits.target,
+                          .targets = targets.target});
+  const double first = element(dlogits.target, 0, 1), at_first = element(logits.ref, 0, 1);
+  for (int64_t v = 1; v < V; ++v) {
+    const double x = element(logits.ref, 0, v) - at_first, want = first * std::exp(x);
+    // An argument, the difference from the log of the sum (about 4.6), is rounded like its terms.
+    ASSERT_NEAR(element(dlogits.target, 0, v), want, want * ((10 - x) * 1.2e-7 + 4e-7) + 3e-38) << x;
+  }
+}
+
 TEST_P(CrossEntropyTest, IgnoredRowsAreNotRead) {
   const Pair logits = filled({2, 5}, stat(), [](int64_t i) { return i < 5 ? NAN : 1; });
   const Pair targets = integers({2}, {CrossEntropy::ignore, 3}), losses = output_stat({2}),
