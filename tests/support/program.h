@@ -1,0 +1,37 @@
+// Runs the built program as a user would, and keeps what it printed.
+#pragma once
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "io/file.h"
+#include "support/temp_dir.h"
+
+namespace fathom::testing {
+
+struct Run {
+  int exit_code;  // 128 + n: ended by signal n
+  std::string out, err;
+};
+
+// arguments are a shell command line without the program's name; `before` may set variables or pipe something
+// in.
+inline Run run_fathom(const std::string& arguments, const std::string& before = "") {
+  TempDir dir;
+  const std::string command =
+      before + " " FATHOM_PROGRAM " " + arguments + " >'" + (dir / "out") + "' 2>'" + (dir / "err") + "'";
+  const int status = std::system(command.c_str());
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return {code, read_file(dir / "out"), read_file(dir / "err")};
+}
+
+// A failure as it should be: exit code 1, nothing on standard output, one line on standard error that says
+// `what`.
+inline bool is_one_clear_error(const Run& run, const std::string& what) {
+  return run.exit_code == 1 && run.err.find(what) != std::string::npos && run.err.ends_with("\n") &&
+         run.err.find('\n') == run.err.size() - 1;
+}
+
+}  // namespace fathom::testing
