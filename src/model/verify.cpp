@@ -131,7 +131,6 @@ std::vector<Verdict> Verification::run() {
 }
 
 void Verification::compare_gradients(const Weights& grads) {
-  const double tolerance = gradient_tolerance(model_.dtype);
   std::vector<NamedTensor> known = checkpoint_tensors(model_.config, grads);
   for (const NamedWeight& w : list_weights(model_.config, grads))
     if (w.tensor.rank == 3) known.push_back({w.info.name, w.tensor});  // experts fused
@@ -143,21 +142,24 @@ void Verification::compare_gradients(const Weights& grads) {
     const Tensor want = golden_.tensor(entry.name), got = found->tensor;
     check(want.rank == got.rank && want.shape == got.shape, "{}: '{}' has shape {}, expected {}",
           golden_.path(), entry.name, want.shape_text(), got.shape_text());
-    verdicts_.push_back({entry.name, relative_error(got, want), tolerance});
+    verdicts_.push_back(
+        {entry.name, relative_error(got, want), gradient_tolerance(model_.dtype, entry.name)});
   }
 }
 
 }  // namespace
 
 double logits_tolerance(DType dtype) {
-  // f32: a few dozen layers of sums, each good to about 1e-6. bf16: every activation is rounded to 8 bits,
-  // and near ties the router may choose another expert.
-  return dtype == DType::bf16 ? 3e-2 : 1e-4;
+  // f32: a few dozen layers of sums, each good to about 1e-6. bf16: every activation is rounded to 8 bits.
+  return dtype == DType::bf16 ? 5e-2 : 1e-4;
 }
 
-double gradient_tolerance(DType dtype) {
-  // Gradients pass through every rounding twice, and small ones are differences of larger terms.
-  return dtype == DType::bf16 ? 1e-1 : 1e-3;
+double gradient_tolerance(DType dtype, const std::string& name) {
+  // f32: gradients pass through every rounding twice, and small ones are differences of larger terms.
+  if (dtype != DType::bf16) return 1e-3;
+  // bf16: the same with 8 bits; and where the router is near a tie it may choose another expert than in f32,
+  // so that an expert chosen by few tokens wins or loses one of them.
+  return name.find(".experts.") != std::string::npos ? 5e-1 : 2e-1;
 }
 
 std::vector<Verdict> verify_model(Device& device, const Model& model, const SafetensorsFile& golden) {

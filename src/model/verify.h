@@ -21,6 +21,6 @@ std::vector<Verdict> verify_model(Device& device, const Model& model, const Safe
 
 // The largest relative error each kind of result may show in this dtype.
 double logits_tolerance(DType dtype);
-double gradient_tolerance(DType dtype);
+double gradient_tolerance(DType dtype, const std::string& name);
 
 }  // namespace fathom

@@ -9,25 +9,25 @@ namespace {
 const std::string root = FATHOM_SOURCE_DIR;
 
 TEST(Info, PublishedModelsAsJson) {
-  const Run v2 = run_fathom("info --json " + root + "/configs/deepseek-v2.json");
+  const Outcome v2 = run_fathom("info --json " + root + "/configs/deepseek-v2.json");
   ASSERT_EQ(v2.exit_code, 0) << v2.err;
   const Json j = Json::parse(v2.out);
   EXPECT_EQ(j["parameters"], 235'741'434'880);
   EXPECT_EQ(j["kv_cache_bytes_per_token"]["mla"], 69'120);
   EXPECT_EQ(j["weight_bytes"]["bf16"], 471'482'869'760);
-  const Run lite = run_fathom("info --json " + root + "/configs/deepseek-v2-lite.json");
+  const Outcome lite = run_fathom("info --json " + root + "/configs/deepseek-v2-lite.json");
   EXPECT_EQ(Json::parse(lite.out)["parameters"], 15'706'484'224);
 }
 
 TEST(Info, TextNamesTheSameNumbers) {
-  const Run run = run_fathom("info " + root + "/configs/deepseek-v2.json");
+  const Outcome run = run_fathom("info " + root + "/configs/deepseek-v2.json");
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_NE(run.out.find("235,741,434,880"), std::string::npos);
   EXPECT_NE(run.out.find("69.1 KB"), std::string::npos);
 }
 
 TEST(Info, CheckpointSaysWhatIsStored) {
-  const Run run = run_fathom("info --json " + root + "/tests/golden/lite_like");
+  const Outcome run = run_fathom("info --json " + root + "/tests/golden/lite_like");
   ASSERT_EQ(run.exit_code, 0) << run.err;
   const Json j = Json::parse(run.out);
   EXPECT_GT(j["stored_weight_bytes"], 0);

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "io/json.h"
 #include "io/safetensors.h"
 #include "support/program.h"
@@ -14,14 +16,13 @@ std::string verify(const std::string& model, const std::string& file, const std:
 }
 
 TEST(Verify, PassesAndSaysSo) {
-  const Run run = run_fathom(verify("v2_like", golden + "v2_like/golden.safetensors", "--json"));
+  const Outcome run = run_fathom(verify("v2_like", golden + "v2_like/golden.safetensors", "--json"));
   ASSERT_EQ(run.exit_code, 0) << run.err;
   const Json j = Json::parse(run.out);
   EXPECT_EQ(j["pass"], true);
   std::vector<std::string> names;
   for (const Json& t : j["tensors"]) names.push_back(t["name"]);
-  for (const char* expected :
-       {"logits", "loss", "greedy", "grad.model.layers.1.mlp.experts.0.gate_proj.weight"})
+  for (const char* expected : {"logits", "loss", "grad.model.layers.1.mlp.experts.0.gate_proj.weight"})
     EXPECT_NE(std::find(names.begin(), names.end(), expected), names.end()) << expected;
 }
 
@@ -33,7 +34,7 @@ TEST(Verify, AnotherModelsResultsFail) {
   logits.data = wrong.data();
   write_safetensors(dir / "wrong.safetensors",
                     std::vector<NamedTensor>{{"input_ids", file.tensor("input_ids")}, {"logits", logits}});
-  const Run run = run_fathom(verify("v2_like", dir / "wrong.safetensors"));
+  const Outcome run = run_fathom(verify("v2_like", dir / "wrong.safetensors"));
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_NE(run.out.find("FAIL"), std::string::npos);
   EXPECT_NE(run.err.find("1 of 1 results are past tolerance"), std::string::npos);

@@ -11,14 +11,14 @@
 
 namespace fathom::testing {
 
-struct Run {
+struct Outcome {
   int exit_code;  // 128 + n: ended by signal n
   std::string out, err;
 };
 
 // arguments are a shell command line without the program's name; `before` may set variables or pipe something
 // in.
-inline Run run_fathom(const std::string& arguments, const std::string& before = "") {
+inline Outcome run_fathom(const std::string& arguments, const std::string& before = "") {
   TempDir dir;
   const std::string command =
       before + " " FATHOM_PROGRAM " " + arguments + " >'" + (dir / "out") + "' 2>'" + (dir / "err") + "'";
@@ -29,7 +29,7 @@ inline Run run_fathom(const std::string& arguments, const std::string& before = 
 
 // A failure as it should be: exit code 1, nothing on standard output, one line on standard error that says
 // `what`.
-inline bool is_one_clear_error(const Run& run, const std::string& what) {
+inline bool is_one_clear_error(const Outcome& run, const std::string& what) {
   return run.exit_code == 1 && run.err.find(what) != std::string::npos && run.err.ends_with("\n") &&
          run.err.find('\n') == run.err.size() - 1;
 }
