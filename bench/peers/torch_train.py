@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""The training peer: tokens per second of DeepSeek-V2 training steps in Hugging Face transformers and PyTorch, on the CPU.
+
+  torch_train.py CONFIG.json [--batch 8] [--length 512] [--dtype f32|bf16|autocast] [--threads 2] [--modes eager:grouped_mm,...]
+
+A mode is how:experts, how = eager or compiled (torch.compile), experts = an experts_implementation of transformers. A step is
+forward, backward, clipping to 1.0 and fused AdamW over random tokens. f32: all f32; bf16: weights, gradients and optimizer
+state in bf16; autocast: f32 weights under bf16 autocast. One JSON line per mode; a mode that fails, or would need more memory
+than the machine has free, says why in its line; the last line is the best. --budget bounds the seconds a mode may take:
+it measures as many of --steps as fit, at least one.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import time
+
+import torch
+import transformers
+from transformers import DeepseekV2Config, DeepseekV2ForCausalLM
+
+EXPERTS = ("eager", "grouped_mm", "batched_mm", "deepgemm", "sonicmoe")
+TYPES = {"f32": torch.float32, "autocast": torch.float32, "bf16": torch.bfloat16}
+
+
+def free_memory():
+    with open("/proc/meminfo") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+
+
+def check_memory(config, tokens, experts, dtype):
+    """batched_mm copies a whole expert per (token, choice), and backward copies it again."""
+    if experts == "batched_mm":
+        expert = 3 * config.hidden_size * config.moe_intermediate_size * TYPES[dtype].itemsize
+        layers = config.num_hidden_layers - config.first_k_dense_replace
+        need = tokens * config.num_experts_per_tok * expert * layers
+        if need > free_memory() // 2:
+            raise MemoryError(f"would keep {need / 2**30:.0f} GiB of copied expert weights")
+
+
+class Trainer:
+    def __init__(self, config, dtype, how, experts):
+        config._attn_implementation, config._experts_implementation = "sdpa", experts
+        torch.manual_seed(1)
+        self.model = DeepseekV2ForCausalLM(config).to(TYPES[dtype]).train()
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=3e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True
+        )
+        self.run = torch.compile(self.model) if how == "compiled" else self.model
+        self.autocast = dtype == "autocast"
+
+    def step(self, ids):
+        with torch.autocast("cpu", torch.bfloat16) if self.autocast else contextlib.nullcontext():
+            loss = self.run(input_ids=ids, labels=ids, use_cache=False).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+
+def measure(config, args, how, experts):
+    start = time.perf_counter()
+    check_memory(config, args.batch * args.length, experts, args.dtype)
+    trainer = Trainer(config, args.dtype, how, experts)
+    generator = torch.Generator().manual_seed(2)
+
+    def step():
+        ids = torch.randint(0, config.vocab_size, (args.batch, args.length), generator=generator)
+        begin = time.perf_counter()
+        loss = trainer.step(ids)
+        return time.perf_counter() - begin, loss
+
+    for _ in range(args.warmup):
+        step()
+    warm, times = time.perf_counter() - start, []
+    while len(times) < args.steps and (not times or time.perf_counter() - start + times[-1] < args.budget):
+        seconds, loss = step()
+        times.append(seconds)
+    median = sorted(times)[len(times) // 2]
+    return {
+        "tokens_per_s": round(args.batch * args.length / median, 1), "step_s": round(median, 3), "fastest_step_s": round(min(times), 3),
+        "steps": len(times), "setup_s": round(warm, 1), "loss": round(loss, 4),
+    }  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--length", type=int, default=512)
+    parser.add_argument("--dtype", choices=TYPES, default="f32")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--warmup", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--budget", type=float, default=300, help="seconds per mode, set-up included")
+    parser.add_argument("--modes", default=",".join(f"{how}:{experts}" for how in ("eager", "compiled") for experts in EXPERTS))
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    transformers.logging.set_verbosity_error()
+    results = []
+    for mode in args.modes.split(","):
+        how, experts = mode.split(":")
+        torch.compiler.reset()
+        line = {"mode": mode, "dtype": args.dtype, "batch": args.batch, "length": args.length, "threads": args.threads}
+        try:
+            line |= measure(DeepseekV2Config.from_json_file(args.config), args, how, experts)
+            results.append(line)
+        except Exception as error:  # a peer's failure is a result, not the end of the run
+            line["error"] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        print(json.dumps(line), flush=True)
+    versions = {"torch": torch.__version__, "transformers": transformers.__version__, "cpus": os.cpu_count()}
+    print(json.dumps({"best": max(results, key=lambda line: line["tokens_per_s"], default=None), **versions}))
+
+
+if __name__ == "__main__":
+    main()
