@@ -17,7 +17,7 @@ struct TokenizerTraining {
   int64_t min_frequency = 2;  // rarer pairs are not merged
   int threads = 1;
   std::string bos = "<｜begin▁of▁sentence｜>", eos = "<｜end▁of▁sentence｜>";
-  std::vector<std::string> more_special;  // placed after those two
+  std::vector<std::string> more_special = {};  // placed after those two
 };
 
 struct TokenizerFiles {
