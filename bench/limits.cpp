@@ -16,12 +16,14 @@ HWY_BEFORE_NAMESPACE();
 namespace fathom::bench::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Ten independent chains hide the latency of the multiply-add. Returns the number of operations.
+// Ten independent chains hide the latency of the multiply-add; they start from different values, or the
+// compiler would see that they are one. Returns the number of operations.
 double multiply_add(int64_t rounds, float* result) {
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
   const V a = hn::Set(d, 0.999f), b = hn::Set(d, 1e-3f);
-  V s0 = b, s1 = b, s2 = b, s3 = b, s4 = b, s5 = b, s6 = b, s7 = b, s8 = b, s9 = b;
+  V s0 = hn::Set(d, 0), s1 = hn::Set(d, 1), s2 = hn::Set(d, 2), s3 = hn::Set(d, 3), s4 = hn::Set(d, 4);
+  V s5 = hn::Set(d, 5), s6 = hn::Set(d, 6), s7 = hn::Set(d, 7), s8 = hn::Set(d, 8), s9 = hn::Set(d, 9);
   for (int64_t i = 0; i < rounds; ++i) {
     s0 = hn::MulAdd(s0, a, b), s1 = hn::MulAdd(s1, a, b), s2 = hn::MulAdd(s2, a, b);
     s3 = hn::MulAdd(s3, a, b), s4 = hn::MulAdd(s4, a, b), s5 = hn::MulAdd(s5, a, b);
