@@ -66,6 +66,9 @@ class SafetensorsFile {
 struct NamedTensor {
   std::string name;
   Tensor tensor;
+  // The element type the file names, for types that Tensor lacks: "U16" and the like. The tensor's own type
+  // must have the same size and stands for the bits alone. Empty: the tensor's own type.
+  std::string stored_as = {};
 };
 
 // Replaces `path`. The data is in the given order, except that wider element types come first so that every

@@ -9,8 +9,17 @@
 namespace fathom {
 namespace {
 
-const char* type_name(DType dtype) {
-  switch (dtype) {
+struct StoredType {
+  std::string_view name;
+  int64_t size;
+};
+
+constexpr StoredType stored_types[] = {{"U16", 2}, {"I16", 2}, {"U32", 4}};
+
+std::string_view type_name(const NamedTensor& t) {
+  for (const StoredType& type : stored_types)
+    if (t.stored_as == type.name && type.size == size_of(t.tensor.dtype)) return type.name;
+  switch (t.tensor.dtype) {
     case DType::f64:
       return "F64";
     case DType::f32:
@@ -32,6 +41,8 @@ std::vector<const NamedTensor*> data_order(const std::string& path, std::span<co
   for (const NamedTensor& t : tensors) {
     check(static_cast<bool>(t.tensor), "{}: cannot write tensor '{}': it is empty", path, t.name);
     check(seen.insert(t.name).second, "{}: cannot write two tensors named '{}'", path, t.name);
+    check(t.stored_as.empty() || type_name(t) == t.stored_as, "{}: cannot write tensor '{}' of {} as '{}'",
+          path, t.name, name_of(t.tensor.dtype), t.stored_as);
     order.push_back(&t);
   }
   std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
@@ -54,7 +65,7 @@ std::string header_text(const std::vector<const NamedTensor*>& order,
     for (int i = 0; i < t->tensor.rank; ++i) shape += (i ? "," : "") + std::to_string(t->tensor.shape[i]);
     const int64_t end = offset + t->tensor.bytes();
     text += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", json_quoted(t->name),
-                        type_name(t->tensor.dtype), shape, offset, end);
+                        type_name(*t), shape, offset, end);
     offset = end;
   }
   text += '}';

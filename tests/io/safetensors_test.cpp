@@ -195,6 +195,24 @@ TEST(Safetensors, UnalignedDataIsStillReadable) {
   }
 }
 
+TEST(Safetensors, WritesTypesThatTensorLacks) {
+  TempDir dir;
+  std::vector<uint16_t> ids = {1, 65535, 2};
+  const Tensor bits(ids.data(), DType::bf16, {3});
+  write_safetensors(dir / "a", std::vector<NamedTensor>{{"tokens", bits, "U16"}});
+  const SafetensorsFile file(dir / "a");
+  const SafetensorsEntry* entry = file.entry("tokens");
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->dtype, "U16");
+  EXPECT_THAT(entry->shape, ElementsAre(3));
+  EXPECT_EQ(std::memcmp(entry->bytes.data(), ids.data(), 6), 0);
+  for (const char* wrong : {"U32", "U8", "u16"})
+    EXPECT_THAT(error_of([&] {
+                  write_safetensors(dir / "a", std::vector<NamedTensor>{{"tokens", bits, wrong}});
+                }),
+                HasSubstr(std::string("cannot write tensor 'tokens' of bf16 as '") + wrong));
+}
+
 TEST(Safetensors, ReadsInts) {
   const std::string header = R"({"wide":{"dtype":"I64","shape":[2,1],"data_offsets":[0,16]},)"
                              R"("ids":{"dtype":"I32","shape":[2],"data_offsets":[16,24]},)"
