@@ -1,0 +1,128 @@
+#include "train/metrics.h"
+
+#include <gmock/gmock.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <vector>
+
+#include "io/file.h"
+#include "io/json.h"
+#include "io/lines.h"
+#include "support/temp_dir.h"
+
+namespace fathom {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<Json> lines_of(const std::string& path) {
+  std::vector<Json> lines;
+  LineReader reader(path);
+  for (std::string line; reader.next(line);) lines.push_back(parse_json(line, path));
+  return lines;
+}
+
+std::vector<int64_t> steps_of(const std::string& path) {
+  std::vector<int64_t> steps;
+  for (const Json& line : lines_of(path)) steps.push_back(line.at("step"));
+  return steps;
+}
+
+TEST(Metrics, OneObjectForEachStep) {
+  TempDir dir;
+  const std::string path = dir / "run/metrics.jsonl";
+  Metrics metrics(dir / "run", -1);
+  metrics.log(1, {{"loss", 9.25}, {"lr", 1e-5}});
+  EXPECT_THAT(steps_of(path), ElementsAre(1)) << "each line is there at once";
+  const double infinite = std::numeric_limits<double>::infinity();
+  metrics.log(2, {{"loss", infinite}, {"a \"quoted\" name", std::numeric_limits<double>::quiet_NaN()}});
+  metrics.flush();
+  const std::vector<Json> lines = lines_of(path);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0].at("loss"), 9.25);
+  EXPECT_EQ(lines[0].at("lr"), 1e-5);
+  EXPECT_GT(lines[0].at("time"), 1.7e9);
+  EXPECT_TRUE(lines[1].at("loss").is_null());
+  EXPECT_TRUE(lines[1].at("a \"quoted\" name").is_null());
+}
+
+TEST(Metrics, ResumingDropsWhatCameLater) {
+  TempDir dir;
+  const std::string path = dir / "metrics.jsonl";
+  {
+    Metrics metrics(dir.path(), -1);
+    for (int step = 1; step <= 5; ++step) metrics.log(step, {{"loss", 1.0 / step}});
+  }
+  {
+    Metrics metrics(dir.path(), 3);
+    EXPECT_THAT(steps_of(path), ElementsAre(1, 2, 3));
+    metrics.log(4, {{"loss", 0.5}});
+  }
+  EXPECT_THAT(steps_of(path), ElementsAre(1, 2, 3, 4));
+  { Metrics metrics(dir.path(), 100); }
+  EXPECT_THAT(steps_of(path), ElementsAre(1, 2, 3, 4));
+  { Metrics metrics(dir.path(), 0); }
+  EXPECT_THAT(steps_of(path), ElementsAre());
+  { Metrics metrics(dir.path(), -1); }
+  EXPECT_EQ(read_file(path), "");
+}
+
+TEST(Metrics, ATornLastLineIsDropped) {
+  TempDir dir;
+  const std::string path = dir / "metrics.jsonl", whole = "{\"step\":1}\n{\"step\":2}\n";
+  for (const char* torn : {"{", "{\"step\":3", "{\"step\":3}"}) {
+    write_file(path, whole + torn);
+    { Metrics metrics(dir.path(), 9); }
+    EXPECT_EQ(read_file(path), whole);
+  }
+  write_file(path, "{\"step\":1}\nnonsense\n");
+  EXPECT_THAT(error_of([&] { Metrics(dir.path(), 9); }), HasSubstr("metrics.jsonl:2"));
+  write_file(path, "{\"loss\":1}\n");
+  EXPECT_THAT(error_of([&] { Metrics(dir.path(), 9); }), HasSubstr("metrics.jsonl:1: field 'step'"));
+  EXPECT_THAT(error_of([] { Metrics("/dev/null/run", -1); }), HasSubstr("/dev/null/run"));
+}
+
+// TensorBoard itself reads a run that was resumed twice. FATHOM_PEER_PYTHON names a Python that has it.
+TEST(Metrics, TensorBoardReadsThem) {
+  const char* python = std::getenv("FATHOM_PEER_PYTHON");
+  if (!python) GTEST_SKIP() << "FATHOM_PEER_PYTHON is not set";
+  TempDir dir;
+  const auto log = [](Metrics& metrics, int64_t first, int64_t last, double loss) {
+    for (int64_t step = first; step <= last; ++step)
+      metrics.log(step, {{"loss", loss + static_cast<double>(step)}, {"train/lr", 0.125}});
+  };
+  {
+    Metrics metrics(dir.path(), -1);
+    log(metrics, 1, 10, 1000);
+  }
+  {
+    Metrics metrics(dir.path(), 6);
+    log(metrics, 7, 8, 2000);
+  }
+  Metrics metrics(dir.path(), 7);
+  log(metrics, 8, 9, 3000);
+  const std::string command =
+      std::string(python) + " " FATHOM_SOURCE_DIR "/tests/train/tensorboard_check.py " + dir.path() + " 2>&1";
+  std::string output;
+  FILE* pipe = ::popen(command.c_str(), "r");
+  ASSERT_TRUE(pipe);
+  std::array<char, 4096> part;
+  while (const size_t n = std::fread(part.data(), 1, part.size(), pipe)) output.append(part.data(), n);
+  const int status = ::pclose(pipe);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77) GTEST_SKIP() << output;
+  ASSERT_EQ(status, 0) << output;
+  const Json scalars = parse_json(std::string_view(output).substr(output.find('{')), output);
+  const auto expected = [](int64_t step) { return step > 7 ? 3000 + step : step == 7 ? 2007 : 1000 + step; };
+  const Json& loss = scalars.at("loss");
+  ASSERT_EQ(loss.size(), 9u) << output;
+  for (int64_t step = 1; step <= 9; ++step)
+    EXPECT_EQ(loss[static_cast<size_t>(step - 1)], Json({step, expected(step)})) << output;
+  EXPECT_EQ(scalars.at("train/lr").back(), Json({9, 0.125}));
+}
+
+}  // namespace
+}  // namespace fathom
