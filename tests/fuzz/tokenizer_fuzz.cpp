@@ -27,28 +27,23 @@ void round_trip(const fathom::Tokenizer& tokenizer, std::string_view text, bool 
 // 256 byte tokens, a few merges, DeepSeek-V3's and simple patterns side by side.
 const fathom::Tokenizer& whole() {
   static const fathom::Tokenizer tokenizer = [] {
-  std::string vocab, merges;
-  for (int b = 0; b < 256; ++b)
-    vocab += fathom::json_quoted(fathom::spell_bytes(std::string(1, static_cast<char>(b)))) + ":" +
-             std::to_string(b) + ",";
-  vocab += R"("aa":256,"aaaa":257,"Ġa":258,"ab":259,"äº":260)";
-  merges = R"("a a","aa aa","Ġ a","a b","ä º")";
-    return fathom::Tokenizer::parse(
-        R"json({"pre_tokenizer":{"type":"Sequence","pretokenizers":[
-            {"type":"Split","pattern":{"Regex":"[\r\n]"},"behavior":"Isolated"},
-            {"type":"Split","pattern":{"Regex":"\\s?[A-z\\p{L}]+"},"behavior":"Isolated"},
-            {"type":"Split","pattern":{"Regex":"\\s+$"},"behavior":"Isolated"},
-            {"type":"Split","pattern":{"Regex":" ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)"},"behavior":"Isolated"},
-            {"type":"Digits","individual_digits":true},
-            {"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]
-}
-, "added_tokens" : [ {"id" : 300, "content" : "<x>", "special" : true}, {"id" : 301, "content" : "ab<"} ],
-                   "model" : {
-  "type" : "BPE", "vocab" : {)" +
-            vocab + "},\"merges\":[" + merges + "]}}",
-        "fuzz");
-  }
-  ();
+    std::string vocab;
+    for (int b = 0; b < 256; ++b)
+      vocab += fathom::json_quoted(fathom::spell_bytes(std::string(1, static_cast<char>(b)))) + ":" +
+               std::to_string(b) + ",";
+    const std::string head = R"json({"pre_tokenizer":{"type":"Sequence","pretokenizers":[
+        {"type":"Split","pattern":{"Regex":"[\r\n]"},"behavior":"Isolated"},
+        {"type":"Split","pattern":{"Regex":"\\s?[A-z\\p{L}]+"},"behavior":"Isolated"},
+        {"type":"Split","pattern":{"Regex":"\\s+$"},"behavior":"Isolated"},
+        {"type":"Split","pattern":{"Regex":" ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)"},"behavior":"Isolated"},
+        {"type":"Digits","individual_digits":true},
+        {"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]},
+      "added_tokens":[{"id":300,"content":"<x>","special":true},{"id":301,"content":"ab<"}],
+      "model":{"type":"BPE","vocab":{)json";
+    const std::string tail = R"json("aa":256,"aaaa":257,"Ġa":258,"ab":259,"äº":260},
+      "merges":["a a","aa aa","Ġ a","a b","ä º"]}})json";
+    return fathom::Tokenizer::parse(head + vocab + tail, "fuzz");
+  }();
   return tokenizer;
 }
 
