@@ -7,13 +7,12 @@
 #define HWY_TARGET_INCLUDE "ops/cpu/attention.cpp"
 #include <hwy/foreach_target.h>
 // must come after foreach_target
-#include <hwy/contrib/math/math-inl.h>
-
 #include "ops/cpu/block.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
@@ -22,6 +21,8 @@ namespace {
 constexpr int64_t query_block = 64, key_block = 128;  // one block of scores: 32 KiB
 constexpr int64_t query_run = 256;                    // queries of a forward task: they share packed keys
 constexpr int64_t score_ld = padded(key_block);
+// Scores are packed in units of log 2, so that their exponential is a power of two.
+constexpr float log2_e = std::numbers::log2e_v<float>, ln_2 = std::numbers::ln2_v<float>;
 
 // The head sizes, and the row lengths of packed blocks.
 struct Sizes {
@@ -62,7 +63,7 @@ void score_block(int64_t rows, const Seen& seen, const float* left, int64_t ld, 
                 });
 }
 
-// One row of scores becomes exp(score - max), zero from `seen` to `width`; the running max and sum and the
+// One row of scores becomes 2^(score - max), zero from `seen` to `width`; the running max and sum and the
 // output row o follow.
 void softmax_row(float* s, int64_t seen, int64_t width, float& max, float& sum, float* o, int64_t Dv) {
   const F32 d;
@@ -75,14 +76,14 @@ void softmax_row(float* s, int64_t seen, int64_t width, float& max, float& sum, 
   for (int64_t c = 0; c < seen; c += lanes) top = hn::Max(top, hn::LoadU(d, s + c));
   const float new_max = max_lanes(d, top);
   if (new_max > max) {
-    const float shrink = std::exp(max - new_max);
+    const float shrink = std::exp2(max - new_max);
     max = new_max, sum *= shrink;
     scale_row(o, o, Dv, shrink);
   }
   const Vec shift = hn::Set(d, max);
   Vec total = hn::Zero(d);
   for (int64_t c = 0; c < width; c += lanes) {
-    const Vec p = hn::Exp(d, hn::Sub(hn::LoadU(d, s + c), shift));
+    const Vec p = exp2(d, hn::Sub(hn::LoadU(d, s + c), shift));
     total = hn::Add(total, p);
     hn::StoreU(p, d, s + c);
   }
@@ -126,7 +127,7 @@ void attend_block(const Sizes& z, const ForwardScratch& w, int64_t row, int64_t 
 template <class T>
 void forward_run(const AttentionForward& a, const Sizes& z, const Run& run, const ForwardScratch& w) {
   pack_rows(a.q.row<T>(run.n * z.H + run.h), z.H * a.q.row_stride, run.queries, z.D, w.q, z.ld_qk,
-            static_cast<float>(a.scale));
+            static_cast<float>(a.scale) * log2_e);
   std::fill_n(w.out, run.queries * z.ld_v, 0.0f);
   std::fill_n(w.max, run.queries, -std::numeric_limits<float>::infinity());
   std::fill_n(w.sum, run.queries, 0.0f);
@@ -143,7 +144,7 @@ void forward_run(const AttentionForward& a, const Sizes& z, const Run& run, cons
   }
   for (int64_t i = 0; i < run.queries; ++i) {
     scale_row(w.out + i * z.ld_v, a.out.row<T>((run.n + i) * z.H + run.h), z.Dv, 1 / w.sum[i]);
-    if (a.lse) a.lse.row<float>(run.n + i)[run.h] = w.max[i] + std::log(w.sum[i]);
+    if (a.lse) a.lse.row<float>(run.n + i)[run.h] = ln_2 * (w.max[i] + std::log2(w.sum[i]));
   }
 }
 
@@ -170,7 +171,7 @@ void probability_row(float* p, float* ds, int64_t seen, int64_t keys, float lse,
   const F32 d;
   const Vec shift = hn::Set(d, lse), mean = hn::Set(d, delta);
   for (int64_t c = 0; c < seen; c += lanes) {
-    const Vec v = hn::Exp(d, hn::Sub(hn::LoadU(d, p + c), shift));
+    const Vec v = exp2(d, hn::Sub(hn::LoadU(d, p + c), shift));
     hn::StoreU(v, d, p + c);
     hn::StoreU(hn::Mul(v, hn::Sub(hn::LoadU(d, ds + c), mean)), d, ds + c);
   }
@@ -205,12 +206,12 @@ template <class T>
 void pack_queries(const AttentionBackward& a, const Sizes& z, const Run& run, const BackwardScratch& w) {
   const int64_t first = run.n * z.H + run.h;
   pack_rows(a.q.row<T>(first), z.H * a.q.row_stride, run.queries, z.D, w.q, z.ld_qk,
-            static_cast<float>(a.scale));
+            static_cast<float>(a.scale) * log2_e);
   pack_rows(a.dout.row<T>(first), z.H * a.dout.row_stride, run.queries, z.Dv, w.dout, z.ld_v, 1);
   std::fill_n(w.dq, run.queries * z.ld_qk, 0.0f);
   for (int64_t i = 0; i < run.queries; ++i) {
     const T* out = a.out.row<T>(first + i * z.H);
-    w.lse[i] = a.lse.row<float>(run.n + i)[run.h];
+    w.lse[i] = a.lse.row<float>(run.n + i)[run.h] * log2_e;
     w.delta[i] = 0;
     for (int64_t c = 0; c < z.Dv; ++c) w.delta[i] += w.dout[i * z.ld_v + c] * to_float(out[c]);
   }
@@ -239,10 +240,10 @@ void backward_head(const AttentionBackward& a, const Sizes& z, const Run& run, i
     for (int64_t i = 0; i < keys; ++i) {
       T* dkv = a.dkv.row<T>(first + i * z.H);
       const float* dk = w.dk + i * z.ld_qk;
-      scale_row(dk, dkv, z.Dn, 1);
+      scale_row(dk, dkv, z.Dn, ln_2);
       scale_row(w.dv + i * z.ld_v, dkv + z.Dn, z.Dv, 1);
       float* sum = dk_rope + (key + i) * z.Dr;
-      for (int64_t c = 0; c < z.Dr; ++c) sum[c] = (add ? sum[c] : 0.0f) + dk[z.Dn + c];
+      for (int64_t c = 0; c < z.Dr; ++c) sum[c] = (add ? sum[c] : 0.0f) + ln_2 * dk[z.Dn + c];
     }
   }
   for (int64_t i = 0; i < run.queries; ++i)

@@ -76,11 +76,15 @@ void tile(Left<transposed> a, const float* b, int64_t ldb, int64_t K, float* c, 
       for (int v = 0; v < V; ++v) sum[r][v] = hn::MulAdd(left, right[v], sum[r][v]);
     }
   }
-  for (int r = 0; r < R; ++r)
+  // Unrolled, or the sums would leave their registers.
+  HWY_UNROLL(12)
+  for (int r = 0; r < R; ++r) {
+    HWY_UNROLL(2)
     for (int v = 0; v < V; ++v) {
       float* out = c + r * ldc + v * lanes;
       hn::StoreU(add ? hn::Add(sum[r][v], hn::LoadU(d, out)) : sum[r][v], d, out);
     }
+  }
 }
 
 template <int R, int V, bool transposed>
@@ -104,6 +108,21 @@ void block_product(int64_t rows, int64_t panels, Left<transposed> a, Right b, fl
       tile_of<strip_rows, V>(end - r, strip, b.data + j * b.panel + k.begin * b.ld, b.ld, k.end - k.begin,
                              c + r * ldc + j * V * lanes, ldc, add);
     }
+}
+
+// 2^x to 3e-8 for x up to 127, zero below -126.5 and for -infinity: a polynomial on [-1/2, 1/2], the whole
+// part put into the exponent. Softmax in powers of two saves what exp(x) needs besides.
+inline Vec exp2(F32 d, Vec x) {
+  const hn::RebindToSigned<F32> integer;
+  constexpr float c[] = {1.339985989e-3f, 9.618519805e-3f, 5.550329015e-2f, 0.2402264625f, 0.6931471825f, 1};
+  x = hn::Max(hn::Set(d, -127), x);        // a NaN, as the second operand, stays
+  const Vec shift = hn::Set(d, 12582912);  // 1.5 * 2^23: adding it rounds to a whole number, in the low bits
+  const Vec shifted = hn::Add(x, shift), r = hn::Sub(x, hn::Sub(shifted, shift));
+  Vec p = hn::Set(d, 1.533757604e-4f);
+  for (float next : c) p = hn::MulAdd(p, r, hn::Set(d, next));
+  const auto exponent =
+      hn::Add(hn::ShiftLeft<23>(hn::BitCast(integer, shifted)), hn::Set(integer, 127 << 23));
+  return hn::Mul(p, hn::BitCast(d, exponent));
 }
 
 // out = in * scale, converted.

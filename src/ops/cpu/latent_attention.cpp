@@ -8,13 +8,12 @@
 #define HWY_TARGET_INCLUDE "ops/cpu/latent_attention.cpp"
 #include <hwy/foreach_target.h>
 // must come after foreach_target
-#include <hwy/contrib/math/math-inl.h>
-
 #include "ops/cpu/block.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
@@ -63,7 +62,7 @@ void gather(const LatentAttention& a, const Sizes& z, int64_t b, int64_t t, int6
               1);
 }
 
-// scores [tokens, heads] become exp(score - max) for all heads at once; the running max and sum follow.
+// scores [tokens, heads] become 2^(score - max) for all heads at once; the running max and sum follow.
 void softmax_tile(const Sizes& z, const Part& part, const Scratch& w, int64_t tokens) {
   const F32 d;
   for (int64_t h = 0; h < z.heads; h += lanes) {
@@ -71,10 +70,10 @@ void softmax_tile(const Sizes& z, const Part& part, const Scratch& w, int64_t to
     const Vec old = hn::LoadU(d, part.max + h);
     Vec max = old;
     for (int64_t t = 0; t < tokens; ++t) max = hn::Max(max, hn::LoadU(d, s + t * z.heads));
-    const Vec shrink = hn::Exp(d, hn::Sub(old, max));
+    const Vec shrink = exp2(d, hn::Sub(old, max));
     Vec sum = hn::Mul(hn::LoadU(d, part.sum + h), shrink);
     for (int64_t t = 0; t < tokens; ++t) {
-      const Vec p = hn::Exp(d, hn::Sub(hn::LoadU(d, s + t * z.heads), max));
+      const Vec p = exp2(d, hn::Sub(hn::LoadU(d, s + t * z.heads), max));
       sum = hn::Add(sum, p);
       hn::StoreU(p, d, s + t * z.heads);
     }
@@ -93,7 +92,7 @@ void attend_part(const LatentAttention& a, const Sizes& z, int64_t n, int64_t be
                   z.panel);
   pack_transposed(a.q_rope.row<T>(n * z.H), a.q_rope.row_stride, z.H, z.Dr, w.q + z.R * z.panel,
                   z.width * z.panel, z.panel);
-  for (int64_t i = 0; i < z.heads * z.width; ++i) w.q[i] *= static_cast<float>(a.scale);
+  scale_row(w.q, w.q, z.heads * z.width, static_cast<float>(a.scale) * std::numbers::log2e_v<float>);
   std::fill_n(part.out, z.H * z.ld_out, 0.0f);
   std::fill_n(part.max, z.heads, -std::numeric_limits<float>::infinity());
   std::fill_n(part.sum, z.heads, 0.0f);
@@ -116,7 +115,7 @@ void attend_part(const LatentAttention& a, const Sizes& z, int64_t n, int64_t be
   }
 }
 
-// out[n, h] = the parts' outputs, weighted by exp(max - the largest max), over the sum of all.
+// out[n, h] = the parts' outputs, weighted by 2^(max - the largest max), over the sum of all.
 template <class T>
 void join_parts(const LatentAttention& a, const Sizes& z, int64_t n, int64_t h, int64_t parts,
                 float* memory) {
@@ -126,7 +125,7 @@ void join_parts(const LatentAttention& a, const Sizes& z, int64_t n, int64_t h, 
   float* out = Part(z, memory).out + h * z.ld_out;
   for (int64_t i = 0; i < parts; ++i) {
     const Part part(z, memory + i * z.part);
-    const float weight = std::exp(part.max[h] - max);
+    const float weight = std::exp2(part.max[h] - max);
     sum += weight * part.sum[h];
     const float* from = part.out + h * z.ld_out;
     if (i == 0)
