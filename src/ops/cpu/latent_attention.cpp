@@ -20,8 +20,8 @@ namespace fathom::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t token_tile = 64;
-constexpr int64_t smallest_part = 512, most_parts = 16;  // of a context
-constexpr int64_t queries_at_once = 32;                  // bounds the memory of the parts' results
+constexpr int64_t smallest_part = 128, most_parts = 16;  // of a context
+constexpr int64_t queries_at_once = 16;                  // bounds the memory of the parts' results
 
 int64_t parts_of(int64_t tokens) {
   return std::min(most_parts, (tokens + smallest_part - 1) / smallest_part);
