@@ -15,6 +15,11 @@ namespace fs = std::filesystem;
 
 constexpr int64_t narrow_vocabulary = 65536;
 
+std::string shard_name(std::string_view split, int64_t number) {
+  return fmt::format("{}-{:05}.safetensors", split, number);
+}
+
+// All or nothing: a gap in the numbers means that files were lost.
 std::vector<std::string> shards_in(const std::string& dir, std::string_view split) {
   std::error_code error;
   std::vector<std::string> files;
@@ -25,6 +30,11 @@ std::vector<std::string> shards_in(const std::string& dir, std::string_view spli
   }
   check(!error, "{}: cannot list the folder: {}", dir, error.message());
   std::sort(files.begin(), files.end());
+  for (size_t i = 0; i < files.size(); ++i) {
+    const std::string expected = shard_name(split, static_cast<int64_t>(i));
+    check(fs::path(files[i]).filename() == expected, "{}: incomplete data set: it has {} but no {}", dir,
+          fs::path(files.back()).filename().string(), expected);
+  }
   return files;
 }
 
@@ -177,7 +187,7 @@ void TokenShardWriter::write_shard() {
   const Tensor tokens = narrow ? Tensor(narrow_.data(), DType::bf16, {pending()})
                                : Tensor(wide_.data(), DType::i32, {pending()});
   const NamedTensor tensor = {"tokens", tokens, narrow ? "U16" : "I32"};
-  write_safetensors(fmt::format("{}/{}-{:05}.safetensors", dir_, split_, shards_++), {&tensor, 1},
+  write_safetensors(dir_ + "/" + shard_name(split_, shards_++), {&tensor, 1},
                     {{"vocab_size", std::to_string(vocabulary_.size)},
                      {"bos", std::to_string(vocabulary_.bos)},
                      {"eos", std::to_string(vocabulary_.eos)},

@@ -159,6 +159,16 @@ TEST(TokenShards, RefusesNothingAtAll) {
   EXPECT_THAT(error_of([&] { TokenShards({dir / "gone"}); }), HasSubstr("gone"));
 }
 
+TEST(TokenShards, RefusesAGap) {
+  TempDir dir;
+  write_split(dir.path(), "train", vocabulary(100), 1, {{0, 5, 1}, {0, 1}, {0, 1}});
+  std::filesystem::remove(dir / "train-00001.safetensors");
+  EXPECT_EQ(
+      error_of([&] { TokenShards({dir.path()}); }),
+      dir.path() + ": incomplete data set: it has train-00002.safetensors but no train-00001.safetensors");
+  EXPECT_EQ(TokenShards({dir / "train-00002.safetensors"}).tokens(), 2);
+}
+
 TEST(TokenShards, RefusesPlacesOutside) {
   TempDir dir;
   write_split(dir.path(), "train", vocabulary(100), 2, {{0, 5, 1}, {0, 1}});

@@ -1,0 +1,191 @@
+#include "train/prepare.h"
+
+#include <chrono>
+#include <exception>
+#include <filesystem>
+#include <future>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/threads.h"
+#include "io/file.h"
+#include "text/tokenizer.h"
+#include "text/tokenizer_trainer.h"
+#include "train/corpus.h"
+#include "train/staged_folder.h"
+#include "train/token_shard.h"
+
+namespace fathom {
+namespace {
+
+namespace fs = std::filesystem;
+
+void check_options(const PrepareOptions& o) {
+  check(!o.inputs.empty(), "no text to prepare: name files or folders");
+  check(!o.out.empty(), "no folder for the result is named");
+  check(o.tokenizer.empty() != (o.train_vocabulary == 0),
+        "name either a tokenizer or the size of a vocabulary to learn");
+  check(o.validation >= 0 && o.validation < 1,
+        "the share for validation must be from 0 to less than 1, got {}", o.validation);
+  check(o.threads > 0, "the number of threads must be positive, got {}", o.threads);
+}
+
+void stop_if_interrupted() {
+  if (interrupted()) fail("interrupted; nothing was written");
+}
+
+CorpusReader open_corpus(const PrepareOptions& o, const std::vector<std::string>& files) {
+  return {files, o.text_field, o.chunk_size};
+}
+
+TokenizerFiles learn_vocabulary(const PrepareOptions& o, const std::vector<std::string>& files) {
+  TokenizerTraining training;
+  training.vocab_size = static_cast<size_t>(o.train_vocabulary);
+  training.threads = o.threads;
+  TokenizerTrainer trainer(training);
+  {
+    CorpusReader reader = open_corpus(o, files);
+    Progress progress("read", reader.bytes_total(), "bytes");
+    for (std::string document; reader.next(document);) {
+      trainer.add(document);
+      progress.update(reader.bytes_consumed());
+      stop_if_interrupted();
+    }
+  }
+  Progress progress("merge", o.train_vocabulary, "tokens");
+  return trainer.train([&](size_t tokens) {
+    progress.update(static_cast<int64_t>(tokens));
+    stop_if_interrupted();
+  });
+}
+
+TokenizerFiles read_tokenizer(const std::string& path) {
+  const fs::path file = fs::is_directory(path) ? fs::path(path) / "tokenizer.json" : fs::path(path);
+  const fs::path config = file.parent_path() / "tokenizer_config.json";
+  return {read_file(file.string()), fs::exists(config) ? read_file(config.string()) : std::string()};
+}
+
+TokenVocabulary vocabulary_of(const Tokenizer& tokenizer, const TokenizerFiles& files,
+                              const std::string& name) {
+  const auto bos = tokenizer.bos_id(), eos = tokenizer.eos_id();
+  check(bos && eos, "{}: the tokenizer names no token for the {} of a text", name, bos ? "end" : "beginning");
+  return {tokenizer.size(), *bos, *eos, fingerprint_of(files.tokenizer_json)};
+}
+
+// A few MB of documents: enough work for every thread.
+struct Batch {
+  std::vector<std::string> documents;
+  int64_t consumed = 0;  // bytes of the files read so far
+};
+
+Batch read_batch(CorpusReader& reader, int threads) {
+  constexpr size_t bytes_per_thread = size_t{4} << 20;
+  Batch batch;
+  std::string document;
+  for (size_t bytes = 0; bytes < bytes_per_thread * static_cast<size_t>(threads) && reader.next(document);) {
+    bytes += document.size();
+    batch.documents.push_back(std::move(document));
+  }
+  batch.consumed = reader.bytes_consumed();
+  return batch;
+}
+
+// BOS, text, EOS. What looks like a special token in the text stays text.
+std::vector<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const TokenVocabulary& vocabulary,
+                                         const Batch& batch, int threads) {
+  const auto n = static_cast<int64_t>(batch.documents.size());
+  std::vector<std::vector<int32_t>> ids(batch.documents.size());
+  std::vector<std::exception_ptr> failures(static_cast<size_t>(threads));
+  parallel_tasks(threads, n, [&](int thread, int64_t i) {
+    try {
+      std::vector<int32_t>& document = ids[static_cast<size_t>(i)];
+      document = tokenizer.encode(batch.documents[static_cast<size_t>(i)],
+                                  {.add_special = false, .parse_special = false});
+      document.insert(document.begin(), vocabulary.bos);
+      document.push_back(vocabulary.eos);
+    } catch (...) {
+      failures[static_cast<size_t>(thread)] = std::current_exception();
+    }
+  });
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+  return ids;
+}
+
+// Sends documents to the two splits.
+struct Splitter {
+  TokenShardWriter& train;
+  TokenShardWriter& validation;
+  double share;
+  int64_t bytes = 0, validation_bytes = 0;
+
+  // A document is for validation whenever validation has less than its share of the text before it: spread
+  // evenly, whatever the documents' lengths.
+  void add(const std::string& text, const std::vector<int32_t>& ids) {
+    const bool lags = static_cast<double>(validation_bytes) < share * static_cast<double>(bytes);
+    const auto size = static_cast<int64_t>(text.size());
+    (lags ? validation : train).add(ids);
+    if (lags) validation_bytes += size;
+    bytes += size;
+  }
+};
+
+// Reads the next batch while this one is encoded.
+void encode_corpus(const PrepareOptions& o, CorpusReader& reader, const Tokenizer& tokenizer,
+                   const TokenVocabulary& vocabulary, Splitter& splitter) {
+  Progress progress("encode", reader.bytes_total(), "bytes");
+  const auto read = [&reader, threads = o.threads] { return read_batch(reader, threads); };
+  for (Batch batch = read(); !batch.documents.empty();) {
+    stop_if_interrupted();
+    std::future<Batch> following = std::async(std::launch::async, read);
+    const auto ids = encode(tokenizer, vocabulary, batch, o.threads);
+    for (size_t i = 0; i < ids.size(); ++i) splitter.add(batch.documents[i], ids[i]);
+    progress.update(batch.consumed);
+    batch = following.get();
+  }
+}
+
+}  // namespace
+
+PrepareReport prepare(const PrepareOptions& o) {
+  check_options(o);
+  const std::vector<std::string> files = corpus_files(o.inputs);
+  StagedFolder folder(o.out);
+  const TokenizerFiles tokenizer_files =
+      o.tokenizer.empty() ? learn_vocabulary(o, files) : read_tokenizer(o.tokenizer);
+  const std::string name = o.tokenizer.empty() ? "new tokenizer" : o.tokenizer;
+  const Tokenizer tokenizer =
+      Tokenizer::parse(tokenizer_files.tokenizer_json, name, tokenizer_files.tokenizer_config_json);
+  const TokenVocabulary vocabulary = vocabulary_of(tokenizer, tokenizer_files, name);
+  if (vocabulary.size < o.train_vocabulary)
+    log::warn("the text has too few frequent pairs for {} tokens: {} learnt", o.train_vocabulary,
+              vocabulary.size);
+
+  const auto start = std::chrono::steady_clock::now();
+  TokenShardWriter train(folder.path(), "train", vocabulary, o.shard_tokens);
+  TokenShardWriter validation(folder.path(), "val", vocabulary, o.shard_tokens);
+  Splitter splitter{train, validation, o.validation};
+  CorpusReader reader = open_corpus(o, files);
+  encode_corpus(o, reader, tokenizer, vocabulary, splitter);
+  check(train.documents() > 0, "{}: there is no text in it", o.inputs.front());
+  if (o.validation > 0 && validation.documents() == 0)
+    log::warn("the text is a single document: none is set aside for validation");
+  train.finish();
+  validation.finish();
+  write_file(folder.path() + "/tokenizer.json", tokenizer_files.tokenizer_json);
+  if (!tokenizer_files.tokenizer_config_json.empty())
+    write_file(folder.path() + "/tokenizer_config.json", tokenizer_files.tokenizer_config_json);
+  folder.publish();
+
+  return {.documents = train.documents() + validation.documents(),
+          .validation_documents = validation.documents(),
+          .text_bytes = splitter.bytes,
+          .train_tokens = train.tokens(),
+          .validation_tokens = validation.tokens(),
+          .vocab_size = vocabulary.size,
+          .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+}
+
+}  // namespace fathom

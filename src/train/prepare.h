@@ -1,0 +1,36 @@
+// From text to token shards: read, encode on all threads, set some documents aside for validation, write. The
+// result depends on the text and the options alone, not on the number of threads.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fathom {
+
+struct PrepareOptions {
+  std::vector<std::string> inputs;  // files and folders, see corpus_files()
+  std::string out;                  // the folder for shards and tokenizer
+  // One of the two: a model folder or tokenizer.json, or the size of a vocabulary to learn from the text.
+  std::string tokenizer;
+  int64_t train_vocabulary = 0;
+  double validation = 0.01;         // share of the text; at least one document of two
+  std::string text_field = "text";  // of a .jsonl line
+  int64_t chunk_size = 2000;        // bytes after which a .txt file is cut; 0: never
+  int64_t shard_tokens = 100'000'000;
+  int threads = 1;
+};
+
+struct PrepareReport {
+  int64_t documents = 0, validation_documents = 0;
+  int64_t text_bytes = 0;
+  int64_t train_tokens = 0, validation_tokens = 0;
+  int32_t vocab_size = 0;
+  double seconds = 0;  // of encoding and writing, without learning a vocabulary
+};
+
+// Writes train-*.safetensors, val-*.safetensors, tokenizer.json and tokenizer_config.json into `out`, where
+// they replace an earlier data set; nothing changes there before all are complete. Stops with an Error when
+// the process is interrupted (base/interrupt.h).
+PrepareReport prepare(const PrepareOptions& options);
+
+}  // namespace fathom

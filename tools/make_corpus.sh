@@ -1,0 +1,18 @@
+#!/bin/bash
+# Rebuilds data/corpus.jsonl.zst from two Debian packages with public-domain text (data/README.md). Needs apt,
+# dpkg-deb, python3 and zstd; nothing is installed.
+#   tools/make_corpus.sh [OUT]
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+out=$(realpath -m "${1:-$here/../data/corpus.jsonl.zst}")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+cd "$work"
+apt-get download bible-kjv-text bible-kjv jargon-text
+for package in *.deb; do dpkg-deb -x "$package" .; done
+(cd usr/lib && ../bin/bible -f Gen1:1-Rev22:21) > kjv.txt  # a verse a line
+gzip -dc usr/share/doc/jargon-text/jargon.txt.gz > jargon.txt
+python3 "$here/clean_corpus.py" kjv.txt jargon.txt > corpus.jsonl
+zstd -q -19 -f corpus.jsonl -o "$out"
+echo "$out: $(wc -l < corpus.jsonl) documents, $(wc -c < corpus.jsonl) bytes of JSON, $(wc -c < "$out") compressed"
