@@ -109,7 +109,7 @@ TEST_F(Prepare, SameBytesWithAnyNumberOfThreads) {
   PrepareOptions o = options("one");
   prepare(o);
   const auto one = content_of(o.out);
-  for (const int threads : {2, 5}) {
+  for (const int threads : {5, 2}) {  // the larger team first: LLVM 14's OpenMP leaks when one grows
     o.out = dir_ / fmt::format("{}", threads);
     o.threads = threads;
     prepare(o);
