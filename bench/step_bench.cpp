@@ -53,7 +53,10 @@ class Step {
     grads_ = allocate_weights(config_, memory_, stat);
     m_ = allocate_weights(config_, memory_, stat);
     v_ = allocate_weights(config_, memory_, stat);
-    if (o.dtype == DType::bf16) master_ = allocate_weights(config_, memory_, stat);
+    if (o.dtype == DType::bf16) {
+      master_ = allocate_weights(config_, memory_, stat);
+      initialize_weights(config_, master_, 1, device_.threads());
+    }
     activations_ = allocate_activations(config_, memory_, o.dtype, o.purpose, size);
     dhidden_ = memory_.allocate(o.dtype, {N_, config_.hidden_size});
     losses_ = memory_.allocate(stat, {N_});
