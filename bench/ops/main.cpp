@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
   Bench bench(argc > 1 ? argv[1] : "");
   for (auto rows : {
            attention_rows,
+           gemm_rows,
            moe_rows,
            pointwise_rows,
            rmsnorm_rows,
