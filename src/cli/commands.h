@@ -7,6 +7,7 @@ namespace fathom {
 void add_info(CLI::App& app);
 void add_prepare(CLI::App& app);
 void add_tokenize(CLI::App& app);
+void add_train(CLI::App& app);
 void add_train_tokenizer(CLI::App& app);
 void add_verify(CLI::App& app);
 

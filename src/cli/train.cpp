@@ -1,0 +1,64 @@
+// fathom train --config recipe.toml [--KEY value ...]: pretraining. Every key of the recipe is a flag.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/interrupt.h"
+#include "cli/commands.h"
+#include "train/train.h"
+
+namespace fathom {
+namespace {
+
+struct Options {
+  std::string config;
+  bool resume = false;
+  std::vector<Setting> overrides;
+};
+
+void print_outcome(const TrainOutcome& o) {
+  if (o.model.empty()) {
+    const char* reason = o.ending == Ending::interrupted ? "interrupted" : "stopped";
+    fmt::print("{} after step {}; checkpoint {}\ngo on with the same command and --resume\n", reason, o.step,
+               o.checkpoint);
+    return;
+  }
+  const char* reason = o.ending == Ending::out_of_time ? "time is up" : "finished";
+  fmt::print("{} after step {}: training loss {:.4f}", reason, o.step, o.loss);
+  if (o.validation_loss) fmt::print(", validation loss {:.4f}", *o.validation_loss);
+  fmt::print("\nmodel: {}\n", o.model);
+}
+
+void run(const Options& options) {
+  const Recipe recipe = read_recipe(options.config, options.overrides);
+  catch_interrupts();
+  print_outcome(train(recipe, options.resume));
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("train", "Train a model from a recipe");
+  command->add_option("--config", options->config, "the recipe, a TOML file (see recipes/)");
+  command->add_flag("--resume", options->resume, "go on from the newest checkpoint in run.output");
+  for (const RecipeKey& key : recipe_keys()) {
+    const std::string help =
+        key.otherwise.empty() ? key.help : fmt::format("{} [{}]", key.help, key.otherwise);
+    command
+        ->add_option_function<std::string>(
+            "--" + key.name,
+            [options, name = key.name](const std::string& text) {
+              options->overrides.push_back(flag_setting(name, text));
+            },
+            help)
+        ->type_name("")
+        ->group("Recipe keys");
+  }
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace fathom

@@ -1,0 +1,42 @@
+// Training checkpoints: OUTPUT/step-00000123/ is a Hugging Face model folder (config.json, model.safetensors,
+// tokenizer files) that also holds optimizer.safetensors (AdamW's moments and, in bf16 training, the master
+// weights) and trainer.json (where the run stands, and its recipe). Each appears complete or not at all.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "model/model.h"
+#include "train/optimizer.h"
+#include "train/recipe.h"
+
+namespace fathom {
+
+// What a run needs besides tensors to go on exactly where it stood.
+struct RunState {
+  int64_t step = 0;          // steps done
+  int64_t tokens = 0;        // tokens learnt from
+  int64_t windows_read = 0;  // of the data loader
+  int64_t data_tokens = 0;   // size of the training data, to know it again
+};
+
+// The newest checkpoint folder in `output`, if there is one.
+std::optional<std::string> latest_checkpoint(const std::string& output);
+
+// Writes OUTPUT/step-..., with the tokenizer files found in tokenizer_dir, and returns its path. After an
+// Error (a full disk, say) nothing new is there and what was there before still is.
+std::string save_checkpoint(const std::string& output, const Recipe& recipe, const RunState& state,
+                            const Model& model, const Optimizer& optimizer, const std::string& tokenizer_dir);
+
+// Fills the allocated model and optimizer. Error naming the file or field when the checkpoint is damaged, of
+// another model, or made with a recipe that differs in anything that shapes the result.
+RunState load_checkpoint(const std::string& checkpoint, const Recipe& recipe, const Model& model,
+                         const Optimizer& optimizer);
+
+// Removes all but the newest `keep` >= 1 checkpoints of `output`.
+void prune_checkpoints(const std::string& output, int64_t keep);
+
+// Writes a plain model folder with the tokenizer's files, replacing `dir` if it is there.
+void save_model_folder(const std::string& dir, const Model& model, const std::string& tokenizer_dir);
+
+}  // namespace fathom

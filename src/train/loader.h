@@ -1,0 +1,77 @@
+// Training batches from token shards. The stream is cut into windows of sequence_length+1 tokens, one every
+// sequence_length tokens: inputs and, one further, their targets. Each epoch reads all windows once in an
+// order of its own. Where the loader stands is one number, the count of windows read.
+#pragma once
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "model/batch.h"
+#include "train/token_shard.h"
+
+namespace fathom {
+
+struct Packing {
+  int64_t sequence_length = 0;
+  // false: a window is one sequence, as the paper packs its 4K. true: a sequence ends with its document (at
+  // an EOS, or before a BOS), so that attention and positions do not reach across.
+  bool document_mask = false;
+};
+
+// Windows in a stream of this many tokens.
+int64_t window_count(int64_t tokens, int64_t sequence_length);
+
+// A batch in memory of its own.
+struct PackedBatch {
+  std::vector<int32_t> tokens, targets, positions;  // [N]
+  std::vector<int32_t> starts;                      // [B+1]
+
+  // Views; they live as long as this object is not changed.
+  Batch batch();
+  Tensor target_tensor();
+};
+
+// Fills `out` with these windows, one after another.
+void pack_windows(const TokenShards& shards, const Packing& packing, std::span<const int64_t> windows,
+                  PackedBatch& out);
+
+// Prepares the next batch in a thread of its own while the last one is used.
+class Loader {
+ public:
+  // Reads windows 0..windows-1 of the shards, which must outlive the loader, `batch` at a time, beginning
+  // after `windows_read` of them.
+  Loader(const TokenShards& shards, Packing packing, int64_t windows, int64_t batch, uint64_t seed,
+         int64_t windows_read);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  // Valid until the next call. Error as pack_windows.
+  PackedBatch& next();
+  // Windows handed out by next() so far, over all epochs.
+  int64_t windows_read() const { return windows_read_; }
+  double epochs() const { return static_cast<double>(windows_read_) / static_cast<double>(windows_); }
+
+ private:
+  void work();
+  void prepare(int64_t first, PackedBatch& out) const;
+
+  const TokenShards& shards_;
+  const Packing packing_;
+  const int64_t windows_, batch_;
+  const uint64_t seed_;
+  int64_t windows_read_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  PackedBatch ready_, current_;
+  bool full_ = false, stop_ = false;  // full_: `ready_` holds the batch that comes next
+  std::exception_ptr error_;
+  std::thread thread_;
+};
+
+}  // namespace fathom

@@ -1,0 +1,81 @@
+#include "train/optimizer.h"
+
+#include <cmath>
+
+#include "io/checkpoint.h"
+#include "model/checkpoint.h"
+#include "ops/adamw.h"
+#include "ops/elementwise.h"
+
+namespace fathom {
+
+Optimizer::Optimizer(const Model& model, const Weights& grads)
+    : model_(model), memory_("optimizer state", bytes(model.config, model.dtype)) {
+  const Config& c = model.config;
+  const bool with_master = model.dtype == DType::bf16;
+  m_ = allocate_weights(c, memory_, stat_of(model.dtype));
+  v_ = allocate_weights(c, memory_, stat_of(model.dtype));
+  if (with_master) master_ = allocate_weights(c, memory_, DType::f32);
+
+  const std::vector<NamedWeight> w = list_weights(c, model.weights), grad = list_weights(c, grads),
+                                 m = list_weights(c, m_), v = list_weights(c, v_),
+                                 master = list_weights(c, exact());
+  for (size_t i = 0; i < w.size(); ++i)
+    parameters_.push_back({.w = w[i].tensor,
+                           .master = with_master ? master[i].tensor : Tensor(),
+                           .grad = grad[i].tensor,
+                           .m = m[i].tensor,
+                           .v = v[i].tensor,
+                           .decayed = w[i].info.kind == WeightKind::matrix});
+}
+
+int64_t Optimizer::bytes(const Config& config, DType dtype) {
+  const int64_t copies = dtype == DType::bf16 ? 3 : 2;
+  return copies * weight_bytes(config, stat_of(dtype));
+}
+
+void Optimizer::round_master() const {
+  for (const Parameter& p : parameters_)
+    if (p.master) copy_tensor(p.master, p.w, "weights");
+}
+
+double Optimizer::gradient_norm(Device& device) const {
+  double total = 0;
+  for (const Parameter& p : parameters_) {
+    double sum = 0;
+    sum_squares(device, {.sum = &sum, .x = p.grad});
+    total += sum;
+  }
+  return std::sqrt(total);
+}
+
+void Optimizer::update(Device& device, const Recipe::Optimizer& settings, double lr, double grad_scale,
+                       int64_t step) const {
+  for (const Parameter& p : parameters_)
+    adamw(device, {.w = p.w,
+                   .master = p.master,
+                   .grad = p.grad,
+                   .m = p.m,
+                   .v = p.v,
+                   .lr = lr,
+                   .beta1 = settings.beta1,
+                   .beta2 = settings.beta2,
+                   .eps = settings.eps,
+                   .weight_decay = p.decayed ? settings.weight_decay : 0,
+                   .grad_scale = grad_scale,
+                   .step = step});
+}
+
+std::vector<NamedTensor> Optimizer::tensors() const {
+  std::vector<NamedTensor> all;
+  const auto append = [&](const char* prefix, const Weights& weights) {
+    for (NamedTensor& t : checkpoint_tensors(model_.config, weights))
+      all.push_back({prefix + t.name, t.tensor});
+  };
+  append("m.", m_);
+  append("v.", v_);
+  if (!master_.layers.empty()) append("master.", master_);
+  return all;
+}
+
+}  // namespace fathom

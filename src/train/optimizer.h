@@ -1,0 +1,48 @@
+// AdamW over a whole model: the moments, the master copy of bf16 weights, and the global gradient norm.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "io/safetensors.h"
+#include "model/model.h"
+#include "train/recipe.h"
+
+namespace fathom {
+
+class Optimizer {
+ public:
+  // State for this model and its gradients (stat type), both of which must outlive it; all zero, the master
+  // copy too.
+  Optimizer(const Model& model, const Weights& grads);
+
+  static int64_t bytes(const Config& config, DType dtype);
+
+  // What updates work on: the master copy when there is one, else the model's own weights.
+  const Weights& exact() const { return master_.layers.empty() ? model_.weights : master_; }
+  // After exact() was filled: the model's weights become its rounded copy.
+  void round_master() const;
+
+  // Over all parameters, summed in f64 in a fixed order: the same for every number of threads.
+  double gradient_norm(Device& device) const;
+
+  // One step; grad_scale multiplies the gradients, step counts from 1. Norms and biases are not decayed (the
+  // paper's weight decay of 0.1 does not say of what; here it is the matrices).
+  void update(Device& device, const Recipe::Optimizer& settings, double lr, double grad_scale,
+              int64_t step) const;
+
+  // The state under checkpoint names: m.NAME, v.NAME and, in bf16 training, master.NAME.
+  std::vector<NamedTensor> tensors() const;
+
+ private:
+  struct Parameter {
+    Tensor w, master, grad, m, v;
+    bool decayed;
+  };
+
+  const Model& model_;
+  Arena memory_;
+  Weights m_, v_, master_;
+  std::vector<Parameter> parameters_;
+};
+
+}  // namespace fathom

@@ -1,0 +1,252 @@
+// The table of recipe keys, and what is done by walking it: set, list, write, check.
+#include "train/recipe.h"
+
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "train/recipe_toml.h"
+
+namespace fathom {
+namespace {
+
+// What values a number may have.
+struct Range {
+  double low, high;
+};
+constexpr double huge = 1e18;
+constexpr Range at_least_0{0, huge}, at_least_1{1, huge}, fraction{0, 1},
+    below_1{0, std::nextafter(1.0, 0.0)}, any_value{-huge, huge};
+
+constexpr bool shapes_result = true, free_to_change = false;
+
+// The table: f(key, member, range, shapes_result, help). Numbers outside the range are refused.
+template <class R, class F>
+void visit_recipe(R& r, F&& f) {
+  f("model.config", r.model.config, any_value, free_to_change, "config.json of the model to train");
+  f("model.init_from", r.model.init_from, any_value, free_to_change, "model folder to start from");
+  f("data.train", r.data.train, any_value, free_to_change, "folders or shards made by fathom prepare");
+  f("data.validation", r.data.validation, any_value, free_to_change, "the same, for the validation loss");
+  f("data.validation_fraction", r.data.validation_fraction, below_1, shapes_result,
+    "part of the training tokens held out when there are no validation shards");
+  f("data.sequence_length", r.data.sequence_length, at_least_1, shapes_result, "tokens of one sequence");
+  f("data.document_mask", r.data.document_mask, any_value, shapes_result, "attend within a document only");
+  f("data.tokenizer", r.data.tokenizer, any_value, free_to_change, "folder of tokenizer.json");
+  f("optimizer.lr", r.optimizer.lr, at_least_0, shapes_result, "learning rate after the warm-up");
+  f("optimizer.beta1", r.optimizer.beta1, below_1, shapes_result, "decay of the first moment");
+  f("optimizer.beta2", r.optimizer.beta2, below_1, shapes_result, "decay of the second moment");
+  f("optimizer.eps", r.optimizer.eps, Range{1e-30, 1}, shapes_result, "AdamW's epsilon");
+  f("optimizer.weight_decay", r.optimizer.weight_decay, at_least_0, shapes_result, "of matrices");
+  f("optimizer.clip", r.optimizer.clip, at_least_0, shapes_result, "largest gradient norm; 0: no clipping");
+  f("schedule.steps", r.schedule.steps, at_least_0, shapes_result, "length of the run in steps");
+  f("schedule.tokens", r.schedule.tokens, at_least_0, shapes_result, "length of the run in tokens");
+  f("schedule.warmup_steps", r.schedule.warmup_steps, at_least_0, shapes_result, "linear warm-up");
+  f("schedule.decay", r.schedule.decay, any_value, shapes_result, "constant, step or cosine");
+  f("schedule.decay_at", r.schedule.decay_at, fraction, shapes_result, "step: parts of the run, rising");
+  f("schedule.decay_factor", r.schedule.decay_factor, fraction, shapes_result,
+    "step: factor at each of them");
+  f("schedule.final_factor", r.schedule.final_factor, fraction, shapes_result, "cosine: last rate over lr");
+  f("batch.sequences", r.batch.sequences, at_least_1, shapes_result, "sequences per step");
+  f("batch.micro_batch", r.batch.micro_batch, at_least_1, shapes_result, "sequences worked on at once");
+  f("batch.ramp_from", r.batch.ramp_from, at_least_0, shapes_result, "sequences per step at the start");
+  f("batch.ramp_tokens", r.batch.ramp_tokens, at_least_0, shapes_result, "tokens the ramp takes; 0: none");
+  f("validation.every", r.validation.every, at_least_0, free_to_change, "steps between; 0: at the end only");
+  f("validation.sequences", r.validation.sequences, at_least_0, free_to_change, "at most; 0: all");
+  f("checkpoint.every", r.checkpoint.every, at_least_0, free_to_change, "steps between; 0: at the end only");
+  f("checkpoint.keep", r.checkpoint.keep, at_least_1, free_to_change, "the newest that stay");
+  f("run.output", r.run.output, any_value, free_to_change, "folder of checkpoints, metrics and the model");
+  f("run.precision", r.run.precision, any_value, shapes_result, "f32 or bf16");
+  f("run.recompute", r.run.recompute, any_value, free_to_change, "less memory for activations, more time");
+  f("run.seed", r.run.seed, at_least_0, shapes_result, "of the initial weights and the order of the data");
+  f("run.threads", r.run.threads, Range{0, 4096}, free_to_change, "0: all of the machine");
+  f("run.log_every", r.run.log_every, at_least_1, free_to_change, "steps between lines of progress");
+  f("run.max_seconds", r.run.max_seconds, at_least_0, free_to_change, "the run ends after this; 0: no limit");
+  f("run.stop_at", r.run.stop_at, at_least_0, free_to_change,
+    "leave after this step, to be resumed; 0: never");
+}
+
+// What each type of member reads from and writes to.
+template <class T>
+void read(const Json& json, const JsonPlace& place, T& out) {
+  out = read_value<T>(json, place);
+}
+void read(const Json& json, const JsonPlace& place, std::vector<std::string>& out) {
+  if (json.is_string())  // one path needs no brackets
+    out = {json.get<std::string>()};
+  else
+    out = read_value<std::vector<std::string>>(json, place);
+}
+void read(const Json& json, const JsonPlace& place, Decay& out) {
+  const auto name = read_value<std::string>(json, place);
+  check(name == "constant" || name == "step" || name == "cosine",
+        "{}: '{}' is '{}': expected constant, step or cosine", place.where, place.field, name);
+  out = name == "step" ? Decay::step : name == "cosine" ? Decay::cosine : Decay::constant;
+}
+void read(const Json& json, const JsonPlace& place, DType& out) {
+  const auto name = read_value<std::string>(json, place);
+  check(name == "f32" || name == "bf16", "{}: '{}' is '{}': expected f32 or bf16", place.where, place.field,
+        name);
+  out = dtype_named(name);
+}
+
+template <class T>
+OrderedJson written(const T& value) {
+  return value;
+}
+OrderedJson written(const Decay& decay) {
+  return decay == Decay::step ? "step" : decay == Decay::cosine ? "cosine" : "constant";
+}
+OrderedJson written(const DType& dtype) {
+  return std::string(name_of(dtype));
+}
+
+void check_number(double value, const Range& range, const JsonPlace& place) {
+  if (value >= range.low && value <= range.high) return;
+  const std::string expected = value < range.low && range.high == huge
+                                   ? fmt::format("at least {:g}", range.low)
+                                   : fmt::format("{:g} to {:g}", range.low, range.high);
+  fail("{}: '{}' is {:g}: expected {}", place.where, place.field, value, expected);
+}
+
+template <class T>
+void check_range(const T& value, const Range& range, const JsonPlace& place) {
+  if constexpr (std::is_arithmetic_v<T>) check_number(static_cast<double>(value), range, place);
+  if constexpr (std::is_same_v<T, std::vector<double>>)
+    for (double v : value) check_number(v, range, place);
+}
+
+// "rope_scaling.factor" and so on, with example values: the keys that config.json may hold.
+Json config_fields() {
+  Config every;
+  every.rope_scaling.yarn = true;
+  every.q_lora_rank = 1;
+  Json fields = Json::object();
+  const OrderedJson all = config_to_json(every, "float32");
+  for (const auto& [key, value] : all.items()) {
+    if (!value.is_object()) fields[key] = value;
+    if (value.is_object())
+      for (const auto& [inner, inner_value] : value.items()) fields[key + "." + inner] = inner_value;
+  }
+  return fields;
+}
+
+const char* kind_of(const Json& example) {
+  if (example.is_boolean()) return "true or false";
+  if (example.is_number()) return "a number";
+  return example.is_string() ? "a text" : "a list";
+}
+// eos_token_id may be one number or a list of them.
+bool same_kind(const Json& example, const Json& value) {
+  return std::string_view(kind_of(example)) == kind_of(value) || (example.is_number() && value.is_array());
+}
+
+constexpr std::string_view model_prefix = "model.";
+
+void set(Recipe& recipe, const Setting& s) {
+  bool known = false;
+  visit_recipe(recipe, [&](const char* key, auto& member, const Range& range, bool, const char*) {
+    if (s.key != key) return;
+    known = true;
+    read(s.value, {s.where, s.key}, member);
+    check_range(member, range, {s.where, s.key});
+  });
+  if (known) return;
+  const std::string field = s.key.starts_with(model_prefix) ? s.key.substr(model_prefix.size()) : "";
+  const Json fields = config_fields();
+  check(fields.contains(field), "{}: unknown key '{}' (value {})", s.where, s.key, s.value.dump());
+  check(same_kind(fields[field], s.value), "{}: '{}' is {}: expected {} as in config.json", s.where, s.key,
+        s.value.dump(), kind_of(fields[field]));
+  const size_t dot = field.find('.');
+  if (dot == std::string::npos)
+    recipe.model.fields[field] = s.value;
+  else
+    recipe.model.fields[field.substr(0, dot)][field.substr(dot + 1)] = s.value;
+}
+
+void check_schedule(const Recipe& r, const std::string& where) {
+  const Recipe::Schedule& s = r.schedule;
+  check((s.steps > 0) != (s.tokens > 0), "{}: give one of schedule.steps and schedule.tokens", where);
+  check(s.decay == Decay::step || s.decay_at.empty(), "{}: schedule.decay_at needs schedule.decay = \"step\"",
+        where);
+  check(s.decay != Decay::step || !s.decay_at.empty(),
+        "{}: schedule.decay = \"step\" needs schedule.decay_at", where);
+  for (size_t i = 1; i < s.decay_at.size(); ++i)
+    check(s.decay_at[i - 1] < s.decay_at[i], "{}: schedule.decay_at must rise, {:g} is followed by {:g}",
+          where, s.decay_at[i - 1], s.decay_at[i]);
+}
+
+void check_together(const Recipe& r, const std::string& where) {
+  check(!r.data.train.empty(), "{}: data.train is missing", where);
+  check(!r.run.output.empty(), "{}: run.output is missing", where);
+  check(r.model.config.empty() || r.model.init_from.empty(),
+        "{}: give one of model.config and model.init_from", where);
+  check(!r.model.config.empty() || !r.model.init_from.empty() || !r.model.fields.empty(),
+        "{}: no model: give model.config, model.init_from or its fields", where);
+  const Recipe::Batch& b = r.batch;
+  check(b.sequences % b.micro_batch == 0,
+        "{}: batch.sequences = {} must be a multiple of batch.micro_batch = {}", where, b.sequences,
+        b.micro_batch);
+  check((b.ramp_from > 0) == (b.ramp_tokens > 0), "{}: batch.ramp_from and batch.ramp_tokens go together",
+        where);
+  check(b.ramp_from % b.micro_batch == 0 && b.ramp_from <= b.sequences,
+        "{}: batch.ramp_from = {} must be a multiple of batch.micro_batch = {} and at most batch.sequences = "
+        "{}",
+        where, b.ramp_from, b.micro_batch, b.sequences);
+  check_schedule(r, where);
+}
+
+}  // namespace
+
+std::vector<RecipeKey> recipe_keys() {
+  std::vector<RecipeKey> keys;
+  Recipe defaults;
+  visit_recipe(defaults, [&](const char* key, auto& member, const Range&, bool shapes, const char* help) {
+    keys.push_back({key, help, written(member).dump(), shapes});
+  });
+  const Json fields = config_fields();
+  for (const auto& [field, example] : fields.items())
+    keys.push_back({std::string(model_prefix) + field, "as in config.json", "", shapes_result});
+  return keys;
+}
+
+Setting flag_setting(const std::string& key, const std::string& text) {
+  const std::string where = "command line";
+  bool is_text = false;
+  Recipe defaults;
+  visit_recipe(defaults, [&](const char* name, auto& member, const Range&, bool, const char*) {
+    if (key == name) is_text = written(member).is_string();
+  });
+  return {key, is_text ? Json(text) : parse_toml_value(text), where};
+}
+
+Recipe read_recipe(const std::string& path, std::span<const Setting> overrides) {
+  Recipe recipe;
+  if (!path.empty())
+    for (const Setting& s : read_toml(path)) set(recipe, s);
+  for (const Setting& s : overrides) set(recipe, s);
+  check_together(recipe, path.empty() ? "recipe" : path);
+  return recipe;
+}
+
+OrderedJson recipe_to_json(const Recipe& recipe) {
+  OrderedJson json;
+  visit_recipe(recipe, [&](const char* key, const auto& member, const Range&, bool, const char*) {
+    json[key] = written(member);
+  });
+  return json;
+}
+
+Config model_config(const Recipe& recipe) {
+  const std::string base = recipe.model.config.empty() ? recipe.model.init_from : recipe.model.config;
+  Json json = Json::object();
+  if (!base.empty()) json = Json::parse(config_to_json(read_config(base), "float32").dump());
+  for (const auto& [key, value] : recipe.model.fields.items()) {
+    if (value.is_object() && json.contains(key) && json[key].is_object())
+      json[key].update(value);
+    else
+      json[key] = value;
+  }
+  return config_from_json(json, base.empty() ? "recipe [model]" : base + " with the recipe's [model]");
+}
+
+}  // namespace fathom

@@ -1,0 +1,112 @@
+// A training run as a file: every setting with its default. Read from TOML, where `[optimizer] lr = 3e-4` is
+// the key optimizer.lr; each key is also a flag of `fathom train` (--optimizer.lr 3e-4). The one table of
+// keys behind both is recipe_keys(). Paths are relative to the current directory.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/json.h"
+#include "model/config.h"
+#include "tensor/dtype.h"
+
+namespace fathom {
+
+// How the learning rate goes on after the warm-up.
+enum class Decay { constant, step, cosine };
+
+struct Recipe {
+  // The model: a config.json, the model folder to start from, or neither; and on top any key of config.json.
+  struct Model {
+    std::string config;            // path of a config.json
+    std::string init_from;         // a model folder: its config and its weights
+    Json fields = Json::object();  // config.json's keys, e.g. hidden_size
+  } model;
+
+  struct Data {
+    std::vector<std::string> train;       // folders or shards that `fathom prepare` made
+    std::vector<std::string> validation;  // default: the validation shards in the folders of `train`
+    double validation_fraction = 0;       // without any: the last part of the training tokens
+    int64_t sequence_length = 4096;       // tokens of one sequence
+    bool document_mask = false;           // a token attends to its own document only
+    std::string tokenizer;                // folder of tokenizer.json for the checkpoints; default: train[0]
+  } data;
+
+  struct Optimizer {
+    double lr = 3e-4;  // after the warm-up
+    double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
+    double weight_decay = 0.1;  // of matrices; norms and biases are not decayed
+    double clip = 1;            // largest gradient norm; 0: no clipping
+  } optimizer;
+
+  struct Schedule {
+    int64_t steps = 0;         // the run's length: so many steps ...
+    int64_t tokens = 0;        // ... or so many tokens
+    int64_t warmup_steps = 0;  // linear, from lr / warmup_steps
+    Decay decay = Decay::constant;
+    std::vector<double> decay_at;  // step: parts of the run after which the rate is multiplied by ...
+    double decay_factor = 0.316;   // ... this
+    double final_factor = 0.1;     // cosine: the last rate over lr
+  } schedule;
+
+  struct Batch {
+    int64_t sequences = 8;    // per optimizer step
+    int64_t micro_batch = 1;  // sequences worked on at once; their gradients are added up
+    int64_t ramp_from = 0;    // sequences per step at the start, growing ...
+    int64_t ramp_tokens = 0;  // ... to `sequences` over so many tokens; 0: no ramp
+  } batch;
+
+  struct Validation {
+    int64_t every = 0;        // steps between validations; 0: only at the end
+    int64_t sequences = 256;  // sequences at most; 0: all
+  } validation;
+
+  struct Checkpoint {
+    int64_t every = 1000;  // steps between checkpoints; 0: only at the end
+    int64_t keep = 2;      // the newest ones that stay
+  } checkpoint;
+
+  struct Run {
+    std::string output;            // folder of checkpoints, metrics and, at the end, the model
+    DType precision = DType::f32;  // f32, or bf16: weights and activations in bf16, the rest in f32
+    bool recompute = false;  // keep only each layer's input for the backward pass: less memory, more time
+    uint64_t seed = 1;       // of the initial weights and the order of the data
+    int64_t threads = 0;     // 0: all of the machine
+    int64_t log_every = 10;  // steps between lines of progress
+    double max_seconds = 0;  // the run ends after so much time; 0: no limit
+    int64_t stop_at = 0;     // leave after this step, to be resumed; 0: never
+  } run;
+};
+
+// One key of the table.
+struct RecipeKey {
+  std::string name;  // "optimizer.lr"
+  std::string help;
+  std::string otherwise;  // its default, as text
+  bool shapes_result;     // a resumed run must have the same value
+};
+// Every key, the fields of config.json among them as model.hidden_size and so on.
+std::vector<RecipeKey> recipe_keys();
+
+// A key with its value, and where it was given, for errors: "recipe.toml:12" or "command line".
+struct Setting {
+  std::string key;
+  Json value;
+  std::string where;
+};
+// From a flag's text: TOML's notation, where a text needs no quotes. Throws Error for an unknown key.
+Setting flag_setting(const std::string& key, const std::string& text);
+std::vector<Setting> read_toml(const std::string& path);
+
+// A recipe file and the settings that override it. Error naming file, line, key and value for an unknown key,
+// a value of the wrong type or out of range, or settings that do not go together. `path` may be empty.
+Recipe read_recipe(const std::string& path, std::span<const Setting> overrides = {});
+
+// The value of every key except the model's fields.
+OrderedJson recipe_to_json(const Recipe& recipe);
+
+// The configuration of the model to train.
+Config model_config(const Recipe& recipe);
+
+}  // namespace fathom

@@ -1,0 +1,185 @@
+#include "train/train.h"
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "train/atomic_folder.h"
+#include "train/metrics.h"
+#include "train/trainer.h"
+
+namespace fathom {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string find_start(const Recipe& recipe, bool resume) {
+  const std::string& output = recipe.run.output;
+  AtomicFolder::remove_leftovers(output);
+  const std::optional<std::string> latest = latest_checkpoint(output);
+  check(resume || !latest, "{}: holds the checkpoint {} already; give --resume or another run.output", output,
+        latest.value_or(""));
+  check(!resume || latest, "{}: no checkpoint to resume from", output);
+  return latest.value_or("");
+}
+
+// Sums since the last line of progress.
+struct Interval {
+  double seconds = 0, loss = 0;
+  int64_t tokens = 0, steps = 0;
+
+  void add(const StepReport& report, double step_seconds) {
+    seconds += step_seconds, loss += report.loss, tokens += report.tokens, ++steps;
+  }
+  double mean_loss() const { return loss / static_cast<double>(steps); }
+  double tokens_per_second() const { return static_cast<double>(tokens) / seconds; }
+};
+
+class Run {
+ public:
+  Run(const Recipe& recipe, bool resume)
+      : recipe_(recipe),
+        trainer_(recipe, find_start(recipe, resume)),
+        metrics_(recipe.run.output, resume ? trainer_.state().step : -1),
+        progress_at_start_(run_progress(recipe.schedule, trainer_.position())),
+        saved_step_(resume ? trainer_.state().step : -1) {
+    announce(resume);
+  }
+
+  TrainOutcome go();
+
+ private:
+  void announce(bool resume) const;
+  std::optional<Ending> ending() const;
+  void after_step(const StepReport& report, double seconds);
+  void log_line(const StepReport& report);
+  void validate();
+  void save();
+  double seconds_left() const;
+  bool is_multiple(int64_t every) const { return every > 0 && trainer_.state().step % every == 0; }
+
+  const Recipe& recipe_;
+  const Clock::time_point start_ = Clock::now();
+  Trainer trainer_;
+  Metrics metrics_;
+  const double progress_at_start_;
+  double step_seconds_ = 0;  // of all steps
+  Interval interval_;
+  int64_t saved_step_, validated_step_ = -1;
+  TrainOutcome outcome_;
+};
+
+void Run::announce(bool resume) const {
+  const Config& c = trainer_.model().config;
+  const TrainingMemory m = training_memory(recipe_, c);
+  const auto bytes = [](int64_t n) { return human_bytes(static_cast<double>(n)); };
+  const auto count = [](int64_t n) { return human_count(static_cast<double>(n)); };
+  log::info(
+      "model: {} parameters, {} active per token; {} sequences of {} tokens to train on, {} to validate",
+      count(parameter_count(c)), count(active_parameter_count(c, false)), count(trainer_.training_windows()),
+      recipe_.data.sequence_length, count(trainer_.validation_windows()));
+  log::info("memory: weights {} + gradients {} + optimizer {} + activations {} = {}", bytes(m.weights),
+            bytes(m.gradients), bytes(m.optimizer), bytes(m.activations), bytes(m.total()));
+  if (resume) log::info("resumed after step {}", trainer_.state().step);
+}
+
+std::optional<Ending> Run::ending() const {
+  if (trainer_.finished()) return Ending::finished;
+  const double limit = recipe_.run.max_seconds;
+  if (limit > 0 && seconds_since(start_) >= limit) return Ending::out_of_time;
+  if (recipe_.run.stop_at > 0 && trainer_.state().step >= recipe_.run.stop_at) return Ending::stop_at;
+  if (interrupted()) return Ending::interrupted;
+  return std::nullopt;
+}
+
+double Run::seconds_left() const {
+  const double now = run_progress(recipe_.schedule, trainer_.position());
+  const double left = step_seconds_ * (1 - now) / (now - progress_at_start_);
+  const double limit = recipe_.run.max_seconds;
+  return limit > 0 ? std::min(left, limit - seconds_since(start_)) : left;
+}
+
+void Run::log_line(const StepReport& r) {
+  std::string length;
+  if (recipe_.schedule.steps > 0) length = fmt::format("/{}", recipe_.schedule.steps);
+  log::info(
+      "step {}{}  loss {:.4f}  balance {:.2g}  norm {:.2f}  lr {:.2e}  load {:.2f}  {} tokens/s  ETA {}",
+      r.step, length, interval_.mean_loss(), r.balance, r.grad_norm, r.lr, r.expert_load,
+      human_count(interval_.tokens_per_second()), human_duration(std::max(0.0, seconds_left())));
+  outcome_.loss = interval_.mean_loss();
+  interval_ = {};
+}
+
+void Run::after_step(const StepReport& r, double seconds) {
+  step_seconds_ += seconds;
+  interval_.add(r, seconds);
+  metrics_.log(r.step, {{"loss", r.loss},
+                        {"balance_loss", r.balance},
+                        {"grad_norm", r.grad_norm},
+                        {"lr", r.lr},
+                        {"expert_load", r.expert_load},
+                        {"tokens", static_cast<double>(trainer_.state().tokens)},
+                        {"tokens_per_second", static_cast<double>(r.tokens) / seconds}});
+  if (is_multiple(recipe_.run.log_every) || ending()) log_line(r);
+  if (is_multiple(recipe_.validation.every)) validate();
+  if (is_multiple(recipe_.checkpoint.every)) save();
+}
+
+void Run::validate() {
+  if (validated_step_ == trainer_.state().step) return;
+  validated_step_ = trainer_.state().step;
+  outcome_.validation_loss = trainer_.validation_loss();
+  if (!outcome_.validation_loss) return;
+  log::info("step {}  validation loss {:.4f}", validated_step_, *outcome_.validation_loss);
+  metrics_.log(validated_step_, {{"validation_loss", *outcome_.validation_loss}});
+}
+
+void Run::save() {
+  if (saved_step_ == trainer_.state().step) return;
+  metrics_.flush();
+  outcome_.checkpoint = trainer_.save();
+  saved_step_ = trainer_.state().step;
+}
+
+TrainOutcome Run::go() {
+  std::optional<Ending> why = ending();
+  for (; !why; why = ending()) {
+    const auto start = Clock::now();
+    const StepReport report = trainer_.step();
+    after_step(report, seconds_since(start));
+  }
+  outcome_.ending = *why;
+  outcome_.step = trainer_.state().step;
+  const bool complete = *why == Ending::finished || *why == Ending::out_of_time;
+  if (complete) validate();
+  save();
+  if (complete) {
+    outcome_.model = (std::filesystem::path(recipe_.run.output) / "model").string();
+    trainer_.save_model_to(outcome_.model);
+  }
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  log::info("peak memory {} ({} by formula), {} in all",
+            human_bytes(static_cast<double>(usage.ru_maxrss) * 1024),
+            human_bytes(static_cast<double>(training_memory(recipe_, trainer_.model().config).total())),
+            human_duration(seconds_since(start_)));
+  return outcome_;
+}
+
+}  // namespace
+
+TrainOutcome train(const Recipe& recipe, bool resume) {
+  return Run(recipe, resume).go();
+}
+
+}  // namespace fathom

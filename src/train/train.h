@@ -1,0 +1,27 @@
+// A whole training run: progress lines, metrics, validation, checkpoints, a clean stop on Ctrl-C.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "train/recipe.h"
+
+namespace fathom {
+
+// Why a run came back.
+enum class Ending { finished, out_of_time, stop_at, interrupted };
+
+struct TrainOutcome {
+  Ending ending = Ending::finished;
+  int64_t step = 0;
+  double loss = 0;  // mean over the steps since the last line of progress
+  std::optional<double> validation_loss;
+  std::string checkpoint;  // the last one
+  std::string model;       // the model folder; empty when the run is to be resumed
+};
+
+// Runs the recipe into recipe.run.output, or goes on from the newest checkpoint there. Error when there is a
+// checkpoint and resume is false, or none and it is true.
+TrainOutcome train(const Recipe& recipe, bool resume);
+
+}  // namespace fathom

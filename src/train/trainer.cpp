@@ -1,0 +1,260 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "base/error.h"
+#include "io/checkpoint.h"
+#include "model/checkpoint.h"
+#include "model/head.h"
+#include "ops/cross_entropy.h"
+
+namespace fathom {
+namespace {
+
+Purpose purpose_of(const Recipe& recipe) {
+  return recipe.run.recompute ? Purpose::training_recompute : Purpose::training;
+}
+
+// Everything a micro-batch of so many windows needs: its losses, the gradient of the hidden states, the
+// activations.
+struct Layout {
+  Tensor losses, dhidden;
+  Activations activations;
+};
+
+Layout allocate_layout(const Recipe& r, const Config& c, Arena& arena, int64_t windows) {
+  const DType dtype = r.run.precision;
+  const int64_t N = windows * r.data.sequence_length;
+  Layout layout;
+  layout.losses = arena.allocate(stat_of(dtype), {N});
+  layout.dhidden = arena.allocate(dtype, {N, c.hidden_size});
+  // With document_mask a window may fall into as many sequences as it has tokens.
+  const BatchSize size = {.tokens = N, .sequences = r.data.document_mask ? N : windows, .keys = N};
+  layout.activations = allocate_activations(c, arena, dtype, purpose_of(r), size);
+  return layout;
+}
+
+int64_t work_bytes(const Recipe& r, const Config& c) {
+  Arena plan;
+  allocate_layout(r, c, plan, r.batch.micro_batch);
+  return plan.used() + head_bytes(c, r.run.precision, r.batch.micro_batch * r.data.sequence_length);
+}
+
+Config checked_config(const Recipe& recipe) {
+  Config config = model_config(recipe);
+  check(recipe.data.sequence_length <= config.max_position_embeddings,
+        "data.sequence_length = {} is longer than the model's max_position_embeddings = {}",
+        recipe.data.sequence_length, config.max_position_embeddings);
+  return config;
+}
+
+Arena gradient_arena(const Model& model) {
+  return Arena("gradients", weight_bytes(model.config, stat_of(model.dtype)));
+}
+
+}  // namespace
+
+TrainingMemory training_memory(const Recipe& r, const Config& c) {
+  const DType dtype = r.run.precision;
+  return {.weights = weight_bytes(c, dtype),
+          .gradients = weight_bytes(c, stat_of(dtype)),
+          .optimizer = Optimizer::bytes(c, dtype),
+          .activations = work_bytes(r, c)};
+}
+
+Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint)
+    : recipe_(recipe),
+      device_(Device::cpu(static_cast<int>(recipe.run.threads))),
+      training_shards_(recipe.data.train, "train"),
+      model_(make_model(checked_config(recipe), recipe.run.precision)),
+      gradient_memory_(gradient_arena(model_)),
+      grads_(allocate_weights(model_.config, gradient_memory_, stat_of(model_.dtype))),
+      optimizer_(model_, grads_),
+      work_memory_("activations", work_bytes(recipe, model_.config)) {
+  open_data();
+  lay_out(recipe_.batch.micro_batch);
+  const Config& c = model_.config;
+  expert_load_.resize(static_cast<size_t>(c.num_hidden_layers * c.n_routed_experts));
+  if (checkpoint.empty())
+    start_weights();
+  else
+    state_ = load_checkpoint(checkpoint, recipe_, model_, optimizer_);
+  check(checkpoint.empty() || state_.data_tokens == training_shards_.tokens(),
+        "{}: made with training data of {} tokens, but now it is {}", checkpoint, state_.data_tokens,
+        training_shards_.tokens());
+  state_.data_tokens = training_shards_.tokens();
+  const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
+  loader_ = std::make_unique<Loader>(training_shards_, packing, training_windows_, recipe_.batch.micro_batch,
+                                     recipe_.run.seed, state_.windows_read);
+}
+
+void Trainer::open_data() {
+  const Recipe::Data& data = recipe_.data;
+  const auto check_vocabulary = [&](const TokenShards& shards, const char* key) {
+    check(shards.vocab_size() <= model_.config.vocab_size,
+          "{}: its vocabulary of {} is larger than the model's vocab_size = {}", key, shards.vocab_size(),
+          model_.config.vocab_size);
+  };
+  check_vocabulary(training_shards_, "data.train");
+  const int64_t windows = window_count(training_shards_.tokens(), data.sequence_length);
+  training_windows_ = windows;
+  if (!data.validation.empty())
+    own_validation_shards_.emplace(data.validation, "val");
+  else if (!shard_files(data.train, "val").empty())
+    own_validation_shards_.emplace(data.train, "val");
+  if (own_validation_shards_) {
+    check_vocabulary(*own_validation_shards_, "validation data");
+    validation_windows_ = window_count(own_validation_shards_->tokens(), data.sequence_length);
+  } else if (data.validation_fraction > 0) {
+    validation_windows_ =
+        static_cast<int64_t>(std::ceil(data.validation_fraction * static_cast<double>(windows)));
+    training_windows_ = first_validation_window_ = windows - validation_windows_;
+  }
+  if (recipe_.validation.sequences > 0)
+    validation_windows_ = std::min(validation_windows_, recipe_.validation.sequences);
+}
+
+void Trainer::start_weights() {
+  if (recipe_.model.init_from.empty())
+    initialize_weights(model_.config, optimizer_.exact(), recipe_.run.seed, device_.threads());
+  else
+    load_weights(model_.config, optimizer_.exact(), CheckpointReader(recipe_.model.init_from));
+  optimizer_.round_master();
+}
+
+void Trainer::lay_out(int64_t windows) {
+  work_memory_.rewind(0);
+  Layout layout = allocate_layout(recipe_, model_.config, work_memory_, windows);
+  losses_ = layout.losses;
+  dhidden_ = layout.dhidden;
+  activations_ = std::move(layout.activations);
+}
+
+double Trainer::sum_of_losses(int64_t rows) const {
+  return std::accumulate(losses_.as<float>(), losses_.as<float>() + rows, 0.0);
+}
+
+double Trainer::micro_step(PackedBatch& packed, int64_t step_tokens, int64_t micro_batches) {
+  const Batch batch = packed.batch();
+  const Tensor targets = packed.target_tensor();
+  const Tensor hidden = model_forward(device_, model_, batch, activations_);
+  add_expert_load();
+  const LossFunction loss = [&](int64_t first, const Tensor& logits, const Tensor& dlogits) {
+    cross_entropy(device_, {.losses = losses_.slice(first, logits.rows()),
+                            .dlogits = dlogits,
+                            .logits = logits,
+                            .targets = targets.slice(first, logits.rows()),
+                            .scale = 1.0 / static_cast<double>(step_tokens)});
+  };
+  head_backward(device_, model_, hidden, work_memory_, loss, dhidden_, grads_);
+  model_backward(device_, model_, batch, activations_, dhidden_, grads_,
+                 1.0 / static_cast<double>(micro_batches));
+  return sum_of_losses(hidden.rows());
+}
+
+StepReport Trainer::step() {
+  const Position before = position();
+  const int64_t sequences = batch_sequences(recipe_.batch, before.tokens);
+  const int64_t micro_batches = sequences / recipe_.batch.micro_batch;
+  StepReport report;
+  report.step = before.step + 1;
+  report.tokens = sequences * recipe_.data.sequence_length;
+  report.lr = learning_rate(recipe_, before);
+
+  std::memset(gradient_memory_.data(), 0, static_cast<size_t>(gradient_memory_.size()));
+  std::fill(expert_load_.begin(), expert_load_.end(), 0.0);
+  double losses = 0, balance = 0;
+  for (int64_t i = 0; i < micro_batches; ++i) {
+    losses += micro_step(loader_->next(), report.tokens, micro_batches);
+    balance += activations_.balance_loss.as<float>()[0];
+  }
+  report.loss = losses / static_cast<double>(report.tokens);
+  report.balance = balance / static_cast<double>(micro_batches);
+  report.expert_load = worst_expert_load();
+  check(std::isfinite(report.loss), "step {}: the loss is {}; the last checkpoint is the newest good state",
+        report.step, report.loss);
+  report.grad_norm = optimizer_.gradient_norm(device_);
+  check(std::isfinite(report.grad_norm),
+        "step {}: the gradient norm is {}; the last checkpoint is the newest good state", report.step,
+        report.grad_norm);
+
+  const double clip = recipe_.optimizer.clip;
+  const double scale = clip > 0 && report.grad_norm > clip ? clip / report.grad_norm : 1;
+  optimizer_.update(device_, recipe_.optimizer, report.lr, scale, report.step);
+  state_.step = report.step;
+  state_.tokens += report.tokens;
+  state_.windows_read = loader_->windows_read();
+  return report;
+}
+
+void Trainer::add_expert_load() {
+  const Config& c = model_.config;
+  const int64_t E = c.n_routed_experts;
+  for (int64_t layer = 0; layer < c.num_hidden_layers; ++layer) {
+    if (!c.is_moe_layer(layer)) continue;
+    const MoeActivations& moe = activations_.layer(layer).moe;
+    const int32_t* offsets = moe.offsets.as<int32_t>();
+    for (int64_t e = 0; e < E; ++e)
+      expert_load_[static_cast<size_t>(layer * E + e)] += offsets[e + 1] - offsets[e];
+  }
+}
+
+double Trainer::worst_expert_load() const {
+  const auto E = static_cast<size_t>(model_.config.n_routed_experts);
+  double worst = 0;
+  for (size_t first = 0; E > 0 && first < expert_load_.size(); first += E) {
+    const auto begin = expert_load_.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = begin + static_cast<std::ptrdiff_t>(E);
+    const double total = std::accumulate(begin, end, 0.0);
+    if (total > 0) worst = std::max(worst, *std::max_element(begin, end) * static_cast<double>(E) / total);
+  }
+  return worst;
+}
+
+std::optional<double> Trainer::validation_loss() {
+  if (validation_windows_ == 0) return std::nullopt;
+  const TokenShards& shards = own_validation_shards_ ? *own_validation_shards_ : training_shards_;
+  const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
+  const int64_t micro = recipe_.batch.micro_batch;
+  PackedBatch packed;
+  std::vector<int64_t> windows;
+  double losses = 0;
+  for (int64_t first = 0; first < validation_windows_; first += micro) {
+    windows.resize(static_cast<size_t>(std::min(micro, validation_windows_ - first)));
+    std::iota(windows.begin(), windows.end(), first_validation_window_ + first);
+    pack_windows(shards, packing, windows, packed);
+    if (windows.size() < static_cast<size_t>(micro)) lay_out(static_cast<int64_t>(windows.size()));
+    const Tensor hidden = model_forward(device_, model_, packed.batch(), activations_);
+    const Tensor targets = packed.target_tensor();
+    head_forward(device_, model_, hidden, work_memory_,
+                 [&](int64_t row, const Tensor& logits, const Tensor&) {
+                   cross_entropy(device_, {.losses = losses_.slice(row, logits.rows()),
+                                           .dlogits = {},
+                                           .logits = logits,
+                                           .targets = targets.slice(row, logits.rows())});
+                 });
+    losses += sum_of_losses(hidden.rows());
+  }
+  lay_out(micro);
+  return losses / static_cast<double>(validation_windows_ * recipe_.data.sequence_length);
+}
+
+std::string Trainer::save() const {
+  const std::string& output = recipe_.run.output;
+  const std::string path = save_checkpoint(output, recipe_, state_, model_, optimizer_, tokenizer_folder());
+  prune_checkpoints(output, recipe_.checkpoint.keep);
+  return path;
+}
+
+void Trainer::save_model_to(const std::string& dir) const {
+  save_model_folder(dir, model_, tokenizer_folder());
+}
+
+std::string Trainer::tokenizer_folder() const {
+  return recipe_.data.tokenizer.empty() ? recipe_.data.train[0] : recipe_.data.tokenizer;
+}
+
+}  // namespace fathom

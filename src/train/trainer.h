@@ -1,0 +1,100 @@
+// One training run in memory: the model, its gradients and optimizer state, its data. step() is the whole of
+// pretraining: forward, loss, backward, clip, AdamW.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "tensor/device.h"
+#include "train/checkpoint.h"
+#include "train/loader.h"
+#include "train/optimizer.h"
+#include "train/recipe.h"
+#include "train/schedule.h"
+
+namespace fathom {
+
+// What one step did.
+struct StepReport {
+  int64_t step = 0;      // counted from 1
+  int64_t tokens = 0;    // of this step
+  double loss = 0;       // mean cross-entropy per token, in nats
+  double balance = 0;    // the balance loss, its weight alpha included, summed over the MoE layers
+  double grad_norm = 0;  // before clipping
+  double lr = 0;
+  // The busiest expert's tokens over the average expert's, of the worst layer (of the last layer with
+  // recomputation, which does not keep the others'); 1 is perfect balance, 0 without experts.
+  double expert_load = 0;
+};
+
+// Bytes, each by formula.
+struct TrainingMemory {
+  int64_t weights, gradients, optimizer, activations;
+  int64_t total() const { return weights + gradients + optimizer + activations; }
+};
+TrainingMemory training_memory(const Recipe& recipe, const Config& config);
+
+class Trainer {
+ public:
+  // Allocates everything once, opens the data and starts from fresh weights or model.init_from; with
+  // `checkpoint`, from that folder instead.
+  explicit Trainer(const Recipe& recipe, const std::string& checkpoint = {});
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  // The schedule's length is reached.
+  bool finished() const { return run_finished(recipe_.schedule, position()); }
+  // Trains on batch_sequences() sequences. When the loss or the gradient is not finite: an Error naming the
+  // step, thrown before any weight changes.
+  StepReport step();
+  // Mean loss over the validation data; nothing when there is none.
+  std::optional<double> validation_loss();
+
+  // Writes a checkpoint into run.output and prunes older ones. Returns its folder.
+  std::string save() const;
+  // Writes the model alone.
+  void save_model_to(const std::string& dir) const;
+
+  const RunState& state() const { return state_; }
+  Position position() const { return {state_.step, state_.tokens}; }
+  const Model& model() const { return model_; }
+  Device& device() { return device_; }
+  double epochs() const { return loader_->epochs(); }
+  int64_t training_windows() const { return training_windows_; }
+  int64_t validation_windows() const { return validation_windows_; }
+
+ private:
+  void open_data();
+  void start_weights();
+  // Gradients of one micro-batch are added up; returns the sum of its tokens' losses.
+  double micro_step(PackedBatch& packed, int64_t step_tokens, int64_t micro_batches);
+  double sum_of_losses(int64_t rows) const;
+  void add_expert_load();
+  double worst_expert_load() const;
+  std::string tokenizer_folder() const;
+  void lay_out(int64_t windows);
+
+  Recipe recipe_;
+  Device device_;
+  TokenShards training_shards_;
+  std::optional<TokenShards> own_validation_shards_;
+  int64_t training_windows_ = 0, validation_windows_ = 0, first_validation_window_ = 0;
+
+  Model model_;
+  Arena gradient_memory_;
+  Weights grads_;
+  Optimizer optimizer_;
+  Arena work_memory_;
+  Tensor losses_;   // [N] stat
+  Tensor dhidden_;  // [N, C]
+  Activations activations_;
+  std::vector<double> expert_load_;  // [layers, E], of the current step
+
+  RunState state_;
+  std::unique_ptr<Loader> loader_;
+};
+
+}  // namespace fathom

@@ -1,0 +1,158 @@
+// Checkpoint folders: complete or absent, refused when damaged or of another run, pruned, readable as models.
+#include "train/checkpoint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include "model/checkpoint.h"
+#include "small_run.h"
+#include "train/atomic_folder.h"
+
+namespace fathom {
+namespace {
+
+using namespace testing;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+// Until it is destroyed no file can grow past this size, as on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit limit = before_;
+    limit.rlim_cur = bytes;
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+std::vector<std::string> entries(const std::string& dir) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(dir)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+class CheckpointTest : public ::testing::Test {
+ protected:
+  // A run with a checkpoint after its first step.
+  CheckpointTest() {
+    trainer_ = std::make_unique<Trainer>(small_.recipe("out"));
+    trainer_->step();
+    path_ = trainer_->save();
+  }
+  std::string resume_error(const std::vector<std::pair<std::string, std::string>>& flags = {}) const {
+    return error_of([&] { Trainer(small_.recipe("out", flags), path_); });
+  }
+  void truncate(const char* file, int64_t bytes) const {
+    fs::resize_file(path_ + "/" + file, fs::file_size(path_ + "/" + file) - bytes);
+  }
+
+  SmallRun small_;
+  std::unique_ptr<Trainer> trainer_;
+  std::string path_;
+};
+
+TEST_F(CheckpointTest, IsAModelFolderAndMore) {
+  EXPECT_EQ(fs::path(path_).filename(), "step-00000001");
+  EXPECT_EQ(entries(path_),
+            (std::vector<std::string>{"config.json", "generation_config.json", "model.safetensors",
+                                      "optimizer.safetensors", "tokenizer.json", "trainer.json"}));
+  const Model model = load_model(path_);
+  EXPECT_EQ(model.config, trainer_->model().config);
+  EXPECT_EQ(std::memcmp(model.memory.data(), trainer_->model().memory.data(), model.memory.size()), 0);
+}
+
+TEST_F(CheckpointTest, KeepsTheNewest) {
+  trainer_->step(), trainer_->save(), trainer_->step(), trainer_->save();
+  EXPECT_EQ(entries(small_.output("out")), (std::vector<std::string>{"step-00000002", "step-00000003"}));
+  EXPECT_EQ(fs::path(latest_checkpoint(small_.output("out")).value()).filename(), "step-00000003");
+  prune_checkpoints(small_.output("out"), 0);  // never the only one
+  EXPECT_EQ(entries(small_.output("out")), (std::vector<std::string>{"step-00000003"}));
+  EXPECT_FALSE(latest_checkpoint("/nowhere").has_value());
+}
+
+TEST_F(CheckpointTest, OfAnotherRecipeIsRefusedByKey) {
+  EXPECT_EQ(resume_error(), "");
+  EXPECT_THAT(
+      resume_error({{"optimizer.lr", "1e-3"}}),
+      AllOf(HasSubstr("trainer.json"), HasSubstr("optimizer.lr"), HasSubstr("0.003"), HasSubstr("0.001")));
+  EXPECT_THAT(resume_error({{"run.seed", "7"}}), HasSubstr("run.seed"));
+  EXPECT_THAT(resume_error({{"run.precision", "bf16"}}), HasSubstr("run.precision"));
+  EXPECT_THAT(resume_error({{"model.hidden_size", "36"}}),
+              AllOf(HasSubstr("config.json"), HasSubstr("model.hidden_size")));
+  EXPECT_THAT(resume_error({{"model.aux_loss_alpha", "0.5"}}), HasSubstr("model.aux_loss_alpha"));
+  write_corpus(small_.path("other"), "train", 50, 9);
+  EXPECT_THAT(resume_error({{"data.train", small_.path("other")}}), HasSubstr("training data of"));
+}
+
+TEST_F(CheckpointTest, WhatDoesNotShapeTheResultMayChange) {
+  EXPECT_EQ(resume_error({{"run.threads", "1"},
+                          {"run.recompute", "true"},
+                          {"checkpoint.keep", "9"},
+                          {"run.max_seconds", "5"},
+                          {"validation.every", "3"}}),
+            "");
+}
+
+TEST_F(CheckpointTest, DamageIsOneErrorNamingTheFile) {
+  for (const char* file : {"model.safetensors", "optimizer.safetensors", "trainer.json", "config.json"}) {
+    const std::string whole = read_file(path_ + "/" + file);
+    truncate(file, 5);
+    EXPECT_THAT(resume_error(), HasSubstr(file));
+    write_file(path_ + "/" + file, "no such format");
+    EXPECT_THAT(resume_error(), HasSubstr(file));
+    fs::remove(path_ + "/" + file);
+    EXPECT_THAT(resume_error(), HasSubstr(file));
+    write_file(path_ + "/" + file, whole);
+  }
+  write_file(path_ + "/trainer.json", "{\"format\": 2}");
+  EXPECT_THAT(resume_error(), HasSubstr("format 2"));
+}
+
+TEST_F(CheckpointTest, AFullDiskLeavesTheLastCheckpointAlone) {
+  trainer_->step();
+  std::string error;
+  for (const rlim_t limit : {100, 4000, 60000}) {  // in config.json, in the model, in the optimizer
+    const FileSizeLimit full(limit);
+    error = error_of([&] { trainer_->save(); });
+    EXPECT_THAT(error, HasSubstr("cannot write")) << limit;
+    EXPECT_EQ(entries(small_.output("out")), (std::vector<std::string>{"step-00000001"}));
+  }
+  EXPECT_EQ(resume_error(), "");
+  EXPECT_NO_THROW(trainer_->save());
+}
+
+TEST_F(CheckpointTest, ReplacesAModelFolderWhole) {
+  const std::string dir = small_.output("out") + "/model";
+  fs::create_directories(dir);
+  write_file(dir + "/model-00001-of-00002.safetensors", "stale");
+  trainer_->save_model_to(dir);
+  EXPECT_EQ(entries(dir), (std::vector<std::string>{"config.json", "generation_config.json",
+                                                    "model.safetensors", "tokenizer.json"}));
+  EXPECT_EQ(entries(small_.output("out")), (std::vector<std::string>{"model", "step-00000001"}));
+}
+
+TEST(AtomicFolder, LeftoversOfKilledProcessesGo) {
+  const TempDir dir;
+  fs::create_directories(dir / "keep");
+  fs::create_directories(dir / ".unfinished-step-00000004/inner");
+  AtomicFolder::remove_leftovers(dir.path());
+  EXPECT_EQ(entries(dir.path()), (std::vector<std::string>{"keep"}));
+  { const AtomicFolder abandoned(dir / "new"); }
+  EXPECT_EQ(entries(dir.path()), (std::vector<std::string>{"keep"}));
+}
+
+}  // namespace
+}  // namespace fathom

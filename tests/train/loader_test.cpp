@@ -1,0 +1,123 @@
+// The order of windows, their packing, and that a loader goes on where another one stopped.
+#include "train/loader.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "small_run.h"
+#include "train/shuffle.h"
+
+namespace fathom {
+namespace {
+
+using namespace testing;
+
+TEST(Shuffle, IsAPermutationOfAnySize) {
+  for (int64_t n : {1, 2, 3, 4, 5, 17, 64, 65, 1000}) {
+    const Shuffle shuffle(n, 5, 0);
+    std::set<int64_t> seen;
+    for (int64_t i = 0; i < n; ++i) {
+      EXPECT_GE(shuffle(i), 0);
+      EXPECT_LT(shuffle(i), n);
+      seen.insert(shuffle(i));
+    }
+    EXPECT_EQ(static_cast<int64_t>(seen.size()), n);
+  }
+}
+
+TEST(Shuffle, RoundsAndSeedsDiffer) {
+  const int64_t n = 1000;
+  const Shuffle a(n, 1, 0), b(n, 1, 1), c(n, 2, 0);
+  int same_round = 0, same_seed = 0, fixed = 0;
+  for (int64_t i = 0; i < n; ++i) same_round += a(i) == b(i), same_seed += a(i) == c(i), fixed += a(i) == i;
+  EXPECT_LT(same_round, 12);  // one coincidence is expected
+  EXPECT_LT(same_seed, 12);
+  EXPECT_LT(fixed, 12);
+}
+
+TEST(Shuffle, ReachesEveryPlaceFromEveryPlace) {
+  std::set<int64_t> firsts;
+  for (uint64_t seed = 0; seed < 400; ++seed) firsts.insert(Shuffle(20, seed, 0)(0));
+  EXPECT_EQ(firsts.size(), 20u);
+}
+
+TEST(Shuffle, WorksOnHugeData) {
+  const int64_t n = int64_t{1} << 45;
+  const Shuffle shuffle(n + 3, 1, 0);
+  EXPECT_NE(shuffle(0), shuffle(n));
+  EXPECT_LT(shuffle(n + 2), n + 3);
+}
+
+class LoaderTest : public ::testing::Test {
+ protected:
+  LoaderTest() {
+    write_corpus(dir_ / "data", "train", 60, 1);
+    shards_.emplace(std::vector<std::string>{dir_ / "data"}, "train");
+  }
+  int64_t windows(int64_t T) const { return window_count(shards_->tokens(), T); }
+
+  TempDir dir_;
+  std::optional<TokenShards> shards_;
+};
+
+TEST_F(LoaderTest, WindowsCoverTheStreamOnce) {
+  EXPECT_EQ(window_count(11, 5), 2);
+  EXPECT_EQ(window_count(10, 5), 1);  // the second window's last target is missing
+  EXPECT_EQ(window_count(0, 5), 0);
+}
+
+TEST_F(LoaderTest, TargetsAreTheNextTokens) {
+  PackedBatch batch;
+  const std::vector<int64_t> chosen = {3, 0};
+  pack_windows(*shards_, {.sequence_length = 7}, chosen, batch);
+  for (int64_t w = 0; w < 2; ++w)
+    for (int64_t t = 0; t < 7; ++t) {
+      EXPECT_EQ(batch.tokens[w * 7 + t], shards_->at(chosen[w] * 7 + t));
+      EXPECT_EQ(batch.targets[w * 7 + t], shards_->at(chosen[w] * 7 + t + 1));
+      EXPECT_EQ(batch.positions[w * 7 + t], t);
+    }
+  EXPECT_EQ(batch.starts, (std::vector<int32_t>{0, 7, 14}));
+}
+
+TEST_F(LoaderTest, DocumentMaskBeginsASequenceAtEachDocument) {
+  PackedBatch batch;
+  const std::vector<int64_t> chosen = {0, 1, 2};
+  pack_windows(*shards_, {.sequence_length = 60, .document_mask = true}, chosen, batch);
+  std::set<int32_t> starts(batch.starts.begin(), batch.starts.end());
+  EXPECT_GT(starts.size(), 5u);
+  EXPECT_EQ(batch.starts.front(), 0);
+  EXPECT_EQ(batch.starts.back(), 180);
+  for (int32_t n = 0; n < 180; ++n) {
+    const bool start = n % 60 == 0 || batch.tokens[n] == small_bos;
+    EXPECT_EQ(starts.contains(n), start) << n;
+    EXPECT_EQ(batch.positions[n], start ? 0 : batch.positions[n - 1] + 1);
+  }
+}
+
+TEST_F(LoaderTest, AnEpochReadsEveryWindowOnce) {
+  const int64_t n = windows(16);
+  Loader loader(*shards_, {.sequence_length = 16}, n, 1, 9, 0);
+  std::multiset<std::vector<int32_t>> read, all;
+  for (int64_t i = 0; i < n; ++i) {
+    read.insert(loader.next().tokens);
+    PackedBatch one;
+    pack_windows(*shards_, {.sequence_length = 16}, std::vector<int64_t>{i}, one);
+    all.insert(one.tokens);
+  }
+  EXPECT_EQ(read, all);
+  EXPECT_EQ(loader.windows_read(), n);
+  EXPECT_EQ(loader.epochs(), 1);
+}
+
+TEST_F(LoaderTest, GoesOnWhereAnotherStopped) {
+  const int64_t n = windows(16);
+  Loader whole(*shards_, {.sequence_length = 16}, n, 4, 9, 0);
+  for (int64_t i = 0; i < n / 4 + 3; ++i) {  // past the first epoch
+    Loader part(*shards_, {.sequence_length = 16}, n, 4, 9, whole.windows_read());
+    EXPECT_EQ(part.next().tokens, whole.next().tokens);
+  }
+}
+
+}  // namespace
+}  // namespace fathom

@@ -1,0 +1,172 @@
+// Recipes: the shipped ones hold, flags and files are one table, and each kind of mistake is one clear error.
+#include "train/recipe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "io/file.h"
+#include "support/temp_dir.h"
+#include "train/schedule.h"
+#include "train/trainer.h"
+
+namespace fathom {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// The smallest valid recipe; recipes name their files relative to the project's root.
+const std::string good = R"([model]
+config = "configs/deepseek-v2-lite.json"
+[data]
+train = "data"
+[schedule]
+steps = 10
+[run]
+output = "out"
+)";
+
+class RecipeTest : public ::testing::Test {
+ protected:
+  RecipeTest() { std::filesystem::current_path(FATHOM_SOURCE_DIR); }
+
+  Recipe read(const std::string& text) const {
+    write_file(dir_ / "r.toml", text);
+    return read_recipe(dir_ / "r.toml");
+  }
+  std::string error(const std::string& text) const {
+    return error_of([&] { read(text); });
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(RecipeTest, EveryShippedRecipeHolds) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("recipes")) {
+    if (entry.path().extension() != ".toml") continue;
+    const Recipe recipe = read_recipe(entry.path().string());
+    const Config config = model_config(recipe);
+    EXPECT_LE(recipe.data.sequence_length, config.max_position_embeddings) << entry.path();
+    ++count;
+  }
+  EXPECT_GE(count, 5);
+}
+
+TEST_F(RecipeTest, DeepSeekV2AsPublished) {
+  const Recipe r = read_recipe("recipes/deepseek-v2.toml");
+  const Config c = model_config(r);
+  EXPECT_EQ(parameter_count(c), 235'741'434'880);
+  EXPECT_EQ(c.initializer_range, 0.006);
+  EXPECT_EQ(c.aux_loss_alpha, 0.003);
+  EXPECT_EQ(c.rope_scaling.mscale, 0.707);
+  EXPECT_EQ(batch_sequences(r.batch, 0), 2304);
+  EXPECT_EQ(batch_sequences(r.batch, 225'000'000'000), 9216);
+  EXPECT_NEAR(learning_rate(r, {150'000, 5'000'000'000'000}), 7.584e-5, 1e-12);
+  // Weights, gradients, both moments and the master copy: 2 + 4 + 8 + 4 bytes for each parameter.
+  const TrainingMemory m = training_memory(r, c);
+  EXPECT_EQ(m.weights + m.gradients + m.optimizer, 18 * parameter_count(c));
+}
+
+TEST_F(RecipeTest, DeepSeekV2LiteAsPublished) {
+  const Recipe r = read_recipe("recipes/deepseek-v2-lite.toml");
+  const Config c = model_config(r);
+  EXPECT_EQ(parameter_count(c), 15'706'484'224);
+  EXPECT_EQ(c.aux_loss_alpha, 0.001);
+  EXPECT_EQ(r.batch.sequences, 4608);
+  EXPECT_NEAR(learning_rate(r, {150'000, 5'200'000'000'000}), 4.194e-5, 1e-8);
+}
+
+TEST_F(RecipeTest, ReadsFilesAndFlagsTheSame) {
+  write_file(dir_ / "r.toml", good);
+  const std::vector<std::pair<std::string, std::string>> flags = {
+      {"optimizer.lr", "1e-3"},     {"schedule.decay", "step"},        {"schedule.decay_at", "[0.5, 0.75]"},
+      {"run.recompute", "true"},    {"run.precision", "bf16"},         {"data.train", "[\"a\", \"b\"]"},
+      {"model.hidden_size", "128"}, {"model.rope_scaling.factor", "8"}};
+  std::vector<Setting> settings;
+  for (const auto& [key, text] : flags) settings.push_back(flag_setting(key, text));
+  const Recipe by_flags = read_recipe(dir_ / "r.toml", settings);
+  const Recipe by_file = read(R"(
+    model = { config = "configs/deepseek-v2-lite.json", hidden_size = 128, rope_scaling = { factor = 8 } }
+    data.train = ["a", "b"]
+    optimizer.lr = 1e-3
+    schedule = { steps = 10, decay = "step", decay_at = [0.5, 0.75] }
+    run = { output = "out", recompute = true, precision = "bf16" })");
+  EXPECT_EQ(recipe_to_json(by_flags), recipe_to_json(by_file));
+  EXPECT_EQ(model_config(by_flags), model_config(by_file));
+  EXPECT_EQ(model_config(by_flags).rope_scaling.factor, 8);
+  EXPECT_EQ(model_config(by_flags).rope_scaling.mscale, 0.707);  // what is not given stays the config's
+  EXPECT_EQ(by_flags.data.train, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(RecipeTest, EveryKeyIsAFlagAndReadsItsOwnDefault) {
+  for (const RecipeKey& key : recipe_keys()) {
+    if (key.otherwise.empty()) continue;
+    std::vector<Setting> settings = {{key.name, Json::parse(key.otherwise), "test"}};
+    write_file(dir_ / "r.toml", good);
+    const bool needed = key.name == "model.config" || key.name == "data.train" ||
+                        key.name == "schedule.steps" || key.name == "run.output";
+    EXPECT_EQ(error_of([&] { read_recipe(dir_ / "r.toml", settings); }).empty(), !needed) << key.name;
+  }
+}
+
+TEST_F(RecipeTest, UnknownKeysNameFileLineKeyAndValue) {
+  EXPECT_THAT(error(good + "[optimizer]\nlearning_rate = 0.5\n"),
+              AllOf(HasSubstr("r.toml:10"), HasSubstr("'optimizer.learning_rate'"), HasSubstr("0.5")));
+  EXPECT_THAT(error(good + "[model.rope_scaling]\nfaktor = 2\n"), HasSubstr("'model.rope_scaling.faktor'"));
+  EXPECT_THAT(error("lr = 1\n" + good), HasSubstr("r.toml:1: unknown key 'lr'"));
+  EXPECT_THAT(error_of([] { read_recipe("", std::vector{flag_setting("no.such", "1")}); }),
+              HasSubstr("command line: unknown key 'no.such'"));
+}
+
+TEST_F(RecipeTest, WrongTypesAndValuesNameFileLineKeyAndValue) {
+  const auto line = [&](const char* section, const char* text) {
+    return error(good + "[" + section + "]\n" + text + "\n");
+  };
+  EXPECT_THAT(line("optimizer", "lr = \"fast\""),
+              AllOf(HasSubstr("r.toml:10"), HasSubstr("optimizer.lr"), HasSubstr("fast")));
+  EXPECT_THAT(line("optimizer", "lr = -1"),
+              AllOf(HasSubstr("r.toml:10"), HasSubstr("optimizer.lr"), HasSubstr("-1")));
+  EXPECT_THAT(line("optimizer", "beta2 = 1.0"), AllOf(HasSubstr("optimizer.beta2"), HasSubstr("is 1")));
+  EXPECT_THAT(line("optimizer", "lr = nan"), HasSubstr("optimizer.lr"));
+  EXPECT_THAT(line("optimizer", "lr = 2024-01-01"), HasSubstr("optimizer.lr"));
+  EXPECT_THAT(line("batch", "sequences = 1.5"), AllOf(HasSubstr("batch.sequences"), HasSubstr("1.5")));
+  EXPECT_THAT(line("batch", "sequences = 0"), HasSubstr("batch.sequences"));
+  EXPECT_THAT(line("validation", "every = true"), HasSubstr("validation.every"));
+  EXPECT_THAT(error_of([] { read_recipe("", std::vector{flag_setting("run.precision", "f16")}); }),
+              HasSubstr("expected f32 or bf16"));
+  EXPECT_THAT(error_of([] { read_recipe("", std::vector{flag_setting("model.hidden_size", "big")}); }),
+              AllOf(HasSubstr("model.hidden_size"), HasSubstr("big"), HasSubstr("a number")));
+}
+
+TEST_F(RecipeTest, SettingsMustGoTogether) {
+  const auto with = [&](const std::vector<std::pair<std::string, std::string>>& flags) {
+    write_file(dir_ / "r.toml", good);
+    std::vector<Setting> settings;
+    for (const auto& [key, text] : flags) settings.push_back(flag_setting(key, text));
+    return error_of([&] { model_config(read_recipe(dir_ / "r.toml", settings)); });
+  };
+  EXPECT_THAT(with({{"schedule.tokens", "5"}}), HasSubstr("one of schedule.steps and schedule.tokens"));
+  EXPECT_THAT(with({{"schedule.decay", "step"}}), HasSubstr("schedule.decay_at"));
+  EXPECT_THAT(with({{"schedule.decay", "step"}, {"schedule.decay_at", "[0.9, 0.6]"}}),
+              HasSubstr("must rise"));
+  EXPECT_THAT(with({{"schedule.decay_at", "[0.5]"}}), HasSubstr("needs schedule.decay"));
+  EXPECT_THAT(with({{"batch.sequences", "6"}, {"batch.micro_batch", "4"}}),
+              HasSubstr("multiple of batch.micro_batch"));
+  EXPECT_THAT(with({{"batch.ramp_from", "4"}}), HasSubstr("go together"));
+  EXPECT_THAT(with({{"batch.ramp_from", "400"}, {"batch.ramp_tokens", "5"}}),
+              HasSubstr("at most batch.sequences"));
+  EXPECT_THAT(with({{"model.init_from", "somewhere"}}), HasSubstr("one of model.config and model.init_from"));
+  EXPECT_THAT(with({{"model.qk_rope_head_dim", "7"}}), HasSubstr("qk_rope_head_dim"));
+}
+
+TEST_F(RecipeTest, BadTomlNamesTheLine) {
+  EXPECT_THAT(error("[model\nconfig = 3\n"), HasSubstr("r.toml:1"));
+  EXPECT_THAT(error(good + "[run]\n"), HasSubstr("r.toml:9"));  // a section twice
+  EXPECT_THAT(error_of([] { read_recipe("/nowhere/r.toml"); }), HasSubstr("/nowhere/r.toml"));
+}
+
+}  // namespace
+}  // namespace fathom

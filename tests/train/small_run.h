@@ -1,0 +1,89 @@
+// A model of a few thousand parameters, a corpus of a few thousand tokens, and a recipe that trains the one
+// on the other.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/rng.h"
+#include "io/file.h"
+#include "support/temp_dir.h"
+#include "train/recipe.h"
+#include "train/token_shard.h"
+#include "train/trainer.h"
+
+namespace fathom::testing {
+
+inline constexpr int32_t small_vocabulary = 40, small_bos = 38, small_eos = 39;
+
+// Documents of differing lengths that repeat one phrase, so that there is something to learn.
+inline void write_corpus(const std::string& dir, const std::string& split, int documents, uint64_t seed) {
+  std::filesystem::create_directories(dir);
+  TokenShardWriter writer(
+      dir, split, {.size = small_vocabulary, .bos = small_bos, .eos = small_eos, .fingerprint = "small"},
+      1000);
+  Rng rng(seed);
+  for (int d = 0; d < documents; ++d) {
+    std::vector<int32_t> text = {small_bos};
+    const uint64_t start = rng.below(12), length = 5 + rng.below(40);
+    for (uint64_t t = 0; t < length; ++t) text.push_back(static_cast<int32_t>((start + t * t + 3 * t) % 12));
+    text.push_back(small_eos);
+    writer.add(text);
+  }
+  writer.finish();
+  write_file(dir + "/tokenizer.json", "{\"a\": \"tokenizer\"}");
+}
+
+class SmallRun {
+ public:
+  SmallRun() { write_corpus(dir_ / "data", "train", 150, 1), write_corpus(dir_ / "data", "val", 20, 2); }
+
+  std::string output(const std::string& name) const { return dir_ / name; }
+  std::string path(const std::string& name) const { return dir_ / name; }
+
+  // 20 steps of 4 sequences of 24 tokens; `more` overrides.
+  Recipe recipe(const std::string& out,
+                const std::vector<std::pair<std::string, std::string>>& more = {}) const {
+    std::vector<std::pair<std::string, std::string>> flags = {{"model.vocab_size", "40"},
+                                                              {"model.hidden_size", "32"},
+                                                              {"model.num_hidden_layers", "3"},
+                                                              {"model.intermediate_size", "48"},
+                                                              {"model.num_attention_heads", "2"},
+                                                              {"model.kv_lora_rank", "16"},
+                                                              {"model.q_lora_rank", "24"},
+                                                              {"model.qk_nope_head_dim", "16"},
+                                                              {"model.qk_rope_head_dim", "8"},
+                                                              {"model.v_head_dim", "16"},
+                                                              {"model.n_routed_experts", "8"},
+                                                              {"model.n_shared_experts", "1"},
+                                                              {"model.num_experts_per_tok", "2"},
+                                                              {"model.moe_intermediate_size", "16"},
+                                                              {"model.first_k_dense_replace", "1"},
+                                                              {"model.aux_loss_alpha", "0.01"},
+                                                              {"data.train", dir_ / "data"},
+                                                              {"data.sequence_length", "24"},
+                                                              {"optimizer.lr", "3e-3"},
+                                                              {"schedule.steps", "20"},
+                                                              {"schedule.warmup_steps", "3"},
+                                                              {"batch.sequences", "4"},
+                                                              {"batch.micro_batch", "2"},
+                                                              {"run.output", output(out)},
+                                                              {"run.threads", "1"},
+                                                              {"checkpoint.every", "5"}};
+    flags.insert(flags.end(), more.begin(), more.end());
+    std::vector<Setting> settings;
+    for (const auto& [key, text] : flags) settings.push_back(flag_setting(key, text));
+    return read_recipe("", settings);
+  }
+
+ private:
+  TempDir dir_;
+};
+
+// All weights as they lie in memory.
+inline std::string weight_bytes_of(const Trainer& trainer) {
+  const Arena& memory = trainer.model().memory;
+  return {reinterpret_cast<const char*>(memory.data()), static_cast<size_t>(memory.size())};
+}
+
+}  // namespace fathom::testing

@@ -1,0 +1,157 @@
+// The trainer on a small corpus: it learns, and what should not matter does not.
+#include "train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "small_run.h"
+#include "support/compare.h"
+
+namespace fathom {
+namespace {
+
+using namespace testing;
+using Flags = std::vector<std::pair<std::string, std::string>>;
+
+struct Result {
+  std::vector<StepReport> reports;
+  std::string weights;
+};
+
+Result run(const SmallRun& small, const Flags& flags, int steps) {
+  Trainer trainer(small.recipe("out", flags));
+  Result result;
+  for (int i = 0; i < steps; ++i) result.reports.push_back(trainer.step());
+  result.weights = weight_bytes_of(trainer);
+  return result;
+}
+
+TEST(Trainer, LossFallsInBothPrecisions) {
+  const SmallRun small;
+  for (const char* precision : {"f32", "bf16"}) {
+    Trainer trainer(small.recipe("out", {{"run.precision", precision}, {"schedule.steps", "300"}}));
+    const double before = trainer.validation_loss().value();
+    EXPECT_NEAR(before, std::log(40.0), 0.1) << precision;
+    while (!trainer.finished()) trainer.step();
+    EXPECT_LT(trainer.validation_loss().value(), 1.5) << precision;
+    EXPECT_EQ(trainer.state().tokens, 300 * 4 * 24);
+  }
+}
+
+TEST(Trainer, AccumulatedMicroBatchesAreOneBatch) {
+  const SmallRun small;
+  const Result one = run(small, {{"batch.micro_batch", "4"}}, 5),
+               four = run(small, {{"batch.micro_batch", "1"}}, 5);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_NEAR(one.reports[i].loss, four.reports[i].loss, 1e-5);
+    EXPECT_NEAR(one.reports[i].balance, four.reports[i].balance, 1e-5);
+    EXPECT_NEAR(one.reports[i].grad_norm, four.reports[i].grad_norm, 1e-4);
+  }
+}
+
+TEST(Trainer, RecomputationChangesNothing) {
+  const SmallRun small;
+  for (const char* precision : {"f32", "bf16"})
+    EXPECT_EQ(run(small, {{"run.precision", precision}}, 4).weights,
+              run(small, {{"run.precision", precision}, {"run.recompute", "true"}}, 4).weights)
+        << precision;
+}
+
+TEST(Trainer, TheNumberOfThreadsHardlyMatters) {
+  const SmallRun small;
+  const Result one = run(small, {{"run.threads", "1"}}, 4), three = run(small, {{"run.threads", "3"}}, 4);
+  for (int i = 0; i < 4; ++i) EXPECT_NEAR(one.reports[i].loss, three.reports[i].loss, 1e-5);
+}
+
+TEST(Trainer, TheSameRunTwiceIsTheSame) {
+  const SmallRun small;
+  EXPECT_EQ(run(small, {{"run.threads", "3"}}, 4).weights, run(small, {{"run.threads", "3"}}, 4).weights);
+  EXPECT_NE(run(small, {}, 4).weights, run(small, {{"run.seed", "2"}}, 4).weights);
+}
+
+TEST(Trainer, TiedEmbeddingsAndBiasesTrain) {
+  const SmallRun small;
+  const Flags flags = {{"model.tie_word_embeddings", "true"},
+                       {"model.attention_bias", "true"},
+                       {"model.q_lora_rank", "0"},
+                       {"schedule.steps", "200"},
+                       {"model.seq_aux", "false"},
+                       {"data.document_mask", "true"}};
+  Trainer trainer(small.recipe("out", flags));
+  const double before = trainer.validation_loss().value();
+  while (!trainer.finished()) trainer.step();
+  EXPECT_LT(trainer.validation_loss().value(), before / 2);
+  EXPECT_EQ(trainer.model().weights.lm_head.data, trainer.model().weights.embed_tokens.data);
+}
+
+TEST(Trainer, ValidationLeavesTheRunAlone) {
+  const SmallRun small;
+  Trainer plain(small.recipe("out")), validated(small.recipe("out", {{"validation.sequences", "3"}}));
+  EXPECT_EQ(validated.validation_windows(), 3);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(plain.step().loss, validated.step().loss);
+    const double first = validated.validation_loss().value();
+    EXPECT_EQ(first, validated.validation_loss().value());
+  }
+  EXPECT_EQ(weight_bytes_of(plain), weight_bytes_of(validated));
+}
+
+TEST(Trainer, ReportsSaneNumbers) {
+  const SmallRun small;
+  Trainer trainer(small.recipe("out"));
+  const StepReport r = trainer.step();
+  EXPECT_EQ(r.step, 1);
+  EXPECT_EQ(r.tokens, 4 * 24);
+  EXPECT_NEAR(r.lr, 1e-3, 1e-12);        // the first of three warm-up steps
+  EXPECT_GE(r.balance, 2 * 0.01 * 0.9);  // two MoE layers, each about alpha
+  EXPECT_LE(r.balance, 2 * 0.01 * 1.6);
+  EXPECT_GE(r.expert_load, 1);
+  EXPECT_LE(r.expert_load, 4);  // K = 2 of E = 8: at most E/K
+  EXPECT_GT(r.grad_norm, 0);
+}
+
+TEST(Trainer, HoldsOutAFractionWhenThereAreNoValidationShards) {
+  const SmallRun small;
+  write_corpus(small.path("only"), "train", 100, 3);
+  const Trainer trainer(
+      small.recipe("out", {{"data.train", small.path("only")}, {"data.validation_fraction", "0.1"}}));
+  const int64_t all = trainer.training_windows() + trainer.validation_windows();
+  EXPECT_EQ(trainer.validation_windows(), (all + 9) / 10);
+  Trainer none(small.recipe("out", {{"data.train", small.path("only")}}));
+  EXPECT_EQ(none.training_windows(), all);
+  EXPECT_FALSE(none.validation_loss().has_value());
+}
+
+TEST(Trainer, AnInfiniteLossEndsTheRunWithItsStep) {
+  const SmallRun small;
+  Trainer trainer(small.recipe("out", {{"optimizer.lr", "1e18"}, {"optimizer.clip", "0"}}));
+  std::string error;
+  for (int i = 0; i < 20 && error.empty(); ++i) error = error_of([&] { trainer.step(); });
+  EXPECT_THAT(error, ::testing::AllOf(::testing::HasSubstr("step "), ::testing::HasSubstr("nan")));
+}
+
+TEST(Trainer, RefusesWhatCannotWork) {
+  const SmallRun small;
+  const auto error = [&](const Flags& flags) {
+    return error_of([&] { Trainer(small.recipe("out", flags)); });
+  };
+  EXPECT_THAT(error({{"model.vocab_size", "39"}}), ::testing::HasSubstr("vocab"));
+  EXPECT_THAT(error({{"data.sequence_length", "4000"}}), ::testing::HasSubstr("max_position_embeddings"));
+  EXPECT_THAT(error({{"data.sequence_length", "20000"}, {"model.max_position_embeddings", "20000"}}),
+              ::testing::HasSubstr("no whole sequence"));
+  EXPECT_THAT(error({{"data.train", "/nowhere"}}), ::testing::HasSubstr("/nowhere"));
+}
+
+TEST(Trainer, StartsFromAModelFolder) {
+  const SmallRun small;
+  Trainer first(small.recipe("out"));
+  first.step();
+  first.save_model_to(small.path("model"));
+  const Recipe recipe = small.recipe("out2", {{"model.init_from", small.path("model")}});
+  EXPECT_EQ(weight_bytes_of(Trainer(recipe)), weight_bytes_of(first));
+}
+
+}  // namespace
+}  // namespace fathom
