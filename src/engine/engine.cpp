@@ -1,0 +1,121 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+
+namespace fathom {
+namespace {
+
+int64_t pages_wanted(const Config& config, const EngineOptions& o) {
+  check(o.page_size > 0, "the page size must be at least 1, it is {}", o.page_size);
+  const int64_t tokens = o.cache_tokens > 0 ? o.cache_tokens : config.max_position_embeddings;
+  return (tokens + o.page_size - 1) / o.page_size;
+}
+
+RunnerOptions runner_options(const EngineOptions& o, const BlockManager& blocks) {
+  return {.pages = blocks.pages(),
+          .page_size = o.page_size,
+          .max_sequences = o.max_sequences,
+          .max_tokens = o.token_budget,
+          .max_expanded_keys = o.max_expanded_keys,
+          .absorbed = o.absorbed};
+}
+
+// The ids that both the model and the tokenizer know.
+int64_t common_vocabulary(const Config& config, const Tokenizer* tokenizer) {
+  return tokenizer ? std::min<int64_t>(config.vocab_size, tokenizer->size()) : config.vocab_size;
+}
+
+}  // namespace
+
+Engine::Engine(Device& device, const Model& model, const Tokenizer* tokenizer, const EngineOptions& o)
+    : model_(model),
+      tokenizer_(tokenizer),
+      blocks_(pages_wanted(model.config, o), o.page_size, o.share_prefixes),
+      scheduler_(blocks_, o.max_sequences, o.token_budget),
+      runner_(device, model, runner_options(o, blocks_)),
+      sampler_(common_vocabulary(model.config, tokenizer)) {}
+
+int64_t Engine::longest() const {
+  return std::min(model_.config.max_position_embeddings, blocks_.pages() * blocks_.page_size());
+}
+
+void Engine::check_request(const Request& r) const {
+  const int64_t length = static_cast<int64_t>(r.prompt.size());
+  check(length > 0, "the prompt is empty");
+  check(length < longest(), "the prompt has {} tokens; the longest context, prompt and answer, is {}", length,
+        longest());
+  for (const int32_t id : r.prompt)
+    check(id >= 0 && id < model_.config.vocab_size,
+          "the prompt's token id {} is outside the vocabulary of {}", id, model_.config.vocab_size);
+  check(r.stop.max_tokens > 0, "max_tokens must be at least 1, it is {}", r.stop.max_tokens);
+  check(tokenizer_ || r.stop.strings.empty(), "stop strings need a tokenizer");
+  check_sampling(r.sampling);
+}
+
+int64_t Engine::submit(Request r) {
+  check_request(r);
+  std::optional<TextStream> text;
+  if (tokenizer_) text.emplace(*tokenizer_, r.stop.strings);
+
+  const int64_t id = ++last_id_;
+  Entry& entry = sequences_.emplace(id, Entry{{}, std::move(text)}).first->second;
+  Sequence& s = entry.sequence;
+  s.id = id;
+  s.prompt_length = static_cast<int64_t>(r.prompt.size());
+  s.longest = s.prompt_length + std::min(r.stop.max_tokens, longest() - s.prompt_length);
+  s.tokens = std::move(r.prompt);
+  s.sampling = r.sampling;
+  s.stop = std::move(r.stop);
+  scheduler_.add(s);
+  return id;
+}
+
+void Engine::abort(int64_t id) {
+  const auto at = sequences_.find(id);
+  if (at == sequences_.end()) return;
+  scheduler_.remove(at->second.sequence);
+  sequences_.erase(at);
+}
+
+std::vector<Output> Engine::step() {
+  const std::vector<Scheduled> scheduled = scheduler_.schedule();
+  const Tensor logits = runner_.run(scheduled);
+  std::vector<Output> outputs;
+  for (const Scheduled& item : scheduled) {
+    Sequence& s = *item.sequence;
+    s.cached += item.tokens;
+    blocks_.publish(s, s.cached - item.tokens);
+    if (s.pending() > 0) continue;
+    const int32_t token =
+        sampler_.sample(logits[static_cast<int64_t>(outputs.size())], s.sampling, s.length());
+    outputs.push_back(extend(sequences_.at(s.id), token));
+  }
+  for (const Output& o : outputs)
+    if (o.finish != FinishReason::none) abort(o.id);
+  return outputs;
+}
+
+// Appends the token and decides whether the sequence ends with it.
+Output Engine::extend(Entry& entry, int32_t token) {
+  Sequence& s = entry.sequence;
+  s.tokens.push_back(token);
+  Output out{s.id, token, {}, FinishReason::none};
+  const std::vector<int64_t>& eos = s.stop.eos_token_ids;
+  const bool ended = std::find(eos.begin(), eos.end(), token) != eos.end();
+  if (entry.text && !ended) out.text = entry.text->push(token);
+  if (ended || (entry.text && entry.text->stopped()))
+    s.finish = FinishReason::stop;
+  else if (s.length() >= s.longest)
+    s.finish = FinishReason::length;
+  if (s.finish != FinishReason::none && entry.text) {
+    out.text += entry.text->flush();
+    if (entry.text->stopped()) s.finish = FinishReason::stop;
+  }
+  out.finish = s.finish;
+  return out;
+}
+
+}  // namespace fathom

@@ -1,0 +1,80 @@
+// Engine: many sequences through one model, each step a batch of whatever is there to be done. The command
+// line, the server, evaluation and rollouts all generate with this one; a single prompt is the simple case.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/block_manager.h"
+#include "engine/runner.h"
+#include "engine/sampler.h"
+#include "engine/scheduler.h"
+#include "engine/sequence.h"
+#include "engine/text_stream.h"
+
+namespace fathom {
+
+struct EngineOptions {
+  int64_t cache_tokens = 0;  // tokens the latent cache holds, of all sequences; 0: one full context
+  int64_t page_size = 64;
+  int64_t max_sequences = 16;  // worked on at a time; more wait
+  int64_t token_budget = 512;  // tokens in one step: longer prompts are run in chunks of this
+  int64_t max_expanded_keys = 8192;
+  bool share_prefixes = true;
+  std::optional<bool> absorbed;  // forces one form of attention, for tests
+};
+
+// What one step gave one sequence: a token, and the text that can be shown now. Text lags behind the tokens
+// while a character is unfinished or a stop string may be beginning; it is complete when the sequence
+// finishes.
+struct Output {
+  int64_t id = 0;
+  int32_t token = 0;
+  std::string text;
+  FinishReason finish = FinishReason::none;
+};
+
+class Engine {
+ public:
+  // Device, model and tokenizer must outlive this object. Without a tokenizer there is no text and no stop
+  // strings.
+  Engine(Device& device, const Model& model, const Tokenizer* tokenizer, const EngineOptions& options = {});
+
+  // Queues a request and returns its id. A request that cannot work is an Error, and the queue is as it was.
+  int64_t submit(Request request);
+  // Drops a sequence; nothing more is heard of it. Unknown and finished ids are ignored.
+  void abort(int64_t id);
+  bool busy() const { return !sequences_.empty(); }
+  // Runs one batch. Sequences whose prompt is still being read give no output.
+  std::vector<Output> step();
+
+  // Most tokens, prompt and generated, one sequence can have.
+  int64_t longest() const;
+  // For when the model's weights have changed. No sequence may be under way.
+  void forget_prefixes() { blocks_.forget_prefixes(); }
+
+  Runner& runner() { return runner_; }
+  const BlockManager& blocks() const { return blocks_; }
+
+ private:
+  struct Entry {
+    Sequence sequence;
+    std::optional<TextStream> text;
+  };
+
+  void check_request(const Request& request) const;
+  Output extend(Entry& entry, int32_t token);
+
+  const Model& model_;
+  const Tokenizer* tokenizer_;
+  BlockManager blocks_;
+  Scheduler scheduler_;
+  Runner runner_;
+  Sampler sampler_;
+  std::map<int64_t, Entry> sequences_;
+  int64_t last_id_ = 0;
+};
+
+}  // namespace fathom

@@ -1,0 +1,64 @@
+// Runner: the device side of the engine. Owns the latent cache and the memory of a forward pass, both
+// allocated once, and turns scheduled sequences into batches and batches into logits.
+#pragma once
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/scheduler.h"
+#include "model/model.h"
+
+namespace fathom {
+
+struct RunnerOptions {
+  int64_t pages = 0, page_size = 64;  // of the cache
+  int64_t max_sequences = 16;         // in one step
+  int64_t max_tokens = 512;           // in one step
+  // Keys and values are expanded for at most this many tokens at once, which bounds the memory they take;
+  // past it attention is absorbed.
+  int64_t max_expanded_keys = 8192;
+  std::optional<bool> absorbed;  // forces one form of attention; by default the cheaper one is taken
+};
+
+class Runner {
+ public:
+  // Device and model must outlive this object.
+  Runner(Device& device, const Model& model, const RunnerOptions& options);
+
+  // Runs the scheduled tokens. Returns logits [n, V] (stat), a row for each sequence that completes, in
+  // order; they hold until the next run.
+  Tensor run(std::span<const Scheduled> scheduled);
+
+  const LatentCache& cache() const { return cache_; }
+
+ private:
+  // Scheduled sequences that attend in the same form, and where the logits of those that complete go.
+  struct Group {
+    bool absorbed;
+    std::vector<Scheduled> items;
+    std::vector<int64_t> rows;
+  };
+  struct Memory {
+    Batch batch;
+    Activations activations;
+    Tensor last_hidden;  // [n, C]
+    Tensor logits;       // [n, V] stat
+  };
+
+  std::vector<Group> split(std::span<const Scheduled> scheduled) const;
+  bool absorb(const Scheduled& item, int64_t expanded_keys) const;
+  void run_group(const Group& group);
+  void fill_batch(const Group& group, const Batch& batch) const;
+  Memory allocate(Arena& arena, const BatchSize& size, int64_t max_pages, int64_t outputs) const;
+  int64_t step_bytes() const;
+
+  Device& device_;
+  const Model& model_;
+  RunnerOptions options_;
+  Arena cache_memory_, step_memory_;
+  LatentCache cache_;
+  Tensor logits_;  // [max_sequences, V] stat
+  int64_t mark_;   // step_memory_ past logits_
+};
+
+}  // namespace fathom

@@ -1,0 +1,58 @@
+// Sequence: one request on its way through the engine. Plain data; Scheduler, Runner and Engine work on it.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/sampler.h"
+
+namespace fathom {
+
+// When a sequence ends. It always ends when it fills the model's context or the cache.
+struct StopConditions {
+  int64_t max_tokens = 256;  // at most this many generated tokens
+  std::vector<int64_t>
+      eos_token_ids;  // any of them ends it; the token counts as generated, its text is not shown
+  std::vector<std::string> strings;  // text that ends it; none of that text is shown
+};
+
+struct Request {
+  std::vector<int32_t> prompt;
+  SamplingParameters sampling;
+  StopConditions stop;
+};
+
+// stop: an end-of-sequence token or a stop string; length: max_tokens, the context or the cache.
+enum class FinishReason { none, stop, length };
+
+constexpr std::string_view name_of(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::none:
+      return "none";
+    case FinishReason::stop:
+      return "stop";
+    case FinishReason::length:
+      return "length";
+  }
+  return "?";
+}
+
+struct Sequence {
+  int64_t id = 0;
+  std::vector<int32_t> tokens;  // the prompt, then what was generated
+  int64_t prompt_length = 0;
+  int64_t longest = 0;         // it ends when it has this many tokens
+  int64_t cached = 0;          // the first so many tokens have their rows in the latent cache
+  std::vector<int32_t> pages;  // of the cache: token t lies in pages[t / page_size]
+  SamplingParameters sampling;
+  StopConditions stop;
+  FinishReason finish = FinishReason::none;
+
+  int64_t length() const { return static_cast<int64_t>(tokens.size()); }
+  int64_t generated() const { return length() - prompt_length; }
+  // Tokens that the model has yet to see: many in a prompt, one while decoding.
+  int64_t pending() const { return length() - cached; }
+};
+
+}  // namespace fathom
