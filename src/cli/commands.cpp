@@ -3,6 +3,7 @@
 namespace fathom {
 
 void add_commands(CLI::App& app) {
+  add_generate(app);
   add_info(app);
   add_prepare(app);
   add_tokenize(app);

@@ -4,6 +4,7 @@
 
 namespace fathom {
 
+void add_generate(CLI::App& app);
 void add_info(CLI::App& app);
 void add_prepare(CLI::App& app);
 void add_tokenize(CLI::App& app);

@@ -1,0 +1,269 @@
+// fathom generate MODEL: continues a prompt, streaming to standard output; statistics go to standard error.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "cli/commands.h"
+#include "engine/engine.h"
+#include "engine/generation_config.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "model/checkpoint.h"
+#include "text/utf8.h"
+
+namespace fathom {
+namespace {
+
+struct Options {
+  std::string model, standard_input;
+  std::optional<std::string> prompt, prompt_file, dtype;
+  std::optional<std::vector<int32_t>> prompt_ids;
+  std::optional<double> temperature, top_p, min_p;
+  std::optional<int64_t> top_k;
+  std::optional<uint64_t> seed;
+  std::vector<std::string> stop;
+  int64_t max_tokens = 256, page_size = 64;
+  int threads = 0;
+  bool greedy = false, ignore_eos = false, no_bos = false, quiet = false, json = false;
+};
+
+using Clock = std::chrono::steady_clock;
+double seconds(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+struct Result {
+  std::vector<int32_t> ids;
+  std::string text;
+  FinishReason finish = FinishReason::none;
+  double load = 0, prefill = 0, decode = 0;  // seconds
+};
+
+std::string prompt_text(const Options& o) {
+  if (o.prompt) return *o.prompt;
+  const bool standard_input = !o.standard_input.empty() || o.prompt_file == "-";
+  const std::string name = standard_input ? "standard input" : *o.prompt_file;
+  std::string text =
+      standard_input ? std::string(std::istreambuf_iterator<char>(std::cin), {}) : read_file(*o.prompt_file);
+  const size_t valid = valid_utf8_prefix(text);
+  check(valid == text.size(), "{}: not valid UTF-8 at byte {}", name, valid);
+  return text;
+}
+
+void check_sources(const Options& o) {
+  check(o.standard_input.empty() || o.standard_input == "-",
+        "'{}': a prompt is given with -p, --prompt-file, --prompt-ids, or - for standard input",
+        o.standard_input);
+  const int sources =
+      o.prompt.has_value() + o.prompt_file.has_value() + o.prompt_ids.has_value() + !o.standard_input.empty();
+  check(sources == 1,
+        "give one prompt: -p TEXT, --prompt-file FILE, --prompt-ids IDS, or - for standard input");
+}
+
+std::vector<int32_t> prompt_tokens(const Options& o, const std::optional<Tokenizer>& tokenizer) {
+  if (!tokenizer) return *o.prompt_ids;
+  const std::string text = prompt_text(o);
+  check(valid_utf8_prefix(text) == text.size(), "the prompt is not valid UTF-8");
+  std::vector<int32_t> ids = tokenizer->encode(text, {.add_special = !o.no_bos});
+  check(!ids.empty(), "the prompt is empty, and this model's tokenizer adds no token of its own");
+  return ids;
+}
+
+// generation_config.json, overridden by flags. A filter given to a model that is greedy by itself means
+// sampling.
+SamplingParameters sampling(const Options& o, SamplingParameters p) {
+  const bool filters = o.top_k || o.top_p || o.min_p;
+  if (o.temperature)
+    p.temperature = *o.temperature;
+  else if (filters && p.temperature == 0)
+    p.temperature = 1;
+  if (o.greedy) p.temperature = 0;
+  p.top_k = o.top_k.value_or(p.top_k);
+  p.top_p = o.top_p.value_or(p.top_p);
+  p.min_p = o.min_p.value_or(p.min_p);
+  std::random_device random;
+  p.seed = o.seed ? *o.seed : random();
+  return p;
+}
+
+Request make_request(const Options& o, const Config& config, const std::optional<Tokenizer>& tokenizer) {
+  const GenerationConfig defaults = read_generation_config(o.model, config);
+  Request r{prompt_tokens(o, tokenizer), sampling(o, defaults.sampling), {o.max_tokens, {}, o.stop}};
+  if (!o.ignore_eos) r.stop.eos_token_ids = defaults.eos_token_ids;
+  return r;
+}
+
+void write_out(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  check(written && std::fflush(stdout) == 0, "cannot write to standard output");
+}
+
+void run_engine(Engine& engine, const Request& request, bool stream, Result& result) {
+  const Clock::time_point start = Clock::now();
+  Clock::time_point first = start, last = start;
+  engine.submit(request);
+  while (engine.busy() && !interrupted()) {
+    for (const Output& out : engine.step()) {
+      last = Clock::now();
+      if (result.ids.empty()) first = last;
+      result.ids.push_back(out.token);
+      result.text += out.text;
+      result.finish = out.finish;
+      if (stream) write_out(out.text);
+    }
+  }
+  result.prefill = seconds(start, first);
+  result.decode = seconds(first, last);
+}
+
+// What the latent cache holds per token, and what plain multi-head attention of the same heads would: per
+// layer keys of Dn+Dr and values of Dv for each of the H heads.
+struct CacheCost {
+  int64_t latent, multi_head;
+};
+CacheCost cache_cost(const Config& c, DType dtype) {
+  const int64_t element = c.num_hidden_layers * size_of(dtype);
+  return {c.cache_width() * element, c.num_attention_heads * (c.qk_head_dim() + c.v_head_dim) * element};
+}
+
+double rate(size_t tokens, double seconds) {
+  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
+}
+
+void print_statistics(const Result& r, const Request& q, const Model& model) {
+  const size_t prompt = q.prompt.size(), decoded = r.ids.empty() ? 0 : r.ids.size() - 1;
+  if (r.ids.empty())
+    fmt::print(stderr, "interrupted in the prompt\n");
+  else
+    fmt::print(
+        stderr, "prompt {} tokens in {:.3f} s, {:.1f} tokens/s; {} generated, {:.1f} tokens/s; {}\n", prompt,
+        r.prefill, rate(prompt, r.prefill), r.ids.size(), rate(decoded, r.decode),
+        r.finish == FinishReason::none ? "interrupted" : fmt::format("ended by {}", name_of(r.finish)));
+  const CacheCost cost = cache_cost(model.config, model.dtype);
+  fmt::print(
+      stderr,
+      "latent cache {:.2f} KiB/token in {}; plain multi-head attention of these heads, H*(Dn+Dr+Dv) per "
+      "layer: {:.1f} KiB/token ({:.1f}x)\n",
+      static_cast<double>(cost.latent) / 1024, name_of(model.dtype),
+      static_cast<double>(cost.multi_head) / 1024,
+      static_cast<double>(cost.multi_head) / static_cast<double>(cost.latent));
+}
+
+void print_json(const Result& r, const Request& q, const Model& model) {
+  const size_t decoded = r.ids.empty() ? 0 : r.ids.size() - 1;
+  const CacheCost cost = cache_cost(model.config, model.dtype);
+  const OrderedJson json = {
+      {"text", r.text},
+      {"ids", r.ids},
+      {"prompt_ids", q.prompt},
+      {"finish_reason", r.finish == FinishReason::none ? "interrupted" : name_of(r.finish)},
+      {"temperature", q.sampling.temperature},
+      {"seed", q.sampling.seed},
+      {"dtype", name_of(model.dtype)},
+      {"load_seconds", r.load},
+      {"prefill_seconds", r.prefill},
+      {"prefill_tokens_per_second", rate(q.prompt.size(), r.prefill)},
+      {"decode_seconds", r.decode},
+      {"decode_tokens_per_second", rate(decoded, r.decode)},
+      {"latent_cache_bytes_per_token", cost.latent},
+      {"multi_head_cache_bytes_per_token", cost.multi_head},
+  };
+  write_out(json.dump(2) + "\n");
+}
+
+void generate(const Options& o) {
+  check_sources(o);
+  const Clock::time_point start = Clock::now();
+  const Config config = read_config(o.model);
+  std::optional<Tokenizer> tokenizer;
+  if (!o.prompt_ids) tokenizer = Tokenizer::load(o.model);
+  const Request request = make_request(o, config, tokenizer);
+  check_sampling(request.sampling);
+  std::optional<DType> dtype;
+  if (o.dtype) dtype = dtype_named(*o.dtype);
+  const Model model = load_model(o.model, dtype);
+
+  Device device = Device::cpu(o.threads);
+  const int64_t wanted =
+      static_cast<int64_t>(request.prompt.size()) + std::min(o.max_tokens, int64_t{1} << 32);
+  const EngineOptions options{.cache_tokens = std::min(wanted, config.max_position_embeddings),
+                              .page_size = o.page_size,
+                              .max_sequences = 1,
+                              .share_prefixes = false,
+                              .absorbed = {}};
+  Engine engine(device, model, tokenizer ? &*tokenizer : nullptr, options);
+  Result result;
+  result.load = seconds(start, Clock::now());
+  catch_interrupts();
+  run_engine(engine, request, tokenizer && !o.json, result);
+
+  if (o.json) return print_json(result, request, model);
+  if (!tokenizer)
+    for (const int32_t id : result.ids) write_out(fmt::format("{} ", id));
+  write_out("\n");
+  if (!o.quiet) print_statistics(result, request, model);
+}
+
+void add_prompt_options(CLI::App& command, Options& o) {
+  command.add_option("model", o.model, "model folder")->required();
+  command.add_option("input", o.standard_input, "- to read the prompt from standard input");
+  command.add_option("-p,--prompt", o.prompt, "the prompt");
+  command.add_option("--prompt-file", o.prompt_file,
+                     "a file with the prompt, taken byte by byte; - for standard input");
+  command
+      .add_option("--prompt-ids", o.prompt_ids,
+                  "the prompt as token ids, 1,2,3; prints ids, needs no tokenizer")
+      ->delimiter(',');
+  command.add_flag("--no-bos", o.no_bos, "add no BOS to the prompt where the tokenizer would");
+}
+
+void add_sampling_options(CLI::App& command, Options& o) {
+  CLI::Option* temperature =
+      command.add_option("--temperature", o.temperature, "0: always the most likely token");
+  command.add_option("--top-k", o.top_k, "sample from the k most likely tokens; 0: all");
+  command.add_option("--top-p", o.top_p,
+                     "sample from the most likely tokens that hold this much probability");
+  command.add_option("--min-p", o.min_p, "drop tokens less likely than this times the most likely one");
+  command.add_option("--seed", o.seed, "of the random numbers; by default another one each time");
+  command.add_flag("--greedy", o.greedy, "the same as --temperature 0")->excludes(temperature);
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  Options& o = *options;
+  CLI::App* command = app.add_subcommand("generate", "Continue a prompt");
+  add_prompt_options(*command, o);
+  command->add_option("-n,--max-tokens", o.max_tokens, "generate at most this many tokens")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_sampling_options(*command, o);
+  command->add_option("--stop", o.stop, "text that ends the answer, not printed; may be given several times")
+      ->allow_extra_args(false);
+  command->add_flag("--ignore-eos", o.ignore_eos, "go on past end-of-sequence tokens");
+  command->add_option("--threads", o.threads, "CPU threads; 0: all")->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--dtype", o.dtype,
+                   "weights, activations and cache; by default what the model is stored in")
+      ->check(CLI::IsMember({"f32", "bf16"}));
+  command->add_option("--page-size", o.page_size, "tokens in a page of the cache")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str();
+  command->add_flag("--quiet", o.quiet, "print no statistics");
+  command->add_flag("--json", o.json, "print one JSON object with text, ids and timings");
+  command->callback([options] { generate(*options); });
+}
+
+}  // namespace fathom
