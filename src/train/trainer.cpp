@@ -43,11 +43,28 @@ int64_t work_bytes(const Recipe& r, const Config& c) {
   return plan.used() + head_bytes(c, r.run.precision, r.batch.micro_batch * r.data.sequence_length);
 }
 
-Config checked_config(const Recipe& recipe) {
+// The model's special tokens are those of its data. A config from elsewhere must agree; fields left out of
+// the recipe follow the data.
+void settle_special_tokens(const Recipe& r, const TokenVocabulary& data, Config& c) {
+  const bool from_elsewhere = !r.model.config.empty() || !r.model.init_from.empty();
+  if (!from_elsewhere && !r.model.fields.contains("bos_token_id")) c.bos_token_id = data.bos;
+  if (!from_elsewhere && !r.model.fields.contains("eos_token_id")) c.eos_token_ids = {data.eos};
+  check(c.bos_token_id == data.bos, "the model's bos_token_id is {}, but the training data has {}",
+        c.bos_token_id, data.bos);
+  const auto& eos = c.eos_token_ids;
+  check(std::find(eos.begin(), eos.end(), data.eos) != eos.end(),
+        "the training data has eos_token_id {}, which the model lacks", data.eos);
+}
+
+Config checked_config(const Recipe& recipe, const TokenVocabulary& data) {
   Config config = model_config(recipe);
   check(recipe.data.sequence_length <= config.max_position_embeddings,
         "data.sequence_length = {} is longer than the model's max_position_embeddings = {}",
         recipe.data.sequence_length, config.max_position_embeddings);
+  check(data.size <= config.vocab_size,
+        "the training data's vocabulary of {} is larger than the model's vocab_size = {}", data.size,
+        config.vocab_size);
+  settle_special_tokens(recipe, data, config);
   return config;
 }
 
@@ -69,7 +86,7 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint)
     : recipe_(recipe),
       device_(Device::cpu(static_cast<int>(recipe.run.threads))),
       training_shards_(recipe.data.train, "train"),
-      model_(make_model(checked_config(recipe), recipe.run.precision)),
+      model_(make_model(checked_config(recipe, training_shards_.vocabulary()), recipe.run.precision)),
       gradient_memory_(gradient_arena(model_)),
       grads_(allocate_weights(model_.config, gradient_memory_, stat_of(model_.dtype))),
       optimizer_(model_, grads_),
@@ -93,12 +110,6 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint)
 
 void Trainer::open_data() {
   const Recipe::Data& data = recipe_.data;
-  const auto check_vocabulary = [&](const TokenShards& shards, const char* key) {
-    check(shards.vocab_size() <= model_.config.vocab_size,
-          "{}: its vocabulary of {} is larger than the model's vocab_size = {}", key, shards.vocab_size(),
-          model_.config.vocab_size);
-  };
-  check_vocabulary(training_shards_, "data.train");
   const int64_t windows = window_count(training_shards_.tokens(), data.sequence_length);
   training_windows_ = windows;
   if (!data.validation.empty())
@@ -106,7 +117,8 @@ void Trainer::open_data() {
   else if (!shard_files(data.train, "val").empty())
     own_validation_shards_.emplace(data.train, "val");
   if (own_validation_shards_) {
-    check_vocabulary(*own_validation_shards_, "validation data");
+    check(own_validation_shards_->vocabulary() == training_shards_.vocabulary(),
+          "data.validation was prepared with another tokenizer than data.train");
     validation_windows_ = window_count(own_validation_shards_->tokens(), data.sequence_length);
   } else if (data.validation_fraction > 0) {
     validation_windows_ =

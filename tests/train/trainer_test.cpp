@@ -102,6 +102,8 @@ TEST(Trainer, ReportsSaneNumbers) {
   const SmallRun small;
   Trainer trainer(small.recipe("out"));
   const StepReport r = trainer.step();
+  EXPECT_EQ(trainer.model().config.bos_token_id, small_bos);  // of the data
+  EXPECT_EQ(trainer.model().config.eos_token_ids, std::vector<int64_t>{small_eos});
   EXPECT_EQ(r.step, 1);
   EXPECT_EQ(r.tokens, 4 * 24);
   EXPECT_NEAR(r.lr, 1e-3, 1e-12);        // the first of three warm-up steps
@@ -138,6 +140,8 @@ TEST(Trainer, RefusesWhatCannotWork) {
     return error_of([&] { Trainer(small.recipe("out", flags)); });
   };
   EXPECT_THAT(error({{"model.vocab_size", "39"}}), ::testing::HasSubstr("vocab"));
+  EXPECT_THAT(error({{"model.bos_token_id", "0"}}), ::testing::HasSubstr("bos_token_id is 0"));
+  EXPECT_THAT(error({{"model.eos_token_id", "[1, 2]"}}), ::testing::HasSubstr("eos_token_id 39"));
   EXPECT_THAT(error({{"data.sequence_length", "4000"}}), ::testing::HasSubstr("max_position_embeddings"));
   EXPECT_THAT(error({{"data.sequence_length", "20000"}, {"model.max_position_embeddings", "20000"}}),
               ::testing::HasSubstr("no whole sequence"));
