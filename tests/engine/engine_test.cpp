@@ -13,6 +13,7 @@
 #include "io/file.h"
 #include "model/head.h"
 #include "ops/dispatch.h"
+#include "support/byte_tokenizer.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
 

@@ -1,30 +1,14 @@
-// A tokenizer of single bytes, and running requests through an engine to their end.
+// Running requests through an engine to their end.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <map>
 #include <string>
 #include <vector>
 
 #include "engine/engine.h"
-#include "io/json.h"
-#include "text/byte_alphabet.h"
 
 namespace fathom::testing {
-
-// Ids 0..255 are bytes; 256 is the special token <end>.
-inline Tokenizer byte_tokenizer() {
-  Json vocab = Json::object();
-  for (int b = 0; b < 256; ++b) vocab[spell_bytes(std::string(1, static_cast<char>(b)))] = b;
-  const Json end = {{"id", 256},       {"content", "<end>"},  {"single_word", false}, {"lstrip", false},
-                    {"rstrip", false}, {"normalized", false}, {"special", true}};
-  const Json json = {
-      {"added_tokens", Json::array({end})},
-      {"normalizer", nullptr},
-      {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}},
-      {"post_processor", nullptr},
-      {"decoder", {{"type", "ByteLevel"}}},
-      {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", Json::array()}}}};
-  return Tokenizer::parse(json.dump(), "bytes");
-}
 
 struct Answer {
   std::vector<int32_t> tokens;

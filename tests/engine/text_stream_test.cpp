@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/support.h"
+#include "support/byte_tokenizer.h"
 #include "support/temp_dir.h"
 #include "text/utf8.h"
 

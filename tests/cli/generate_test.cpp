@@ -1,0 +1,128 @@
+// fathom generate as a user runs it, on the small golden checkpoints and one with a byte-level tokenizer.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "io/json.h"
+#include "model/checkpoint.h"
+#include "support/byte_tokenizer.h"
+#include "support/program.h"
+#include "support/small_model.h"
+
+namespace fathom::testing {
+namespace {
+
+const std::string golden = FATHOM_SOURCE_DIR "/tests/golden/lite_like";
+
+// A random model over bytes: ids 0..255, 256 is <end>, four rows of padding.
+class GenerateText : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    dir_ = new TempDir;
+    Config c = v2_like();
+    c.vocab_size = 261, c.max_position_embeddings = 64, c.bos_token_id = 0, c.eos_token_ids = {256};
+    const Model model = random_model(c, DType::f32);
+    save_model(dir_->path(), c, model.weights);
+    write_file(*dir_ / "tokenizer.json", byte_tokenizer_json().dump());
+  }
+  static void TearDownTestSuite() { delete std::exchange(dir_, nullptr); }
+
+  static Outcome generate(const std::string& arguments, const std::string& before = "") {
+    return run_fathom("generate " + dir_->path() + " --threads 1 " + arguments, before);
+  }
+  static Json json_of(const std::string& arguments) {
+    const Outcome run = generate(arguments + " --json");
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return Json::parse(run.out);
+  }
+
+  static inline TempDir* dir_ = nullptr;
+};
+
+TEST_F(GenerateText, PromptsFromEverySourceAreTheSame) {
+  const Outcome flag = generate("-p 'once upon' -n 8 --greedy");
+  ASSERT_EQ(flag.exit_code, 0) << flag.err;
+  EXPECT_NE(flag.err.find("tokens/s"), std::string::npos);
+  EXPECT_NE(flag.err.find("KiB/token"), std::string::npos);
+  TempDir dir;
+  write_file(dir / "prompt", "once upon");
+  EXPECT_EQ(generate("--prompt-file " + (dir / "prompt") + " -n 8 --greedy").out, flag.out);
+  EXPECT_EQ(generate("- -n 8 --greedy", "printf 'once upon' |").out, flag.out);
+  EXPECT_EQ(generate("--prompt-file - -n 8 --greedy", "printf 'once upon' |").out, flag.out);
+  const Json j = json_of("-p 'once upon' -n 8 --greedy");
+  EXPECT_EQ(j["text"].get<std::string>() + "\n", flag.out);
+  EXPECT_EQ(j["ids"].size(), 8u);
+  EXPECT_EQ(j["prompt_ids"].size(), 9u);
+  EXPECT_EQ(j["finish_reason"], "length");
+}
+
+TEST_F(GenerateText, SeedsDecide) {
+  const std::string flags = "-p a -n 20 --temperature 1 --top-k 100 --top-p 0.99 --min-p 0.001 --seed ";
+  EXPECT_EQ(json_of(flags + "1")["ids"], json_of(flags + "1 --page-size 3")["ids"]);
+  EXPECT_NE(json_of(flags + "1")["ids"], json_of(flags + "2")["ids"]);
+  EXPECT_EQ(json_of("-p a -n 2 --top-k 3")["temperature"], 1.0);
+}
+
+TEST_F(GenerateText, StopStringsAndEosEndIt) {
+  const std::string flags = "-p a -n 40 --temperature 1 --seed 4 ";
+  const std::vector<int> ids = json_of(flags)["ids"];
+  const size_t at =
+      std::find_if(ids.begin() + 3, ids.end(), [](int id) { return id > 64 && id < 91; }) - ids.begin();
+  ASSERT_LT(at, ids.size());
+  const Json stopped = json_of(flags + "--stop never --stop " + std::string(1, static_cast<char>(ids[at])));
+  EXPECT_EQ(stopped["finish_reason"], "stop");
+  EXPECT_LE(stopped["ids"].size(), at + 1);
+
+  write_file(*dir_ / "generation_config.json", fmt::format(R"({{"eos_token_id": [256, {}]}})", ids[5]));
+  const size_t end = std::find(ids.begin(), ids.end(), ids[5]) - ids.begin();
+  EXPECT_EQ(json_of(flags)["ids"].size(), end + 1);
+  EXPECT_EQ(json_of(flags + "--ignore-eos")["ids"].size(), 40u);
+  write_file(*dir_ / "generation_config.json", "{}");
+}
+
+TEST_F(GenerateText, BadInputIsOneClearError) {
+  TempDir dir;
+  write_file(dir / "latin1", "caf\xe9");
+  const std::pair<const char*, std::string> cases[] = {
+      {"", "give one prompt"},
+      {"-p a -", "give one prompt"},
+      {"-p ''", "prompt is empty"},
+      {"-p a --temperature -1", "temperature"},
+      {"-p a --temperature x", "temperature"},
+      {"-p a --top-p 0", "top_p"},
+      {"-p a --min-p 2", "min_p"},
+      {"-p a --top-k -3", "top_k"},
+      {"-p a --greedy --temperature 1", "--temperature"},
+      {"-p a --dtype int7", "dtype"},
+      {"-p a -n 0", "max-tokens"},
+      {"-p a --page-size 0", "page-size"},
+      {"-p a --stop ''", "stop string"},
+      {"-p a --no-such-flag", "no-such-flag"},
+      {"-p $(printf '%070d' 0)", "longest context"},
+      {"--prompt-file /nonexistent", "/nonexistent"},
+      {"--prompt-ids 1,x", "prompt-ids"},
+      {"--prompt-ids 999", "999"},
+  };
+  for (const auto& [flags, what] : cases) {
+    const Outcome run = generate(flags);
+    EXPECT_TRUE(is_one_clear_error(run, what)) << flags << ": " << run.exit_code << run.err;
+    EXPECT_EQ(run.out, "");
+  }
+  EXPECT_TRUE(is_one_clear_error(generate("--prompt-file " + (dir / "latin1")), "not valid UTF-8 at byte 3"));
+}
+
+TEST(Generate, IdsNeedNoTokenizer) {
+  const Outcome run =
+      run_fathom("generate " + golden + " --prompt-ids 1,2,3 -n 5 --quiet --dtype bf16 --threads 2");
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(std::count(run.out.begin(), run.out.end(), ' '), 5);
+  EXPECT_EQ(run.err, "");
+}
+
+TEST(Generate, MissingFilesAreNamed) {
+  EXPECT_TRUE(is_one_clear_error(run_fathom("generate /nonexistent -p a"), "/nonexistent"));
+  EXPECT_TRUE(is_one_clear_error(run_fathom("generate " + golden + " -p a"), "tokenizer.json"));
+}
+
+}  // namespace
+}  // namespace fathom::testing
