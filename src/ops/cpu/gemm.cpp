@@ -7,7 +7,7 @@
 namespace fathom::cpu {
 namespace {
 
-constexpr int64_t depth_limit = 2048;             // of a packed piece
+constexpr int64_t depth_limit = 1152;             // of a packed piece
 constexpr int64_t side_limit = 4096;              // of a piece of C
 constexpr int64_t image_side = 1024;              // of a piece of C that has an image
 constexpr int64_t thin_depth = int64_t{1} << 16;  // a thin product is not cut
