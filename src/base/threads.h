@@ -22,9 +22,12 @@ void parallel_ranges(int threads, int64_t n, int64_t align, const Body& body) {
   if (team <= 1) return body(0, int64_t{0}, n);
 #pragma omp parallel num_threads(team)
   {
-    const int t = omp_get_thread_num();
-    const int64_t begin = blocks * t / team * align, end = std::min(n, blocks * (t + 1) / team * align);
-    if (begin < end) body(t, begin, end);
+    // OpenMP may grant fewer threads than asked for (OMP_DYNAMIC, OMP_THREAD_LIMIT, inside other parallel
+    // code); each then works off several shares, so that the split stays the same and none is left out.
+    for (int t = omp_get_thread_num(); t < team; t += omp_get_num_threads()) {
+      const int64_t begin = blocks * t / team * align, end = std::min(n, blocks * (t + 1) / team * align);
+      if (begin < end) body(t, begin, end);
+    }
   }
 }
 

@@ -20,6 +20,16 @@ TEST(Threads, RangesCoverEveryIndexOnceAndKeepAlignment) {
       }
 }
 
+TEST(Threads, RangesCoverAllWhenOpenMpGrantsFewerThreads) {
+  std::vector<int> hits(1000, 0);
+#pragma omp parallel num_threads(2)
+#pragma omp single
+  parallel_ranges(4, 1000, 1, [&](int, int64_t begin, int64_t end) {  // nested: one thread for four shares
+    for (int64_t i = begin; i < end; ++i) ++hits[i];
+  });
+  EXPECT_EQ(hits, std::vector<int>(1000, 1));
+}
+
 TEST(Threads, TasksRunOnceEach) {
   std::vector<int> hits(100, 0);
   parallel_tasks(4, 100, [&](int thread, int64_t i) {
