@@ -1,0 +1,108 @@
+// fathom train as a user runs it: prepare a text, train a model on it by flags alone, stop and go on, read
+// it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "io/file.h"
+#include "model/checkpoint.h"
+#include "support/temp_dir.h"
+#include "text/tokenizer.h"
+#include "train/recipe.h"
+
+namespace fathom {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string run(std::vector<std::string> arguments) {
+  CLI::App app;
+  add_prepare(app);
+  add_train(app);
+  std::reverse(arguments.begin(), arguments.end());
+  ::testing::internal::CaptureStdout();
+  try {
+    app.parse(arguments);
+  } catch (...) {
+    ::testing::internal::GetCapturedStdout();
+    throw;
+  }
+  return ::testing::internal::GetCapturedStdout();
+}
+
+// A recipe with the small sizes, in a folder with its data.
+class TrainCommand : public ::testing::Test {
+ protected:
+  TrainCommand() {
+    std::string text;
+    for (int i = 0; i < 400; ++i)
+      text += "{\"text\": \"the low sun and the lower moon, " + std::to_string(i) + "\"}\n";
+    write_file(dir_ / "text.jsonl", text);
+    run({"prepare", dir_ / "text.jsonl", "--train-tokenizer", "280", "--validation", "0.1", "--out",
+         dir_ / "data"});
+    write_file(dir_ / "recipe.toml", R"(
+[model]
+vocab_size = 280
+hidden_size = 16
+num_hidden_layers = 2
+intermediate_size = 24
+num_attention_heads = 2
+kv_lora_rank = 8
+qk_nope_head_dim = 8
+qk_rope_head_dim = 4
+v_head_dim = 8
+n_routed_experts = 4
+num_experts_per_tok = 2
+moe_intermediate_size = 8
+first_k_dense_replace = 1
+[data]
+sequence_length = 32
+[schedule]
+steps = 6
+[run]
+threads = 1
+)");
+  }
+  std::string train(std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"train",       "--config",     dir_ / "recipe.toml", "--data.train",
+                                          dir_ / "data", "--run.output", dir_ / "out"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(TrainCommand, TrainsStopsAndGoesOn) {
+  EXPECT_THAT(train({"--run.stop_at", "3"}), HasSubstr("stopped after step 3"));
+  EXPECT_THAT(error_of([&] { train({}); }), HasSubstr("--resume"));
+  const std::string end = train({"--resume"});
+  EXPECT_THAT(end, HasSubstr("finished after step 6: training loss "));
+  EXPECT_THAT(end, HasSubstr("validation loss "));
+  EXPECT_THAT(end, HasSubstr("model: " + (dir_ / "out") + "/model"));
+  const Model model = load_model(dir_ / "out/model");
+  const Tokenizer tokenizer = Tokenizer::load(dir_ / "out/model");
+  EXPECT_EQ(model.config.bos_token_id, tokenizer.bos_id());
+  EXPECT_EQ(model.config.eos_token_ids[0], tokenizer.eos_id());
+}
+
+TEST_F(TrainCommand, BadFlagsAreOneError) {
+  EXPECT_THAT(error_of([&] { train({"--optimizer.lr", "fast"}); }), HasSubstr("optimizer.lr"));
+  EXPECT_THROW(train({"--optimizer.speed", "3"}), CLI::ExtrasError);
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "out"));
+}
+
+TEST(TrainFlags, EveryKeyOfTheRecipeIsOne) {
+  CLI::App app;
+  add_train(app);
+  for (const RecipeKey& key : recipe_keys())
+    EXPECT_NE(app.get_subcommand("train")->get_option_no_throw("--" + key.name), nullptr) << key.name;
+}
+
+}  // namespace
+}  // namespace fathom
