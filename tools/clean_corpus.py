@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Turns the King James Bible (a verse a line, as the program `bible` prints it) and the Jargon File into documents,
+"""Turns the King James Bible (a verse a line, as the program `bible` prints it) or the Jargon File into documents,
 one JSON object {"text": ...} a line: a chapter of the Bible, an entry or a section of the Jargon File.
 
-  clean_corpus.py KJV.txt JARGON.txt > corpus.jsonl
+  clean_corpus.py kjv KJV.txt > kjv.jsonl
+  clean_corpus.py jargon JARGON.txt > jargon.jsonl
 """
 
 import hashlib
@@ -89,8 +90,8 @@ def jargon_documents(text):
 
 
 def main():
-    kjv, jargon = (Path(path).read_text(encoding="utf-8") for path in sys.argv[1:3])
-    documents = bible_chapters(kjv) + jargon_documents(jargon)
+    kind, path = sys.argv[1:3]
+    documents = {"kjv": bible_chapters, "jargon": jargon_documents}[kind](Path(path).read_text(encoding="utf-8"))
     documents.sort(key=lambda text: hashlib.sha256(text.encode()).digest())  # mixed, and always in the same order
     for text in documents:
         print(json.dumps({"text": text}, ensure_ascii=False))

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Rebuilds data/corpus.jsonl.zst from two Debian packages with public-domain text (data/README.md). Needs apt,
+# Rebuilds data/*.jsonl.zst from two Debian packages with public-domain text (data/README.md). Needs apt,
 # dpkg-deb, python3 and zstd; nothing is installed.
-#   tools/make_corpus.sh [OUT]
+#   tools/make_corpus.sh [FOLDER]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-out=$(realpath -m "${1:-$here/../data/corpus.jsonl.zst}")
+out=$(realpath -m "${1:-$here/../data}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
@@ -13,6 +13,8 @@ apt-get download bible-kjv-text bible-kjv jargon-text
 for package in *.deb; do dpkg-deb -x "$package" .; done
 (cd usr/lib && ../bin/bible -f Gen1:1-Rev22:21) > kjv.txt  # a verse a line
 gzip -dc usr/share/doc/jargon-text/jargon.txt.gz > jargon.txt
-python3 "$here/clean_corpus.py" kjv.txt jargon.txt > corpus.jsonl
-zstd -q -19 -f corpus.jsonl -o "$out"
-echo "$out: $(wc -l < corpus.jsonl) documents, $(wc -c < corpus.jsonl) bytes of JSON, $(wc -c < "$out") compressed"
+for text in kjv jargon; do
+  python3 "$here/clean_corpus.py" $text $text.txt > $text.jsonl
+  zstd -q -19 -f $text.jsonl -o "$out/$text.jsonl.zst"
+  echo "$out/$text.jsonl.zst: $(wc -l < $text.jsonl) documents, $(wc -c < $text.jsonl) bytes of JSON"
+done

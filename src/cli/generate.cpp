@@ -20,6 +20,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "model/checkpoint.h"
+#include "model/summary.h"
 #include "text/utf8.h"
 
 namespace fathom {
@@ -127,16 +128,6 @@ void run_engine(Engine& engine, const Request& request, bool stream, Result& res
   result.decode = seconds(first, last);
 }
 
-// What the latent cache holds per token, and what plain multi-head attention of the same heads would: per
-// layer keys of Dn+Dr and values of Dv for each of the H heads.
-struct CacheCost {
-  int64_t latent, multi_head;
-};
-CacheCost cache_cost(const Config& c, DType dtype) {
-  const int64_t element = c.num_hidden_layers * size_of(dtype);
-  return {c.cache_width() * element, c.num_attention_heads * (c.qk_head_dim() + c.v_head_dim) * element};
-}
-
 double rate(size_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
 }
@@ -150,19 +141,18 @@ void print_statistics(const Result& r, const Request& q, const Model& model) {
         stderr, "prompt {} tokens in {:.3f} s, {:.1f} tokens/s; {} generated, {:.1f} tokens/s; {}\n", prompt,
         r.prefill, rate(prompt, r.prefill), r.ids.size(), rate(decoded, r.decode),
         r.finish == FinishReason::none ? "interrupted" : fmt::format("ended by {}", name_of(r.finish)));
-  const CacheCost cost = cache_cost(model.config, model.dtype);
-  fmt::print(
-      stderr,
-      "latent cache {:.2f} KiB/token in {}; plain multi-head attention of these heads, H*(Dn+Dr+Dv) per "
-      "layer: {:.1f} KiB/token ({:.1f}x)\n",
-      static_cast<double>(cost.latent) / 1024, name_of(model.dtype),
-      static_cast<double>(cost.multi_head) / 1024,
-      static_cast<double>(cost.multi_head) / static_cast<double>(cost.latent));
+  const CacheBytes cache = cache_bytes_per_token(model.config, model.dtype);
+  fmt::print(stderr,
+             "latent cache {:.2f} KiB/token in {}; plain multi-head attention of these heads, H*(Dn+Dv) per "
+             "layer: {:.1f} KiB/token ({:.1f}x)\n",
+             static_cast<double>(cache.mla) / 1024, name_of(model.dtype),
+             static_cast<double>(cache.mha) / 1024,
+             static_cast<double>(cache.mha) / static_cast<double>(cache.mla));
 }
 
 void print_json(const Result& r, const Request& q, const Model& model) {
   const size_t decoded = r.ids.empty() ? 0 : r.ids.size() - 1;
-  const CacheCost cost = cache_cost(model.config, model.dtype);
+  const CacheBytes cache = cache_bytes_per_token(model.config, model.dtype);
   const OrderedJson json = {
       {"text", r.text},
       {"ids", r.ids},
@@ -176,8 +166,8 @@ void print_json(const Result& r, const Request& q, const Model& model) {
       {"prefill_tokens_per_second", rate(q.prompt.size(), r.prefill)},
       {"decode_seconds", r.decode},
       {"decode_tokens_per_second", rate(decoded, r.decode)},
-      {"latent_cache_bytes_per_token", cost.latent},
-      {"multi_head_cache_bytes_per_token", cost.multi_head},
+      {"latent_cache_bytes_per_token", cache.mla},
+      {"multi_head_cache_bytes_per_token", cache.mha},
   };
   write_out(json.dump(2) + "\n");
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "engine/verify_greedy.h"
 #include "model/checkpoint.h"
 #include "model/verify.h"
 
@@ -36,7 +37,8 @@ void verify(const Options& o) {
   Device device = o.device == "reference" ? Device::reference() : Device::cpu(o.threads);
   const SafetensorsFile golden(o.golden);
   const Model model = load_model(o.model, dtype);
-  const std::vector<Verdict> verdicts = verify_model(device, model, golden);
+  std::vector<Verdict> verdicts = verify_model(device, model, golden);
+  if (const auto greedy = verify_greedy(device, model, golden)) verdicts.push_back(*greedy);
   check(!verdicts.empty(), "{}: holds none of logits, loss, grad.*, greedy", o.golden);
   const auto failed =
       std::count_if(verdicts.begin(), verdicts.end(), [](const Verdict& v) { return !v.pass(); });

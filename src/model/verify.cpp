@@ -1,6 +1,7 @@
 #include "model/verify.h"
 
-#include <numeric>
+#include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "model/checkpoint.h"
@@ -163,6 +164,11 @@ double gradient_tolerance(DType dtype, const std::string& name) {
 }
 
 std::vector<Verdict> verify_model(Device& device, const Model& model, const SafetensorsFile& golden) {
+  const bool wanted =
+      std::any_of(golden.tensors().begin(), golden.tensors().end(), [](const SafetensorsEntry& e) {
+        return e.name == "logits" || e.name == "loss" || e.name.starts_with("grad.");
+      });
+  if (!wanted) return {};
   return Verification(device, model, golden).run();
 }
 

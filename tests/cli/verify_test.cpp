@@ -22,7 +22,8 @@ TEST(Verify, PassesAndSaysSo) {
   EXPECT_EQ(j["pass"], true);
   std::vector<std::string> names;
   for (const Json& t : j["tensors"]) names.push_back(t["name"]);
-  for (const char* expected : {"logits", "loss", "grad.model.layers.1.mlp.experts.0.gate_proj.weight"})
+  for (const char* expected :
+       {"logits", "loss", "greedy", "grad.model.layers.1.mlp.experts.0.gate_proj.weight"})
     EXPECT_NE(std::find(names.begin(), names.end(), expected), names.end()) << expected;
 }
 
@@ -38,6 +39,29 @@ TEST(Verify, AnotherModelsResultsFail) {
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_NE(run.out.find("FAIL"), std::string::npos);
   EXPECT_NE(run.err.find("1 of 1 results are past tolerance"), std::string::npos);
+}
+
+TEST(Verify, AnySubsetOfTheResultsWillDo) {
+  TempDir dir;
+  const SafetensorsFile file(golden + "lite_like/golden.safetensors");
+  write_safetensors(dir / "greedy.safetensors",
+                    std::vector<NamedTensor>{{"greedy_prompt", file.tensor("greedy_prompt")},
+                                             {"greedy", file.tensor("greedy")}});
+  const Outcome greedy = run_fathom(verify("lite_like", dir / "greedy.safetensors", "--json"));
+  ASSERT_EQ(greedy.exit_code, 0) << greedy.err;
+  EXPECT_EQ(Json::parse(greedy.out)["tensors"].size(), 1u);
+
+  std::vector<int32_t> wrong = file.read_ints("greedy");
+  wrong.back() = (wrong.back() + 1) % 7;
+  const Tensor tokens(wrong.data(), DType::i32, {static_cast<int64_t>(wrong.size())});
+  write_safetensors(
+      dir / "wrong.safetensors",
+      std::vector<NamedTensor>{{"greedy_prompt", file.tensor("greedy_prompt")}, {"greedy", tokens}});
+  EXPECT_EQ(run_fathom(verify("lite_like", dir / "wrong.safetensors")).exit_code, 1);
+
+  write_safetensors(dir / "none.safetensors",
+                    std::vector<NamedTensor>{{"input_ids", file.tensor("input_ids")}});
+  EXPECT_TRUE(is_one_clear_error(run_fathom(verify("lite_like", dir / "none.safetensors")), "holds none of"));
 }
 
 TEST(Verify, BadInputIsOneClearError) {
