@@ -113,8 +113,9 @@ struct ForwardScratch {
 void attend_block(const Sizes& z, const ForwardScratch& w, int64_t row, int64_t rows, const Seen& seen) {
   float* out = w.out + row * z.ld_v;
   score_block(rows, seen, w.q + row * z.ld_qk, z.ld_qk, w.keys, z.D, w.scores);
+  const int64_t strip = strip_height(rows);
   for (int64_t i = 0; i < rows; ++i) {
-    const int64_t strip_end = std::min(rows, (i / strip_rows + 1) * strip_rows);
+    const int64_t strip_end = std::min(rows, (i / strip + 1) * strip);
     softmax_row(w.scores + i * score_ld, seen.at(i), seen.at(strip_end - 1), w.max[row + i], w.sum[row + i],
                 out + i * z.ld_v, z.Dv);
   }

@@ -77,7 +77,7 @@ void tile(Left<transposed> a, const float* b, int64_t ldb, int64_t K, float* c, 
     }
   }
   // Unrolled, or the sums would leave their registers.
-  HWY_UNROLL(12)
+  HWY_UNROLL(24)
   for (int r = 0; r < R; ++r) {
     HWY_UNROLL(2)
     for (int v = 0; v < V; ++v) {
@@ -94,19 +94,29 @@ void tile_of(int64_t rows, Left<transposed> a, const float* b, int64_t ldb, int6
   if constexpr (R > 1) tile_of<R - 1, V>(rows, a, b, ldb, K, c, ldc, add);
 }
 
+// Rows of each strip when `rows` rows are cut into as few strips of at most `most` as there must be, as even
+// as can be: 8 rows in strips of at most 6 are 4 and 4, since a strip of 2 would leave the multiply-add units
+// waiting.
+inline int64_t strip_height(int64_t rows, int64_t most = strip_rows) {
+  const int64_t strips = (rows + most - 1) / most;
+  return (rows + strips - 1) / strips;
+}
+
 // C = or += A B for `rows` rows and `panels` panels of V vectors; span(first row, end row, panel) is the
 // range of k that counts for that tile, an empty one leaves the tile of C as it is. C holds whole panels.
 template <int V = 2, bool transposed, class Span>
 void block_product(int64_t rows, int64_t panels, Left<transposed> a, Right b, float* c, int64_t ldc, bool add,
                    const Span& span) {
+  constexpr int most = V == 1 ? 2 * strip_rows : strip_rows;  // as many sums as the registers hold
+  const int64_t height = strip_height(rows, most);
   for (int64_t j = 0; j < panels; ++j)
-    for (int64_t r = 0; r < rows; r += strip_rows) {
-      const int64_t end = std::min(rows, r + strip_rows);
+    for (int64_t r = 0; r < rows; r += height) {
+      const int64_t end = std::min(rows, r + height);
       const Range k = span(r, end, j);
       if (k.begin >= k.end) continue;
       const Left<transposed> strip{a.data + (transposed ? r + k.begin * a.ld : r * a.ld + k.begin), a.ld};
-      tile_of<strip_rows, V>(end - r, strip, b.data + j * b.panel + k.begin * b.ld, b.ld, k.end - k.begin,
-                             c + r * ldc + j * V * lanes, ldc, add);
+      tile_of<most, V>(end - r, strip, b.data + j * b.panel + k.begin * b.ld, b.ld, k.end - k.begin,
+                       c + r * ldc + j * V * lanes, ldc, add);
     }
 }
 

@@ -19,7 +19,7 @@ HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t token_tile = 64;
+constexpr int64_t token_tile = 64, shortest_tile = 16;
 constexpr int64_t smallest_part = 128, most_parts = 16;  // of a context
 constexpr int64_t queries_at_once = 16;                  // bounds the memory of the parts' results
 
@@ -52,14 +52,24 @@ struct Scratch {
   }
 };
 
-// Tokens t..t+tokens-1 of sequence b as f32 rows.
+// Cached tokens as f32 rows.
+struct Tile {
+  const float* rows;
+  int64_t ld, tokens;
+};
+
+// The next tile of sequence b's tokens t..end-1: the page itself where it can serve, else a copy. Reading
+// whole panels of R must stay inside a row of the page.
 template <class T>
-void gather(const LatentAttention& a, const Sizes& z, int64_t b, int64_t t, int64_t tokens, float* tile) {
-  const int64_t page = a.pages.shape[1];
+Tile next_tile(const LatentAttention& a, const Sizes& z, int64_t b, int64_t t, int64_t end, float* copy) {
+  const int64_t page = a.pages.shape[1], tokens = std::min(token_tile, end - t);
   const int32_t* table = a.block_table.row<int32_t>(b);
-  for (int64_t i = 0; i < tokens; ++i)
-    scale_row(a.pages.row<T>(table[(t + i) / page] * page + (t + i) % page), tile + i * z.ld_tile, z.width,
-              1);
+  const auto cached = [&](int64_t i) { return a.pages.row<T>(table[i / page] * page + i % page); };
+  if constexpr (std::is_same_v<T, float>)
+    if (page >= shortest_tile && round_up(z.R, panel_width) <= z.width)
+      return {cached(t), a.pages.row_stride, std::min(tokens, page - t % page)};
+  for (int64_t i = 0; i < tokens; ++i) scale_row(cached(t + i), copy + i * z.ld_tile, z.width, 1);
+  return {copy, z.ld_tile, tokens};
 }
 
 // scores [tokens, heads] become 2^(score - max) for all heads at once; the running max and sum follow.
@@ -96,11 +106,12 @@ void attend_part(const LatentAttention& a, const Sizes& z, int64_t n, int64_t be
   std::fill_n(part.out, z.H * z.ld_out, 0.0f);
   std::fill_n(part.max, z.heads, -std::numeric_limits<float>::infinity());
   std::fill_n(part.sum, z.heads, 0.0f);
-  const Left<false> rows{w.tile, z.ld_tile};
   const Right queries{w.q, z.panel, z.width * z.panel};
-  for (int64_t t = begin; t < end; t += token_tile) {
-    const int64_t tokens = std::min(token_tile, end - t);
-    gather<T>(a, z, a.sequence.as<int32_t>()[n], t, tokens, w.tile);
+  int64_t tokens;
+  for (int64_t t = begin; t < end; t += tokens) {
+    const Tile tile = next_tile<T>(a, z, a.sequence.as<int32_t>()[n], t, end, w.tile);
+    tokens = tile.tokens;
+    const Left<false> rows{tile.rows, tile.ld};
     const auto whole_row = [&](int64_t, int64_t, int64_t) { return Range{0, z.width}; };
     if (z.panel == lanes)
       block_product<1>(tokens, z.heads / z.panel, rows, queries, w.scores, z.heads, false, whole_row);
@@ -108,7 +119,7 @@ void attend_part(const LatentAttention& a, const Sizes& z, int64_t n, int64_t be
       block_product(tokens, z.heads / z.panel, rows, queries, w.scores, z.heads, false, whole_row);
     softmax_tile(z, part, w, tokens);
     block_product(z.H, round_up(z.R, panel_width) / panel_width, Left<true>{w.scores, z.heads},
-                  Right{w.tile, z.ld_tile, panel_width}, part.out, z.ld_out, true,
+                  Right{tile.rows, tile.ld, panel_width}, part.out, z.ld_out, true,
                   [&](int64_t, int64_t, int64_t) {
                     return Range{0, tokens};
                   });
