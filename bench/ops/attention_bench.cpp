@@ -60,9 +60,14 @@ void expanded_rows(Bench& b, const Case& c, DType t) {
   });
 }
 
+struct Latent {
+  int64_t H, R, Dr;
+};
+
 // One query at the end of each of B contexts; bytes are those of the cache, read once.
-void decode_row(Bench& b, int64_t B, int64_t depth, DType t) {
-  constexpr int64_t H = 16, R = 512, Dr = 64, page = 16;
+void decode_row(Bench& b, const Latent& shape, int64_t B, int64_t depth, DType t) {
+  constexpr int64_t page = 64;
+  const auto [H, R, Dr] = shape;
   const int64_t pages_each = (depth + page - 1) / page;
   const Tensor q = b.random(t, {B, H, R}), q_rope = b.random(t, {B, H, Dr}), out = b.zeros(t, {B, H, R});
   const Tensor pages = b.random(t, {B * pages_each, page, R + Dr});
@@ -91,10 +96,11 @@ void attention_rows(Bench& b) {
     for (const Case& c :
          {Case{8, 512, 8, 64, 32, 64}, Case{1, 2048, 16, 128, 64, 128}, Case{1, 4096, 16, 128, 64, 128}})
       if (b.wants("attention_forward") || b.wants("attention_backward")) expanded_rows(b, c, t), b.clear();
-  for (DType t : {DType::f32, DType::bf16})
-    for (int64_t B : {1, 8})
-      for (int64_t depth : {512, 4096, 32768})
-        if (b.wants("latent_attention") && B * depth <= 32768) decode_row(b, B, depth, t), b.clear();
+  for (const Latent& shape : {Latent{16, 512, 64}, Latent{8, 128, 32}})  // V2-Lite, recipes/small.toml
+    for (DType t : {DType::f32, DType::bf16})
+      for (int64_t B : {1, 8})
+        for (int64_t depth : {512, 4096, 32768})
+          if (b.wants("latent_attention") && B * depth <= 32768) decode_row(b, shape, B, depth, t), b.clear();
 }
 
 }  // namespace fathom::bench
