@@ -16,7 +16,7 @@ struct Range {
 };
 constexpr double huge = 1e18;
 constexpr Range at_least_0{0, huge}, at_least_1{1, huge}, fraction{0, 1},
-    below_1{0, std::nextafter(1.0, 0.0)}, any_value{-huge, huge};
+    below_1{0, 1 - std::numeric_limits<double>::epsilon() / 2}, any_value{-huge, huge};
 
 constexpr bool shapes_result = true, free_to_change = false;
 
