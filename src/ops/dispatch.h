@@ -9,9 +9,10 @@
 //  when
 //    the activations are f64, else f32. "any" means the activation type: f64, f32 (reference) or f32, bf16
 //    (cpu).
-//  * The reference backend takes f64 and f32, the cpu backend f32 and bf16. A dtype that a backend does not
-//  know is an
-//    Error naming op and dtype.
+//  * The reference backend takes f64 and f32, the cpu and cuda backends f32 and bf16. A dtype that a backend
+//    does not know is an Error naming op and dtype.
+//  * Integer tensors that say where things are (starts, offsets, block tables) are checked where the host can
+//    read them (device.on_host()); on a GPU their maker has checked them.
 //  * An op allocates nothing: temporaries come from the Device's scratch or from the caller.
 //  * Dimension letters are those of model/config.h: N tokens, C hidden, H heads, Rq/Rkv latent ranks,
 //  Dn/Dr/Dv head
@@ -29,7 +30,18 @@
   }                                       \
   namespace cpu {                         \
   void op(Device& device, const Args& a); \
+  }                                       \
+  namespace cuda {                        \
+  void op(Device& device, const Args& a); \
   }
+
+#if FATHOM_WITH_CUDA
+#define FATHOM_DISPATCH_CUDA(op, device, a) \
+  cuda::op((device), (a));                  \
+  return (device).finish_op(#op);
+#else
+#define FATHOM_DISPATCH_CUDA(op, device, a) return;  // no Device can be one
+#endif
 
 #define FATHOM_DISPATCH(op, device, a)     \
   switch ((device).backend()) {            \
@@ -37,6 +49,8 @@
       return reference::op((device), (a)); \
     case Backend::cpu:                     \
       return cpu::op((device), (a));       \
+    case Backend::cuda:                    \
+      FATHOM_DISPATCH_CUDA(op, device, a)  \
   }
 
 namespace fathom {

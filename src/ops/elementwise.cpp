@@ -1,6 +1,15 @@
 #include "ops/elementwise.h"
 
 namespace fathom {
+namespace {
+
+void check_sum(const char* op, const Tensor& sum, const Tensor& x) {
+  check(sum && sum.dtype == DType::f64 && sum.count() == 1, "{}: sum must be [1] f64", op);
+  check(x || x.count() == 0, "{}: x is missing", op);
+  check(x.contiguous(), "{}: x {} must be contiguous", op, x.shape_text());
+}
+
+}  // namespace
 
 void residual_add(Device& device, const ResidualAdd& a) {
   Dim N{"N"}, C{"C"};
@@ -9,10 +18,13 @@ void residual_add(Device& device, const ResidualAdd& a) {
   FATHOM_DISPATCH(residual_add, device, a)
 }
 
+void sum(Device& device, const Sum& a) {
+  check_sum("sum", a.sum, a.x);
+  FATHOM_DISPATCH(sum, device, a)
+}
+
 void sum_squares(Device& device, const SumSquares& a) {
-  check(a.sum != nullptr, "sum_squares: sum is missing");
-  check(a.x || a.x.count() == 0, "sum_squares: x is missing");
-  check(a.x.contiguous(), "sum_squares: x {} must be contiguous", a.x.shape_text());
+  check_sum("sum_squares", a.sum, a.x);
   FATHOM_DISPATCH(sum_squares, device, a)
 }
 

@@ -9,10 +9,15 @@ struct ResidualAdd {
   Tensor stream;  // [N, C] any
   Tensor x;       // [N, C] any
 };
-// sum = sum of x^2 over all elements, in f64, the same for every number of threads: for the gradient norm.
+// sum += sum of x over all elements, in f64 and in a fixed order: for losses.
+struct Sum {
+  Tensor sum;  // [1] f64
+  Tensor x;    // any shape, contiguous, stat
+};
+// sum += sum of x^2 over all elements, in f64, the same for every number of threads: for the gradient norm.
 struct SumSquares {
-  double* sum;
-  Tensor x;  // any shape, contiguous, stat
+  Tensor sum;  // [1] f64
+  Tensor x;    // any shape, contiguous, stat
 };
 // x *= factor
 struct Scale {
@@ -21,6 +26,7 @@ struct Scale {
 };
 
 FATHOM_OP(residual_add, ResidualAdd)
+FATHOM_OP(sum, Sum)
 FATHOM_OP(sum_squares, SumSquares)
 FATHOM_OP(scale, Scale)
 

@@ -19,6 +19,16 @@ void check_token(const char* op, const Tensor& table, int64_t b, int64_t positio
   check(position >= 0, "{}: positions[{}] is {}", op, n, position);
 }
 
+void check_starts(const LatentRead& a, int64_t M) {
+  const int32_t* s = a.kv_starts.as<int32_t>();
+  const int64_t B = a.block_table.shape[0];
+  check(s[0] == 0 && s[B] == M, "latent_read kv_starts must run from 0 to {}", M);
+  for (int64_t b = 0; b < B; ++b) {
+    check(s[b] <= s[b + 1], "latent_read kv_starts falls from {} to {} at sequence {}", s[b], s[b + 1], b);
+    check_pages("latent_read", a.block_table, a.pages, b, s[b + 1] - s[b]);
+  }
+}
+
 }  // namespace
 
 void latent_attention(Device& device, const LatentAttention& a) {
@@ -32,7 +42,7 @@ void latent_attention(Device& device, const LatentAttention& a) {
   expect("latent_attention block_table", a.block_table, {B, max_pages}, DType::i32);
   expect("latent_attention sequence", a.sequence, {N}, DType::i32);
   expect("latent_attention positions", a.positions, {N}, DType::i32);
-  for (int64_t n = 0; n < N; ++n) {
+  for (int64_t n = 0; device.on_host() && n < N; ++n) {
     const int64_t b = a.sequence.as<int32_t>()[n], position = a.positions.as<int32_t>()[n];
     check_token("latent_attention", a.block_table, b, position, n);
     check_pages("latent_attention", a.block_table, a.pages, b, position + 1);
@@ -47,7 +57,7 @@ void latent_write(Device& device, const LatentWrite& a) {
   expect("latent_write block_table", a.block_table, {B, max_pages}, DType::i32);
   expect("latent_write sequence", a.sequence, {N}, DType::i32);
   expect("latent_write positions", a.positions, {N}, DType::i32);
-  for (int64_t n = 0; n < N; ++n) {
+  for (int64_t n = 0; device.on_host() && n < N; ++n) {
     const int64_t b = a.sequence.as<int32_t>()[n], position = a.positions.as<int32_t>()[n];
     check_token("latent_write", a.block_table, b, position, n);
     check(position / page < max_pages, "latent_write: positions[{}] is {}, block_table holds {} pages of {}",
@@ -66,12 +76,7 @@ void latent_read(Device& device, const LatentRead& a) {
   expect("latent_read block_table", a.block_table, {B, max_pages}, DType::i32);
   Dim starts{"B+1", B + 1};
   expect("latent_read kv_starts", a.kv_starts, {starts}, DType::i32);
-  const int32_t* s = a.kv_starts.as<int32_t>();
-  check(s[0] == 0 && s[B] == M, "latent_read kv_starts must run from 0 to {}", M.size());
-  for (int64_t b = 0; b < B; ++b) {
-    check(s[b] <= s[b + 1], "latent_read kv_starts falls from {} to {} at sequence {}", s[b], s[b + 1], b);
-    check_pages("latent_read", a.block_table, a.pages, b, s[b + 1] - s[b]);
-  }
+  if (device.on_host()) check_starts(a, M);
   FATHOM_DISPATCH(latent_read, device, a)
 }
 

@@ -6,10 +6,20 @@
 #include <utility>
 
 #include "base/progress.h"
+#if FATHOM_WITH_CUDA
+#include "tensor/cuda/context.h"
+#endif
 
 namespace fathom {
+namespace {
 
-Arena::Arena(std::string name, int64_t bytes) : name_(std::move(name)), size_(bytes) {
+void unmap(std::byte* memory, int64_t bytes) {
+  munmap(memory, static_cast<size_t>(bytes) + 4096);
+}
+
+}  // namespace
+
+Arena::Arena(std::string name, int64_t bytes) : name_(std::move(name)), release_(unmap), size_(bytes) {
   // Anonymous pages: zero, and only those touched count as memory in use. One page more keeps empty arenas
   // non-null.
   void* p = mmap(nullptr, static_cast<size_t>(bytes) + 4096, PROT_READ | PROT_WRITE,
@@ -20,8 +30,21 @@ Arena::Arena(std::string name, int64_t bytes) : name_(std::move(name)), size_(by
   memory_ = static_cast<std::byte*>(p);
 }
 
+Arena::Arena(std::string name, int64_t bytes, const Device& device) {
+  if (device.on_host()) {
+    *this = Arena(std::move(name), bytes);
+    return;
+  }
+#if FATHOM_WITH_CUDA
+  name_ = std::move(name);
+  memory_ = allocate_on_gpu(device.cuda_context(), name_, bytes);
+  release_ = free_on_gpu;
+  size_ = bytes;
+#endif
+}
+
 Arena::~Arena() {
-  if (memory_) munmap(memory_, static_cast<size_t>(size_) + 4096);
+  if (memory_) release_(memory_, size_);
 }
 
 Arena::Arena(Arena&& other) noexcept {
@@ -31,6 +54,7 @@ Arena::Arena(Arena&& other) noexcept {
 Arena& Arena::operator=(Arena&& other) noexcept {
   std::swap(name_, other.name_);
   std::swap(memory_, other.memory_);
+  std::swap(release_, other.release_);
   std::swap(size_, other.size_);
   std::swap(used_, other.used_);
   std::swap(peak_, other.peak_);

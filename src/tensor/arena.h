@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <string>
 
+#include "tensor/device.h"
 #include "tensor/tensor.h"
 
 namespace fathom {
@@ -17,6 +18,8 @@ class Arena {
   Arena() = default;
   // `name` and the size are in the error when there is not enough memory. Fresh pages are zero.
   Arena(std::string name, int64_t bytes);
+  // On a device's own memory, or the host's where the device works on that.
+  Arena(std::string name, int64_t bytes, const Device& device);
   ~Arena();
   Arena(Arena&& other) noexcept;
   Arena& operator=(Arena&& other) noexcept;
@@ -37,6 +40,7 @@ class Arena {
  private:
   std::string name_ = "plan";
   std::byte* memory_ = nullptr;
+  void (*release_)(std::byte* memory, int64_t bytes) = nullptr;
   int64_t size_ = 0, used_ = 0, peak_ = 0;
 };
 

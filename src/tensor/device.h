@@ -1,14 +1,20 @@
 // Device: where ops run, and what they need there. Always passed, never global. For the CPU it is a number of
-// threads and per-thread scratch memory; the CUDA side will add its stream and library handles here.
+// threads and per-thread scratch memory; for a GPU a CudaContext: its stream, workspace and library handles.
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "base/threads.h"
 
 namespace fathom {
 
-enum class Backend { reference, cpu };
+enum class Backend { reference, cpu, cuda };
+
+class CudaContext;  // tensor/cuda/context.h, in builds with CUDA
+struct CudaContextDeleter {
+  void operator()(CudaContext* context) const;
+};
 
 class Device {
  public:
@@ -19,8 +25,19 @@ class Device {
     return Device(Backend::cpu, threads > 0 ? threads : hardware_threads());
   }
 
+  // The GPU of this number. Error when this build has no CUDA, or there is no such GPU, or it is too old.
+  static Device cuda(int ordinal = 0);
+  // By name: "reference", "cpu", "cuda" or "cuda:1"; an Error for any other. threads as for cpu().
+  static Device named(const std::string& name, int threads = 0);
+
   Backend backend() const { return backend_; }
   int threads() const { return threads_; }
+  // Whether the host can read and write the memory that ops work on (tensor/memory.h copies where it cannot).
+  bool on_host() const { return backend_ != Backend::cuda; }
+  CudaContext& cuda_context() const { return *context_; }
+  // After an op was given to a GPU: an Error naming it when it could not be launched. With the variable
+  // FATHOM_CUDA_SYNC=1 it also waits, so that a fault in a kernel is laid at the right door.
+  void finish_op(const char* op) const;
 
   // `bytes` of 64-byte aligned memory belonging to this thread number until the next call with the same
   // number. Grows and stays; contents are unspecified. Safe to call from parallel code with distinct thread
@@ -40,6 +57,7 @@ class Device {
   Backend backend_;
   int threads_;
   std::unique_ptr<Buffer[]> buffers_;
+  std::unique_ptr<CudaContext, CudaContextDeleter> context_;
 };
 
 }  // namespace fathom

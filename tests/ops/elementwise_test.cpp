@@ -16,18 +16,20 @@ TEST_P(ElementwiseTest, ResidualAdd) {
   }
 }
 
-TEST_P(ElementwiseTest, SumSquares) {
+TEST_P(ElementwiseTest, SumsAddUpInDoublePrecision) {
   for (int64_t n : {1, 15, 1000, 200003}) {
     const Pair x = random_stat({n});
-    double want = 0, got = NAN;
-    Device reference = Device::reference();
-    sum_squares(reference, {.sum = &want, .x = x.ref});
-    sum_squares(device_, {.sum = &got, .x = x.target});
-    EXPECT_NEAR(got, want, 1e-12 * want);
+    const auto start = [&] { return filled({1}, DType::f64, [](int64_t) { return 0.25; }); };
+    const Pair plain = start(), squares = start();
+    run(sum, [&](auto pick) { return Sum{.sum = pick(plain), .x = pick(x)}; });
+    run(sum_squares, [&](auto pick) { return SumSquares{.sum = pick(squares), .x = pick(x)}; });
+    expect_close("sum", plain, 10);  // of terms that cancel
+    expect_close("sum of squares", squares);
     if (GetParam().backend != Backend::cpu) continue;
     Device single = Device::cpu(1);
-    sum_squares(single, {.sum = &want, .x = x.target});
-    EXPECT_EQ(got, want) << "depends on the number of threads";
+    const Pair alone = start();
+    sum_squares(single, {.sum = alone.target, .x = x.target});
+    EXPECT_EQ(alone.target.as<double>()[0], squares.target.as<double>()[0]) << "depends on the threads";
   }
 }
 
@@ -39,10 +41,11 @@ TEST_P(ElementwiseTest, Scale) {
 
 TEST_P(ElementwiseTest, NamesTheFieldThatIsWrong) {
   const Pair x = random_stat({3, 7}), stream = random({3, 8}), part = columns(x, 0, 5);
-  double sum = 0;
-  EXPECT_THROW(sum_squares(device_, {.sum = &sum, .x = part.target}), Error);
-  EXPECT_THROW(sum_squares(device_, {.sum = nullptr, .x = x.target}), Error);
-  EXPECT_THROW(sum_squares(device_, {.sum = &sum, .x = {}}), Error);
+  const Tensor total = filled({1}, DType::f64, [](int64_t) { return 0; }).target;
+  EXPECT_THROW(sum_squares(device_, {.sum = total, .x = part.target}), Error);
+  EXPECT_THROW(sum_squares(device_, {.sum = {}, .x = x.target}), Error);
+  EXPECT_THROW(sum_squares(device_, {.sum = total, .x = {}}), Error);
+  EXPECT_THROW(sum(device_, {.sum = x.target, .x = x.target}), Error);
   EXPECT_THROW(scale(device_, {.x = part.target}), Error);
   EXPECT_THROW(residual_add(device_, {.stream = stream.target, .x = x.target}), Error);
 }

@@ -16,7 +16,11 @@
 #include "ops/cpu/level.h"
 #include "support/compare.h"
 #include "tensor/device.h"
+#include "tensor/memory.h"
 #include "tensor/tensor.h"
+#if FATHOM_WITH_CUDA
+#include <cuda_runtime_api.h>
+#endif
 
 namespace fathom::testing {
 
@@ -26,18 +30,31 @@ struct Target {
   cpu::Level level;
 };
 
-// The reference backend in f32 (its template, checked against itself in f64), and the cpu backend in f32 and
-// bf16 at every level this processor has.
+// GPUs this process can use.
+inline int gpus() {
+  int count = 0;
+#if FATHOM_WITH_CUDA
+  if (cudaGetDeviceCount(&count) != cudaSuccess) count = 0;
+#endif
+  return count;
+}
+
+// The reference backend in f32 (its template, checked against itself in f64), the cpu backend in f32 and bf16
+// at every level this processor has, and the cuda backend in both where there is a GPU.
 inline std::vector<Target> all_targets() {
   std::vector<Target> targets = {{Backend::reference, DType::f32, cpu::Level::portable}};
   for (cpu::Level level : cpu::supported_levels())
     for (DType dtype : {DType::f32, DType::bf16}) targets.push_back({Backend::cpu, dtype, level});
+  if (gpus() > 0)
+    for (DType dtype : {DType::f32, DType::bf16})
+      targets.push_back({Backend::cuda, dtype, cpu::Level::portable});
   return targets;
 }
 
 inline std::string target_name(const ::testing::TestParamInfo<Target>& info) {
   const Target& t = info.param;
   if (t.backend == Backend::reference) return "reference_" + std::string(name_of(t.dtype));
+  if (t.backend == Backend::cuda) return "cuda_" + std::string(name_of(t.dtype));
   return "cpu_" + std::string(name_of(t.level)) + "_" + std::string(name_of(t.dtype));
 }
 
@@ -48,7 +65,7 @@ struct Pair {
 
 class OpTest : public ::testing::TestWithParam<Target> {
  protected:
-  OpTest() : device_(GetParam().backend == Backend::cpu ? Device::cpu(3) : Device::reference()) {
+  OpTest() : device_(device_of(GetParam().backend)) {
     if (GetParam().backend == Backend::cpu) cpu::force_level(GetParam().level);
   }
   ~OpTest() override { cpu::force_level(cpu::supported_levels().back()); }
@@ -57,10 +74,12 @@ class OpTest : public ::testing::TestWithParam<Target> {
   DType any() const { return GetParam().dtype; }
   DType stat() const { return any() == DType::f64 ? DType::f64 : DType::f32; }
 
+  // Readable and writable from both sides: tests look at a GPU's tensors as at the host's.
   Tensor memory(DType dtype, Shape shape) {
     Tensor t(nullptr, dtype, shape);
-    blocks_.push_back(std::make_unique<std::vector<char>>(t.bytes() + 64));
-    t.data = blocks_.back()->data() + (64 - reinterpret_cast<uintptr_t>(blocks_.back()->data()) % 64) % 64;
+    const auto bytes = static_cast<size_t>(t.bytes()) + 64;
+    blocks_.push_back(device_.on_host() ? Block(new std::byte[bytes], free_on_host) : shared_block(bytes));
+    t.data = blocks_.back().get() + (64 - reinterpret_cast<uintptr_t>(blocks_.back().get()) % 64) % 64;
     return t;
   }
 
@@ -110,6 +129,7 @@ class OpTest : public ::testing::TestWithParam<Target> {
     Device reference = Device::reference();
     op(reference, arguments([](const Pair& p) { return p.ref; }));
     op(device_, arguments([](const Pair& p) { return p.target; }));
+    synchronize(device_);
   }
 
   static Pair columns(const Pair& p, int64_t begin, int64_t width) {
@@ -165,7 +185,23 @@ class OpTest : public ::testing::TestWithParam<Target> {
   Rng rng_{20260101};
 
  private:
-  std::vector<std::unique_ptr<std::vector<char>>> blocks_;
+  using Block = std::unique_ptr<std::byte, void (*)(std::byte*)>;
+
+  static Device device_of(Backend backend) {
+    if (backend == Backend::cuda) return Device::cuda();
+    return backend == Backend::cpu ? Device::cpu(3) : Device::reference();
+  }
+  static void free_on_host(std::byte* memory) { delete[] memory; }
+  static Block shared_block([[maybe_unused]] size_t bytes) {
+    void* memory = nullptr;
+#if FATHOM_WITH_CUDA
+    if (cudaMallocManaged(&memory, bytes) != cudaSuccess) fail("no shared memory");
+    return Block(static_cast<std::byte*>(memory), [](std::byte* block) { cudaFree(block); });
+#endif
+    return Block(static_cast<std::byte*>(memory), free_on_host);
+  }
+
+  std::vector<Block> blocks_;
 };
 
 #define FATHOM_OP_TEST(Fixture)                                                                 \

@@ -7,6 +7,7 @@
 #include "ops/cpu/simd_math.h"
 
 #include <algorithm>
+#include <numeric>
 
 HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
@@ -47,6 +48,14 @@ void residual_add(Device& device, const ResidualAdd& a) {
   });
 }
 
+// Losses are few: one thread adds them.
+void sum(Device&, const Sum& a) {
+  with_dtype<float>("sum", a.x.dtype, [&](float) {
+    const float* x = a.x.as<float>();
+    *a.sum.as<double>() += std::accumulate(x, x + a.x.count(), 0.0);
+  });
+}
+
 // The blocks are the same for every number of threads, and so is the order in which their sums are added.
 void sum_squares(Device& device, const SumSquares& a) {
   with_dtype<float>("sum_squares", a.x.dtype, [&](float) {
@@ -58,8 +67,7 @@ void sum_squares(Device& device, const SumSquares& a) {
       for (int64_t b = begin; b < end; ++b)
         sums[b] = squares(x + b * block, std::min(block, count - b * block));
     });
-    *a.sum = 0;
-    for (int64_t b = 0; b < blocks; ++b) *a.sum += sums[b];
+    for (int64_t b = 0; b < blocks; ++b) *a.sum.as<double>() += sums[b];
   });
 }
 
@@ -88,6 +96,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace fathom::cpu {
 FATHOM_SIMD_OP(residual_add, ResidualAdd)
+FATHOM_SIMD_OP(sum, Sum)
 FATHOM_SIMD_OP(sum_squares, SumSquares)
 FATHOM_SIMD_OP(scale, Scale)
 }  // namespace fathom::cpu

@@ -9,6 +9,12 @@ void residual_add(Device&, const ResidualAdd& a) {
   });
 }
 
+void sum(Device&, const Sum& a) {
+  with_dtype<double, float>("sum", a.x.dtype, [&]<class T>(T) {
+    for (int64_t i = 0; i < a.x.count(); ++i) *a.sum.as<double>() += a.x.as<T>()[i];
+  });
+}
+
 void sum_squares(Device&, const SumSquares& a) {
   with_dtype<double, float>("sum_squares", a.x.dtype, [&]<class T>(T) {
     double sum = 0;
@@ -16,7 +22,7 @@ void sum_squares(Device&, const SumSquares& a) {
       const double x = a.x.as<T>()[i];
       sum += x * x;
     }
-    *a.sum = sum;
+    *a.sum.as<double>() += sum;
   });
 }
 

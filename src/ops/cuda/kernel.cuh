@@ -1,0 +1,121 @@
+// What CUDA kernels share: element types, conversions, sums over a warp and a block, launching.
+#pragma once
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+#include <type_traits>
+
+#include "base/error.h"
+#include "ops/dispatch.h"
+#include "tensor/cuda/context.h"
+
+namespace fathom::cuda {
+
+constexpr int warp_size = 32;
+
+// The type that kernels use for a tensor's elements.
+template <class T>
+using gpu_t = std::conditional_t<std::is_same_v<T, bf16>, __nv_bfloat16, T>;
+
+// Typed pointer of a tensor, for a kernel's argument.
+template <class T>
+gpu_t<T>* data(const Tensor& t) {
+  return reinterpret_cast<gpu_t<T>*>(t.data);
+}
+
+__device__ inline float to_float(float x) {
+  return x;
+}
+__device__ inline float to_float(__nv_bfloat16 x) {
+  return __bfloat162float(x);
+}
+// Rounds to nearest, ties to even.
+template <class T>
+__device__ T from_float(float x) {
+  if constexpr (std::is_same_v<T, __nv_bfloat16>)
+    return __float2bfloat16_rn(x);
+  else
+    return x;
+}
+
+// The sum over a warp, in every lane; always in the same order.
+template <class T>
+__device__ T warp_sum(T x) {
+  for (int offset = warp_size / 2; offset > 0; offset /= 2) x += __shfl_xor_sync(~0u, x, offset);
+  return x;
+}
+__device__ inline float warp_max(float x) {
+  for (int offset = warp_size / 2; offset > 0; offset /= 2) x = fmaxf(x, __shfl_xor_sync(~0u, x, offset));
+  return x;
+}
+
+struct Add {
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+struct Max {
+  __device__ float operator()(float a, float b) const { return fmaxf(a, b); }
+};
+
+// x of all threads of a block of whole warps joined, in every thread and always in the same order. Has
+// barriers: all threads must call it.
+template <class T, class Join>
+__device__ T block_join(T x, Join join) {
+  __shared__ T parts[warp_size];
+  for (int offset = warp_size / 2; offset > 0; offset /= 2) x = join(x, __shfl_xor_sync(~0u, x, offset));
+  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, warps = blockDim.x / warp_size;
+  if (lane == 0) parts[warp] = x;
+  __syncthreads();
+  x = parts[0];
+  for (int w = 1; w < warps; ++w) x = join(x, parts[w]);
+  __syncthreads();
+  return x;
+}
+template <class T>
+__device__ T block_sum(T x) {
+  return block_join(x, Add());
+}
+__device__ inline float block_max(float x) {
+  return block_join(x, Max());
+}
+
+constexpr int64_t blocks_for(int64_t items, int64_t per_block) {
+  return (items + per_block - 1) / per_block;
+}
+
+// Launches in the device's stream, unless there is nothing to do (an empty grid).
+template <class... Parameters, class... Arguments>
+void launch(const Device& device, dim3 grid, int threads, size_t shared_bytes, void (*kernel)(Parameters...),
+            Arguments&&... arguments) {
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+  constexpr size_t without_asking = 48 << 10;
+  if (shared_bytes > without_asking)
+    cuda_check(
+        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                             cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
+        "asking for shared memory");
+  kernel<<<grid, threads, shared_bytes, device.cuda_context().stream()>>>(
+      static_cast<Parameters>(arguments)...);
+}
+
+// Pieces of the device's workspace, 256-byte aligned: adds up sizes with no memory, hands out pointers with
+// it.
+class Pieces {
+ public:
+  explicit Pieces(void* memory = nullptr) : memory_(static_cast<std::byte*>(memory)) {}
+  template <class T>
+  T* take(int64_t count) {
+    T* piece = memory_ ? reinterpret_cast<T*>(memory_ + used_) : nullptr;
+    used_ += (static_cast<size_t>(count) * sizeof(T) + 255) / 256 * 256;
+    return piece;
+  }
+  size_t bytes() const { return used_; }
+
+ private:
+  std::byte* memory_;
+  size_t used_ = 0;
+};
+
+}  // namespace fathom::cuda

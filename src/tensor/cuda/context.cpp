@@ -1,0 +1,88 @@
+#include "tensor/cuda/context.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/progress.h"
+
+namespace fathom {
+namespace {
+
+constexpr int oldest_major = 8;
+
+cudaDeviceProp properties_of(int ordinal) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  check(status != cudaErrorInsufficientDriver,
+        "the NVIDIA driver is older than CUDA {}.{}, which this program was built with",
+        CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+  check(status == cudaSuccess && count > 0, "no NVIDIA GPU: {}",
+        status == cudaSuccess ? "none is visible" : cudaGetErrorString(status));
+  check(ordinal < count, "no GPU {}: there are {}, counted from 0", ordinal, count);
+  cudaDeviceProp p;
+  cuda_check(cudaGetDeviceProperties(&p, ordinal), "asking for the GPU's properties");
+  check(p.major >= oldest_major, "GPU {}, {}, has compute capability {}.{}: at least {}.0 is needed", ordinal,
+        p.name, p.major, p.minor, oldest_major);
+  return p;
+}
+
+}  // namespace
+
+void cuda_check(cudaError_t status, const char* what) {
+  check(status == cudaSuccess, "CUDA: {} failed: {}", what, cudaGetErrorString(status));
+}
+
+CudaContext::CudaContext(int ordinal) : ordinal_(ordinal), properties_(properties_of(ordinal)) {
+  cuda_check(cudaSetDevice(ordinal), "choosing the GPU");
+  cuda_check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream");
+  const char* wanted = std::getenv("FATHOM_CUDA_SYNC");
+  synchronous_ = wanted && std::string_view(wanted) == "1";
+}
+
+CudaContext::~CudaContext() {
+  cudaStreamSynchronize(stream_);
+  cudaFree(workspace_);
+  cudaStreamDestroy(stream_);
+}
+
+void* CudaContext::workspace(size_t bytes) {
+  if (bytes > workspace_bytes_) {
+    synchronize();
+    cuda_check(cudaFree(workspace_), "freeing the workspace");
+    workspace_ = nullptr, workspace_bytes_ = 0;
+    workspace_ = allocate_on_gpu(*this, "the ops' workspace", static_cast<int64_t>(bytes));
+    workspace_bytes_ = bytes;
+  }
+  return workspace_;
+}
+
+void CudaContext::synchronize() {
+  cuda_check(cudaStreamSynchronize(stream_), "waiting for the GPU");
+}
+
+void CudaContext::finish_op(const char* op) {
+  cuda_check(cudaPeekAtLastError(), op);
+  if (synchronous_) cuda_check(cudaStreamSynchronize(stream_), op);
+}
+
+std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_t bytes) {
+  void* memory = nullptr;
+  const size_t size = static_cast<size_t>(bytes) + 256;  // an empty arena is not null
+  if (cudaMalloc(&memory, size) != cudaSuccess) {
+    cudaGetLastError();
+    size_t free = 0, total = 0;
+    cudaMemGetInfo(&free, &total);
+    fail("not enough GPU memory for {}: asked for {}, {} of {} are free", name,
+         human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(free)),
+         human_bytes(static_cast<double>(total)));
+  }
+  cuda_check(cudaMemsetAsync(memory, 0, size, context.stream()), "clearing GPU memory");
+  return static_cast<std::byte*>(memory);
+}
+
+void free_on_gpu(std::byte* memory, int64_t) {
+  cudaFree(memory);
+}
+
+}  // namespace fathom

@@ -1,0 +1,50 @@
+// CudaContext: the CUDA side of a Device. One GPU, one stream in which all ops take their turn, and a
+// workspace. Only code under a cuda/ folder, and what is compiled with CUDA in tensor/, includes this.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace fathom {
+
+// Throws Error: `what` failed, with CUDA's own words.
+void cuda_check(cudaError_t status, const char* what);
+
+class CudaContext {
+ public:
+  // Error when there is no driver, no such GPU, or one older than compute capability 8.0.
+  explicit CudaContext(int ordinal);
+  ~CudaContext();
+  CudaContext(const CudaContext&) = delete;
+  CudaContext& operator=(const CudaContext&) = delete;
+
+  cudaStream_t stream() const { return stream_; }
+  int ordinal() const { return ordinal_; }
+  int multiprocessors() const { return properties_.multiProcessorCount; }
+  // 80, 90, ...
+  int compute_capability() const { return properties_.major * 10 + properties_.minor; }
+  const cudaDeviceProp& properties() const { return properties_; }
+
+  // 256-byte aligned GPU memory that belongs to the op being launched, until the next op. Grows and stays:
+  // a step that has run once allocates nothing when it runs again. Contents are unspecified.
+  void* workspace(size_t bytes);
+
+  void synchronize();
+  void finish_op(const char* op);
+
+ private:
+  int ordinal_;
+  cudaDeviceProp properties_{};
+  cudaStream_t stream_ = nullptr;
+  void* workspace_ = nullptr;
+  size_t workspace_bytes_ = 0;
+  bool synchronous_ = false;  // FATHOM_CUDA_SYNC
+};
+
+// Zeroed memory for an Arena. An Error says what was asked for and what is free.
+std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_t bytes);
+void free_on_gpu(std::byte* memory, int64_t bytes);
+
+}  // namespace fathom

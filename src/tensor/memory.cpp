@@ -1,0 +1,87 @@
+#include "tensor/memory.h"
+
+#include <cstring>
+
+#include "base/error.h"
+#if FATHOM_WITH_CUDA
+#include "tensor/cuda/context.h"
+#endif
+
+namespace fathom {
+namespace {
+
+enum class Direction { upload, download };
+
+void check_same(const Tensor& to, const Tensor& from) {
+  check(to.dtype == from.dtype && to.rank == from.rank && to.shape == from.shape, "cannot copy {} into {}",
+        from.shape_text(), to.shape_text());
+}
+
+// Rows of a copy: one when both sides are contiguous.
+struct Rows {
+  int64_t rows, bytes, to_stride, from_stride;
+
+  Rows(const Tensor& to, const Tensor& from) {
+    const bool whole = to.contiguous() && from.contiguous();
+    rows = whole ? 1 : to.rows();
+    bytes = whole ? to.bytes() : to.cols() * size_of(to.dtype);
+    to_stride = whole ? bytes : to.row_stride * size_of(to.dtype);
+    from_stride = whole ? bytes : from.row_stride * size_of(from.dtype);
+  }
+};
+
+void copy(const Device& device, const Tensor& to, const Tensor& from, [[maybe_unused]] Direction direction) {
+  check_same(to, from);
+  if (to.count() == 0) return;
+  const Rows r(to, from);
+  if (device.on_host()) {
+    for (int64_t i = 0; i < r.rows; ++i)
+      std::memcpy(static_cast<std::byte*>(to.data) + i * r.to_stride,
+                  static_cast<const std::byte*>(from.data) + i * r.from_stride, static_cast<size_t>(r.bytes));
+    return;
+  }
+#if FATHOM_WITH_CUDA
+  cuda_check(cudaMemcpy2DAsync(
+                 to.data, static_cast<size_t>(r.to_stride), from.data, static_cast<size_t>(r.from_stride),
+                 static_cast<size_t>(r.bytes), static_cast<size_t>(r.rows),
+                 direction == Direction::upload ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost,
+                 device.cuda_context().stream()),
+             "a copy between host and GPU");
+#endif
+}
+
+}  // namespace
+
+void upload(const Device& device, const Tensor& to, const Tensor& from) {
+  copy(device, to, from, Direction::upload);
+}
+
+void download(const Device& device, const Tensor& to, const Tensor& from) {
+  copy(device, to, from, Direction::download);
+  synchronize(device);
+}
+
+void download_later(const Device& device, const Tensor& to, const Tensor& from) {
+  copy(device, to, from, Direction::download);
+}
+
+void clear(const Device& device, const Tensor& x) {
+  assert(x.contiguous());
+  if (x.count() == 0) return;
+  if (device.on_host()) {
+    std::memset(x.data, 0, static_cast<size_t>(x.bytes()));
+    return;
+  }
+#if FATHOM_WITH_CUDA
+  cuda_check(cudaMemsetAsync(x.data, 0, static_cast<size_t>(x.bytes()), device.cuda_context().stream()),
+             "clearing GPU memory");
+#endif
+}
+
+void synchronize([[maybe_unused]] const Device& device) {
+#if FATHOM_WITH_CUDA
+  if (!device.on_host()) device.cuda_context().synchronize();
+#endif
+}
+
+}  // namespace fathom
