@@ -21,15 +21,19 @@
 namespace fathom::bench {
 
 struct Limits {
-  double copy;  // bytes read plus bytes written, per second
-  double fma;   // f32 operations per second, two for a multiply-add
+  double copy;             // bytes read plus bytes written, per second
+  double flops;            // operations per second, two for a multiply-add
+  const char* flops_name;  // which: f32 multiply-adds from registers, or on a GPU a large bf16 matrix product
 };
-Limits measure_limits(int threads);
+Limits measure_limits(Device& device);
+Limits measure_cpu_limits(int threads);
+// "2 threads, avx2" or the GPU's name.
+std::string describe(const Device& device);
 
 class Bench {
  public:
-  // Only rows whose name contains `filter` are run.
-  explicit Bench(std::string filter);
+  // Only rows whose name contains `filter` are run, on the device of this name.
+  Bench(std::string filter, const std::string& device);
 
   Device& device() { return device_; }
 
@@ -49,7 +53,7 @@ class Bench {
 
  private:
   std::string filter_;
-  Device device_ = Device::cpu();
+  Device device_;
   Limits limits_;
   std::vector<Arena> arenas_;
   Rng rng_{1};

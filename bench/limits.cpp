@@ -1,5 +1,5 @@
-// The two limits of this machine: bytes per second of a copy far larger than the caches, and multiply-adds
-// per second from registers.
+// The two limits of this machine's CPU: bytes per second of a copy far larger than the caches, and
+// multiply-adds per second from registers.
 #include "bench/bench.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -85,9 +85,10 @@ double fma_speed(int threads) {
 
 }  // namespace
 
-Limits measure_limits(int threads) {
+Limits measure_cpu_limits(int threads) {
   return {.copy = std::max(copy_speed(threads, 1 << 16), copy_speed(threads, 1 << 27)),
-          .fma = fma_speed(threads)};
+          .flops = fma_speed(threads),
+          .flops_name = "f32 multiply-adds"};
 }
 
 }  // namespace fathom::bench

@@ -1,6 +1,6 @@
 // A whole training step on random tokens: forward, loss, backward, clipping norm, AdamW. Prints tokens/s,
 // TFLOPS by the model's own arithmetic and the share of the measured peak, and where the time goes.
-//   step_bench CONFIG [f32|bf16] [sequences] [length] [recompute]
+//   step_bench CONFIG [f32|bf16] [sequences] [length] [keep|recompute] [device]
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,9 +12,9 @@
 #include "bench/bench.h"
 #include "model/head.h"
 #include "model/model.h"
-#include "ops/adamw.h"
 #include "ops/cross_entropy.h"
-#include "ops/elementwise.h"
+#include "tensor/memory.h"
+#include "train/optimizer.h"
 
 namespace fathom::bench {
 namespace {
@@ -24,6 +24,7 @@ struct Options {
   DType dtype;
   int64_t sequences, length;
   Purpose purpose;
+  std::string device;
 };
 
 double seconds_of(const std::function<void()>& body) {
@@ -42,31 +43,31 @@ double step_flops(const Config& c, int64_t N, int64_t T) {
 class Step {
  public:
   explicit Step(const Options& o)
-      : config_(read_config(o.config)), model_(make_model(config_, o.dtype)), N_(o.sequences * o.length) {
-    initialize_weights(config_, model_.weights, 1, device_.threads());
+      : device_(Device::named(o.device)),
+        config_(read_config(o.config)),
+        model_(make_model(device_, config_, o.dtype)),
+        grad_memory_("gradients", weight_bytes(config_, stat_of(o.dtype)), device_),
+        grads_(allocate_weights(config_, grad_memory_, stat_of(o.dtype))),
+        optimizer_(device_, model_, grads_),
+        N_(o.sequences * o.length) {
+    initialize_weights(device_, config_, optimizer_.exact(), 1);
+    optimizer_.round_master(device_);
     const BatchSize size{N_, o.sequences, N_};
-    const DType stat = stat_of(o.dtype);
-    const int copies = o.dtype == DType::bf16 ? 4 : 3;  // gradients, two moments, master weights
-    memory_ = Arena("step", activation_bytes(config_, o.dtype, o.purpose, size) +
-                                head_bytes(config_, o.dtype, N_) + copies * weight_bytes(config_, stat) +
-                                N_ * config_.hidden_size * 4 + 64 * N_ + (1 << 20));
-    grads_ = allocate_weights(config_, memory_, stat);
-    m_ = allocate_weights(config_, memory_, stat);
-    v_ = allocate_weights(config_, memory_, stat);
-    if (o.dtype == DType::bf16) {
-      master_ = allocate_weights(config_, memory_, stat);
-      initialize_weights(config_, master_, 1, device_.threads());
-    }
+    memory_ = Arena("step",
+                    activation_bytes(config_, o.dtype, o.purpose, size) + head_bytes(config_, o.dtype, N_) +
+                        N_ * config_.hidden_size * 4 + 64 * N_ + (1 << 20),
+                    device_);
     activations_ = allocate_activations(config_, memory_, o.dtype, o.purpose, size);
     dhidden_ = memory_.allocate(o.dtype, {N_, config_.hidden_size});
-    losses_ = memory_.allocate(stat, {N_});
+    losses_ = memory_.allocate(stat_of(o.dtype), {N_});
     targets_ = memory_.allocate(DType::i32, {N_});
+    batch_ = allocate_batch(memory_, size);
     fill_batch(o);
   }
 
   void run() {
-    times_.forward = seconds_of([&] { hidden_ = model_forward(device_, model_, batch_, activations_); });
-    times_.head = seconds_of([&] {
+    times_.forward = timed([&] { hidden_ = model_forward(device_, model_, batch_, activations_); });
+    times_.head = timed([&] {
       head_backward(
           device_, model_, hidden_, memory_,
           [&](int64_t first, const Tensor& logits, const Tensor& dlogits) {
@@ -78,9 +79,12 @@ class Step {
           },
           dhidden_, grads_);
     });
-    times_.backward =
-        seconds_of([&] { model_backward(device_, model_, batch_, activations_, dhidden_, grads_); });
-    times_.optimizer = seconds_of([&] { optimize(); });
+    times_.backward = timed([&] { model_backward(device_, model_, batch_, activations_, dhidden_, grads_); });
+    times_.optimizer = timed([&] {
+      const double norm = optimizer_.gradient_norm(device_);
+      optimizer_.update(device_, {}, 1e-4, std::min(1.0, 1.0 / norm), ++step_);
+      clear(device_, Tensor(grad_memory_.data(), DType::f32, {grad_memory_.size() / 4}));
+    });
   }
 
   struct Times {
@@ -90,54 +94,42 @@ class Step {
   const Times& times() const { return times_; }
   const Config& config() const { return config_; }
   int64_t tokens() const { return N_; }
-  int threads() const { return device_.threads(); }
+  Device& device() { return device_; }
 
  private:
+  double timed(const std::function<void()>& body) const {
+    return seconds_of([&] {
+      body();
+      synchronize(device_);
+    });
+  }
+
   void fill_batch(const Options& o) {
-    batch_.tokens = memory_.allocate(DType::i32, {N_});
-    batch_.positions = memory_.allocate(DType::i32, {N_});
-    batch_.sequence_starts = memory_.allocate(DType::i32, {o.sequences + 1});
+    HostBatch host;
+    std::vector<int32_t> targets;
     Rng rng(5);
+    const auto token = [&] {
+      return static_cast<int32_t>(rng.below(static_cast<uint64_t>(config_.vocab_size)));
+    };
     for (int64_t n = 0; n < N_; ++n) {
-      batch_.tokens.as<int32_t>()[n] =
-          static_cast<int32_t>(rng.below(static_cast<uint64_t>(config_.vocab_size)));
-      targets_.as<int32_t>()[n] = static_cast<int32_t>(rng.below(static_cast<uint64_t>(config_.vocab_size)));
-      batch_.positions.as<int32_t>()[n] = static_cast<int32_t>(n % o.length);
+      host.tokens.push_back(token());
+      targets.push_back(token());
+      host.positions.push_back(static_cast<int32_t>(n % o.length));
     }
     for (int64_t b = 0; b <= o.sequences; ++b)
-      batch_.sequence_starts.as<int32_t>()[b] = static_cast<int32_t>(b * o.length);
+      host.sequence_starts.push_back(static_cast<int32_t>(b * o.length));
+    upload_batch(device_, config_, host, batch_);
+    upload(device_, targets_, Tensor(targets.data(), DType::i32, {N_}));
   }
 
-  void optimize() {
-    const auto w = list_weights(config_, model_.weights), g = list_weights(config_, grads_),
-               m = list_weights(config_, m_), v = list_weights(config_, v_);
-    std::vector<NamedWeight> master;
-    if (master_.norm) master = list_weights(config_, master_);
-    double squares = 0;
-    for (const NamedWeight& x : g) {
-      double sum = 0;
-      sum_squares(device_, {.sum = &sum, .x = x.tensor});
-      squares += sum;
-    }
-    ++step_;
-    for (size_t i = 0; i < w.size(); ++i)
-      adamw(device_, {.w = w[i].tensor,
-                      .master = master.empty() ? Tensor() : master[i].tensor,
-                      .grad = g[i].tensor,
-                      .m = m[i].tensor,
-                      .v = v[i].tensor,
-                      .lr = 1e-4,
-                      .grad_scale = std::min(1.0, 1.0 / std::sqrt(squares)),
-                      .step = step_});
-    for (const NamedWeight& x : g) scale(device_, {.x = x.tensor, .factor = 0});
-  }
-
-  Device device_ = Device::cpu();
+  Device device_;
   Config config_;
   Model model_;
+  Arena grad_memory_;
+  Weights grads_;
+  Optimizer optimizer_;
   int64_t N_, step_ = 0;
   Arena memory_;
-  Weights grads_, m_, v_, master_;
   Activations activations_;
   Tensor dhidden_, losses_, targets_, hidden_;
   Batch batch_;
@@ -157,11 +149,10 @@ void bench_step(const Options& o) {
   const Step::Times t = runs[runs.size() / 2];
   const double flops = step_flops(step.config(), step.tokens(), o.length),
                N = static_cast<double>(step.tokens());
-  const double peak = measure_limits(step.threads()).fma;
-  fmt::print(
-      "{} {} {}x{}, {} threads: {:.0f} tokens/s, {:.1f} GFLOP/s, {:.0f}% of the f32 multiply-add peak\n",
-      o.config, name_of(o.dtype), o.sequences, o.length, step.threads(), N / t.total(),
-      flops / t.total() * 1e-9, 100 * flops / t.total() / peak);
+  const Limits limits = measure_limits(step.device());
+  fmt::print("{} {} {}x{}, {}: {:.0f} tokens/s, {:.1f} GFLOP/s, {:.0f}% of the measured {}\n", o.config,
+             name_of(o.dtype), o.sequences, o.length, describe(step.device()), N / t.total(),
+             flops / t.total() * 1e-9, 100 * flops / t.total() / limits.flops, limits.flops_name);
   fmt::print("  step {:.3f} s: forward {:.3f}, head and loss {:.3f}, backward {:.3f}, optimizer {:.3f}\n",
              t.total(), t.forward, t.head, t.backward, t.optimizer);
 }
@@ -172,7 +163,8 @@ void bench_step(const Options& o) {
 int main(int argc, char** argv) {
   using namespace fathom;
   if (argc < 2) {
-    fmt::print(stderr, "usage: step_bench CONFIG [f32|bf16] [sequences] [length] [recompute]\n");
+    fmt::print(stderr,
+               "usage: step_bench CONFIG [f32|bf16] [sequences] [length] [keep|recompute] [device]\n");
     return 1;
   }
   const auto number = [&](int i, int64_t otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
@@ -180,5 +172,7 @@ int main(int argc, char** argv) {
                      .dtype = dtype_named(argc > 2 ? argv[2] : "f32"),
                      .sequences = number(3, 8),
                      .length = number(4, 512),
-                     .purpose = argc > 5 ? Purpose::training_recompute : Purpose::training});
+                     .purpose = argc > 5 && std::string(argv[5]) == "recompute" ? Purpose::training_recompute
+                                                                                : Purpose::training,
+                     .device = argc > 6 ? argv[6] : "cpu"});
 }

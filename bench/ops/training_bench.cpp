@@ -34,9 +34,9 @@ void adamw_rows(Bench& b) {
         [&] { adamw(b.device(), {.w = w, .master = {}, .grad = grad, .m = m, .v = v, .lr = 1e-4}); });
   b.row(fmt::format("adamw {}M bf16 with f32 master", P >> 20), 30.0 * P, 0,
         [&] { adamw(b.device(), {.w = rounded, .master = w, .grad = grad, .m = m, .v = v, .lr = 1e-4}); });
-  double sum = 0;
+  const Tensor sum = b.zeros(DType::f64, {1});
   b.row(fmt::format("sum_squares {}M", P >> 20), 4.0 * P, 2.0 * P,
-        [&] { sum_squares(b.device(), {.sum = &sum, .x = grad}); });
+        [&] { sum_squares(b.device(), {.sum = sum, .x = grad}); });
   b.row(fmt::format("scale {}M", P >> 20), 8.0 * P, 1.0 * P,
         [&] { scale(b.device(), {.x = grad, .factor = 1}); });
 }

@@ -35,6 +35,7 @@ struct Options {
   std::optional<uint64_t> seed;
   std::vector<std::string> stop;
   int64_t max_tokens = 256, page_size = 64;
+  std::string device = "cpu";
   int threads = 0;
   bool greedy = false, ignore_eos = false, no_bos = false, quiet = false, json = false;
 };
@@ -182,9 +183,9 @@ void generate(const Options& o) {
   check_sampling(request.sampling);
   std::optional<DType> dtype;
   if (o.dtype) dtype = dtype_named(*o.dtype);
-  const Model model = load_model(o.model, dtype);
+  Device device = Device::named(o.device, o.threads);
+  const Model model = load_model(device, o.model, dtype);
 
-  Device device = Device::cpu(o.threads);
   const int64_t wanted =
       static_cast<int64_t>(request.prompt.size()) + std::min(o.max_tokens, int64_t{1} << 32);
   const EngineOptions options{.cache_tokens = std::min(wanted, config.max_position_embeddings),
@@ -243,6 +244,7 @@ void add_generate(CLI::App& app) {
   command->add_option("--stop", o.stop, "text that ends the answer, not printed; may be given several times")
       ->allow_extra_args(false);
   command->add_flag("--ignore-eos", o.ignore_eos, "go on past end-of-sequence tokens");
+  command->add_option("--device", o.device, "cpu, cuda, or cuda:N for another GPU than the first");
   command->add_option("--threads", o.threads, "CPU threads; 0: all")->check(CLI::NonNegativeNumber);
   command
       ->add_option("--dtype", o.dtype,

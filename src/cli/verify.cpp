@@ -34,9 +34,9 @@ void print_json(const std::vector<Verdict>& verdicts, bool pass) {
 
 void verify(const Options& o) {
   const DType dtype = dtype_named(o.dtype);
-  Device device = o.device == "reference" ? Device::reference() : Device::cpu(o.threads);
+  Device device = Device::named(o.device, o.threads);
   const SafetensorsFile golden(o.golden);
-  const Model model = load_model(o.model, dtype);
+  const Model model = load_model(device, o.model, dtype);
   std::vector<Verdict> verdicts = verify_model(device, model, golden);
   if (const auto greedy = verify_greedy(device, model, golden)) verdicts.push_back(*greedy);
   check(!verdicts.empty(), "{}: holds none of logits, loss, grad.*, greedy", o.golden);
@@ -60,8 +60,7 @@ void add_verify(CLI::App& app) {
       ->add_option("--dtype", options->dtype,
                    "weights and activations in f32, bf16, or f64 (reference device)")
       ->check(CLI::IsMember({"f32", "bf16", "f64"}));
-  command->add_option("--device", options->device, "cpu, or reference for plain loops")
-      ->check(CLI::IsMember({"cpu", "reference"}));
+  command->add_option("--device", options->device, "cpu, cuda (cuda:N), or reference for plain loops");
   command->add_option("--threads", options->threads, "CPU threads; 0: all")->check(CLI::NonNegativeNumber);
   command->add_flag("--json", options->json, "print JSON");
   command->callback([options] { verify(*options); });

@@ -1,10 +1,10 @@
 #include "engine/runner.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "model/head.h"
-#include "ops/dispatch.h"
+#include "ops/permute.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
@@ -17,10 +17,24 @@ int64_t cache_bytes(const Model& model, const RunnerOptions& o) {
   return plan.used();
 }
 
-void copy_row(const Tensor& to, int64_t to_row, const Tensor& from, int64_t from_row) {
-  const int64_t bytes = from.cols() * size_of(from.dtype);
-  std::memcpy(static_cast<std::byte*>(to.data) + to_row * bytes,
-              static_cast<const std::byte*>(from.data) + from_row * bytes, bytes);
+HostBatch host_batch(std::span<const Scheduled> items, int64_t max_pages) {
+  HostBatch batch;
+  batch.max_pages = max_pages;
+  batch.sequence_starts = batch.kv_starts = {0};
+  for (size_t b = 0; b < items.size(); ++b) {
+    const Sequence& s = *items[b].sequence;
+    const int64_t end = s.cached + items[b].tokens;
+    for (int64_t t = s.cached; t < end; ++t) {
+      batch.tokens.push_back(s.tokens[t]);
+      batch.positions.push_back(static_cast<int32_t>(t));
+      batch.sequence.push_back(static_cast<int32_t>(b));
+    }
+    batch.sequence_starts.push_back(static_cast<int32_t>(batch.tokens.size()));
+    batch.kv_starts.push_back(batch.kv_starts.back() + static_cast<int32_t>(end));
+    batch.block_table.insert(batch.block_table.end(), s.pages.begin(), s.pages.end());
+    batch.block_table.resize(static_cast<size_t>(max_pages) * (b + 1), no_page);
+  }
+  return batch;
 }
 
 }  // namespace
@@ -29,15 +43,13 @@ Runner::Runner(Device& device, const Model& model, const RunnerOptions& options)
     : device_(device), model_(model), options_(options) {
   RunnerOptions& o = options_;
   o.max_expanded_keys = std::max(std::min(o.max_expanded_keys, o.pages * o.page_size), o.max_tokens);
-  cache_memory_ = Arena("latent cache", cache_bytes(model, o));
+  cache_memory_ = Arena("the latent cache", cache_bytes(model, o), device);
   cache_ = allocate_cache(model.config, cache_memory_, model.dtype, o.pages, o.page_size);
 
-  const int64_t V = model.config.vocab_size;
-  Arena plan;
-  plan.allocate(stat_of(model.dtype), {o.max_sequences, V});
-  step_memory_ = Arena("step memory", plan.used() + step_bytes());
-  logits_ = step_memory_.allocate(stat_of(model.dtype), {o.max_sequences, V});
-  mark_ = step_memory_.used();
+  step_memory_ = Arena("a step of generation", step_bytes(), device);
+  const DType stat = stat_of(model.dtype);
+  host_memory_ = Arena("logits", o.max_sequences * model.config.vocab_size * size_of(stat) + 64);
+  logits_ = host_memory_.allocate(stat, {o.max_sequences, model.config.vocab_size});
 }
 
 int64_t Runner::step_bytes() const {
@@ -51,6 +63,7 @@ Tensor Runner::run(std::span<const Scheduled> scheduled) {
   int64_t outputs = 0;
   for (const Scheduled& s : scheduled) outputs += s.completes();
   for (const Group& group : split(scheduled)) run_group(group);
+  synchronize(device_);
   return logits_.slice(0, outputs);
 }
 
@@ -79,67 +92,42 @@ bool Runner::absorb(const Scheduled& s, int64_t expanded_keys) const {
 }
 
 void Runner::run_group(const Group& group) {
-  BatchSize size{0, static_cast<int64_t>(group.items.size()), 0};
-  int64_t max_pages = 0, outputs = 0;
-  for (const Scheduled& s : group.items) {
-    size.tokens += s.tokens;
-    if (!group.absorbed) size.keys += s.sequence->cached + s.tokens;
+  int64_t max_pages = 0;
+  for (const Scheduled& s : group.items)
     max_pages = std::max(max_pages, static_cast<int64_t>(s.sequence->pages.size()));
-    outputs += s.completes();
-  }
-  step_memory_.rewind(mark_);
+  const HostBatch host = host_batch(group.items, max_pages);
+  std::vector<int32_t> last_tokens;
+  for (size_t b = 0; b < group.items.size(); ++b)
+    if (group.rows[b] >= 0) last_tokens.push_back(host.sequence_starts[b + 1] - 1);
+  const auto outputs = static_cast<int64_t>(last_tokens.size());
+  BatchSize size = host.size();
+  if (group.absorbed) size.keys = 0;
+
+  step_memory_.rewind(0);
   Memory m = allocate(step_memory_, size, max_pages, outputs);
   m.batch.absorbed = group.absorbed;
-  fill_batch(group, m.batch);
+  upload_batch(device_, model_.config, host, m.batch);
   const Tensor hidden = model_forward(device_, model_, m.batch, m.activations);
   if (outputs == 0) return;
 
-  const int32_t* starts = m.batch.sequence_starts.as<int32_t>();
-  int64_t n = 0;
-  for (size_t b = 0; b < group.items.size(); ++b)
-    if (group.rows[b] >= 0) copy_row(m.last_hidden, n++, hidden, starts[b + 1] - 1);
+  upload(device_, m.last_tokens, Tensor(last_tokens.data(), DType::i32, {outputs}));
+  permute(device_, {.out = m.last_hidden, .x = hidden, .token_of = m.last_tokens});
   head_logits(device_, model_, m.last_hidden, m.logits);
-  n = 0;
+  int64_t n = 0;
   for (const int64_t row : group.rows)
-    if (row >= 0) copy_row(logits_, row, m.logits, n++);
+    if (row >= 0) download_later(device_, logits_.slice(row, 1), m.logits.slice(n++, 1));
 }
 
 Runner::Memory Runner::allocate(Arena& arena, const BatchSize& size, int64_t max_pages,
                                 int64_t outputs) const {
-  const auto ints = [&](std::initializer_list<int64_t> shape) { return arena.allocate(DType::i32, shape); };
   Memory m;
-  m.batch.tokens = ints({size.tokens});
-  m.batch.positions = ints({size.tokens});
-  m.batch.sequence_starts = ints({size.sequences + 1});
+  m.batch = allocate_batch(arena, size, max_pages);
   m.batch.cache = &cache_;
-  m.batch.block_table = ints({size.sequences, max_pages});
-  m.batch.sequence = ints({size.tokens});
-  m.batch.kv_starts = ints({size.sequences + 1});
   m.activations = allocate_activations(model_.config, arena, model_.dtype, Purpose::serving, size);
+  m.last_tokens = arena.allocate(DType::i32, {outputs});
   m.last_hidden = arena.allocate(model_.dtype, {outputs, model_.config.hidden_size});
   m.logits = arena.allocate(stat_of(model_.dtype), {outputs, model_.config.vocab_size});
   return m;
-}
-
-void Runner::fill_batch(const Group& group, const Batch& batch) const {
-  int32_t *tokens = batch.tokens.as<int32_t>(), *positions = batch.positions.as<int32_t>();
-  int32_t *sequence = batch.sequence.as<int32_t>(), *starts = batch.sequence_starts.as<int32_t>();
-  int32_t* kv_starts = batch.kv_starts.as<int32_t>();
-  starts[0] = kv_starts[0] = 0;
-  int32_t n = 0;
-  for (size_t b = 0; b < group.items.size(); ++b) {
-    const Sequence& s = *group.items[b].sequence;
-    const int64_t end = s.cached + group.items[b].tokens;
-    for (int64_t t = s.cached; t < end; ++t, ++n) {
-      tokens[n] = s.tokens[t];
-      positions[n] = static_cast<int32_t>(t);
-      sequence[n] = static_cast<int32_t>(b);
-    }
-    starts[b + 1] = n;
-    kv_starts[b + 1] = kv_starts[b] + static_cast<int32_t>(end);
-    const std::span<int32_t> row(batch.block_table.row<int32_t>(b), batch.block_table.cols());
-    std::fill(std::copy(s.pages.begin(), s.pages.end(), row.begin()), row.end(), no_page);
-  }
 }
 
 }  // namespace fathom

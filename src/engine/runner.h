@@ -25,8 +25,8 @@ class Runner {
   // Device and model must outlive this object.
   Runner(Device& device, const Model& model, const RunnerOptions& options);
 
-  // Runs the scheduled tokens. Returns logits [n, V] (stat), a row for each sequence that completes, in
-  // order; they hold until the next run.
+  // Runs the scheduled tokens. Returns logits [n, V] (stat) in the host's memory, a row for each sequence
+  // that completes, in order; they hold until the next run.
   Tensor run(std::span<const Scheduled> scheduled);
 
   const LatentCache& cache() const { return cache_; }
@@ -41,6 +41,7 @@ class Runner {
   struct Memory {
     Batch batch;
     Activations activations;
+    Tensor last_tokens;  // [n] i32, the last token of each sequence that completes
     Tensor last_hidden;  // [n, C]
     Tensor logits;       // [n, V] stat
   };
@@ -48,17 +49,15 @@ class Runner {
   std::vector<Group> split(std::span<const Scheduled> scheduled) const;
   bool absorb(const Scheduled& item, int64_t expanded_keys) const;
   void run_group(const Group& group);
-  void fill_batch(const Group& group, const Batch& batch) const;
   Memory allocate(Arena& arena, const BatchSize& size, int64_t max_pages, int64_t outputs) const;
   int64_t step_bytes() const;
 
   Device& device_;
   const Model& model_;
   RunnerOptions options_;
-  Arena cache_memory_, step_memory_;
+  Arena cache_memory_, step_memory_, host_memory_;
   LatentCache cache_;
-  Tensor logits_;  // [max_sequences, V] stat
-  int64_t mark_;   // step_memory_ past logits_
+  Tensor logits_;  // [max_sequences, V] stat, on the host
 };
 
 }  // namespace fathom

@@ -42,8 +42,9 @@ class CheckpointReader {
 // Writes the tensors into `dir`, created if need be: one model.safetensors if they fit max_shard_bytes, else
 // shards of at most that size (a larger tensor gets one of its own) and the index. Tensors keep their order
 // across shards. What another checkpoint left in `dir` is removed, and never read together with a
-// half-written one.
-void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors, int64_t max_shard_bytes);
+// half-written one. `device` is where the tensors are; by default they are in the host's memory.
+void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors, int64_t max_shard_bytes,
+                   const Device* device = nullptr);
 
 // to = from, converting between float types (round to nearest, ties to even); i32 only to i32. Both may be
 // strided. Error naming the tensor and both shapes when they differ.

@@ -57,7 +57,8 @@ void check_names(const std::string& dir, std::span<const NamedTensor> tensors) {
 
 }  // namespace
 
-void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors, int64_t max_shard_bytes) {
+void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors, int64_t max_shard_bytes,
+                   const Device* device) {
   check(max_shard_bytes > 0, "{}: the shard size must be positive, got {}", dir, max_shard_bytes);
   check_names(dir, tensors);
   std::error_code error;
@@ -68,7 +69,7 @@ void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors,
 
   const auto shards = split(tensors, max_shard_bytes);
   if (shards.size() == 1) {
-    write_safetensors(single.string(), tensors);  // readers prefer it from the moment it is there
+    write_safetensors(single.string(), tensors, {}, device);  // readers prefer it from the moment it is there
     remove_file(index);
     remove_other_shards(dir, {});
     return;
@@ -79,7 +80,7 @@ void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors,
   int64_t total = 0;
   for (size_t i = 0; i < shards.size(); ++i) {
     const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
-    write_safetensors((fs::path(dir) / name).string(), shards[i]);
+    write_safetensors((fs::path(dir) / name).string(), shards[i], {}, device);
     written.insert(name);
     for (const NamedTensor& t : shards[i]) {
       json["weight_map"][t.name] = name;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "io/file.h"
+#include "tensor/device.h"
 #include "tensor/tensor.h"
 
 namespace fathom {
@@ -72,8 +73,9 @@ struct NamedTensor {
 };
 
 // Replaces `path`. The data is in the given order, except that wider element types come first so that every
-// tensor is aligned. The metadata gains "format": "pt", which the Hugging Face readers ask for.
+// tensor is aligned. The metadata gains "format": "pt", which the Hugging Face readers ask for. `device` is
+// where the tensors are; by default they are in the host's memory.
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                       std::map<std::string, std::string> metadata = {});
+                       std::map<std::string, std::string> metadata = {}, const Device* device = nullptr);
 
 }  // namespace fathom

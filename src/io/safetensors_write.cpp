@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
@@ -85,7 +86,7 @@ void write_data(AtomicFile& file, const Tensor& tensor) {
 }  // namespace
 
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                       std::map<std::string, std::string> metadata) {
+                       std::map<std::string, std::string> metadata, const Device* device) {
   metadata.emplace("format", "pt");
   const std::vector<const NamedTensor*> order = data_order(path, tensors);
   const std::string header = header_text(order, metadata);
@@ -95,7 +96,9 @@ void write_safetensors(const std::string& path, std::span<const NamedTensor> ten
   AtomicFile file(path);
   file.write(length);
   file.write(header);
-  for (const NamedTensor* t : order) write_data(file, t->tensor);
+  const Device host = Device::cpu(1);
+  Staging staging(device ? *device : host);
+  for (const NamedTensor* t : order) write_data(file, staging.read(t->tensor));
   file.commit();
 }
 

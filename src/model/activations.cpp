@@ -133,7 +133,6 @@ Activations allocate_activations(const Config& c, Arena& arena, DType dtype, Pur
     a.rstd = layout.stat({N});
     a.balance_loss = layout.stat({1});
     a.recomputed_balance_loss = layout.stat({1});
-    a.whole_batch = layout.ints({2});
     a.gradients = layout.gradients();
   }
   return a;

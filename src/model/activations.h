@@ -4,6 +4,7 @@
 #pragma once
 #include <vector>
 
+#include "model/batch.h"
 #include "model/config.h"
 #include "tensor/arena.h"
 #include "tensor/tensor.h"
@@ -77,13 +78,6 @@ struct Gradients {
 
 enum class Purpose { training, training_recompute, serving };
 
-// The sizes that activations depend on.
-struct BatchSize {
-  int64_t tokens = 0;     // N
-  int64_t sequences = 0;  // B
-  int64_t keys = 0;       // M; serving only
-};
-
 struct Activations {
   Purpose purpose = Purpose::serving;
   Tensor cos_sin;                        // [N, Dr] stat
@@ -93,8 +87,7 @@ struct Activations {
   Tensor rstd;                           // [N] stat
   Tensor balance_loss;                   // [1] stat, summed over the MoE layers; training only
   Tensor recomputed_balance_loss;        // [1] stat, where a recomputed forward pass puts it; training only
-  Tensor whole_batch;   // [2] i32: {0, N}, the balance loss's one sequence when seq_aux is false
-  Gradients gradients;  // training only
+  Gradients gradients;                   // training only
 
   // Layer i reads stream(i) and writes stream(i + 1).
   const Tensor& stream(int64_t i) const { return streams[i % streams.size()]; }

@@ -1,6 +1,19 @@
 #include "model/batch.h"
 
+#include "tensor/memory.h"
+
 namespace fathom {
+namespace {
+
+Tensor view(const std::vector<int32_t>& values) {
+  return Tensor(const_cast<int32_t*>(values.data()), DType::i32, {static_cast<int64_t>(values.size())});
+}
+
+void upload_values(const Device& device, const Tensor& to, const std::vector<int32_t>& values) {
+  upload(device, to.reshape({to.count()}), view(values));
+}
+
+}  // namespace
 
 LatentCache allocate_cache(const Config& config, Arena& arena, DType dtype, int64_t pages,
                            int64_t page_size) {
@@ -10,9 +23,44 @@ LatentCache allocate_cache(const Config& config, Arena& arena, DType dtype, int6
   return cache;
 }
 
-int64_t Batch::keys_count() const {
-  if (!cache) return tokens_count();
-  return kv_starts.as<int32_t>()[kv_starts.cols() - 1];
+BatchSize HostBatch::size() const {
+  const auto N = static_cast<int64_t>(tokens.size());
+  return {N, static_cast<int64_t>(sequence_starts.size()) - 1, kv_starts.empty() ? N : kv_starts.back()};
+}
+
+Batch allocate_batch(Arena& arena, const BatchSize& size, int64_t max_pages) {
+  const auto ints = [&](std::initializer_list<int64_t> shape) { return arena.allocate(DType::i32, shape); };
+  Batch batch;
+  batch.tokens = ints({size.tokens});
+  batch.positions = ints({size.tokens});
+  batch.sequence_starts = ints({size.sequences + 1});
+  batch.whole = ints({2});
+  if (max_pages == 0) return batch;
+  batch.block_table = ints({size.sequences, max_pages});
+  batch.sequence = ints({size.tokens});
+  batch.kv_starts = ints({size.sequences + 1});
+  return batch;
+}
+
+void check_tokens(const Config& c, std::span<const int32_t> tokens, std::span<const int32_t> positions) {
+  for (const int32_t id : tokens)
+    check(id >= 0 && id < c.vocab_size, "token id {} is outside the vocabulary of {}", id, c.vocab_size);
+  for (const int32_t position : positions)
+    check(position >= 0 && position < c.max_position_embeddings,
+          "position {} is past the longest context, max_position_embeddings = {}", position,
+          c.max_position_embeddings);
+}
+
+void upload_batch(const Device& device, const Config& config, const HostBatch& host, const Batch& batch) {
+  check_tokens(config, host.tokens, host.positions);
+  upload_values(device, batch.tokens, host.tokens);
+  upload_values(device, batch.positions, host.positions);
+  upload_values(device, batch.sequence_starts, host.sequence_starts);
+  upload_values(device, batch.whole, {0, static_cast<int32_t>(host.tokens.size())});
+  if (host.max_pages == 0) return;
+  upload_values(device, batch.block_table, host.block_table);
+  upload_values(device, batch.sequence, host.sequence);
+  upload_values(device, batch.kv_starts, host.kv_starts);
 }
 
 bool absorbed_is_cheaper(const Config& c, std::span<const int32_t> new_tokens,

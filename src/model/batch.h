@@ -7,9 +7,17 @@
 
 #include "model/config.h"
 #include "tensor/arena.h"
+#include "tensor/device.h"
 #include "tensor/tensor.h"
 
 namespace fathom {
+
+// The sizes that a batch's memory depends on.
+struct BatchSize {
+  int64_t tokens = 0;     // N
+  int64_t sequences = 0;  // B
+  int64_t keys = 0;       // M, tokens attended to: N without a cache
+};
 
 // The latent cache of all layers: per layer pages [P, page, Rkv+Dr] of rows [normed c_kv | rotated k_rope].
 struct LatentCache {
@@ -19,10 +27,25 @@ struct LatentCache {
 // Allocates the pages from an arena (which may be a planning one).
 LatentCache allocate_cache(const Config& config, Arena& arena, DType dtype, int64_t pages, int64_t page_size);
 
+// A batch as the host makes it.
+struct HostBatch {
+  std::vector<int32_t> tokens, positions;  // [N]
+  std::vector<int32_t> sequence_starts;    // [B+1]
+  // With a cache only:
+  std::vector<int32_t> block_table;  // [B, max_pages]
+  std::vector<int32_t> sequence;     // [N]
+  std::vector<int32_t> kv_starts;    // [B+1]
+  int64_t max_pages = 0;
+
+  BatchSize size() const;
+};
+
+// A batch where the model runs: views of integers in the device's memory.
 struct Batch {
   Tensor tokens;           // [N] i32
   Tensor positions;        // [N] i32, position of each token in its sequence
   Tensor sequence_starts;  // [B+1] i32, the tokens of sequence b are starts[b] .. starts[b+1]-1
+  Tensor whole;  // [2] i32: {0, N}, all tokens as one sequence: for a balance loss with seq_aux false
 
   // With a cache only. This batch's tokens are the last ones of their sequences.
   const LatentCache* cache = nullptr;
@@ -32,8 +55,16 @@ struct Batch {
   bool absorbed = false;  // attend in the latent space (decoding) instead of expanding keys and values
 
   int64_t tokens_count() const { return tokens.cols(); }
-  int64_t keys_count() const;  // tokens attended to: N without a cache, else kv_starts[B]
 };
+
+// Memory for a batch of exactly this size, from an arena (which may be a planning one); with a cache when
+// max_pages > 0.
+Batch allocate_batch(Arena& arena, const BatchSize& size, int64_t max_pages = 0);
+// Checks the values against the config (an Error names the first that cannot work) and brings them to a batch
+// that was allocated for their size.
+void upload_batch(const Device& device, const Config& config, const HostBatch& host, const Batch& batch);
+// Token ids and positions must be the model's.
+void check_tokens(const Config& config, std::span<const int32_t> tokens, std::span<const int32_t> positions);
 
 // Whether absorbed attention needs fewer operations than expanded attention for sequences with these numbers
 // of new tokens and whole lengths (docs/architecture.md has the arithmetic).

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
@@ -68,12 +69,15 @@ std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights&
   return all;
 }
 
-void load_weights(const Config& config, const Weights& weights, const CheckpointReader& checkpoint) {
+void load_weights(const Device& device, const Config& config, const Weights& weights,
+                  const CheckpointReader& checkpoint) {
   std::unordered_set<std::string> used;
+  Staging staging(device);
   auto load = [&](const NamedTensor& part) {
     const Tensor from = checkpoint.find(part.name);
     check(static_cast<bool>(from), "{}: tensor '{}' is missing", checkpoint.path(), part.name);
-    copy_tensor(from, part.tensor, checkpoint.path() + ": " + part.name);
+    staging.write(part.tensor,
+                  [&](const Tensor& host) { copy_tensor(from, host, checkpoint.path() + ": " + part.name); });
     used.insert(part.name);
   };
   for (const NamedWeight& w : list_weights(config, weights)) {
@@ -87,17 +91,17 @@ void load_weights(const Config& config, const Weights& weights, const Checkpoint
           checkpoint.path(), name);
 }
 
-Model load_model(const std::string& dir, std::optional<DType> dtype) {
+Model load_model(const Device& device, const std::string& dir, std::optional<DType> dtype) {
   const Config config = read_config(dir);
   const CheckpointReader checkpoint(dir);
-  Model model = make_model(config, dtype.value_or(default_dtype(checkpoint)));
-  load_weights(config, model.weights, checkpoint);
+  Model model = make_model(device, config, dtype.value_or(default_dtype(checkpoint)));
+  load_weights(device, config, model.weights, checkpoint);
   return model;
 }
 
-void save_model(const std::string& dir, const Config& config, const Weights& weights) {
+void save_model(const Device& device, const std::string& dir, const Config& config, const Weights& weights) {
   const auto path = [&](const char* file) { return (std::filesystem::path(dir) / file).string(); };
-  write_sharded(dir, checkpoint_tensors(config, weights), largest_shard);
+  write_sharded(dir, checkpoint_tensors(config, weights), largest_shard, &device);
   const std::string dtype = weights.norm.dtype == DType::bf16 ? "bfloat16" : "float32";
   const OrderedJson json = config_to_json(config, dtype);
   const OrderedJson generation = {{"bos_token_id", json["bos_token_id"]},

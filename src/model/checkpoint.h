@@ -16,14 +16,15 @@ std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights&
 // Fills allocated weights from tensors in Hugging Face's layout, experts one by one or fused as newer
 // transformers saves them (mlp.experts.gate_up_proj [E, 2F, C], down_proj [E, C, F]), converting dtypes. A
 // missing tensor, one of another shape or one that this model does not have is an Error naming it.
-void load_weights(const Config& config, const Weights& weights, const CheckpointReader& checkpoint);
+void load_weights(const Device& device, const Config& config, const Weights& weights,
+                  const CheckpointReader& checkpoint);
 
-// Reads a model folder. dtype: that of the weights in memory; by default what the checkpoint holds (f16
-// becomes f32).
-Model load_model(const std::string& dir, std::optional<DType> dtype = {});
+// Reads a model folder into the device's memory. dtype: that of the weights in memory; by default what the
+// checkpoint holds (f16 becomes f32).
+Model load_model(const Device& device, const std::string& dir, std::optional<DType> dtype = {});
 
 // Writes config.json, generation_config.json and the weights into `dir` (created if need be), each file
 // atomically.
-void save_model(const std::string& dir, const Config& config, const Weights& weights);
+void save_model(const Device& device, const std::string& dir, const Config& config, const Weights& weights);
 
 }  // namespace fathom

@@ -2,15 +2,15 @@
 
 #include "model/layer.h"
 #include "model/pass.h"
-#include "ops/elementwise.h"
 #include "ops/embedding.h"
 #include "ops/rmsnorm.h"
 #include "ops/rope.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
 
-void check_batch(const Config& c, const Batch& batch) {
+void check_batch(const Device& device, const Config& c, const Batch& batch) {
   Dim N{"N"}, B1{"B+1"}, max_pages{"max_pages"};
   expect("batch tokens", batch.tokens, {N}, DType::i32);
   expect("batch positions", batch.positions, {N}, DType::i32);
@@ -21,13 +21,9 @@ void check_batch(const Config& c, const Batch& batch) {
     expect("batch sequence", batch.sequence, {N}, DType::i32);
     expect("batch kv_starts", batch.kv_starts, {B1}, DType::i32);
   }
-  for (int64_t n = 0; n < N; ++n) {
-    const int32_t id = batch.tokens.as<int32_t>()[n], position = batch.positions.as<int32_t>()[n];
-    check(id >= 0 && id < c.vocab_size, "token id {} is outside the vocabulary of {}", id, c.vocab_size);
-    check(position >= 0 && position < c.max_position_embeddings,
-          "position {} is past the longest context, max_position_embeddings = {}", position,
-          c.max_position_embeddings);
-  }
+  if (!device.on_host()) return;
+  const auto n = static_cast<size_t>(N.size());
+  check_tokens(c, {batch.tokens.as<int32_t>(), n}, {batch.positions.as<int32_t>(), n});
 }
 
 Pass make_pass(Device& device, const Model& model, const Batch& batch, const Activations& a,
@@ -40,27 +36,23 @@ Pass make_pass(Device& device, const Model& model, const Batch& batch, const Act
           .softmax_scale = softmax_scale,
           .training = training,
           .balance_loss = a.balance_loss,
-          .balance_starts = model.config.seq_aux ? batch.sequence_starts : a.whole_batch};
+          .balance_starts = model.config.seq_aux ? batch.sequence_starts : batch.whole};
 }
 
 }  // namespace
 
-Model make_model(const Config& config, DType dtype) {
-  Model model{config, dtype, Arena("model weights", weight_bytes(config, dtype)), {}};
+Model make_model(const Device& device, const Config& config, DType dtype) {
+  Model model{config, dtype, Arena("the model's weights", weight_bytes(config, dtype), device), {}};
   model.weights = allocate_weights(config, model.memory, dtype);
   return model;
 }
 
 Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& a) {
   const Config& c = model.config;
-  check_batch(c, batch);
+  check_batch(device, c, batch);
   RopeParameters rope = rope_parameters(c);
   const Pass pass = make_pass(device, model, batch, a, rope.softmax_scale);
-  if (pass.training) {
-    scale(device, {.x = a.balance_loss, .factor = 0});
-    a.whole_batch.as<int32_t>()[0] = 0;
-    a.whole_batch.as<int32_t>()[1] = static_cast<int32_t>(batch.tokens_count());
-  }
+  if (pass.training) clear(device, a.balance_loss);
 
   rope_table(device, {.cos_sin = a.cos_sin,
                       .positions = batch.positions,

@@ -19,12 +19,12 @@ struct Model {
   Weights weights;
 };
 
-// Allocated, all zero.
-Model make_model(const Config& config, DType dtype);
+// Allocated where the device works, all zero.
+Model make_model(const Device& device, const Config& config, DType dtype);
 
 // Runs the batch through all layers. Returns the normed hidden states [N, C] (activations.normed). Checks
-// token ids and positions against the config. In training, activations.balance_loss is the balance loss
-// summed over the MoE layers.
+// token ids and positions against the config where the host can read them (else upload_batch did). In
+// training, activations.balance_loss is the balance loss summed over the MoE layers.
 Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& activations);
 
 // From dhidden, the gradient of what model_forward returned, adds every parameter's gradient to `grads` (stat

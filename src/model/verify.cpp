@@ -8,36 +8,31 @@
 #include "model/head.h"
 #include "ops/cross_entropy.h"
 #include "tensor/compare.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
 
 struct Inputs {
   int64_t B, T;
-  std::vector<int32_t> tokens, positions, starts, targets;
-
-  Batch batch() {
-    Batch b;
-    b.tokens = Tensor(tokens.data(), DType::i32, {B * T});
-    b.positions = Tensor(positions.data(), DType::i32, {B * T});
-    b.sequence_starts = Tensor(starts.data(), DType::i32, {B + 1});
-    return b;
-  }
+  HostBatch batch;
+  std::vector<int32_t> targets;
 };
 
 Inputs read_inputs(const SafetensorsFile& golden) {
   const SafetensorsEntry* entry = golden.entry("input_ids");
   check(entry && entry->shape.size() == 2, "{}: expected 'input_ids' [B, T]", golden.path());
-  Inputs in{entry->shape[0], entry->shape[1], golden.read_ints("input_ids"), {}, {}, {}};
+  Inputs in{entry->shape[0], entry->shape[1], {}, {}};
+  in.batch.tokens = golden.read_ints("input_ids");
   check(in.B > 0 && in.T > 0, "{}: 'input_ids' is empty", golden.path());
   for (int64_t b = 0; b < in.B; ++b) {
-    in.starts.push_back(static_cast<int32_t>(b * in.T));
+    in.batch.sequence_starts.push_back(static_cast<int32_t>(b * in.T));
     for (int64_t t = 0; t < in.T; ++t) {
-      in.positions.push_back(static_cast<int32_t>(t));
-      in.targets.push_back(t + 1 < in.T ? in.tokens[b * in.T + t + 1] : CrossEntropy::ignore);
+      in.batch.positions.push_back(static_cast<int32_t>(t));
+      in.targets.push_back(t + 1 < in.T ? in.batch.tokens[b * in.T + t + 1] : CrossEntropy::ignore);
     }
   }
-  in.starts.push_back(static_cast<int32_t>(in.B * in.T));
+  in.batch.sequence_starts.push_back(static_cast<int32_t>(in.B * in.T));
   return in;
 }
 
@@ -58,7 +53,7 @@ struct RunningError {
 class Verification {
  public:
   Verification(Device& device, const Model& model, const SafetensorsFile& golden)
-      : device_(device), model_(model), golden_(golden), in_(read_inputs(golden)), batch_(in_.batch()) {
+      : device_(device), model_(model), golden_(golden), in_(read_inputs(golden)), staging_(device) {
     for (const SafetensorsEntry& e : golden.tensors()) with_gradients_ |= e.name.starts_with("grad.");
   }
 
@@ -72,7 +67,7 @@ class Verification {
   const Model& model_;
   const SafetensorsFile& golden_;
   Inputs in_;
-  Batch batch_;
+  Staging staging_;
   bool with_gradients_ = false;
   std::vector<Verdict> verdicts_;
 };
@@ -90,19 +85,24 @@ std::vector<Verdict> Verification::run() {
   const Config& c = model_.config;
   const DType dtype = model_.dtype, stat = stat_of(dtype);
   const int64_t N = in_.B * in_.T;
-  const BatchSize size{N, in_.B, N};
+  const BatchSize size = in_.batch.size();
   const Purpose purpose = with_gradients_ ? Purpose::training : Purpose::serving;
-  Arena memory("verification", activation_bytes(c, dtype, purpose, size) + head_bytes(c, dtype, N) +
-                                   (with_gradients_ ? weight_bytes(c, stat) : 0) +
-                                   2 * N * (c.hidden_size + 1) * size_of(stat) + 4096);
+  Arena memory("verification",
+               activation_bytes(c, dtype, purpose, size) + head_bytes(c, dtype, N) +
+                   (with_gradients_ ? weight_bytes(c, stat) : 0) +
+                   2 * N * (c.hidden_size + 1) * size_of(stat) + 16 * N + 8192,
+               device_);
+  const Batch batch = allocate_batch(memory, size);
+  upload_batch(device_, c, in_.batch, batch);
   Activations activations = allocate_activations(c, memory, dtype, purpose, size);
-  const Tensor hidden = model_forward(device_, model_, batch_, activations);
+  const Tensor hidden = model_forward(device_, model_, batch, activations);
 
-  const Tensor want = golden_logits(), losses = memory.allocate(stat, {N});
-  const Tensor targets(in_.targets.data(), DType::i32, {N});
+  const Tensor want = golden_logits(), losses = memory.allocate(stat, {N}),
+               targets = memory.allocate(DType::i32, {N});
+  upload(device_, targets, Tensor(in_.targets.data(), DType::i32, {N}));
   RunningError error;
   const LossFunction loss = [&](int64_t first, const Tensor& logits, const Tensor& dlogits) {
-    if (want) error.add(logits, want.slice(first, logits.rows()));
+    if (want) error.add(staging_.read(logits), want.slice(first, logits.rows()));
     cross_entropy(device_, {.losses = losses.slice(first, logits.rows()),
                             .dlogits = dlogits,
                             .logits = logits,
@@ -114,15 +114,16 @@ std::vector<Verdict> Verification::run() {
     grads = allocate_weights(c, memory, stat);
     const Tensor dhidden = memory.allocate(dtype, {N, c.hidden_size});
     head_backward(device_, model_, hidden, memory, loss, dhidden, grads);
-    model_backward(device_, model_, batch_, activations, dhidden, grads, /*balance_weight=*/0);
+    model_backward(device_, model_, batch, activations, dhidden, grads, /*balance_weight=*/0);
   } else {
     head_forward(device_, model_, hidden, memory, loss);
   }
 
   if (want) verdicts_.push_back({"logits", error.relative(), logits_tolerance(dtype)});
   if (const Tensor want_loss = golden_.find("loss")) {
+    const Tensor each = staging_.read(losses);
     double sum = 0;
-    for (int64_t n = 0; n < N; ++n) sum += element(losses, 0, n);
+    for (int64_t n = 0; n < N; ++n) sum += element(each, 0, n);
     const double mean = sum / static_cast<double>(in_.B * std::max<int64_t>(in_.T - 1, 1));
     const double expected = element(want_loss, 0, 0);
     verdicts_.push_back({"loss", std::abs(mean - expected) / std::abs(expected), logits_tolerance(dtype)});
@@ -144,7 +145,7 @@ void Verification::compare_gradients(const Weights& grads) {
     check(want.rank == got.rank && want.shape == got.shape, "{}: '{}' has shape {}, expected {}",
           golden_.path(), entry.name, want.shape_text(), got.shape_text());
     verdicts_.push_back(
-        {entry.name, relative_error(got, want), gradient_tolerance(model_.dtype, entry.name)});
+        {entry.name, relative_error(staging_.read(got), want), gradient_tolerance(model_.dtype, entry.name)});
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "base/threads.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
@@ -59,12 +60,12 @@ void fill_normal(T* out, int64_t n, double std, uint64_t seed, uint64_t stream, 
 }
 
 template <class T>
-void initialize(const NamedWeight& w, double std, uint64_t seed, int threads) {
-  T* out = w.tensor.as<T>();
-  const int64_t n = w.tensor.count();
-  switch (w.info.kind) {
+void initialize(const WeightInfo& info, const Tensor& w, double std, uint64_t seed, int threads) {
+  T* out = w.as<T>();
+  const int64_t n = w.count();
+  switch (info.kind) {
     case WeightKind::matrix:
-      return fill_normal(out, n, std, seed, stream_of(w.info.name), threads);
+      return fill_normal(out, n, std, seed, stream_of(info.name), threads);
     case WeightKind::norm:
       return void(std::fill_n(out, n, T(1.0f)));
     case WeightKind::bias:
@@ -126,12 +127,15 @@ int64_t weight_bytes(const Config& c, DType dtype) {
   return plan.used();
 }
 
-void initialize_weights(const Config& c, const Weights& weights, uint64_t seed, int threads) {
-  for (const NamedWeight& w : list_weights(c, weights)) {
-    if (w.tensor.dtype == DType::f64) initialize<double>(w, c.initializer_range, seed, threads);
-    if (w.tensor.dtype == DType::f32) initialize<float>(w, c.initializer_range, seed, threads);
-    if (w.tensor.dtype == DType::bf16) initialize<bf16>(w, c.initializer_range, seed, threads);
-  }
+void initialize_weights(const Device& device, const Config& c, const Weights& weights, uint64_t seed) {
+  const double std = c.initializer_range;
+  Staging staging(device);
+  for (const NamedWeight& w : list_weights(c, weights))
+    staging.write(w.tensor, [&](const Tensor& host) {
+      if (host.dtype == DType::f64) initialize<double>(w.info, host, std, seed, device.threads());
+      if (host.dtype == DType::f32) initialize<float>(w.info, host, std, seed, device.threads());
+      if (host.dtype == DType::bf16) initialize<bf16>(w.info, host, std, seed, device.threads());
+    });
 }
 
 int64_t parameter_count(const Config& c) {

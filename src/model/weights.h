@@ -8,6 +8,7 @@
 
 #include "model/config.h"
 #include "tensor/arena.h"
+#include "tensor/device.h"
 #include "tensor/tensor.h"
 
 namespace fathom {
@@ -81,7 +82,7 @@ Weights allocate_weights(const Config& config, Arena& arena, DType dtype);
 int64_t weight_bytes(const Config& config, DType dtype);
 
 // Normal(0, initializer_range) matrices, norms 1, biases 0. Each value depends only on seed, name and index.
-void initialize_weights(const Config& config, const Weights& weights, uint64_t seed, int threads);
+void initialize_weights(const Device& device, const Config& config, const Weights& weights, uint64_t seed);
 
 // Parameter counts.
 int64_t parameter_count(const Config& config);

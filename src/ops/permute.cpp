@@ -16,6 +16,14 @@ void expert_sort(Device& device, const ExpertSort& a) {
   FATHOM_DISPATCH(expert_sort, device, a)
 }
 
+void expert_counts(Device& device, const ExpertCounts& a) {
+  Dim E{"E"};
+  expect("expert_counts counts", a.counts, {E}, DType::i32);
+  Dim bounds{"E+1", E + 1};
+  expect("expert_counts offsets", a.offsets, {bounds}, DType::i32);
+  FATHOM_DISPATCH(expert_counts, device, a)
+}
+
 void permute(Device& device, const Permute& a) {
   Dim N{"N"}, C{"C"}, M{"M"};
   expect("permute x", a.x, {N, C});

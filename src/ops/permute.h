@@ -11,6 +11,11 @@ struct ExpertSort {
   Tensor token_of;  // [M] i32: the token of each row
   Tensor ids;       // [N, K] i32
 };
+// counts[e] += offsets[e + 1] - offsets[e]: how many slots each expert got, for reports.
+struct ExpertCounts {
+  Tensor counts;   // [E] i32, +=
+  Tensor offsets;  // [E+1] i32
+};
 // out[m] = x[token_of[m]]
 struct Permute {
   Tensor out;       // [M, C] any
@@ -43,6 +48,7 @@ struct CombineBackward {
 };
 
 FATHOM_OP(expert_sort, ExpertSort)
+FATHOM_OP(expert_counts, ExpertCounts)
 FATHOM_OP(permute, Permute)
 FATHOM_OP(permute_backward, PermuteBackward)
 FATHOM_OP(combine, Combine)

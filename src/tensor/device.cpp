@@ -13,13 +13,17 @@ namespace fathom {
 
 #if FATHOM_WITH_CUDA
 Device Device::cuda(int ordinal) {
-  Device device(Backend::cuda, 1);
+  Device device(Backend::cuda, hardware_threads());
   device.context_.reset(new CudaContext(ordinal));
   return device;
 }
 
 void CudaContextDeleter::operator()(CudaContext* context) const {
   delete context;
+}
+
+std::string Device::name() const {
+  return on_host() ? "CPU" : context_->properties().name;
 }
 
 void Device::finish_op(const char* op) const {
@@ -31,6 +35,10 @@ Device Device::cuda(int) {
 }
 
 void CudaContextDeleter::operator()(CudaContext*) const {}
+
+std::string Device::name() const {
+  return "CPU";
+}
 
 void Device::finish_op(const char*) const {}
 #endif

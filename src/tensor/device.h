@@ -31,10 +31,13 @@ class Device {
   static Device named(const std::string& name, int threads = 0);
 
   Backend backend() const { return backend_; }
+  // CPU threads, for work that the host does.
   int threads() const { return threads_; }
   // Whether the host can read and write the memory that ops work on (tensor/memory.h copies where it cannot).
   bool on_host() const { return backend_ != Backend::cuda; }
   CudaContext& cuda_context() const { return *context_; }
+  // The GPU's name and memory, for reports.
+  std::string name() const;
   // After an op was given to a GPU: an Error naming it when it could not be launched. With the variable
   // FATHOM_CUDA_SYNC=1 it also waits, so that a fault in a kernel is laid at the right door.
   void finish_op(const char* op) const;

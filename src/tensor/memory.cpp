@@ -1,5 +1,6 @@
 #include "tensor/memory.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
@@ -76,6 +77,22 @@ void clear(const Device& device, const Tensor& x) {
   cuda_check(cudaMemsetAsync(x.data, 0, static_cast<size_t>(x.bytes()), device.cuda_context().stream()),
              "clearing GPU memory");
 #endif
+}
+
+Tensor Staging::like(const Tensor& t) {
+  if (device_.on_host()) return t;
+  if (memory_.planning() || memory_.size() < t.bytes())
+    memory_ = Arena("staging", std::max<int64_t>(t.bytes(), 1 << 20));
+  Tensor host = t;
+  host.data = memory_.data();
+  host.row_stride = t.cols();
+  return host;
+}
+
+Tensor Staging::read(const Tensor& from) {
+  const Tensor host = like(from);
+  if (!device_.on_host()) download(device_, host, from);
+  return host;
 }
 
 void synchronize([[maybe_unused]] const Device& device) {

@@ -2,6 +2,7 @@
 // are plain copies, so code above the ops is written once. On a GPU they take their turn in its stream, after
 // the ops given to it before.
 #pragma once
+#include "tensor/arena.h"
 #include "tensor/device.h"
 #include "tensor/tensor.h"
 
@@ -17,6 +18,29 @@ void download_later(const Device& device, const Tensor& to, const Tensor& from);
 
 // All bytes of a contiguous tensor become zero.
 void clear(const Device& device, const Tensor& x);
+
+// Host memory through which a device's tensors are written and read one at a time; where the host can reach
+// the tensors themselves, it is those that are handed out, and nothing is copied.
+class Staging {
+ public:
+  explicit Staging(const Device& device) : device_(device) {}
+
+  // fill(host tensor) writes every element of it; then `to` holds them.
+  template <class Fill>
+  void write(const Tensor& to, const Fill& fill) {
+    const Tensor host = like(to);
+    fill(host);
+    if (!device_.on_host()) upload(device_, to, host);
+  }
+  // The tensor's values; they hold until the next call.
+  Tensor read(const Tensor& from);
+
+ private:
+  Tensor like(const Tensor& t);
+
+  const Device& device_;
+  Arena memory_;
+};
 
 // Waits until the device has done all it was given.
 void synchronize(const Device& device);

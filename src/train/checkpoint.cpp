@@ -8,6 +8,7 @@
 #include "io/checkpoint.h"
 #include "io/file.h"
 #include "model/checkpoint.h"
+#include "tensor/memory.h"
 #include "train/atomic_folder.h"
 
 namespace fathom {
@@ -43,8 +44,9 @@ void copy_tokenizer(const std::string& from, const std::string& to) {
       write_file(file_in(to, name), read_file(path));
 }
 
-void write_model(const std::string& dir, const Model& model, const std::string& tokenizer_dir) {
-  save_model(dir, model.config, model.weights);
+void write_model(const Device& device, const std::string& dir, const Model& model,
+                 const std::string& tokenizer_dir) {
+  save_model(device, dir, model.config, model.weights);
   copy_tokenizer(tokenizer_dir, dir);
 }
 
@@ -71,10 +73,13 @@ Json shaping_keys(const Recipe& recipe) {
   return shaping;
 }
 
-void load_optimizer(const std::string& path, const Optimizer& optimizer) {
+void load_optimizer(const Device& device, const std::string& path, const Optimizer& optimizer) {
   const CheckpointReader file(path);
   const std::vector<NamedTensor> state = optimizer.tensors();
-  for (const NamedTensor& t : state) copy_tensor(file.tensor(t.name), t.tensor, path + ": " + t.name);
+  Staging staging(device);
+  for (const NamedTensor& t : state)
+    staging.write(t.tensor,
+                  [&](const Tensor& host) { copy_tensor(file.tensor(t.name), host, path + ": " + t.name); });
   check(file.names().size() == state.size(), "{}: holds {} tensors, this model's optimizer has {}", path,
         file.names().size(), state.size());
 }
@@ -87,13 +92,13 @@ std::optional<std::string> latest_checkpoint(const std::string& output) {
   return all.back().second;
 }
 
-std::string save_checkpoint(const std::string& output, const Recipe& recipe, const RunState& state,
-                            const Model& model, const Optimizer& optimizer,
+std::string save_checkpoint(const Device& device, const std::string& output, const Recipe& recipe,
+                            const RunState& state, const Model& model, const Optimizer& optimizer,
                             const std::string& tokenizer_dir) {
   const std::string path = (fs::path(output) / fmt::format("{}{:08}", prefix, state.step)).string();
   AtomicFolder folder(path);
-  write_model(folder.path(), model, tokenizer_dir);
-  write_safetensors(file_in(folder.path(), "optimizer.safetensors"), optimizer.tensors());
+  write_model(device, folder.path(), model, tokenizer_dir);
+  write_safetensors(file_in(folder.path(), "optimizer.safetensors"), optimizer.tensors(), {}, &device);
   const OrderedJson trainer = {{"format", format_version},         {"step", state.step},
                                {"tokens", state.tokens},           {"windows_read", state.windows_read},
                                {"data_tokens", state.data_tokens}, {"recipe", recipe_to_json(recipe)}};
@@ -102,8 +107,8 @@ std::string save_checkpoint(const std::string& output, const Recipe& recipe, con
   return path;
 }
 
-RunState load_checkpoint(const std::string& checkpoint, const Recipe& recipe, const Model& model,
-                         const Optimizer& optimizer) {
+RunState load_checkpoint(const Device& device, const std::string& checkpoint, const Recipe& recipe,
+                         const Model& model, const Optimizer& optimizer) {
   const std::string path = file_in(checkpoint, "trainer.json");
   const Json json = read_json(path);
   const JsonObject o(json, path);
@@ -113,8 +118,8 @@ RunState load_checkpoint(const std::string& checkpoint, const Recipe& recipe, co
   check_same(file_in(checkpoint, "config.json"), config_fields(read_config(checkpoint)),
              config_fields(model.config));
 
-  load_weights(model.config, model.weights, CheckpointReader(checkpoint));
-  load_optimizer(file_in(checkpoint, "optimizer.safetensors"), optimizer);
+  load_weights(device, model.config, model.weights, CheckpointReader(checkpoint));
+  load_optimizer(device, file_in(checkpoint, "optimizer.safetensors"), optimizer);
   const RunState state = {o.required<int64_t>("step"), o.required<int64_t>("tokens"),
                           o.required<int64_t>("windows_read"), o.required<int64_t>("data_tokens")};
   check(state.step >= 0 && state.tokens >= 0 && state.windows_read >= 0, "{}: negative counters", path);
@@ -131,9 +136,10 @@ void prune_checkpoints(const std::string& output, int64_t keep) {
   }
 }
 
-void save_model_folder(const std::string& dir, const Model& model, const std::string& tokenizer_dir) {
+void save_model_folder(const Device& device, const std::string& dir, const Model& model,
+                       const std::string& tokenizer_dir) {
   AtomicFolder folder(dir);
-  write_model(folder.path(), model, tokenizer_dir);
+  write_model(device, folder.path(), model, tokenizer_dir);
   folder.commit();
 }
 

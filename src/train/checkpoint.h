@@ -25,18 +25,20 @@ std::optional<std::string> latest_checkpoint(const std::string& output);
 
 // Writes OUTPUT/step-..., with the tokenizer files found in tokenizer_dir, and returns its path. After an
 // Error (a full disk, say) nothing new is there and what was there before still is.
-std::string save_checkpoint(const std::string& output, const Recipe& recipe, const RunState& state,
-                            const Model& model, const Optimizer& optimizer, const std::string& tokenizer_dir);
+std::string save_checkpoint(const Device& device, const std::string& output, const Recipe& recipe,
+                            const RunState& state, const Model& model, const Optimizer& optimizer,
+                            const std::string& tokenizer_dir);
 
 // Fills the allocated model and optimizer. Error naming the file or field when the checkpoint is damaged, of
 // another model, or made with a recipe that differs in anything that shapes the result.
-RunState load_checkpoint(const std::string& checkpoint, const Recipe& recipe, const Model& model,
-                         const Optimizer& optimizer);
+RunState load_checkpoint(const Device& device, const std::string& checkpoint, const Recipe& recipe,
+                         const Model& model, const Optimizer& optimizer);
 
 // Removes all but the newest `keep` >= 1 checkpoints of `output`.
 void prune_checkpoints(const std::string& output, int64_t keep);
 
 // Writes a plain model folder with the tokenizer's files, replacing `dir` if it is there.
-void save_model_folder(const std::string& dir, const Model& model, const std::string& tokenizer_dir);
+void save_model_folder(const Device& device, const std::string& dir, const Model& model,
+                       const std::string& tokenizer_dir);
 
 }  // namespace fathom

@@ -12,42 +12,31 @@ int64_t window_count(int64_t tokens, int64_t sequence_length) {
   return std::max<int64_t>(0, (tokens - 1) / sequence_length);
 }
 
-Batch PackedBatch::batch() {
-  Batch b;
-  b.tokens = Tensor(tokens.data(), DType::i32, {static_cast<int64_t>(tokens.size())});
-  b.positions = Tensor(positions.data(), DType::i32, {static_cast<int64_t>(positions.size())});
-  b.sequence_starts = Tensor(starts.data(), DType::i32, {static_cast<int64_t>(starts.size())});
-  return b;
-}
-
-Tensor PackedBatch::target_tensor() {
-  return Tensor(targets.data(), DType::i32, {static_cast<int64_t>(targets.size())});
-}
-
 void pack_windows(const TokenShards& shards, const Packing& packing, std::span<const int64_t> windows,
                   PackedBatch& out) {
   const int64_t T = packing.sequence_length, N = T * static_cast<int64_t>(windows.size());
   const TokenVocabulary& vocabulary = shards.vocabulary();
-  for (auto* part : {&out.tokens, &out.targets, &out.positions}) part->resize(static_cast<size_t>(N));
-  out.starts.clear();
+  HostBatch& batch = out.batch;
+  for (auto* part : {&batch.tokens, &batch.positions, &out.targets}) part->resize(static_cast<size_t>(N));
+  batch.sequence_starts.clear();
   std::vector<int32_t> window(static_cast<size_t>(T + 1));
   for (size_t w = 0; w < windows.size(); ++w) {
     shards.copy(windows[w] * T, T + 1, window.data());
     const auto first = static_cast<int64_t>(w) * T;
-    std::copy_n(window.data(), T, out.tokens.data() + first);
+    std::copy_n(window.data(), T, batch.tokens.data() + first);
     std::copy_n(window.data() + 1, T, out.targets.data() + first);
     int32_t position = 0;
     for (int64_t t = 0; t < T; ++t) {
       const bool new_document =
           packing.document_mask && t > 0 && (window[t - 1] == vocabulary.eos || window[t] == vocabulary.bos);
       if (t == 0 || new_document) {
-        out.starts.push_back(static_cast<int32_t>(first + t));
+        batch.sequence_starts.push_back(static_cast<int32_t>(first + t));
         position = 0;
       }
-      out.positions[first + t] = position++;
+      batch.positions[first + t] = position++;
     }
   }
-  out.starts.push_back(static_cast<int32_t>(N));
+  batch.sequence_starts.push_back(static_cast<int32_t>(N));
 }
 
 Loader::Loader(const TokenShards& shards, Packing packing, int64_t windows, int64_t batch, uint64_t seed,

@@ -25,14 +25,10 @@ struct Packing {
 // Windows in a stream of this many tokens.
 int64_t window_count(int64_t tokens, int64_t sequence_length);
 
-// A batch in memory of its own.
+// A batch and what each of its tokens is followed by.
 struct PackedBatch {
-  std::vector<int32_t> tokens, targets, positions;  // [N]
-  std::vector<int32_t> starts;                      // [B+1]
-
-  // Views; they live as long as this object is not changed.
-  Batch batch();
-  Tensor target_tensor();
+  HostBatch batch;
+  std::vector<int32_t> targets;  // [N]
 };
 
 // Fills `out` with these windows, one after another.

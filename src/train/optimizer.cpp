@@ -6,16 +6,18 @@
 #include "model/checkpoint.h"
 #include "ops/adamw.h"
 #include "ops/elementwise.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 
-Optimizer::Optimizer(const Model& model, const Weights& grads)
-    : model_(model), memory_("optimizer state", bytes(model.config, model.dtype)) {
+Optimizer::Optimizer(const Device& device, const Model& model, const Weights& grads)
+    : model_(model), memory_("the optimizer's state", bytes(model.config, model.dtype) + 64, device) {
   const Config& c = model.config;
   const bool with_master = model.dtype == DType::bf16;
   m_ = allocate_weights(c, memory_, stat_of(model.dtype));
   v_ = allocate_weights(c, memory_, stat_of(model.dtype));
   if (with_master) master_ = allocate_weights(c, memory_, DType::f32);
+  squares_ = memory_.allocate(DType::f64, {1});
 
   const std::vector<NamedWeight> w = list_weights(c, model.weights), grad = list_weights(c, grads),
                                  m = list_weights(c, m_), v = list_weights(c, v_),
@@ -34,18 +36,18 @@ int64_t Optimizer::bytes(const Config& config, DType dtype) {
   return copies * weight_bytes(config, stat_of(dtype));
 }
 
-void Optimizer::round_master() const {
+void Optimizer::round_master(const Device& device) const {
+  Staging exact(device), rounded(device);
   for (const Parameter& p : parameters_)
-    if (p.master) copy_tensor(p.master, p.w, "weights");
+    if (p.master)
+      rounded.write(p.w, [&](const Tensor& w) { copy_tensor(exact.read(p.master), w, "weights"); });
 }
 
 double Optimizer::gradient_norm(Device& device) const {
+  clear(device, squares_);
+  for (const Parameter& p : parameters_) sum_squares(device, {.sum = squares_, .x = p.grad});
   double total = 0;
-  for (const Parameter& p : parameters_) {
-    double sum = 0;
-    sum_squares(device, {.sum = &sum, .x = p.grad});
-    total += sum;
-  }
+  download(device, Tensor(&total, DType::f64, {1}), squares_);
   return std::sqrt(total);
 }
 

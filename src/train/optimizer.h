@@ -13,14 +13,14 @@ class Optimizer {
  public:
   // State for this model and its gradients (stat type), both of which must outlive it; all zero, the master
   // copy too.
-  Optimizer(const Model& model, const Weights& grads);
+  Optimizer(const Device& device, const Model& model, const Weights& grads);
 
   static int64_t bytes(const Config& config, DType dtype);
 
   // What updates work on: the master copy when there is one, else the model's own weights.
   const Weights& exact() const { return master_.layers.empty() ? model_.weights : master_; }
   // After exact() was filled: the model's weights become its rounded copy.
-  void round_master() const;
+  void round_master(const Device& device) const;
 
   // Over all parameters, summed in f64 in a fixed order: the same for every number of threads.
   double gradient_norm(Device& device) const;
@@ -41,6 +41,7 @@ class Optimizer {
 
   const Model& model_;
   Arena memory_;
+  Tensor squares_;  // [1] f64
   Weights m_, v_, master_;
   std::vector<Parameter> parameters_;
 };

@@ -58,6 +58,8 @@ void visit_recipe(R& r, F&& f) {
   f("run.precision", r.run.precision, any_value, shapes_result, "f32 or bf16");
   f("run.recompute", r.run.recompute, any_value, free_to_change, "less memory for activations, more time");
   f("run.seed", r.run.seed, at_least_0, shapes_result, "of the initial weights and the order of the data");
+  f("run.device", r.run.device, any_value, free_to_change,
+    "cpu, cuda, or cuda:N for another GPU than the first");
   f("run.threads", r.run.threads, Range{0, 4096}, free_to_change, "0: all of the machine");
   f("run.log_every", r.run.log_every, at_least_1, free_to_change, "steps between lines of progress");
   f("run.max_seconds", r.run.max_seconds, at_least_0, free_to_change, "the run ends after this; 0: no limit");

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numeric>
 
 #include "base/error.h"
 #include "io/checkpoint.h"
 #include "model/checkpoint.h"
-#include "model/head.h"
 #include "ops/cross_entropy.h"
+#include "ops/elementwise.h"
+#include "ops/permute.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
@@ -18,28 +19,24 @@ Purpose purpose_of(const Recipe& recipe) {
   return recipe.run.recompute ? Purpose::training_recompute : Purpose::training;
 }
 
-// Everything a micro-batch of so many windows needs: its losses, the gradient of the hidden states, the
-// activations.
-struct Layout {
-  Tensor losses, dhidden;
-  Activations activations;
-};
-
-Layout allocate_layout(const Recipe& r, const Config& c, Arena& arena, int64_t windows) {
+// For a micro-batch of so many windows.
+MicroBatch allocate_micro_batch(const Recipe& r, const Config& c, Arena& arena, int64_t windows) {
   const DType dtype = r.run.precision;
   const int64_t N = windows * r.data.sequence_length;
-  Layout layout;
-  layout.losses = arena.allocate(stat_of(dtype), {N});
-  layout.dhidden = arena.allocate(dtype, {N, c.hidden_size});
   // With document_mask a window may fall into as many sequences as it has tokens.
   const BatchSize size = {.tokens = N, .sequences = r.data.document_mask ? N : windows, .keys = N};
-  layout.activations = allocate_activations(c, arena, dtype, purpose_of(r), size);
-  return layout;
+  MicroBatch m;
+  m.batch = allocate_batch(arena, size);
+  m.targets = arena.allocate(DType::i32, {N});
+  m.losses = arena.allocate(stat_of(dtype), {N});
+  m.dhidden = arena.allocate(dtype, {N, c.hidden_size});
+  m.activations = allocate_activations(c, arena, dtype, purpose_of(r), size);
+  return m;
 }
 
 int64_t work_bytes(const Recipe& r, const Config& c) {
   Arena plan;
-  allocate_layout(r, c, plan, r.batch.micro_batch);
+  allocate_micro_batch(r, c, plan, r.batch.micro_batch);
   return plan.used() + head_bytes(c, r.run.precision, r.batch.micro_batch * r.data.sequence_length);
 }
 
@@ -68,9 +65,11 @@ Config checked_config(const Recipe& recipe, const TokenVocabulary& data) {
   return config;
 }
 
-Arena gradient_arena(const Model& model) {
-  return Arena("gradients", weight_bytes(model.config, stat_of(model.dtype)));
+Arena gradient_arena(const Device& device, const Model& model) {
+  return Arena("gradients", weight_bytes(model.config, stat_of(model.dtype)), device);
 }
+
+constexpr int64_t loss_total = 0, balance_total = 1;  // in totals_
 
 }  // namespace
 
@@ -84,21 +83,24 @@ TrainingMemory training_memory(const Recipe& r, const Config& c) {
 
 Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint)
     : recipe_(recipe),
-      device_(Device::cpu(static_cast<int>(recipe.run.threads))),
+      device_(Device::named(recipe.run.device, static_cast<int>(recipe.run.threads))),
       training_shards_(recipe.data.train, "train"),
-      model_(make_model(checked_config(recipe, training_shards_.vocabulary()), recipe.run.precision)),
-      gradient_memory_(gradient_arena(model_)),
+      model_(
+          make_model(device_, checked_config(recipe, training_shards_.vocabulary()), recipe.run.precision)),
+      gradient_memory_(gradient_arena(device_, model_)),
       grads_(allocate_weights(model_.config, gradient_memory_, stat_of(model_.dtype))),
-      optimizer_(model_, grads_),
-      work_memory_("activations", work_bytes(recipe, model_.config)) {
+      optimizer_(device_, model_, grads_),
+      work_memory_("activations", work_bytes(recipe, model_.config), device_) {
   open_data();
   lay_out(recipe_.batch.micro_batch);
   const Config& c = model_.config;
-  expert_load_.resize(static_cast<size_t>(c.num_hidden_layers * c.n_routed_experts));
+  report_memory_ = Arena("a step's report", 4 * c.num_hidden_layers * c.n_routed_experts + 256, device_);
+  totals_ = report_memory_.allocate(DType::f64, {2});
+  expert_counts_ = report_memory_.allocate(DType::i32, {c.num_hidden_layers, c.n_routed_experts});
   if (checkpoint.empty())
     start_weights();
   else
-    state_ = load_checkpoint(checkpoint, recipe_, model_, optimizer_);
+    state_ = load_checkpoint(device_, checkpoint, recipe_, model_, optimizer_);
   check(checkpoint.empty() || state_.data_tokens == training_shards_.tokens(),
         "{}: made with training data of {} tokens, but now it is {}", checkpoint, state_.data_tokens,
         training_shards_.tokens());
@@ -131,40 +133,48 @@ void Trainer::open_data() {
 
 void Trainer::start_weights() {
   if (recipe_.model.init_from.empty())
-    initialize_weights(model_.config, optimizer_.exact(), recipe_.run.seed, device_.threads());
+    initialize_weights(device_, model_.config, optimizer_.exact(), recipe_.run.seed);
   else
-    load_weights(model_.config, optimizer_.exact(), CheckpointReader(recipe_.model.init_from));
-  optimizer_.round_master();
+    load_weights(device_, model_.config, optimizer_.exact(), CheckpointReader(recipe_.model.init_from));
+  optimizer_.round_master(device_);
 }
 
 void Trainer::lay_out(int64_t windows) {
   work_memory_.rewind(0);
-  Layout layout = allocate_layout(recipe_, model_.config, work_memory_, windows);
-  losses_ = layout.losses;
-  dhidden_ = layout.dhidden;
-  activations_ = std::move(layout.activations);
+  micro_ = allocate_micro_batch(recipe_, model_.config, work_memory_, windows);
 }
 
-double Trainer::sum_of_losses(int64_t rows) const {
-  return std::accumulate(losses_.as<float>(), losses_.as<float>() + rows, 0.0);
+Batch Trainer::upload_packed(const PackedBatch& packed) {
+  const HostBatch& host = packed.batch;
+  Batch batch = micro_.batch;
+  batch.sequence_starts = batch.sequence_starts.slice(0, host.size().sequences + 1);
+  upload_batch(device_, model_.config, host, batch);
+  upload(device_, micro_.targets,
+         Tensor(const_cast<int32_t*>(packed.targets.data()), DType::i32, {host.size().tokens}));
+  return batch;
 }
 
-double Trainer::micro_step(PackedBatch& packed, int64_t step_tokens, int64_t micro_batches) {
-  const Batch batch = packed.batch();
-  const Tensor targets = packed.target_tensor();
-  const Tensor hidden = model_forward(device_, model_, batch, activations_);
-  add_expert_load();
-  const LossFunction loss = [&](int64_t first, const Tensor& logits, const Tensor& dlogits) {
-    cross_entropy(device_, {.losses = losses_.slice(first, logits.rows()),
+// The mean over the tokens of a step is 1 / scale of them; only the gradient sees it.
+LossFunction Trainer::cross_entropy_loss(double scale) {
+  return [this, scale](int64_t first, const Tensor& logits, const Tensor& dlogits) {
+    cross_entropy(device_, {.losses = micro_.losses.slice(first, logits.rows()),
                             .dlogits = dlogits,
                             .logits = logits,
-                            .targets = targets.slice(first, logits.rows()),
-                            .scale = 1.0 / static_cast<double>(step_tokens)});
+                            .targets = micro_.targets.slice(first, logits.rows()),
+                            .scale = scale});
   };
-  head_backward(device_, model_, hidden, work_memory_, loss, dhidden_, grads_);
-  model_backward(device_, model_, batch, activations_, dhidden_, grads_,
+}
+
+void Trainer::micro_step(const PackedBatch& packed, int64_t step_tokens, int64_t micro_batches) {
+  const Batch batch = upload_packed(packed);
+  const Tensor hidden = model_forward(device_, model_, batch, micro_.activations);
+  count_experts();
+  head_backward(device_, model_, hidden, work_memory_,
+                cross_entropy_loss(1.0 / static_cast<double>(step_tokens)), micro_.dhidden, grads_);
+  model_backward(device_, model_, batch, micro_.activations, micro_.dhidden, grads_,
                  1.0 / static_cast<double>(micro_batches));
-  return sum_of_losses(hidden.rows());
+  sum(device_, {.sum = totals_.slice(loss_total, 1), .x = micro_.losses});
+  sum(device_, {.sum = totals_.slice(balance_total, 1), .x = micro_.activations.balance_loss});
 }
 
 StepReport Trainer::step() {
@@ -176,15 +186,12 @@ StepReport Trainer::step() {
   report.tokens = sequences * recipe_.data.sequence_length;
   report.lr = learning_rate(recipe_, before);
 
-  std::memset(gradient_memory_.data(), 0, static_cast<size_t>(gradient_memory_.size()));
-  std::fill(expert_load_.begin(), expert_load_.end(), 0.0);
-  double losses = 0, balance = 0;
-  for (int64_t i = 0; i < micro_batches; ++i) {
-    losses += micro_step(loader_->next(), report.tokens, micro_batches);
-    balance += activations_.balance_loss.as<float>()[0];
-  }
-  report.loss = losses / static_cast<double>(report.tokens);
-  report.balance = balance / static_cast<double>(micro_batches);
+  clear(device_, Tensor(gradient_memory_.data(), DType::f32, {gradient_memory_.size() / 4}));
+  clear(device_, totals_);
+  clear(device_, expert_counts_);
+  for (int64_t i = 0; i < micro_batches; ++i) micro_step(loader_->next(), report.tokens, micro_batches);
+  report.loss = total(loss_total) / static_cast<double>(report.tokens);
+  report.balance = total(balance_total) / static_cast<double>(micro_batches);
   report.expert_load = worst_expert_load();
   check(std::isfinite(report.loss), "step {}: the loss is {}; the last checkpoint is the newest good state",
         report.step, report.loss);
@@ -202,26 +209,31 @@ StepReport Trainer::step() {
   return report;
 }
 
-void Trainer::add_expert_load() {
-  const Config& c = model_.config;
-  const int64_t E = c.n_routed_experts;
-  for (int64_t layer = 0; layer < c.num_hidden_layers; ++layer) {
-    if (!c.is_moe_layer(layer)) continue;
-    const MoeActivations& moe = activations_.layer(layer).moe;
-    const int32_t* offsets = moe.offsets.as<int32_t>();
-    for (int64_t e = 0; e < E; ++e)
-      expert_load_[static_cast<size_t>(layer * E + e)] += offsets[e + 1] - offsets[e];
-  }
+double Trainer::total(int64_t i) {
+  double value = 0;
+  download(device_, Tensor(&value, DType::f64, {1}), totals_.slice(i, 1));
+  return value;
 }
 
-double Trainer::worst_expert_load() const {
+void Trainer::count_experts() {
+  const Config& c = model_.config;
+  for (int64_t layer = 0; layer < c.num_hidden_layers; ++layer)
+    if (c.is_moe_layer(layer))
+      expert_counts(
+          device_, {.counts = expert_counts_[layer], .offsets = micro_.activations.layer(layer).moe.offsets});
+}
+
+double Trainer::worst_expert_load() {
   const auto E = static_cast<size_t>(model_.config.n_routed_experts);
+  std::vector<int32_t> counts(static_cast<size_t>(expert_counts_.count()));
+  download(device_, Tensor(counts.data(), DType::i32, {expert_counts_.shape[0], expert_counts_.shape[1]}),
+           expert_counts_);
   double worst = 0;
-  for (size_t first = 0; E > 0 && first < expert_load_.size(); first += E) {
-    const auto begin = expert_load_.begin() + static_cast<std::ptrdiff_t>(first);
+  for (size_t first = 0; E > 0 && first < counts.size(); first += E) {
+    const auto begin = counts.begin() + static_cast<std::ptrdiff_t>(first);
     const auto end = begin + static_cast<std::ptrdiff_t>(E);
-    const double total = std::accumulate(begin, end, 0.0);
-    if (total > 0) worst = std::max(worst, *std::max_element(begin, end) * static_cast<double>(E) / total);
+    const auto tokens = static_cast<double>(std::accumulate(begin, end, int64_t{0}));
+    if (tokens > 0) worst = std::max(worst, *std::max_element(begin, end) * static_cast<double>(E) / tokens);
   }
   return worst;
 }
@@ -233,36 +245,30 @@ std::optional<double> Trainer::validation_loss() {
   const int64_t micro = recipe_.batch.micro_batch;
   PackedBatch packed;
   std::vector<int64_t> windows;
-  double losses = 0;
+  clear(device_, totals_);
   for (int64_t first = 0; first < validation_windows_; first += micro) {
     windows.resize(static_cast<size_t>(std::min(micro, validation_windows_ - first)));
     std::iota(windows.begin(), windows.end(), first_validation_window_ + first);
     pack_windows(shards, packing, windows, packed);
     if (windows.size() < static_cast<size_t>(micro)) lay_out(static_cast<int64_t>(windows.size()));
-    const Tensor hidden = model_forward(device_, model_, packed.batch(), activations_);
-    const Tensor targets = packed.target_tensor();
-    head_forward(device_, model_, hidden, work_memory_,
-                 [&](int64_t row, const Tensor& logits, const Tensor&) {
-                   cross_entropy(device_, {.losses = losses_.slice(row, logits.rows()),
-                                           .dlogits = {},
-                                           .logits = logits,
-                                           .targets = targets.slice(row, logits.rows())});
-                 });
-    losses += sum_of_losses(hidden.rows());
+    const Tensor hidden = model_forward(device_, model_, upload_packed(packed), micro_.activations);
+    head_forward(device_, model_, hidden, work_memory_, cross_entropy_loss(1));
+    sum(device_, {.sum = totals_.slice(loss_total, 1), .x = micro_.losses});
   }
   lay_out(micro);
-  return losses / static_cast<double>(validation_windows_ * recipe_.data.sequence_length);
+  return total(loss_total) / static_cast<double>(validation_windows_ * recipe_.data.sequence_length);
 }
 
 std::string Trainer::save() const {
   const std::string& output = recipe_.run.output;
-  const std::string path = save_checkpoint(output, recipe_, state_, model_, optimizer_, tokenizer_folder());
+  const std::string path =
+      save_checkpoint(device_, output, recipe_, state_, model_, optimizer_, tokenizer_folder());
   prune_checkpoints(output, recipe_.checkpoint.keep);
   return path;
 }
 
 void Trainer::save_model_to(const std::string& dir) const {
-  save_model_folder(dir, model_, tokenizer_folder());
+  save_model_folder(device_, dir, model_, tokenizer_folder());
 }
 
 std::string Trainer::tokenizer_folder() const {

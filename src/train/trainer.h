@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/head.h"
 #include "model/model.h"
 #include "tensor/device.h"
 #include "train/checkpoint.h"
@@ -36,6 +37,15 @@ struct TrainingMemory {
   int64_t total() const { return weights + gradients + optimizer + activations; }
 };
 TrainingMemory training_memory(const Recipe& recipe, const Config& config);
+
+// What a micro-batch works in: memory of the device.
+struct MicroBatch {
+  Batch batch;
+  Tensor targets;  // [N] i32
+  Tensor losses;   // [N] stat
+  Tensor dhidden;  // [N, C]
+  Activations activations;
+};
 
 class Trainer {
  public:
@@ -69,11 +79,14 @@ class Trainer {
  private:
   void open_data();
   void start_weights();
-  // Gradients of one micro-batch are added up; returns the sum of its tokens' losses.
-  double micro_step(PackedBatch& packed, int64_t step_tokens, int64_t micro_batches);
-  double sum_of_losses(int64_t rows) const;
-  void add_expert_load();
-  double worst_expert_load() const;
+  // Adds the gradients of one micro-batch to grads_, its tokens' losses and balance loss to totals_.
+  void micro_step(const PackedBatch& packed, int64_t step_tokens, int64_t micro_batches);
+  // Brings a batch to the device; the views hold until the next one.
+  Batch upload_packed(const PackedBatch& packed);
+  LossFunction cross_entropy_loss(double scale);
+  void count_experts();
+  double worst_expert_load();
+  double total(int64_t i);
   std::string tokenizer_folder() const;
   void lay_out(int64_t windows);
 
@@ -88,10 +101,10 @@ class Trainer {
   Weights grads_;
   Optimizer optimizer_;
   Arena work_memory_;
-  Tensor losses_;   // [N] stat
-  Tensor dhidden_;  // [N, C]
-  Activations activations_;
-  std::vector<double> expert_load_;  // [layers, E], of the current step
+  MicroBatch micro_;
+  Arena report_memory_;
+  Tensor totals_;         // [2] f64: the current step's losses and balance losses, added up
+  Tensor expert_counts_;  // [layers, E] i32: the current step's tokens of each expert
 
   RunState state_;
   std::unique_ptr<Loader> loader_;

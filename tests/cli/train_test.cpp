@@ -85,7 +85,7 @@ TEST_F(TrainCommand, TrainsStopsAndGoesOn) {
   EXPECT_THAT(end, HasSubstr("finished after step 6: training loss "));
   EXPECT_THAT(end, HasSubstr("validation loss "));
   EXPECT_THAT(end, HasSubstr("model: " + (dir_ / "out") + "/model"));
-  const Model model = load_model(dir_ / "out/model");
+  const Model model = load_model(Device::cpu(1), dir_ / "out/model");
   const Tokenizer tokenizer = Tokenizer::load(dir_ / "out/model");
   EXPECT_EQ(model.config.bos_token_id, tokenizer.bos_id());
   EXPECT_EQ(model.config.eos_token_ids[0], tokenizer.eos_id());

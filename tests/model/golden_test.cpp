@@ -8,6 +8,7 @@
 
 #include "model/checkpoint.h"
 #include "model/verify.h"
+#include "support/gpus.h"
 #include "support/temp_dir.h"
 
 namespace fathom {
@@ -21,13 +22,21 @@ struct Case {
   DType dtype;
 };
 
+std::string device_of(Backend backend) {
+  if (backend == Backend::cuda) return "cuda";
+  return backend == Backend::cpu ? "cpu" : "reference";
+}
+
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const auto& entry : std::filesystem::directory_iterator(goldens)) {
     if (!entry.is_directory()) continue;
     const std::string name = entry.path().filename();
     for (DType dtype : {DType::f64, DType::f32}) cases.push_back({name, Backend::reference, dtype});
-    for (DType dtype : {DType::f32, DType::bf16}) cases.push_back({name, Backend::cpu, dtype});
+    for (DType dtype : {DType::f32, DType::bf16}) {
+      cases.push_back({name, Backend::cpu, dtype});
+      if (testing::gpus() > 0) cases.push_back({name, Backend::cuda, dtype});
+    }
   }
   std::sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) { return a.model < b.model; });
   return cases;
@@ -35,7 +44,7 @@ std::vector<Case> all_cases() {
 
 std::string case_name(const ::testing::TestParamInfo<Case>& info) {
   const Case& c = info.param;
-  return c.model + (c.backend == Backend::cpu ? "_cpu_" : "_reference_") + std::string(name_of(c.dtype));
+  return c.model + "_" + device_of(c.backend) + "_" + std::string(name_of(c.dtype));
 }
 
 class GoldenTest : public ::testing::TestWithParam<Case> {};
@@ -43,8 +52,8 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenTest, ::testing::ValuesIn(all_cases()), c
 
 TEST_P(GoldenTest, AgreesWithTransformers) {
   const Case& c = GetParam();
-  Device device = c.backend == Backend::cpu ? Device::cpu(2) : Device::reference();
-  const Model model = load_model(goldens + c.model, c.dtype);
+  Device device = Device::named(device_of(c.backend), 2);
+  const Model model = load_model(device, goldens + c.model, c.dtype);
   const SafetensorsFile golden(goldens + c.model + "/golden.safetensors");
   const std::vector<Verdict> verdicts = verify_model(device, model, golden);
   EXPECT_GE(verdicts.size(), 10u);
@@ -59,7 +68,7 @@ TEST_P(GoldenTest, AgreesWithTransformers) {
 
 TEST(Golden, AWrongWeightIsSeen) {
   Device device = Device::reference();
-  const Model model = load_model(goldens + "lite_like", DType::f32);
+  const Model model = load_model(Device::cpu(1), goldens + "lite_like", DType::f32);
   model.weights.layers[1].self_attn.kv_a_layernorm.as<float>()[0] *= 1.5f;
   const SafetensorsFile golden(goldens + "lite_like/golden.safetensors");
   int failed = 0;
@@ -69,9 +78,9 @@ TEST(Golden, AWrongWeightIsSeen) {
 
 TEST(Checkpoint, SavedAndLoadedIsTheSame) {
   TempDir dir;
-  const Model model = load_model(goldens + "v2_like");
-  save_model(dir.path(), model.config, model.weights);
-  const Model again = load_model(dir.path());
+  const Model model = load_model(Device::cpu(1), goldens + "v2_like");
+  save_model(Device::cpu(1), dir.path(), model.config, model.weights);
+  const Model again = load_model(Device::cpu(1), dir.path());
   EXPECT_EQ(again.config, model.config);
   const auto a = list_weights(model.config, model.weights), b = list_weights(model.config, again.weights);
   for (size_t i = 0; i < a.size(); ++i)
@@ -80,12 +89,12 @@ TEST(Checkpoint, SavedAndLoadedIsTheSame) {
 
 TEST(Checkpoint, MissingExtraAndMisshapenTensorsAreNamed) {
   TempDir dir;
-  const Model model = load_model(goldens + "lite_like", DType::f32);
-  save_model(dir.path(), model.config, model.weights);
+  const Model model = load_model(Device::cpu(1), goldens + "lite_like", DType::f32);
+  save_model(Device::cpu(1), dir.path(), model.config, model.weights);
   std::vector<NamedTensor> tensors = checkpoint_tensors(model.config, model.weights);
   const auto error_with = [&](const std::vector<NamedTensor>& changed) {
     write_safetensors(dir / "model.safetensors", changed);
-    return error_of([&] { load_model(dir.path()); });
+    return error_of([&] { load_model(Device::cpu(1), dir.path()); });
   };
   EXPECT_EQ(error_with(tensors), "");
 

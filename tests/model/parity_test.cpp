@@ -56,7 +56,7 @@ class CachedRun {
     batch.sequence = Tensor(sequence.data(), DType::i32, {N});
     batch.kv_starts = Tensor(kv_starts.data(), DType::i32, {B + 1});
     batch.absorbed = absorbed;
-    const BatchSize size{N, B, batch.keys_count()};
+    const BatchSize size{N, B, kv_starts.back()};
     Arena memory("activations", activation_bytes(model_.config, model_.dtype, Purpose::serving, size));
     Activations a = allocate_activations(model_.config, memory, model_.dtype, Purpose::serving, size);
     const Tensor hidden = model_forward(device_, model_, batch, a);

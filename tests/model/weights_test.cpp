@@ -12,7 +12,7 @@ namespace {
 
 TEST(Weights, EveryTensorIsAllocatedOnceInTheListedShape) {
   for (const Config& c : {v2_like(), lite_like()}) {
-    Model m = make_model(c, DType::f32);
+    Model m = make_model(Device::cpu(1), c, DType::f32);
     int64_t count = 0;
     for (const NamedWeight& w : list_weights(c, m.weights)) {
       ASSERT_TRUE(static_cast<bool>(w.tensor)) << w.info.name;
@@ -22,16 +22,17 @@ TEST(Weights, EveryTensorIsAllocatedOnceInTheListedShape) {
     EXPECT_EQ(count, parameter_count(c));
     EXPECT_LE(m.memory.used(), m.memory.size());
   }
-  Model tied = make_model(lite_like(), DType::f32);
+  Model tied = make_model(Device::cpu(1), lite_like(), DType::f32);
   EXPECT_EQ(tied.weights.lm_head.data, tied.weights.embed_tokens.data);
 }
 
 TEST(Weights, InitialisationDependsOnSeedAndNameOnly) {
   const Config c = v2_like();
-  Model a = make_model(c, DType::f32), b = make_model(c, DType::f32), other = make_model(c, DType::f32);
-  initialize_weights(c, a.weights, 5, 1);
-  initialize_weights(c, b.weights, 5, 4);
-  initialize_weights(c, other.weights, 6, 1);
+  Model a = make_model(Device::cpu(1), c, DType::f32), b = make_model(Device::cpu(1), c, DType::f32),
+        other = make_model(Device::cpu(1), c, DType::f32);
+  initialize_weights(Device::cpu(1), c, a.weights, 5);
+  initialize_weights(Device::cpu(4), c, b.weights, 5);
+  initialize_weights(Device::cpu(1), c, other.weights, 6);
   EXPECT_EQ(0, std::memcmp(a.memory.data(), b.memory.data(), a.memory.used()));
   EXPECT_NE(0, std::memcmp(a.memory.data(), other.memory.data(), a.memory.used()));
 

@@ -51,6 +51,18 @@ TEST_P(PermuteTest, SortsAnyShape) {
       }
 }
 
+TEST_P(PermuteTest, CountsExperts) {
+  for (int64_t E : {1, 5, 300}) {
+    const Order o = sort_random(40, 3, E);
+    const Pair counts = integers({E}, std::vector<int32_t>(static_cast<size_t>(E), 7));
+    run(expert_counts,
+        [&](auto pick) { return ExpertCounts{.counts = pick(counts), .offsets = pick(o.offsets)}; });
+    expect_close("counts", counts);
+    const int32_t* n = counts.target.as<int32_t>();
+    EXPECT_EQ(std::accumulate(n, n + E, int64_t{0}), 7 * E + 120);
+  }
+}
+
 TEST_P(PermuteTest, MovesRowsAndBack) {
   for (int64_t K : {1, 3, 6})
     for (int64_t C : {1, 8, 45}) {

@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "ops/cpu/level.h"
 #include "support/compare.h"
+#include "support/gpus.h"
 #include "tensor/device.h"
 #include "tensor/memory.h"
 #include "tensor/tensor.h"
@@ -29,15 +30,6 @@ struct Target {
   DType dtype;
   cpu::Level level;
 };
-
-// GPUs this process can use.
-inline int gpus() {
-  int count = 0;
-#if FATHOM_WITH_CUDA
-  if (cudaGetDeviceCount(&count) != cudaSuccess) count = 0;
-#endif
-  return count;
-}
 
 // The reference backend in f32 (its template, checked against itself in f64), the cpu backend in f32 and bf16
 // at every level this processor has, and the cuda backend in both where there is a GPU.

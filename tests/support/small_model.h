@@ -36,8 +36,9 @@ inline Config lite_like() {
 }
 
 inline Model random_model(const Config& config, DType dtype, uint64_t seed = 1) {
-  Model m = make_model(config, dtype);
-  initialize_weights(config, m.weights, seed, 1);
+  const Device device = Device::cpu(1);
+  Model m = make_model(device, config, dtype);
+  initialize_weights(device, config, m.weights, seed);
   return m;
 }
 
@@ -55,6 +56,8 @@ class RandomBatch {
       starts_.push_back(static_cast<int32_t>(tokens_.size()));
     }
     const auto N = static_cast<int64_t>(tokens_.size());
+    whole_ = {0, static_cast<int32_t>(N)};
+    batch.whole = Tensor(whole_.data(), DType::i32, {2});
     batch.tokens = Tensor(tokens_.data(), DType::i32, {N});
     batch.positions = Tensor(positions_.data(), DType::i32, {N});
     batch.sequence_starts = Tensor(starts_.data(), DType::i32, {static_cast<int64_t>(starts_.size())});
@@ -68,7 +71,7 @@ class RandomBatch {
   Batch batch;
 
  private:
-  std::vector<int32_t> tokens_, positions_, starts_;
+  std::vector<int32_t> tokens_, positions_, starts_, whole_;
 };
 
 }  // namespace fathom::testing

@@ -69,7 +69,7 @@ TEST_F(CheckpointTest, IsAModelFolderAndMore) {
   EXPECT_EQ(entries(path_),
             (std::vector<std::string>{"config.json", "generation_config.json", "model.safetensors",
                                       "optimizer.safetensors", "tokenizer.json", "trainer.json"}));
-  const Model model = load_model(path_);
+  const Model model = load_model(Device::cpu(1), path_);
   EXPECT_EQ(model.config, trainer_->model().config);
   EXPECT_EQ(std::memcmp(model.memory.data(), trainer_->model().memory.data(), model.memory.size()), 0);
 }

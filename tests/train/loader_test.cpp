@@ -68,30 +68,30 @@ TEST_F(LoaderTest, WindowsCoverTheStreamOnce) {
 }
 
 TEST_F(LoaderTest, TargetsAreTheNextTokens) {
-  PackedBatch batch;
+  PackedBatch packed;
   const std::vector<int64_t> chosen = {3, 0};
-  pack_windows(*shards_, {.sequence_length = 7}, chosen, batch);
+  pack_windows(*shards_, {.sequence_length = 7}, chosen, packed);
   for (int64_t w = 0; w < 2; ++w)
     for (int64_t t = 0; t < 7; ++t) {
-      EXPECT_EQ(batch.tokens[w * 7 + t], shards_->at(chosen[w] * 7 + t));
-      EXPECT_EQ(batch.targets[w * 7 + t], shards_->at(chosen[w] * 7 + t + 1));
-      EXPECT_EQ(batch.positions[w * 7 + t], t);
+      EXPECT_EQ(packed.batch.tokens[w * 7 + t], shards_->at(chosen[w] * 7 + t));
+      EXPECT_EQ(packed.targets[w * 7 + t], shards_->at(chosen[w] * 7 + t + 1));
+      EXPECT_EQ(packed.batch.positions[w * 7 + t], t);
     }
-  EXPECT_EQ(batch.starts, (std::vector<int32_t>{0, 7, 14}));
+  EXPECT_EQ(packed.batch.sequence_starts, (std::vector<int32_t>{0, 7, 14}));
 }
 
 TEST_F(LoaderTest, DocumentMaskBeginsASequenceAtEachDocument) {
-  PackedBatch batch;
+  PackedBatch packed;
   const std::vector<int64_t> chosen = {0, 1, 2};
-  pack_windows(*shards_, {.sequence_length = 60, .document_mask = true}, chosen, batch);
-  std::set<int32_t> starts(batch.starts.begin(), batch.starts.end());
+  pack_windows(*shards_, {.sequence_length = 60, .document_mask = true}, chosen, packed);
+  std::set<int32_t> starts(packed.batch.sequence_starts.begin(), packed.batch.sequence_starts.end());
   EXPECT_GT(starts.size(), 5u);
-  EXPECT_EQ(batch.starts.front(), 0);
-  EXPECT_EQ(batch.starts.back(), 180);
+  EXPECT_EQ(packed.batch.sequence_starts.front(), 0);
+  EXPECT_EQ(packed.batch.sequence_starts.back(), 180);
   for (int32_t n = 0; n < 180; ++n) {
-    const bool start = n % 60 == 0 || batch.tokens[n] == small_bos;
+    const bool start = n % 60 == 0 || packed.batch.tokens[n] == small_bos;
     EXPECT_EQ(starts.contains(n), start) << n;
-    EXPECT_EQ(batch.positions[n], start ? 0 : batch.positions[n - 1] + 1);
+    EXPECT_EQ(packed.batch.positions[n], start ? 0 : packed.batch.positions[n - 1] + 1);
   }
 }
 
@@ -100,10 +100,10 @@ TEST_F(LoaderTest, AnEpochReadsEveryWindowOnce) {
   Loader loader(*shards_, {.sequence_length = 16}, n, 1, 9, 0);
   std::multiset<std::vector<int32_t>> read, all;
   for (int64_t i = 0; i < n; ++i) {
-    read.insert(loader.next().tokens);
+    read.insert(loader.next().batch.tokens);
     PackedBatch one;
     pack_windows(*shards_, {.sequence_length = 16}, std::vector<int64_t>{i}, one);
-    all.insert(one.tokens);
+    all.insert(one.batch.tokens);
   }
   EXPECT_EQ(read, all);
   EXPECT_EQ(loader.windows_read(), n);
@@ -115,7 +115,7 @@ TEST_F(LoaderTest, GoesOnWhereAnotherStopped) {
   Loader whole(*shards_, {.sequence_length = 16}, n, 4, 9, 0);
   for (int64_t i = 0; i < n / 4 + 3; ++i) {  // past the first epoch
     Loader part(*shards_, {.sequence_length = 16}, n, 4, 9, whole.windows_read());
-    EXPECT_EQ(part.next().tokens, whole.next().tokens);
+    EXPECT_EQ(part.next().batch.tokens, whole.next().batch.tokens);
   }
 }
 

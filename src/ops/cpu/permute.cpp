@@ -95,5 +95,10 @@ FATHOM_SIMD_OP(permute, Permute)
 FATHOM_SIMD_OP(permute_backward, PermuteBackward)
 FATHOM_SIMD_OP(combine, Combine)
 FATHOM_SIMD_OP(combine_backward, CombineBackward)
+
+void expert_counts(Device& device, const ExpertCounts& a) {
+  reference::expert_counts(device, a);  // a few hundred additions
+}
+
 }  // namespace fathom::cpu
 #endif

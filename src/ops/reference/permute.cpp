@@ -66,4 +66,9 @@ void combine_backward(Device&, const CombineBackward& a) {
   });
 }
 
+void expert_counts(Device&, const ExpertCounts& a) {
+  const int32_t* offsets = a.offsets.as<int32_t>();
+  for (int64_t e = 0; e < a.counts.cols(); ++e) a.counts.as<int32_t>()[e] += offsets[e + 1] - offsets[e];
+}
+
 }  // namespace fathom::reference
