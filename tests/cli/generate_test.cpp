@@ -6,13 +6,14 @@
 #include "io/json.h"
 #include "model/checkpoint.h"
 #include "support/byte_tokenizer.h"
+#include "support/paths.h"
 #include "support/program.h"
 #include "support/small_model.h"
 
 namespace fathom::testing {
 namespace {
 
-const std::string golden = FATHOM_SOURCE_DIR "/tests/golden/lite_like";
+const std::string golden = testing::source_dir() + "/tests/golden/lite_like";
 
 // A random model over bytes: ids 0..255, 256 is <end>, four rows of padding.
 class GenerateText : public ::testing::Test {

@@ -1,12 +1,13 @@
 #include <gtest/gtest.h>
 
 #include "io/json.h"
+#include "support/paths.h"
 #include "support/program.h"
 
 namespace fathom::testing {
 namespace {
 
-const std::string root = FATHOM_SOURCE_DIR;
+const std::string root = testing::source_dir();
 
 TEST(Info, PublishedModelsAsJson) {
   const Outcome v2 = run_fathom("info --json " + root + "/configs/deepseek-v2.json");

@@ -4,12 +4,13 @@
 
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "support/paths.h"
 #include "support/program.h"
 
 namespace fathom::testing {
 namespace {
 
-const std::string golden = std::string(FATHOM_SOURCE_DIR) + "/tests/golden/";
+const std::string golden = testing::source_dir() + "/tests/golden/";
 
 std::string verify(const std::string& model, const std::string& file, const std::string& flags = "") {
   return "verify " + golden + model + " " + file + " " + flags;

@@ -2,12 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace fathom {
 namespace {
 
-const std::string configs = std::string(FATHOM_SOURCE_DIR) + "/configs/";
+const std::string configs = testing::source_dir() + "/configs/";
 
 Json small() {
   return Json::parse(

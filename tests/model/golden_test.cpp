@@ -9,12 +9,13 @@
 #include "model/checkpoint.h"
 #include "model/verify.h"
 #include "support/gpus.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace fathom {
 namespace {
 
-const std::string goldens = std::string(FATHOM_SOURCE_DIR) + "/tests/golden/";
+const std::string goldens = testing::source_dir() + "/tests/golden/";
 
 struct Case {
   std::string model;

@@ -5,6 +5,7 @@
 
 #include <numeric>
 
+#include "support/paths.h"
 #include "support/small_model.h"
 #include "tensor/compare.h"
 
@@ -158,7 +159,7 @@ TEST(Parity, BadTokensAndPositionsAreRefused) {
 }
 
 TEST(Parity, AbsorbedIsChosenForDecodingAndExpandedForPrefill) {
-  const Config v2 = read_config(std::string(FATHOM_SOURCE_DIR) + "/configs/deepseek-v2.json");
+  const Config v2 = read_config(testing::source_dir() + "/configs/deepseek-v2.json");
   const auto absorbed = [&](int32_t n, int32_t length) {
     return absorbed_is_cheaper(v2, std::span(&n, 1), std::span(&length, 1));
   };

@@ -3,12 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "model/weights.h"
+#include "support/paths.h"
 
 namespace fathom {
 namespace {
 
 Config published(const char* name) {
-  return read_config(std::string(FATHOM_SOURCE_DIR) + "/configs/" + name);
+  return read_config(testing::source_dir() + "/configs/" + name);
 }
 
 TEST(Summary, ParametersOfThePublishedModels) {

@@ -1,5 +1,6 @@
 // Check values worked out from DeepSeek-V2's published configuration (dim 64, base 10000, L 4096, s 40).
 #include "model/yarn.h"
+#include "support/paths.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +8,7 @@ namespace fathom {
 namespace {
 
 Config v2() {
-  return read_config(std::string(FATHOM_SOURCE_DIR) + "/configs/deepseek-v2.json");
+  return read_config(testing::source_dir() + "/configs/deepseek-v2.json");
 }
 
 TEST(Yarn, FrequenciesOfDeepSeekV2) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "io/file.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace fathom::testing {
@@ -20,8 +21,8 @@ struct Outcome {
 // in.
 inline Outcome run_fathom(const std::string& arguments, const std::string& before = "") {
   TempDir dir;
-  const std::string command =
-      before + " " FATHOM_PROGRAM " " + arguments + " >'" + (dir / "out") + "' 2>'" + (dir / "err") + "'";
+  const std::string command = before + " " + testing::program() + " " + arguments + " >'" + (dir / "out") +
+                              "' 2>'" + (dir / "err") + "'";
   const int status = std::system(command.c_str());
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return {code, read_file(dir / "out"), read_file(dir / "err")};

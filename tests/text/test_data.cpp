@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
+#include "support/paths.h"
 #include "text/byte_alphabet.h"
 
 namespace fathom {
@@ -28,7 +29,7 @@ Tokenizer load(const std::string& name) {
 }  // namespace
 
 std::string test_data(const std::string& name) {
-  const std::string content = read_file(std::string(FATHOM_SOURCE_DIR) + "/tests/text/data/" + name);
+  const std::string content = read_file(testing::source_dir() + "/tests/text/data/" + name);
   return name.ends_with(".zst") ? unpack(content) : content;
 }
 

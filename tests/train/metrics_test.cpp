@@ -11,6 +11,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "io/lines.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace fathom {
@@ -105,8 +106,8 @@ TEST(Metrics, TensorBoardReadsThem) {
   }
   Metrics metrics(dir.path(), 7);
   log(metrics, 8, 9, 3000);
-  const std::string command =
-      std::string(python) + " " FATHOM_SOURCE_DIR "/tests/train/tensorboard_check.py " + dir.path() + " 2>&1";
+  const std::string command = std::string(python) + " " + testing::source_dir() +
+                              "/tests/train/tensorboard_check.py " + dir.path() + " 2>&1";
   std::string output;
   FILE* pipe = ::popen(command.c_str(), "r");
   ASSERT_TRUE(pipe);

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "io/file.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 #include "train/schedule.h"
 #include "train/trainer.h"
@@ -30,7 +31,7 @@ output = "out"
 
 class RecipeTest : public ::testing::Test {
  protected:
-  RecipeTest() { std::filesystem::current_path(FATHOM_SOURCE_DIR); }
+  RecipeTest() { std::filesystem::current_path(testing::source_dir()); }
 
   Recipe read(const std::string& text) const {
     write_file(dir_ / "r.toml", text);
