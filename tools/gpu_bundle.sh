@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Collects what a GPU machine needs to test and time fathom into one folder: the programs of a CUDA build and the
+# shared libraries that machine may lack (not the C library: its own must be as new as this one's).
+#   tools/gpu_bundle.sh [BUILD, by default build/cuda] [FOLDER, by default out/gpu]
+# There: tools/gpu_check.sh FOLDER, tools/gpu_bench.sh FOLDER
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=${1:-build/cuda} folder=${2:-out/gpu}
+rm -rf "$folder"
+mkdir -p "$folder/lib"
+programs=("$build/fathom" "$build"/bench/{ops,step}_bench)
+for name in tensor ops model engine train cli; do programs+=("$build/tests/$name/${name}_test"); done
+for program in "${programs[@]}"; do
+  strip -o "$folder/$(basename "$program")" "$program"
+  ldd "$program" | awk '/=> \// {print $3}' | grep -vE '/(libc|libm|libdl|librt|libpthread|ld-linux[^/]*)\.so' |
+    xargs -r cp -nLt "$folder/lib"
+done
+du -sh "$folder"
