@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "tensor/cuda/blas.h"
 
 namespace fathom {
 namespace {
@@ -42,6 +43,7 @@ CudaContext::CudaContext(int ordinal) : ordinal_(ordinal), properties_(propertie
 
 CudaContext::~CudaContext() {
   cudaStreamSynchronize(stream_);
+  blas_.reset();
   cudaFree(workspace_);
   cudaStreamDestroy(stream_);
 }
@@ -55,6 +57,11 @@ void* CudaContext::workspace(size_t bytes) {
     workspace_bytes_ = bytes;
   }
   return workspace_;
+}
+
+cuda::Blas& CudaContext::blas() {
+  if (!blas_) blas_ = std::make_unique<cuda::Blas>(*this);
+  return *blas_;
 }
 
 void CudaContext::synchronize() {

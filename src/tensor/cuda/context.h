@@ -1,13 +1,19 @@
-// CudaContext: the CUDA side of a Device. One GPU, one stream in which all ops take their turn, and a
-// workspace. Only code under a cuda/ folder, and what is compiled with CUDA in tensor/, includes this.
+// CudaContext: the CUDA side of a Device. One GPU, one stream in which all ops take their turn, a workspace,
+// and the library for matrix products. Only code under a cuda/ folder, and what is compiled with CUDA in
+// tensor/, includes this.
 #pragma once
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace fathom {
+
+namespace cuda {
+class Blas;  // tensor/cuda/blas.h
+}
 
 // Throws Error: `what` failed, with CUDA's own words.
 void cuda_check(cudaError_t status, const char* what);
@@ -30,6 +36,8 @@ class CudaContext {
   // 256-byte aligned GPU memory that belongs to the op being launched, until the next op. Grows and stays:
   // a step that has run once allocates nothing when it runs again. Contents are unspecified.
   void* workspace(size_t bytes);
+  // Made when it is first asked for; an Error when the library is not installed.
+  cuda::Blas& blas();
 
   void synchronize();
   void finish_op(const char* op);
@@ -40,6 +48,7 @@ class CudaContext {
   cudaStream_t stream_ = nullptr;
   void* workspace_ = nullptr;
   size_t workspace_bytes_ = 0;
+  std::unique_ptr<cuda::Blas> blas_;
   bool synchronous_ = false;  // FATHOM_CUDA_SYNC
 };
 
