@@ -5,8 +5,7 @@
 
 #include "base/error.h"
 #include "ops/cpu/level.h"
-#include "ops/elementwise.h"
-#include "ops/linear.h"
+#include "ops/limits.h"
 #include "tensor/memory.h"
 
 namespace fathom::bench {
@@ -37,20 +36,6 @@ double median_seconds(Device& device, const std::function<void()>& body) {
   return times[times.size() / 2];
 }
 
-// What a GPU does at best: the largest of our ops that only move bytes, and a large product of bf16 matrices.
-Limits measure_gpu_limits(Device& device) {
-  constexpr int64_t n = int64_t{1} << 28, size = 8192;
-  Arena memory("limits", std::max<int64_t>(4 * n, 3 * 2 * size * size), device);
-  const Tensor x = memory.allocate(DType::f32, {n});
-  const double copy = 8.0 * n / median_seconds(device, [&] { scale(device, {.x = x, .factor = 0.5}); });
-  memory.rewind(0);
-  const auto matrix = [&] { return memory.allocate(DType::bf16, {size, size}); };
-  const Tensor a = matrix(), b = matrix(), c = matrix();
-  const double product =
-      median_seconds(device, [&] { linear_forward(device, {.out = c, .x = a, .w = b, .bias = {}}); });
-  return {.copy = copy, .flops = 2.0 * size * size * size / product, .flops_name = "bf16 matrix product"};
-}
-
 std::string column(double value, double limit) {
   if (value == 0) return fmt::format("{:>10} {:>5}", "", "");
   return fmt::format("{:>10.2f} {:>4.0f}%", value * 1e-9, 100 * value / limit);
@@ -64,7 +49,9 @@ std::string describe(const Device& device) {
 }
 
 Limits measure_limits(Device& device) {
-  return device.on_host() ? measure_cpu_limits(device.threads()) : measure_gpu_limits(device);
+  if (device.on_host()) return measure_cpu_limits(device.threads());
+  const fathom::Limits gpu = fathom::measure_limits(device, DType::bf16);
+  return {.copy = gpu.bytes, .flops = gpu.operations, .flops_name = "bf16 matrix products"};
 }
 
 Bench::Bench(std::string filter, const std::string& device)

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "cli/commands.h"
+#include "cli/profile_report.h"
 #include "engine/engine.h"
 #include "engine/generation_config.h"
 #include "io/file.h"
@@ -35,7 +37,7 @@ struct Options {
   std::optional<uint64_t> seed;
   std::vector<std::string> stop;
   int64_t max_tokens = 256, page_size = 64;
-  std::string device = "cpu";
+  std::string device = "cpu", trace;
   int threads = 0;
   bool greedy = false, ignore_eos = false, no_bos = false, quiet = false, json = false;
 };
@@ -111,14 +113,16 @@ void write_out(const std::string& text) {
   check(written && std::fflush(stdout) == 0, "cannot write to standard output");
 }
 
-void run_engine(Engine& engine, const Request& request, bool stream, Result& result) {
+// decoding() is called once the prompt is read.
+void run_engine(Engine& engine, const Request& request, bool stream, Result& result,
+                const std::function<void()>& decoding) {
   const Clock::time_point start = Clock::now();
   Clock::time_point first = start, last = start;
   engine.submit(request);
   while (engine.busy() && !interrupted()) {
     for (const Output& out : engine.step()) {
       last = Clock::now();
-      if (result.ids.empty()) first = last;
+      if (result.ids.empty()) first = last, decoding();
       result.ids.push_back(out.token);
       result.text += out.text;
       result.finish = out.finish;
@@ -173,6 +177,14 @@ void print_json(const Result& r, const Request& q, const Model& model) {
   write_out(json.dump(2) + "\n");
 }
 
+void print_plainly(const Options& o, const Result& result, const Request& request, const Model& model,
+                   bool as_ids) {
+  if (as_ids)
+    for (const int32_t id : result.ids) write_out(fmt::format("{} ", id));
+  write_out("\n");
+  if (!o.quiet) print_statistics(result, request, model);
+}
+
 void generate(const Options& o) {
   check_sources(o);
   const Clock::time_point start = Clock::now();
@@ -197,13 +209,18 @@ void generate(const Options& o) {
   Result result;
   result.load = seconds(start, Clock::now());
   catch_interrupts();
-  run_engine(engine, request, tokenizer && !o.json, result);
+  std::optional<Profile> profile;
+  run_engine(engine, request, tokenizer && !o.json, result, [&] {
+    if (!o.trace.empty()) profile.emplace(device);
+  });
 
-  if (o.json) return print_json(result, request, model);
-  if (!tokenizer)
-    for (const int32_t id : result.ids) write_out(fmt::format("{} ", id));
-  write_out("\n");
-  if (!o.quiet) print_statistics(result, request, model);
+  if (o.json)
+    print_json(result, request, model);
+  else
+    print_plainly(o, result, request, model, !tokenizer);
+  if (!profile) return;
+  print_profile(device, model.dtype, *profile, "decoding");
+  write_trace(o.trace, *profile);
 }
 
 void add_prompt_options(CLI::App& command, Options& o) {
@@ -244,6 +261,9 @@ void add_generate(CLI::App& app) {
   command->add_option("--stop", o.stop, "text that ends the answer, not printed; may be given several times")
       ->allow_extra_args(false);
   command->add_flag("--ignore-eos", o.ignore_eos, "go on past end-of-sequence tokens");
+  command->add_option(
+      "--profile", o.trace,
+      "print where the time goes while decoding, and write its trace, for Perfetto, to this file");
   command->add_option("--device", o.device, "cpu, cuda, or cuda:N for another GPU than the first");
   command->add_option("--threads", o.threads, "CPU threads; 0: all")->check(CLI::NonNegativeNumber);
   command

@@ -8,6 +8,7 @@
 
 #include "base/interrupt.h"
 #include "cli/commands.h"
+#include "cli/profile_report.h"
 #include "train/train.h"
 
 namespace fathom {
@@ -16,6 +17,7 @@ namespace {
 struct Options {
   std::string config;
   bool resume = false;
+  std::string trace;  // of the profile; empty: no profile
   std::vector<Setting> overrides;
 };
 
@@ -35,7 +37,13 @@ void print_outcome(const TrainOutcome& o) {
 void run(const Options& options) {
   const Recipe recipe = read_recipe(options.config, options.overrides);
   catch_interrupts();
-  print_outcome(train(recipe, options.resume));
+  TrainOptions how{.resume = options.resume, .on_profile = {}};
+  if (!options.trace.empty())
+    how.on_profile = [&](Device& device, Profile& profile) {
+      print_profile(device, recipe.run.precision, profile, "training step 3");
+      write_trace(options.trace, profile);
+    };
+  print_outcome(train(recipe, how));
 }
 
 }  // namespace
@@ -45,6 +53,10 @@ void add_train(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Train a model from a recipe");
   command->add_option("--config", options->config, "the recipe, a TOML file (see recipes/)");
   command->add_flag("--resume", options->resume, "go on from the newest checkpoint in run.output");
+  command->add_option(
+      "--profile", options->trace,
+      "print where the time of the run's third step goes, and write its trace, for Perfetto, to this "
+      "file");
   for (const RecipeKey& key : recipe_keys()) {
     const std::string help =
         key.otherwise.empty() ? key.help : fmt::format("{} [{}]", key.help, key.otherwise);

@@ -22,7 +22,10 @@ void adamw(Device& device, const AdamW& a) {
   expect_like_w("m", a.m, a.w, stat);
   expect_like_w("v", a.v, a.w, stat);
   check(a.step >= 1, "adamw: step is {}, counted from 1", a.step);
-  FATHOM_DISPATCH(adamw, device, a)
+  FATHOM_DISPATCH(
+      adamw, device, a,
+      moves(a.grad) + 2 * moves(a.m, a.v) + moves(a.w) + (a.master ? 2 * moves(a.master) : moves(a.w)),
+      15.0 * a.w.count())
 }
 
 }  // namespace fathom

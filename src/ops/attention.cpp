@@ -1,5 +1,6 @@
 #include "ops/attention.h"
 
+#include <algorithm>
 #include <string>
 
 namespace fathom {
@@ -38,6 +39,14 @@ void check_inputs(const Device& device, const Args& a) {
           kv[b + 1] - kv[b], q[b + 1] - q[b]);
 }
 
+// Causal (query, key) pairs of all heads, if the sequences are of one length.
+template <class Args>
+double pairs(const Args& a) {
+  const auto N = static_cast<double>(a.q.shape[0]), M = static_cast<double>(a.kv.shape[0]);
+  const auto B = static_cast<double>(std::max<int64_t>(a.q_starts.cols() - 1, 1));
+  return static_cast<double>(a.q.shape[1]) * N * (M - (N - B) / 2) / B;
+}
+
 void expect_like(const char* field, const Tensor& t, const Tensor& like) {
   check((t || t.count() == 0) && t.dtype == like.dtype && t.rank == like.rank && t.shape == like.shape,
         "{} is {}, expected {}", field, t ? t.shape_text() : "missing", like.shape_text());
@@ -47,7 +56,8 @@ void expect_like(const char* field, const Tensor& t, const Tensor& like) {
 
 void attention_forward(Device& device, const AttentionForward& a) {
   check_inputs(device, a);
-  FATHOM_DISPATCH(attention_forward, device, a)
+  FATHOM_DISPATCH(attention_forward, device, a, moves(a.out, a.lse, a.q, a.kv, a.k_rope),
+                  2 * pairs(a) * (a.q.cols() + a.out.cols()))
 }
 
 void attention_backward(Device& device, const AttentionBackward& a) {
@@ -57,7 +67,9 @@ void attention_backward(Device& device, const AttentionBackward& a) {
   expect_like("attention dkv", a.dkv, a.kv);
   expect_like("attention dk_rope", a.dk_rope, a.k_rope);
   expect_like("attention dout", a.dout, a.out);
-  FATHOM_DISPATCH(attention_backward, device, a)
+  FATHOM_DISPATCH(attention_backward, device, a,
+                  moves(a.dq, a.dkv, a.dk_rope, a.dout, a.out, a.lse, a.q, a.kv, a.k_rope),
+                  2 * pairs(a) * (3 * a.q.cols() + 2 * a.out.cols()))
 }
 
 }  // namespace fathom

@@ -10,7 +10,7 @@ void balance_loss(Device& device, const BalanceLoss& a) {
   expect("balance load", a.load, {B, E}, a.scores.dtype);
   Dim B1{"B+1", B + 1};
   expect("balance sequence_starts", a.sequence_starts, {B1}, DType::i32);
-  FATHOM_DISPATCH(balance_loss, device, a)
+  FATHOM_DISPATCH(balance_loss, device, a, moves(a.scores, a.ids, a.load), 1.0 * N * (E + K))
 }
 
 void balance_loss_backward(Device& device, const BalanceLossBackward& a) {
@@ -19,7 +19,7 @@ void balance_loss_backward(Device& device, const BalanceLossBackward& a) {
   expect("balance load", a.load, {B, E}, a.dscores.dtype);
   Dim B1{"B+1", B + 1};
   expect("balance sequence_starts", a.sequence_starts, {B1}, DType::i32);
-  FATHOM_DISPATCH(balance_loss_backward, device, a)
+  FATHOM_DISPATCH(balance_loss_backward, device, a, moves(a.dscores), 1.0 * N * E)
 }
 
 }  // namespace fathom

@@ -18,8 +18,12 @@
 //  Dn/Dr/Dv head
 //    parts, E experts, K active experts, F expert width, V vocabulary, B sequences.
 #pragma once
+#include <cassert>
+#include <utility>
+
 #include "tensor/device.h"
 #include "tensor/dim.h"
+#include "tensor/profile.h"
 #include "tensor/tensor.h"
 
 // Declares op(Device&, const Args&) and its kernels, one per backend.
@@ -36,22 +40,27 @@
   }
 
 #if FATHOM_WITH_CUDA
-#define FATHOM_DISPATCH_CUDA(op, device, a) \
-  cuda::op((device), (a));                  \
-  return (device).finish_op(#op);
+#define FATHOM_RUN_ON_CUDA(op, device, a) cuda::op((device), (a)), (device).finish_op(#op)
 #else
-#define FATHOM_DISPATCH_CUDA(op, device, a) return;  // no Device can be one
+#define FATHOM_RUN_ON_CUDA(op, device, a) assert(false)  // no Device can be one
 #endif
 
-#define FATHOM_DISPATCH(op, device, a)     \
-  switch ((device).backend()) {            \
-    case Backend::reference:               \
-      return reference::op((device), (a)); \
-    case Backend::cpu:                     \
-      return cpu::op((device), (a));       \
-    case Backend::cuda:                    \
-      FATHOM_DISPATCH_CUDA(op, device, a)  \
-  }
+// `bytes` and `operations` are what the op must move and do at least, two operations for a multiply-add; they
+// are looked at only while a Profile is attached.
+#define FATHOM_DISPATCH(op, device, a, bytes, operations) \
+  ProfileSpan span((device), #op);                        \
+  switch ((device).backend()) {                           \
+    case Backend::reference:                              \
+      reference::op((device), (a));                       \
+      break;                                              \
+    case Backend::cpu:                                    \
+      cpu::op((device), (a));                             \
+      break;                                              \
+    case Backend::cuda:                                   \
+      FATHOM_RUN_ON_CUDA(op, device, a);                  \
+      break;                                              \
+  }                                                       \
+  span.end([&] { return std::pair<double, double>(bytes, operations); });
 
 namespace fathom {
 

@@ -15,23 +15,23 @@ void residual_add(Device& device, const ResidualAdd& a) {
   Dim N{"N"}, C{"C"};
   expect("residual_add stream", a.stream, {N, C});
   expect("residual_add x", a.x, {N, C}, a.stream.dtype);
-  FATHOM_DISPATCH(residual_add, device, a)
+  FATHOM_DISPATCH(residual_add, device, a, 2 * moves(a.stream) + moves(a.x), 1.0 * N * C)
 }
 
 void sum(Device& device, const Sum& a) {
   check_sum("sum", a.sum, a.x);
-  FATHOM_DISPATCH(sum, device, a)
+  FATHOM_DISPATCH(sum, device, a, moves(a.x), 1.0 * a.x.count())
 }
 
 void sum_squares(Device& device, const SumSquares& a) {
   check_sum("sum_squares", a.sum, a.x);
-  FATHOM_DISPATCH(sum_squares, device, a)
+  FATHOM_DISPATCH(sum_squares, device, a, moves(a.x), 2.0 * a.x.count())
 }
 
 void scale(Device& device, const Scale& a) {
   check(a.x || a.x.count() == 0, "scale: x is missing");
   check(a.x.contiguous(), "scale: x {} must be contiguous", a.x.shape_text());
-  FATHOM_DISPATCH(scale, device, a)
+  FATHOM_DISPATCH(scale, device, a, 2 * moves(a.x), 1.0 * a.x.count())
 }
 
 }  // namespace fathom

@@ -23,7 +23,7 @@ void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
   Dim bounds{"E+1", E + 1};
   expect("grouped_linear offsets", a.offsets, {bounds}, DType::i32);
   check_offsets(device, a.offsets, M);
-  FATHOM_DISPATCH(grouped_linear_forward, device, a)
+  FATHOM_DISPATCH(grouped_linear_forward, device, a, moves(a.out, a.x, a.w), 2.0 * M * I * O)
 }
 
 void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardInput& a) {
@@ -34,7 +34,7 @@ void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardIn
   Dim bounds{"E+1", E + 1};
   expect("grouped_linear offsets", a.offsets, {bounds}, DType::i32);
   check_offsets(device, a.offsets, M);
-  FATHOM_DISPATCH(grouped_linear_backward_input, device, a)
+  FATHOM_DISPATCH(grouped_linear_backward_input, device, a, moves(a.dx, a.dout, a.w), 2.0 * M * I * O)
 }
 
 void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardWeight& a) {
@@ -45,7 +45,8 @@ void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardW
   Dim bounds{"E+1", E + 1};
   expect("grouped_linear offsets", a.offsets, {bounds}, DType::i32);
   check_offsets(device, a.offsets, M);
-  FATHOM_DISPATCH(grouped_linear_backward_weight, device, a)
+  FATHOM_DISPATCH(grouped_linear_backward_weight, device, a, 2 * moves(a.dw) + moves(a.dout, a.x),
+                  2.0 * M * I * O)
 }
 
 }  // namespace fathom

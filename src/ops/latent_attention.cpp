@@ -19,6 +19,16 @@ void check_token(const char* op, const Tensor& table, int64_t b, int64_t positio
   check(position >= 0, "{}: positions[{}] is {}", op, n, position);
 }
 
+// Cached rows that all queries see together; on a GPU, where the host cannot look, as many as the tables have
+// room for.
+double keys(const Device& device, const LatentAttention& a) {
+  const int64_t N = a.positions.cols();
+  if (!device.on_host()) return static_cast<double>(N * a.block_table.cols() * a.pages.shape[1]);
+  double sum = 0;
+  for (int64_t n = 0; n < N; ++n) sum += a.positions.as<int32_t>()[n] + 1;
+  return sum;
+}
+
 void check_starts(const LatentRead& a, int64_t M) {
   const int32_t* s = a.kv_starts.as<int32_t>();
   const int64_t B = a.block_table.shape[0];
@@ -47,7 +57,9 @@ void latent_attention(Device& device, const LatentAttention& a) {
     check_token("latent_attention", a.block_table, b, position, n);
     check_pages("latent_attention", a.block_table, a.pages, b, position + 1);
   }
-  FATHOM_DISPATCH(latent_attention, device, a)
+  FATHOM_DISPATCH(latent_attention, device, a,
+                  moves(a.out, a.q_latent, a.q_rope) + keys(device, a) * width * size_of(any),
+                  2 * keys(device, a) * H * (2 * Rkv + Dr))
 }
 
 void latent_write(Device& device, const LatentWrite& a) {
@@ -66,7 +78,7 @@ void latent_write(Device& device, const LatentWrite& a) {
     check(id >= 0 && id < P, "latent_write: block_table[{}, {}] is {}, there are {} pages", b,
           position / page, id, P.size());
   }
-  FATHOM_DISPATCH(latent_write, device, a)
+  FATHOM_DISPATCH(latent_write, device, a, 2 * moves(a.latent), 0)
 }
 
 void latent_read(Device& device, const LatentRead& a) {
@@ -77,7 +89,7 @@ void latent_read(Device& device, const LatentRead& a) {
   Dim starts{"B+1", B + 1};
   expect("latent_read kv_starts", a.kv_starts, {starts}, DType::i32);
   if (device.on_host()) check_starts(a, M);
-  FATHOM_DISPATCH(latent_read, device, a)
+  FATHOM_DISPATCH(latent_read, device, a, 2 * moves(a.out), 0)
 }
 
 }  // namespace fathom

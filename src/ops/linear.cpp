@@ -18,7 +18,7 @@ void linear_forward(Device& device, const LinearForward& a) {
   expect("linear out", a.out, {N, O});
   expect_activation("linear out", a.out, a.w.dtype);
   if (a.bias) expect("linear bias", a.bias, {O}, a.w.dtype);
-  FATHOM_DISPATCH(linear_forward, device, a)
+  FATHOM_DISPATCH(linear_forward, device, a, moves(a.out, a.x, a.w), 2.0 * N * I * O)
 }
 
 void linear_backward_input(Device& device, const LinearBackwardInput& a) {
@@ -27,7 +27,7 @@ void linear_backward_input(Device& device, const LinearBackwardInput& a) {
   expect("linear w", a.w, {O, I}, a.dx.dtype);
   expect("linear dout", a.dout, {N, O});
   expect_activation("linear dout", a.dout, a.w.dtype);
-  FATHOM_DISPATCH(linear_backward_input, device, a)
+  FATHOM_DISPATCH(linear_backward_input, device, a, moves(a.dx, a.dout, a.w), 2.0 * N * I * O)
 }
 
 void linear_backward_weight(Device& device, const LinearBackwardWeight& a) {
@@ -37,7 +37,7 @@ void linear_backward_weight(Device& device, const LinearBackwardWeight& a) {
   expect_activation("linear dout", a.dout, a.x.dtype);
   expect("linear dw", a.dw, {O, I}, stat_of(a.x.dtype));
   if (a.dbias) expect("linear dbias", a.dbias, {O}, stat_of(a.x.dtype));
-  FATHOM_DISPATCH(linear_backward_weight, device, a)
+  FATHOM_DISPATCH(linear_backward_weight, device, a, 2 * moves(a.dw) + moves(a.dout, a.x), 2.0 * N * I * O)
 }
 
 }  // namespace fathom

@@ -13,7 +13,7 @@ void expert_sort(Device& device, const ExpertSort& a) {
   expect("expert_sort token_of", a.token_of, {M}, DType::i32);
   check(E1 >= 2, "expert_sort: offsets needs at least one expert");
   check(M <= std::numeric_limits<int32_t>::max(), "expert_sort: {} slots are too many", M.size());
-  FATHOM_DISPATCH(expert_sort, device, a)
+  FATHOM_DISPATCH(expert_sort, device, a, moves(a.ids, a.row_of, a.token_of), 1.0 * M)
 }
 
 void expert_counts(Device& device, const ExpertCounts& a) {
@@ -21,7 +21,7 @@ void expert_counts(Device& device, const ExpertCounts& a) {
   expect("expert_counts counts", a.counts, {E}, DType::i32);
   Dim bounds{"E+1", E + 1};
   expect("expert_counts offsets", a.offsets, {bounds}, DType::i32);
-  FATHOM_DISPATCH(expert_counts, device, a)
+  FATHOM_DISPATCH(expert_counts, device, a, moves(a.counts), 1.0 * E)
 }
 
 void permute(Device& device, const Permute& a) {
@@ -29,7 +29,7 @@ void permute(Device& device, const Permute& a) {
   expect("permute x", a.x, {N, C});
   expect("permute out", a.out, {M, C}, a.x.dtype);
   expect("permute token_of", a.token_of, {M}, DType::i32);
-  FATHOM_DISPATCH(permute, device, a)
+  FATHOM_DISPATCH(permute, device, a, 2 * moves(a.out), 0)
 }
 
 void permute_backward(Device& device, const PermuteBackward& a) {
@@ -38,7 +38,7 @@ void permute_backward(Device& device, const PermuteBackward& a) {
   Dim M{"N*K", N * K};
   expect("permute dout", a.dout, {M, C});
   expect("permute dx", a.dx, {N, C}, a.dout.dtype);
-  FATHOM_DISPATCH(permute_backward, device, a)
+  FATHOM_DISPATCH(permute_backward, device, a, moves(a.dx, a.dout), 1.0 * M * C)
 }
 
 void combine(Device& device, const Combine& a) {
@@ -49,7 +49,7 @@ void combine(Device& device, const Combine& a) {
   expect("combine out", a.out, {N, C}, a.rows.dtype);
   expect("combine weights", a.weights, {N, K}, stat_of(a.rows.dtype));
   if (a.shared) expect("combine shared", a.shared, {N, C}, a.rows.dtype);
-  FATHOM_DISPATCH(combine, device, a)
+  FATHOM_DISPATCH(combine, device, a, moves(a.out, a.rows, a.shared), 2.0 * M * C)
 }
 
 void combine_backward(Device& device, const CombineBackward& a) {
@@ -61,7 +61,7 @@ void combine_backward(Device& device, const CombineBackward& a) {
   expect("combine dout", a.dout, {N, C}, a.rows.dtype);
   expect("combine weights", a.weights, {N, K}, stat_of(a.rows.dtype));
   expect("combine dweights", a.dweights, {N, K}, stat_of(a.rows.dtype));
-  FATHOM_DISPATCH(combine_backward, device, a)
+  FATHOM_DISPATCH(combine_backward, device, a, moves(a.drows, a.dout, a.rows), 3.0 * M * C)
 }
 
 }  // namespace fathom

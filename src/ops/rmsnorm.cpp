@@ -8,7 +8,7 @@ void rmsnorm_forward(Device& device, const RmsNormForward& a) {
   expect("rmsnorm out", a.out, {N, C}, a.x.dtype);
   expect("rmsnorm w", a.w, {C}, a.x.dtype);
   if (a.rstd) expect("rmsnorm rstd", a.rstd, {N}, stat_of(a.x.dtype));
-  FATHOM_DISPATCH(rmsnorm_forward, device, a)
+  FATHOM_DISPATCH(rmsnorm_forward, device, a, moves(a.out, a.x, a.w), 4.0 * N * C)
 }
 
 void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
@@ -19,7 +19,7 @@ void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
   expect("rmsnorm dout", a.dout, {N, C}, a.x.dtype);
   expect("rmsnorm w", a.w, {C}, a.x.dtype);
   expect("rmsnorm rstd", a.rstd, {N}, stat_of(a.x.dtype));
-  FATHOM_DISPATCH(rmsnorm_backward, device, a)
+  FATHOM_DISPATCH(rmsnorm_backward, device, a, moves(a.dx, a.dout, a.x, a.w), 8.0 * N * C)
 }
 
 }  // namespace fathom

@@ -11,6 +11,7 @@ namespace fathom {
 
 enum class Backend { reference, cpu, cuda };
 
+class Profile;      // tensor/profile.h
 class CudaContext;  // tensor/cuda/context.h, in builds with CUDA
 struct CudaContextDeleter {
   void operator()(CudaContext* context) const;
@@ -38,6 +39,10 @@ class Device {
   CudaContext& cuda_context() const { return *context_; }
   // The GPU's name and memory, for reports.
   std::string name() const;
+  // Whoever times the ops, if anybody does.
+  Profile* profile() const { return profile_; }
+  void attach(Profile* profile) { profile_ = profile; }
+
   // After an op was given to a GPU: an Error naming it when it could not be launched. With the variable
   // FATHOM_CUDA_SYNC=1 it also waits, so that a fault in a kernel is laid at the right door.
   void finish_op(const char* op) const;
@@ -61,6 +66,7 @@ class Device {
   int threads_;
   std::unique_ptr<Buffer[]> buffers_;
   std::unique_ptr<CudaContext, CudaContextDeleter> context_;
+  Profile* profile_ = nullptr;
 };
 
 }  // namespace fathom

@@ -19,6 +19,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int64_t profiled_step = 2;  // of those this process does: the first ones warm up
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -47,19 +49,21 @@ struct Interval {
 
 class Run {
  public:
-  Run(const Recipe& recipe, bool resume)
+  Run(const Recipe& recipe, const TrainOptions& options)
       : recipe_(recipe),
-        trainer_(recipe, find_start(recipe, resume)),
-        metrics_(recipe.run.output, resume ? trainer_.state().step : -1),
+        options_(options),
+        trainer_(recipe, find_start(recipe, options.resume)),
+        metrics_(recipe.run.output, options.resume ? trainer_.state().step : -1),
         progress_at_start_(run_progress(recipe.schedule, trainer_.position())),
-        saved_step_(resume ? trainer_.state().step : -1) {
-    announce(resume);
+        saved_step_(options.resume ? trainer_.state().step : -1) {
+    announce();
   }
 
   TrainOutcome go();
 
  private:
-  void announce(bool resume) const;
+  void announce() const;
+  StepReport profiled();
   std::optional<Ending> ending() const;
   void after_step(const StepReport& report, double seconds);
   void log_line(const StepReport& report);
@@ -69,6 +73,8 @@ class Run {
   bool is_multiple(int64_t every) const { return every > 0 && trainer_.state().step % every == 0; }
 
   const Recipe& recipe_;
+  const TrainOptions& options_;
+  int64_t steps_done_ = 0;  // by this process
   const Clock::time_point start_ = Clock::now();
   Trainer trainer_;
   Metrics metrics_;
@@ -79,7 +85,7 @@ class Run {
   TrainOutcome outcome_;
 };
 
-void Run::announce(bool resume) const {
+void Run::announce() const {
   const Config& c = trainer_.model().config;
   const TrainingMemory m = training_memory(recipe_, c);
   const auto bytes = [](int64_t n) { return human_bytes(static_cast<double>(n)); };
@@ -90,7 +96,7 @@ void Run::announce(bool resume) const {
       recipe_.data.sequence_length, count(trainer_.validation_windows()));
   log::info("memory: weights {} + gradients {} + optimizer {} + activations {} = {}", bytes(m.weights),
             bytes(m.gradients), bytes(m.optimizer), bytes(m.activations), bytes(m.total()));
-  if (resume) log::info("resumed after step {}", trainer_.state().step);
+  if (options_.resume) log::info("resumed after step {}", trainer_.state().step);
 }
 
 std::optional<Ending> Run::ending() const {
@@ -151,11 +157,19 @@ void Run::save() {
   saved_step_ = trainer_.state().step;
 }
 
+StepReport Run::profiled() {
+  if (!options_.on_profile) return trainer_.step();
+  Profile profile(trainer_.device());
+  const StepReport report = trainer_.step();
+  options_.on_profile(trainer_.device(), profile);
+  return report;
+}
+
 TrainOutcome Run::go() {
   std::optional<Ending> why = ending();
   for (; !why; why = ending()) {
     const auto start = Clock::now();
-    const StepReport report = trainer_.step();
+    const StepReport report = steps_done_++ == profiled_step ? profiled() : trainer_.step();
     after_step(report, seconds_since(start));
   }
   outcome_.ending = *why;
@@ -178,8 +192,8 @@ TrainOutcome Run::go() {
 
 }  // namespace
 
-TrainOutcome train(const Recipe& recipe, bool resume) {
-  return Run(recipe, resume).go();
+TrainOutcome train(const Recipe& recipe, const TrainOptions& options) {
+  return Run(recipe, options).go();
 }
 
 }  // namespace fathom

@@ -1,9 +1,11 @@
 // A whole training run: progress lines, metrics, validation, checkpoints, a clean stop on Ctrl-C.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
+#include "tensor/profile.h"
 #include "train/recipe.h"
 
 namespace fathom {
@@ -20,8 +22,14 @@ struct TrainOutcome {
   std::string model;       // the model folder; empty when the run is to be resumed
 };
 
+struct TrainOptions {
+  bool resume = false;
+  // Called once, with what was measured of the run's third step (the first ones warm up).
+  std::function<void(Device&, Profile&)> on_profile;
+};
+
 // Runs the recipe into recipe.run.output, or goes on from the newest checkpoint there. Error when there is a
 // checkpoint and resume is false, or none and it is true.
-TrainOutcome train(const Recipe& recipe, bool resume);
+TrainOutcome train(const Recipe& recipe, const TrainOptions& options);
 
 }  // namespace fathom

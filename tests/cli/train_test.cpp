@@ -6,10 +6,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "model/checkpoint.h"
 #include "support/temp_dir.h"
 #include "text/tokenizer.h"
@@ -91,7 +93,24 @@ TEST_F(TrainCommand, TrainsStopsAndGoesOn) {
   EXPECT_EQ(model.config.eos_token_ids[0], tokenizer.eos_id());
 }
 
+TEST_F(TrainCommand, ProfileWritesATrace) {
+  train({"--profile", dir_ / "trace.json"});
+  const Json events = read_json(dir_ / "trace.json")["traceEvents"];
+  std::set<std::string> ops;
+  double end = 0;
+  for (const Json& e : events) {
+    ops.insert(e["name"].get<std::string>());
+    EXPECT_EQ(e["ph"], "X");
+    EXPECT_GE(e["ts"].get<double>(), end) << "ops take turns";
+    EXPECT_GE(e["dur"].get<double>(), 0);
+    end = e["ts"].get<double>() + e["dur"].get<double>() - 1e-3;
+  }
+  for (const char* op : {"linear_forward", "grouped_linear_backward_weight", "attention_backward", "adamw"})
+    EXPECT_TRUE(ops.contains(op)) << op;
+}
+
 TEST_F(TrainCommand, BadFlagsAreOneError) {
+  EXPECT_THAT(error_of([&] { train({"--run.device", "tpu"}); }), HasSubstr("device 'tpu' is not known"));
   EXPECT_THAT(error_of([&] { train({"--optimizer.lr", "fast"}); }), HasSubstr("optimizer.lr"));
   EXPECT_THROW(train({"--optimizer.speed", "3"}), CLI::ExtrasError);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "out"));

@@ -61,13 +61,13 @@ TEST(Resume, IsBitForBitInBothPrecisions) {
     Flags part = flags;
     part.emplace_back("run.stop_at", "9");
     const std::string whole = "whole_" + precision, parts = "parts_" + precision;
-    const TrainOutcome outcome = train(small.recipe(whole, flags), false);
+    const TrainOutcome outcome = train(small.recipe(whole, flags), {});
     EXPECT_EQ(outcome.ending, Ending::finished);
-    const TrainOutcome stopped = train(small.recipe(parts, part), false);
+    const TrainOutcome stopped = train(small.recipe(parts, part), {});
     EXPECT_EQ(stopped.ending, Ending::stop_at);
     EXPECT_EQ(stopped.step, 9);
     EXPECT_TRUE(stopped.model.empty());
-    const TrainOutcome resumed = train(small.recipe(parts, flags), true);
+    const TrainOutcome resumed = train(small.recipe(parts, flags), {.resume = true, .on_profile = {}});
     EXPECT_EQ(resumed.validation_loss, outcome.validation_loss);
     expect_same_end(small, whole, parts, 20);
     EXPECT_EQ(losses(small.output(whole)), losses(small.output(parts)));
@@ -77,14 +77,15 @@ TEST(Resume, IsBitForBitInBothPrecisions) {
 
 TEST(Resume, NeedsACheckpointAndANewRunNeedsNone) {
   const SmallRun small;
-  EXPECT_THAT(error_of([&] { train(small.recipe("out"), true); }), HasSubstr("no checkpoint to resume"));
-  train(small.recipe("out", {{"run.stop_at", "2"}}), false);
-  EXPECT_THAT(error_of([&] { train(small.recipe("out"), false); }), HasSubstr("--resume"));
+  EXPECT_THAT(error_of([&] { train(small.recipe("out"), {.resume = true, .on_profile = {}}); }),
+              HasSubstr("no checkpoint to resume"));
+  train(small.recipe("out", {{"run.stop_at", "2"}}), {});
+  EXPECT_THAT(error_of([&] { train(small.recipe("out"), {}); }), HasSubstr("--resume"));
 }
 
 TEST(Resume, TimeLimitEndsWithAModel) {
   const SmallRun small;
-  const TrainOutcome outcome = train(small.recipe("out", {{"run.max_seconds", "1e-9"}}), false);
+  const TrainOutcome outcome = train(small.recipe("out", {{"run.max_seconds", "1e-9"}}), {});
   EXPECT_EQ(outcome.ending, Ending::out_of_time);
   EXPECT_TRUE(fs::exists(outcome.model + "/model.safetensors"));
 }
@@ -96,7 +97,7 @@ TEST(ResumeChild, DISABLED_Run) {
   catch_interrupts();
   const SmallRun small;
   const Flags flags = {{"run.output", out}, {"checkpoint.every", "3"}, {"schedule.steps", "60"}};
-  train(small.recipe("unused", flags), latest_checkpoint(out).has_value());
+  train(small.recipe("unused", flags), {.resume = latest_checkpoint(out).has_value(), .on_profile = {}});
 }
 
 pid_t start_child(const std::string& out) {
