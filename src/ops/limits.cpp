@@ -30,7 +30,7 @@ double best_seconds(Device& device, const std::function<void()>& body) {
 }  // namespace
 
 Limits measure_limits(Device& device, DType dtype) {
-  const int64_t values = int64_t{1} << (device.on_host() ? 25 : 28), n = device.on_host() ? 1024 : 8192;
+  const int64_t values = int64_t{1} << (device.on_host() ? 26 : 28), n = device.on_host() ? 1024 : 8192;
   Arena memory("measuring limits", std::max(4 * values, 3 * n * n * size_of(dtype)) + 256, device);
   const Tensor x = memory.allocate(DType::f32, {values});
   clear(device, x);  // touches every page
