@@ -1,0 +1,52 @@
+// Which tile of which expert a block works on: tiles are found on the device from the offsets, so the host
+// need not know how many rows each expert has. It launches as many blocks as there can be tiles at most.
+#pragma once
+#include "ops/cuda/kernel.cuh"
+
+namespace fathom::cuda {
+
+// Rows [row, end) of the expert's rows; expert < 0: no tile left for this block.
+struct RowTile {
+  int expert;
+  int64_t row, end;
+};
+
+// Tiles of `height` rows, expert after expert. One warp's work; all lanes get the answer.
+__device__ inline RowTile find_row_tile(const int32_t* offsets, int E, int64_t tile, int height) {
+  const int lane = threadIdx.x % warp_size;
+  for (int first = 0; first < E; first += warp_size) {
+    const int e = first + lane;
+    const int begin = e < E ? offsets[e] : 0, end = e < E ? offsets[e + 1] : 0;
+    const int tiles = (end - begin + height - 1) / height;
+    int before = tiles;
+    for (int step = 1; step < warp_size; step *= 2) {
+      const int other = __shfl_up_sync(~0u, before, step);
+      if (lane >= step) before += other;
+    }
+    const int total = __shfl_sync(~0u, before, warp_size - 1);
+    if (tile < total) {
+      const unsigned past = __ballot_sync(~0u, before > tile);
+      const int owner = __ffs(past) - 1;
+      const int64_t in_expert = tile - __shfl_sync(~0u, before - tiles, owner);
+      const int64_t row = __shfl_sync(~0u, begin, owner) + in_expert * height;
+      const int64_t last = __shfl_sync(~0u, end, owner);
+      return {first + owner, row, row + height < last ? row + height : last};
+    }
+    tile -= total;
+  }
+  return {-1, 0, 0};
+}
+
+// Most tiles there can be for M rows of E experts.
+inline int64_t most_row_tiles(int64_t M, int64_t E, int height) {
+  return blocks_for(M, height) + std::min(M, E);
+}
+
+// A matrix as lines of contiguous elements.
+template <class T>
+struct Operand {
+  const T* data;
+  int64_t stride;
+};
+
+}  // namespace fathom::cuda

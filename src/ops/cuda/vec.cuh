@@ -1,0 +1,72 @@
+// Eight neighbouring elements of a row at a time where address, stride and width allow it (16 bytes of bf16,
+// 32 of f32), one by one where not.
+#pragma once
+#include "ops/cuda/kernel.cuh"
+
+namespace fathom::cuda {
+
+constexpr int vec_width = 8;
+
+// Whether rows of this tensor can be read and written by eights.
+inline bool by_eights(const Tensor& t) {
+  return !t || (reinterpret_cast<uintptr_t>(t.data) % 16 == 0 && t.row_stride % vec_width == 0 &&
+                t.cols() % vec_width == 0);
+}
+template <class... Tensors>
+bool all_by_eights(const Tensors&... tensors) {
+  return (by_eights(tensors) && ...);
+}
+
+template <int n>
+struct Vec {
+  float v[n];
+};
+
+template <int n, class T>
+__device__ Vec<n> load(const T* p) {
+  Vec<n> x;
+  if constexpr (n == 1) {
+    x.v[0] = to_float(*p);
+  } else if constexpr (sizeof(T) == 4) {
+    for (int half = 0; half < 2; ++half) {
+      const float4 four = reinterpret_cast<const float4*>(p)[half];
+      float* v = x.v + 4 * half;
+      v[0] = four.x, v[1] = four.y, v[2] = four.z, v[3] = four.w;
+    }
+  } else {
+    const uint4 raw = *reinterpret_cast<const uint4*>(p);
+    const unsigned words[4] = {raw.x, raw.y, raw.z, raw.w};
+    for (int i = 0; i < 4; ++i) {
+      x.v[2 * i] = __uint_as_float(words[i] << 16);
+      x.v[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+    }
+  }
+  return x;
+}
+
+template <int n, class T>
+__device__ void store(T* p, const Vec<n>& x) {
+  if constexpr (n == 1) {
+    *p = from_float<T>(x.v[0]);
+  } else if constexpr (sizeof(T) == 4) {
+    for (int half = 0; half < 2; ++half) {
+      const float* v = x.v + 4 * half;
+      reinterpret_cast<float4*>(p)[half] = make_float4(v[0], v[1], v[2], v[3]);
+    }
+  } else {
+    __nv_bfloat162 pairs[4];
+    for (int i = 0; i < 4; ++i) pairs[i] = __floats2bfloat162_rn(x.v[2 * i], x.v[2 * i + 1]);
+    *reinterpret_cast<uint4*>(p) = *reinterpret_cast<const uint4*>(pairs);
+  }
+}
+
+// body(std::integral_constant<int, 8 or 1>)
+template <class Body>
+void with_width(bool eights, const Body& body) {
+  if (eights)
+    body(std::integral_constant<int, vec_width>());
+  else
+    body(std::integral_constant<int, 1>());
+}
+
+}  // namespace fathom::cuda
