@@ -57,10 +57,17 @@ struct Pair {
 
 class OpTest : public ::testing::TestWithParam<Target> {
  protected:
-  OpTest() : device_(device_of(GetParam().backend)) {
+  OpTest() : device_(device_of(GetParam().backend, 3)) {
     if (GetParam().backend == Backend::cpu) cpu::force_level(GetParam().level);
   }
   ~OpTest() override { cpu::force_level(cpu::supported_levels().back()); }
+
+  // Tests look at results as soon as an op returns, so that on a GPU each op is waited for.
+  static Device device_of(Backend backend, int threads) {
+    setenv("FATHOM_CUDA_SYNC", "1", 0);
+    if (backend == Backend::cuda) return Device::cuda();
+    return backend == Backend::cpu ? Device::cpu(threads) : Device::reference();
+  }
 
   using Shape = std::initializer_list<int64_t>;
   DType any() const { return GetParam().dtype; }
@@ -121,7 +128,6 @@ class OpTest : public ::testing::TestWithParam<Target> {
     Device reference = Device::reference();
     op(reference, arguments([](const Pair& p) { return p.ref; }));
     op(device_, arguments([](const Pair& p) { return p.target; }));
-    synchronize(device_);
   }
 
   static Pair columns(const Pair& p, int64_t begin, int64_t width) {
@@ -179,10 +185,6 @@ class OpTest : public ::testing::TestWithParam<Target> {
  private:
   using Block = std::unique_ptr<std::byte, void (*)(std::byte*)>;
 
-  static Device device_of(Backend backend) {
-    if (backend == Backend::cuda) return Device::cuda();
-    return backend == Backend::cpu ? Device::cpu(3) : Device::reference();
-  }
   static void free_on_host(std::byte* memory) { delete[] memory; }
   static Block shared_block([[maybe_unused]] size_t bytes) {
     void* memory = nullptr;

@@ -16,12 +16,12 @@ __device__ float log_sum_exp(const float* x, int64_t V) {
     if (value > max) {
       sum = sum * expf(max - value) + 1;
       max = value;
-    } else {
+    } else if (value != -INFINITY) {  // a NaN stays one
       sum += expf(value - max);
     }
   }
   const float largest = block_max(max);
-  return largest + logf(block_sum(max == -INFINITY ? 0 : sum * expf(max - largest)));
+  return largest + logf(block_sum(max == -INFINITY ? sum : sum * expf(max - largest)));
 }
 
 template <class T>

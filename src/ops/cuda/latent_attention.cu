@@ -11,6 +11,7 @@ namespace {
 constexpr int threads = 256, heads_at_once = threads / warp_size;
 constexpr int tile = warp_size;  // cached rows at a time: a lane scores one
 constexpr int most_parts = 64, least_part = 128;
+constexpr int64_t queries_at_once = 32;  // bounds the memory of the parts' results
 constexpr int most_columns = 512, per_lane = most_columns / warp_size;  // of a latent
 
 template <class T>
@@ -41,6 +42,13 @@ struct Queries {
   const int32_t *sequence, *positions;
   int H, R, Dr;
   float scale;
+
+  // The queries from n on.
+  Queries from(int64_t n) const {
+    Queries q = *this;
+    q.latent += n * H * latent_stride, q.rope += n * H * rope_stride, q.sequence += n, q.positions += n;
+    return q;
+  }
 };
 
 __host__ __device__ inline int64_t parts_of(int64_t tokens) {
@@ -156,20 +164,24 @@ void latent_attention(Device& device, const LatentAttention& a) {
   check(R <= most_columns, "latent_attention: latents of {} columns are wider than this backend's {}", R,
         most_columns);
   const int64_t most_tokens = a.block_table.cols() * a.pages.shape[1];
-  auto* memory = static_cast<float*>(
-      device.cuda_context().workspace(static_cast<size_t>(N * most_parts * H * (R + 2)) * sizeof(float)));
+  auto* memory = static_cast<float*>(device.cuda_context().workspace(
+      static_cast<size_t>(std::min(queries_at_once, N) * most_parts * H * (R + 2)) * sizeof(float)));
   const size_t shared = static_cast<size_t>(heads_at_once * width + tile * (width + 1)) * sizeof(float);
   with_dtype<float, bf16>("latent_attention", a.out.dtype, [&]<class T>(T) {
     const Queries<gpu_t<T>> q = {
         data<T>(a.q_latent),       data<T>(a.q_rope),          a.q_latent.row_stride, a.q_rope.row_stride,
         data<int32_t>(a.sequence), data<int32_t>(a.positions), static_cast<int>(H),   static_cast<int>(R),
         static_cast<int>(Dr),      static_cast<float>(a.scale)};
-    const dim3 grid(static_cast<unsigned>(N), static_cast<unsigned>(parts_of(most_tokens)),
-                    static_cast<unsigned>(blocks_for(H, heads_at_once)));
-    launch(device, grid, threads, shared, attend_part<gpu_t<T>>, memory, q,
-           cache_of<T>(a.pages, a.block_table));
-    launch(device, dim3(grid.x, static_cast<unsigned>(H)), threads, 0, join_parts<gpu_t<T>>, data<T>(a.out),
-           a.out.row_stride, memory, q.positions, H, R);
+    for (int64_t n = 0; n < N; n += queries_at_once) {
+      const Queries<gpu_t<T>> some = q.from(n);
+      const dim3 grid(static_cast<unsigned>(std::min(queries_at_once, N - n)),
+                      static_cast<unsigned>(parts_of(most_tokens)),
+                      static_cast<unsigned>(blocks_for(H, heads_at_once)));
+      launch(device, grid, threads, shared, attend_part<gpu_t<T>>, memory, some,
+             cache_of<T>(a.pages, a.block_table));
+      launch(device, dim3(grid.x, static_cast<unsigned>(H)), threads, 0, join_parts<gpu_t<T>>,
+             data<T>(a.out) + n * H * a.out.row_stride, a.out.row_stride, memory, some.positions, H, R);
+    }
   });
 }
 
