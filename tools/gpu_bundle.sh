@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 build=${1:-build/cuda} folder=${2:-out/gpu}
 rm -rf "$folder"
 mkdir -p "$folder/lib"
-programs=("$build/fathom" "$build"/bench/{ops,step}_bench)
+programs=("$build/fathom" "$build"/bench/{ops,step,generate}_bench)
 for name in tensor ops model engine train cli; do programs+=("$build/tests/$name/${name}_test"); done
 for program in "${programs[@]}"; do
   strip -o "$folder/$(basename "$program")" "$program"

@@ -44,14 +44,15 @@ class AttentionTest : public OpTest {
     }
   };
 
-  Problem problem(const Shape3& s, const std::vector<int32_t>& queries, const std::vector<int32_t>& prefix) {
+  // k_rope is a column slice of rows that are `latent` columns wider.
+  Problem problem(const Shape3& s, const std::vector<int32_t>& queries, const std::vector<int32_t>& prefix,
+                  int64_t latent = 7) {
     std::vector<int32_t> q_starts = {0}, kv_starts = {0};
     for (size_t b = 0; b < queries.size(); ++b) {
       q_starts.push_back(q_starts.back() + queries[b]);
       kv_starts.push_back(kv_starts.back() + queries[b] + prefix[b]);
     }
     const int64_t N = q_starts.back(), M = kv_starts.back(), B1 = static_cast<int64_t>(q_starts.size());
-    constexpr int64_t latent = 7;  // k_rope is a column slice of wider rows
     const int64_t D = s.Dn + s.Dr;
     Problem p{.q = random({N, s.H, D}),
               .kv = random({M, s.H, s.Dn + s.Dv}),
@@ -90,6 +91,14 @@ constexpr Shape3 odd = {3, 24, 8, 16}, lite = {2, 128, 64, 128};
 TEST_P(AttentionTest, PackedSequences) {
   expect_right(problem(odd, {1, 2, 63, 64, 65, 130}, {0, 0, 0, 0, 0, 0}));
   expect_right(problem(lite, {65, 130}, {0, 0}));
+}
+
+// Heads of DeepSeek-V2 and of the small recipes, in rows that begin where vectors do.
+TEST_P(AttentionTest, HeadsOfTheModels) {
+  for (const Shape3& s : {Shape3{2, 128, 64, 128}, Shape3{3, 64, 32, 64}, Shape3{2, 32, 16, 32}}) {
+    expect_right(problem(s, {1, 65, 64, 200}, {0, 0, 0, 0}, 16));
+    expect_right(problem(s, {3, 0, 130}, {70, 5, 1}, 16));
+  }
 }
 
 TEST_P(AttentionTest, DimensionsThatFillNoVector) {

@@ -1,33 +1,22 @@
 // With P = exp(scale * q k - lse), dP = dout v and dS = scale * P (dP - dout out): dv = P^T dout, dk = dS^T
 // q, dq = dS k. One kernel goes over the queries of a tile of keys, one over the keys of a tile of queries;
 // nothing is added up between blocks but dk_rope over the heads, in their order, from the workspace.
-#include "ops/attention.h"
+#include "ops/cuda/attention_backward.cuh"
 #include "ops/cuda/attention_tile.cuh"
 
 namespace fathom::cuda {
 namespace {
 
 template <class T>
-struct Gradients {
-  T *dq, *dkv, *dk_rope;
-  int64_t dq_stride, dkv_stride, rope_stride;
-  const T *dout, *out;
-  int64_t dout_stride, out_stride;
-  const float* lse;   // [N, H]
-  float* delta;       // [N, H]: dout out
-  float* rope_heads;  // [H, M, Dr]
-  int64_t M;
-};
-
-template <class T>
-__global__ void make_delta(Gradients<T> g, int64_t rows, int Dv) {
+__global__ void make_delta(float* delta, const T* dout, int64_t dout_stride, const T* out, int64_t out_stride,
+                           int64_t rows, int Dv) {
   const int64_t row = static_cast<int64_t>(blockIdx.x) * attention_warps + threadIdx.x / warp_size;
   if (row >= rows) return;
   float sum = 0;
   for (int c = threadIdx.x % warp_size; c < Dv; c += warp_size)
-    sum += to_float(g.dout[row * g.dout_stride + c]) * to_float(g.out[row * g.out_stride + c]);
+    sum += to_float(dout[row * dout_stride + c]) * to_float(out[row * out_stride + c]);
   sum = warp_sum(sum);
-  if (threadIdx.x % warp_size == 0) g.delta[row] = sum;
+  if (threadIdx.x % warp_size == 0) delta[row] = sum;
 }
 
 // Tiles of a block, and what is made of a pair of them.
@@ -45,7 +34,7 @@ struct Tiles {
 };
 
 template <class T>
-__device__ void fill_query_side(const Tiles& t, const AttentionInputs<T>& in, const Gradients<T>& g,
+__device__ void fill_query_side(const Tiles& t, const AttentionInputs<T>& in, const AttentionGradients<T>& g,
                                 int64_t first, int64_t valid, int h) {
   fill_queries(t.queries, in, first, valid, h);
   fill_tile(t.douts, query_tile, in.Dv, valid,
@@ -54,7 +43,7 @@ __device__ void fill_query_side(const Tiles& t, const AttentionInputs<T>& in, co
 
 // P and dS of a pair of tiles; zero where a query does not see a key or either does not exist.
 template <class T>
-__device__ void make_pairs(const Tiles& t, const AttentionInputs<T>& in, const Gradients<T>& g,
+__device__ void make_pairs(const Tiles& t, const AttentionInputs<T>& in, const AttentionGradients<T>& g,
                            const SequenceBounds& s, int64_t query, int64_t queries_end, int64_t key, int h) {
   for (int i = threadIdx.x; i < query_tile * key_tile; i += attention_threads) {
     const int row = i / key_tile, col = i % key_tile;
@@ -73,7 +62,7 @@ __device__ void make_pairs(const Tiles& t, const AttentionInputs<T>& in, const G
 }
 
 template <class T>
-__global__ void backward_keys(AttentionInputs<T> in, Gradients<T> g) {
+__global__ void backward_keys(AttentionInputs<T> in, AttentionGradients<T> g) {
   extern __shared__ float shared[];
   constexpr int mine = key_tile / attention_warps;
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
@@ -119,7 +108,7 @@ __global__ void backward_keys(AttentionInputs<T> in, Gradients<T> g) {
 }
 
 template <class T>
-__global__ void backward_queries(AttentionInputs<T> in, Gradients<T> g) {
+__global__ void backward_queries(AttentionInputs<T> in, AttentionGradients<T> g) {
   extern __shared__ float shared[];
   constexpr int mine = query_tile / attention_warps;
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
@@ -154,12 +143,12 @@ __global__ void backward_queries(AttentionInputs<T> in, Gradients<T> g) {
 }
 
 template <class T>
-__global__ void add_heads(Gradients<T> g, int H, int Dr) {
+__global__ void add_heads(T* dk_rope, int64_t stride, const float* heads, int64_t M, int H, int Dr) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * attention_threads + threadIdx.x;
-  if (i >= g.M * Dr) return;
+  if (i >= M * Dr) return;
   float sum = 0;
-  for (int h = 0; h < H; ++h) sum += g.rope_heads[h * g.M * Dr + i];
-  g.dk_rope[i / Dr * g.rope_stride + i % Dr] = from_float<T>(sum);
+  for (int h = 0; h < H; ++h) sum += heads[h * M * Dr + i];
+  dk_rope[i / Dr * stride + i % Dr] = from_float<T>(sum);
 }
 
 }  // namespace
@@ -172,24 +161,25 @@ void attention_backward(Device& device, const AttentionBackward& a) {
     sizes.take<float>(N * H), sizes.take<float>(H * M * in.Dr);
     Pieces pieces(device.cuda_context().workspace(sizes.bytes()));
     float *delta = pieces.take<float>(N * H), *rope_heads = pieces.take<float>(H * M * in.Dr);
-    const Gradients<gpu_t<T>> g = {data<T>(a.dq),      data<T>(a.dkv),
-                                   data<T>(a.dk_rope), a.dq.row_stride,
-                                   a.dkv.row_stride,   a.dk_rope.row_stride,
-                                   data<T>(a.dout),    data<T>(a.out),
-                                   a.dout.row_stride,  a.out.row_stride,
-                                   data<float>(a.lse), delta,
-                                   rope_heads,         M};
+    launch(device, dim3(static_cast<unsigned>(blocks_for(N * H, attention_warps))), attention_threads, 0,
+           make_delta<gpu_t<T>>, delta, data<T>(a.dout), a.dout.row_stride, data<T>(a.out), a.out.row_stride,
+           N * H, Dv);
+
+    const AttentionGradients<gpu_t<T>> g = {
+        data<T>(a.dq),     data<T>(a.dkv),     a.dq.row_stride, a.dkv.row_stride, data<T>(a.dout),
+        a.dout.row_stride, data<float>(a.lse), delta,           rope_heads,       M};
     const auto grid = [&](int64_t rows, int height) {
       return dim3(static_cast<unsigned>(most_row_tiles(rows, in.B, height)), static_cast<unsigned>(H));
     };
-    launch(device, dim3(static_cast<unsigned>(blocks_for(N * H, attention_warps))), attention_threads, 0,
-           make_delta<gpu_t<T>>, g, N * H, Dv);
-    launch(device, grid(M, key_tile), attention_threads, Tiles::bytes(Dk, Dv), backward_keys<gpu_t<T>>, in,
-           g);
-    launch(device, grid(N, query_tile), attention_threads, Tiles::bytes(Dk, Dv), backward_queries<gpu_t<T>>,
-           in, g);
+    bool done = false;
+    if constexpr (std::is_same_v<T, bf16>) done = attention_backward_mma(device, a, g);
+    if (!done) {
+      const size_t bytes = Tiles::bytes(Dk, Dv);
+      launch(device, grid(M, key_tile), attention_threads, bytes, backward_keys<gpu_t<T>>, in, g);
+      launch(device, grid(N, query_tile), attention_threads, bytes, backward_queries<gpu_t<T>>, in, g);
+    }
     launch(device, dim3(static_cast<unsigned>(blocks_for(M * in.Dr, attention_threads))), attention_threads,
-           0, add_heads<gpu_t<T>>, g, H, in.Dr);
+           0, add_heads<gpu_t<T>>, data<T>(a.dk_rope), a.dk_rope.row_stride, rope_heads, M, H, in.Dr);
   });
 }
 

@@ -1,6 +1,6 @@
 // A block attends for 16 queries of one head, a warp for four of them, over tiles of 32 keys: a lane scores
 // one key of the tile, and then holds every 32nd column of the output.
-#include "ops/attention.h"
+#include "ops/cuda/attention_forward.cuh"
 #include "ops/cuda/attention_tile.cuh"
 
 namespace fathom::cuda {
@@ -9,14 +9,7 @@ namespace {
 constexpr int mine = query_tile / attention_warps;  // queries of a warp
 
 template <class T>
-struct Output {
-  T* out;
-  int64_t out_stride;
-  float* lse;  // [N, H], may be absent
-};
-
-template <class T>
-__global__ void forward(AttentionInputs<T> in, Output<T> o) {
+__global__ void forward(AttentionInputs<T> in, AttentionOutput<T> o) {
   extern __shared__ float shared[];
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, blockIdx.x, query_tile);
@@ -68,6 +61,7 @@ __global__ void forward(AttentionInputs<T> in, Output<T> o) {
 }  // namespace
 
 void attention_forward(Device& device, const AttentionForward& a) {
+  if (attention_forward_mma(device, a)) return;
   with_dtype<float, bf16>("attention_forward", a.out.dtype, [&]<class T>(T) {
     const AttentionInputs<gpu_t<T>> in = attention_inputs<T>(a);
     const int64_t Dk = a.q.cols(), Dv = a.out.cols();
@@ -75,7 +69,7 @@ void attention_forward(Device& device, const AttentionForward& a) {
     const dim3 grid(static_cast<unsigned>(most_row_tiles(a.q.shape[0], in.B, query_tile)),
                     static_cast<unsigned>(in.H));
     launch(device, grid, attention_threads, bytes, forward<gpu_t<T>>, in,
-           Output<gpu_t<T>>{data<T>(a.out), a.out.row_stride, data<float>(a.lse)});
+           AttentionOutput<gpu_t<T>>{data<T>(a.out), a.out.row_stride, data<float>(a.lse)});
   });
 }
 

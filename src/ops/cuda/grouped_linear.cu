@@ -24,9 +24,9 @@ struct Product {
 template <class Tile, class T, int rows, bool b_along_depth>
 __global__ void times_expert(Product p) {
   extern __shared__ __align__(32) std::byte shared[];
-  const RowTile tile = find_row_tile(p.offsets, p.E, blockIdx.x, rows);
+  const RowTile tile = find_row_tile(p.offsets, p.E, blockIdx.y, rows);
   if (tile.expert < 0) return;
-  const int64_t col = static_cast<int64_t>(blockIdx.y) * Tile::cols;
+  const int64_t col = static_cast<int64_t>(blockIdx.x) * Tile::cols;
   const T* a = static_cast<const T*>(p.a) + tile.row * p.a_stride;
   const T* b =
       static_cast<const T*>(p.b) + tile.expert * p.b_expert + (b_along_depth ? col * p.b_stride : col);
@@ -59,8 +59,10 @@ __global__ void weight_gradient(Product p, int64_t rows_out) {
 
 template <class Tile, class T, int rows, bool b_along_depth>
 void launch_times_expert(Device& device, const Product& p, int64_t M) {
-  const dim3 grid(static_cast<unsigned>(most_row_tiles(M, p.E, rows)),
-                  static_cast<unsigned>(blocks_for(p.cols, Tile::cols)));
+  // Blocks that share rows run side by side: the rows come from memory once, the experts' matrices from the
+  // cache.
+  const dim3 grid(static_cast<unsigned>(blocks_for(p.cols, Tile::cols)),
+                  static_cast<unsigned>(most_row_tiles(M, p.E, rows)));
   launch(device, grid, tile_threads, Tile::shared_bytes, times_expert<Tile, T, rows, b_along_depth>, p);
 }
 

@@ -10,7 +10,7 @@ namespace fathom::cuda {
 
 namespace wmma = nvcuda::wmma;
 
-constexpr int tile_depth = 32, tile_cols = 128, tile_stages = 3, tile_threads = 256;
+constexpr int tile_depth = 64, tile_cols = 128, tile_stages = 3, tile_threads = 256;
 constexpr int fragment = 16;
 
 // `lines` lines of `length` contiguous elements into shared memory; past the valid ones zeros.

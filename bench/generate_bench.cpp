@@ -1,0 +1,88 @@
+// Generation with random weights: prefill and decode tokens per second of one sequence, and the share of the
+// bound that the bytes of the active weights set. A config alone is enough.
+//   generate_bench CONFIG [f32|bf16] [prompt] [new] [device]
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/rng.h"
+#include "engine/engine.h"
+#include "ops/limits.h"
+#include "tensor/memory.h"
+
+namespace fathom::bench {
+namespace {
+
+// A few values over and over: nothing timed here depends on more.
+void fill(const Device& device, const Config& config, const Weights& weights) {
+  Rng rng(1);
+  std::vector<float> values(4099);
+  for (float& v : values) v = static_cast<float>(rng.normal() * config.initializer_range);
+  Staging staging(device);
+  for (const NamedWeight& w : list_weights(config, weights))
+    staging.write(w.tensor, [&](const Tensor& host) {
+      const bool norm = w.info.kind == WeightKind::norm;
+      for (int64_t i = 0; i < host.count(); ++i) {
+        const float v = norm ? 1 : values[i % values.size()];
+        if (host.dtype == DType::bf16)
+          host.as<bf16>()[i] = bf16(v);
+        else
+          host.as<float>()[i] = v;
+      }
+    });
+}
+
+void bench_generation(const std::string& path, DType dtype, int64_t prompt, int64_t tokens,
+                      const std::string& on) {
+  using Clock = std::chrono::steady_clock;
+  Device device = Device::named(on);
+  const Config config = read_config(path);
+  const Model model = make_model(device, config, dtype);
+  fill(device, config, model.weights);
+  EngineOptions options;
+  options.cache_tokens = prompt + tokens + 64, options.max_sequences = 1, options.token_budget = 2048;
+  Engine engine(device, model, nullptr, options);
+  Rng rng(2);
+  Request request{{}, {}, {.max_tokens = tokens, .eos_token_ids = {}, .strings = {}}};
+  for (int64_t i = 0; i < prompt; ++i)
+    request.prompt.push_back(static_cast<int32_t>(rng.below(static_cast<uint64_t>(config.vocab_size))));
+  for (const char* run : {"warm-up", "timed"}) {
+    const auto start = Clock::now();
+    engine.submit(request);
+    auto first = start, last = start;
+    int64_t made = 0;
+    while (engine.busy())
+      for (size_t n = engine.step().size(); n > 0; --n, ++made) {
+        last = Clock::now();
+        if (made == 0) first = last;
+      }
+    engine.forget_prefixes();
+    const auto seconds = [](auto a, auto b) { return std::chrono::duration<double>(b - a).count(); };
+    const double decode = static_cast<double>(made - 1) / seconds(first, last);
+    const double bytes = static_cast<double>(active_parameter_count(config, false) * size_of(dtype));
+    const double bound = measure_limits(device, dtype).bytes / bytes;
+    fmt::print(
+        "{} {} on {}, {}: prefill of {} at {:.0f} tokens/s; decode {:.1f} tokens/s, {:.0f}% of the {:.0f} "
+        "that {:.2f} GB of "
+        "active weights allow\n",
+        path, name_of(dtype), on, run, prompt, static_cast<double>(prompt) / seconds(start, first), decode,
+        100 * decode / bound, bound, bytes * 1e-9);
+  }
+}
+
+}  // namespace
+}  // namespace fathom::bench
+
+int main(int argc, char** argv) {
+  using namespace fathom;
+  if (argc < 2) {
+    fmt::print(stderr, "usage: generate_bench CONFIG [f32|bf16] [prompt] [new] [device]\n");
+    return 1;
+  }
+  const auto number = [&](int i, int64_t otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
+  bench::bench_generation(argv[1], dtype_named(argc > 2 ? argv[2] : "bf16"), number(3, 512), number(4, 128),
+                          argc > 5 ? argv[5] : "cpu");
+}

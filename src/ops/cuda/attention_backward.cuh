@@ -1,0 +1,24 @@
+// What the backward kernels of attention write, and the ones for the tensor cores.
+#pragma once
+#include "ops/attention.h"
+#include "ops/cuda/kernel.cuh"
+
+namespace fathom::cuda {
+
+template <class T>
+struct AttentionGradients {
+  T *dq, *dkv;
+  int64_t dq_stride, dkv_stride;  // of a (token, head) row
+  const T* dout;
+  int64_t dout_stride;
+  const float* lse;    // [N, H]
+  const float* delta;  // [N, H]: dout out
+  float* rope_heads;   // [H, M, Dr]: each head's share of dk_rope
+  int64_t M;
+};
+
+// Writes dq, dkv and rope_heads. False, with nothing launched, for heads it is not built for.
+bool attention_backward_mma(const Device& device, const AttentionBackward& a,
+                            const AttentionGradients<__nv_bfloat16>& g);
+
+}  // namespace fathom::cuda

@@ -1,0 +1,18 @@
+// What the forward kernels of attention write, and the one for the tensor cores.
+#pragma once
+#include "ops/attention.h"
+#include "ops/cuda/kernel.cuh"
+
+namespace fathom::cuda {
+
+template <class T>
+struct AttentionOutput {
+  T* out;
+  int64_t out_stride;  // of a (token, head) row
+  float* lse;          // [N, H], may be absent
+};
+
+// False, with nothing launched, for heads it is not built for.
+bool attention_forward_mma(const Device& device, const AttentionForward& a);
+
+}  // namespace fathom::cuda
