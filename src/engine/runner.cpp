@@ -10,6 +10,8 @@ namespace fathom {
 namespace {
 
 constexpr int32_t no_page = -1;
+// Block tables widen by so many pages at a time, so that many steps have the same form.
+constexpr int64_t table_step = 16;
 
 int64_t cache_bytes(const Model& model, const RunnerOptions& o) {
   Arena plan;
@@ -95,6 +97,7 @@ void Runner::run_group(const Group& group) {
   int64_t max_pages = 0;
   for (const Scheduled& s : group.items)
     max_pages = std::max(max_pages, static_cast<int64_t>(s.sequence->pages.size()));
+  max_pages = std::min((max_pages + table_step - 1) / table_step * table_step, options_.pages);
   const HostBatch host = host_batch(group.items, max_pages);
   std::vector<int32_t> last_tokens;
   for (size_t b = 0; b < group.items.size(); ++b)
@@ -107,12 +110,17 @@ void Runner::run_group(const Group& group) {
   Memory m = allocate(step_memory_, size, max_pages, outputs);
   m.batch.absorbed = group.absorbed;
   upload_batch(device_, model_.config, host, m.batch);
-  const Tensor hidden = model_forward(device_, model_, m.batch, m.activations);
-  if (outputs == 0) return;
-
   upload(device_, m.last_tokens, Tensor(last_tokens.data(), DType::i32, {outputs}));
-  permute(device_, {.out = m.last_hidden, .x = hidden, .token_of = m.last_tokens});
-  head_logits(device_, model_, m.last_hidden, m.logits);
+  const auto forward = [&] {
+    const Tensor hidden = model_forward(device_, model_, m.batch, m.activations);
+    if (outputs == 0) return;
+    permute(device_, {.out = m.last_hidden, .x = hidden, .token_of = m.last_tokens});
+    head_logits(device_, model_, m.last_hidden, m.logits);
+  };
+  if (group.absorbed && size.tokens == size.sequences)
+    decoding_.run(device_, {size.tokens, max_pages, outputs}, forward);
+  else
+    forward();
   int64_t n = 0;
   for (const int64_t row : group.rows)
     if (row >= 0) download_later(device_, logits_.slice(row, 1), m.logits.slice(n++, 1));

@@ -7,6 +7,7 @@
 
 #include "engine/scheduler.h"
 #include "model/model.h"
+#include "tensor/replay.h"
 
 namespace fathom {
 
@@ -57,6 +58,7 @@ class Runner {
   RunnerOptions options_;
   Arena cache_memory_, step_memory_, host_memory_;
   LatentCache cache_;
+  Replay decoding_;
   Tensor logits_;  // [max_sequences, V] stat, on the host
 };
 

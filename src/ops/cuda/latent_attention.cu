@@ -10,7 +10,7 @@ namespace {
 
 constexpr int threads = 256, heads_at_once = threads / warp_size;
 constexpr int tile = warp_size;  // cached rows at a time: a lane scores one
-constexpr int most_parts = 64, least_part = 128;
+constexpr int most_parts = 64, least_part = 32;
 constexpr int64_t queries_at_once = 32;  // bounds the memory of the parts' results
 constexpr int most_columns = 512, per_lane = most_columns / warp_size;  // of a latent
 
@@ -63,17 +63,24 @@ struct Part {
       : max(memory + ((n * most_parts + part) * H + h) * (R + 2)), sum(max + 1), out(max + 2) {}
 };
 
-// A tile of cached rows into shared memory as f32, width + 1 apart; past `valid` zeros.
-template <class T>
+// A tile of cached rows into shared memory as f32, width + 1 apart; past `valid` zeros. A warp takes a row at
+// a time.
+template <int n, class T>
 __device__ void fill_rows(float* rows, const Cache<T>& cache, int b, int64_t first, int64_t valid,
                           int width) {
-  for (int i = threadIdx.x; i < tile * width; i += threads) {
-    const int row = i / width, c = i % width;
-    rows[row * (width + 1) + c] = row < valid ? to_float(cache.row(b, first + row)[c]) : 0;
+  const int lane = threadIdx.x % warp_size;
+#pragma unroll
+  for (int i = 0; i < tile / heads_at_once; ++i) {
+    const int row = threadIdx.x / warp_size + i * heads_at_once;
+    const T* from = row < valid ? cache.row(b, first + row) : nullptr;
+    for (int c = lane * n; c < width; c += warp_size * n) {
+      const Vec<n> v = from ? load<n>(from + c) : Vec<n>{};
+      for (int j = 0; j < n; ++j) rows[row * (width + 1) + c + j] = v.v[j];
+    }
   }
 }
 
-template <class T>
+template <int n_wide, class T>
 __global__ void attend_part(float* memory, Queries<T> q, Cache<T> cache) {
   extern __shared__ float shared[];
   const int64_t n = blockIdx.x, length = q.positions[n] + 1, parts = parts_of(length);
@@ -89,7 +96,7 @@ __global__ void attend_part(float* memory, Queries<T> q, Cache<T> cache) {
   float max = -INFINITY, sum = 0, out[per_lane] = {};
   for (int64_t t = begin; t < end; t += tile) {
     __syncthreads();
-    fill_rows(rows, cache, b, t, end - t, width);
+    fill_rows<n_wide>(rows, cache, b, t, end - t, width);
     __syncthreads();
     if (h >= q.H) continue;
     float score = 0;
@@ -177,8 +184,10 @@ void latent_attention(Device& device, const LatentAttention& a) {
       const dim3 grid(static_cast<unsigned>(std::min(queries_at_once, N - n)),
                       static_cast<unsigned>(parts_of(most_tokens)),
                       static_cast<unsigned>(blocks_for(H, heads_at_once)));
-      launch(device, grid, threads, shared, attend_part<gpu_t<T>>, memory, some,
-             cache_of<T>(a.pages, a.block_table));
+      with_width(by_eights(a.pages), [&](auto n_wide) {
+        launch(device, grid, threads, shared, attend_part<n_wide, gpu_t<T>>, memory, some,
+               cache_of<T>(a.pages, a.block_table));
+      });
       launch(device, dim3(grid.x, static_cast<unsigned>(H)), threads, 0, join_parts<gpu_t<T>>,
              data<T>(a.out) + n * H * a.out.row_stride, a.out.row_stride, memory, some.positions, H, R);
     }

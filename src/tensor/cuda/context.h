@@ -40,6 +40,8 @@ class CudaContext {
   cuda::Blas& blas();
 
   void synchronize();
+  // Every op is waited for (FATHOM_CUDA_SYNC).
+  bool synchronous() const { return synchronous_; }
   void finish_op(const char* op);
 
  private:

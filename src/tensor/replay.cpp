@@ -1,0 +1,70 @@
+#include "tensor/replay.h"
+
+#include "base/error.h"
+#if FATHOM_WITH_CUDA
+#include "tensor/cuda/context.h"
+#endif
+
+namespace fathom {
+
+#if FATHOM_WITH_CUDA
+namespace {
+
+constexpr size_t most_recordings = 32;
+
+cudaGraphExec_t record(cudaStream_t stream, const std::function<void()>& work) {
+  cudaGraph_t graph = nullptr;
+  cuda_check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "beginning to record");
+  try {
+    work();
+  } catch (...) {
+    cudaStreamEndCapture(stream, &graph);
+    if (graph) cudaGraphDestroy(graph);
+    throw;
+  }
+  cuda_check(cudaStreamEndCapture(stream, &graph), "recording");
+  cudaGraphExec_t recorded = nullptr;
+  const cudaError_t status = cudaGraphInstantiate(&recorded, graph, 0);
+  cudaGraphDestroy(graph);
+  cuda_check(status, "preparing what was recorded");
+  return recorded;
+}
+
+}  // namespace
+
+struct Replay::Recording {
+  cudaGraphExec_t graph = nullptr;
+  ~Recording() {
+    if (graph) cudaGraphExecDestroy(graph);
+  }
+};
+
+void Replay::run(Device& device, const std::vector<int64_t>& key, const std::function<void()>& work) {
+  // A profile looks at single ops.
+  if (device.on_host() || device.profile() || device.cuda_context().synchronous()) return work();
+  const auto known = recordings_.find(key);
+  if (known == recordings_.end()) {
+    if (recordings_.size() >= most_recordings) {
+      device.cuda_context().synchronize();
+      recordings_.clear();
+    }
+    recordings_[key] = std::make_unique<Recording>();
+    return work();
+  }
+  const cudaStream_t stream = device.cuda_context().stream();
+  cudaGraphExec_t& graph = known->second->graph;
+  if (!graph) graph = record(stream, work);
+  cuda_check(cudaGraphLaunch(graph, stream), "replaying");
+}
+#else
+struct Replay::Recording {};
+
+void Replay::run(Device&, const std::vector<int64_t>&, const std::function<void()>& work) {
+  work();
+}
+#endif
+
+Replay::Replay() = default;
+Replay::~Replay() = default;
+
+}  // namespace fathom
