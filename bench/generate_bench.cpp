@@ -5,10 +5,13 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/rng.h"
+#include "cli/profile_report.h"
 #include "engine/engine.h"
 #include "ops/limits.h"
 #include "tensor/memory.h"
@@ -35,9 +38,30 @@ void fill(const Device& device, const Config& config, const Weights& weights) {
     });
 }
 
+struct Speed {
+  double prefill, decode;  // tokens per second
+};
+
+// decoding() is called once the prompt is read.
+Speed generate(Engine& engine, const Request& request, const std::function<void()>& decoding) {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  auto first = start, last = start;
+  int64_t made = 0;
+  engine.submit(request);
+  while (engine.busy())
+    for (size_t n = engine.step().size(); n > 0; --n, ++made) {
+      last = Clock::now();
+      if (made == 0) first = last, decoding();
+    }
+  engine.forget_prefixes();
+  const auto seconds = [](auto a, auto b) { return std::chrono::duration<double>(b - a).count(); };
+  return {static_cast<double>(request.prompt.size()) / seconds(start, first),
+          static_cast<double>(made - 1) / seconds(first, last)};
+}
+
 void bench_generation(const std::string& path, DType dtype, int64_t prompt, int64_t tokens,
                       const std::string& on) {
-  using Clock = std::chrono::steady_clock;
   Device device = Device::named(on);
   const Config config = read_config(path);
   const Model model = make_model(device, config, dtype);
@@ -49,28 +73,21 @@ void bench_generation(const std::string& path, DType dtype, int64_t prompt, int6
   Request request{{}, {}, {.max_tokens = tokens, .eos_token_ids = {}, .strings = {}}};
   for (int64_t i = 0; i < prompt; ++i)
     request.prompt.push_back(static_cast<int32_t>(rng.below(static_cast<uint64_t>(config.vocab_size))));
+  const double bytes = static_cast<double>(active_parameter_count(config, false) * size_of(dtype));
+  const double bound = measure_limits(device, dtype).bytes / bytes;
   for (const char* run : {"warm-up", "timed"}) {
-    const auto start = Clock::now();
-    engine.submit(request);
-    auto first = start, last = start;
-    int64_t made = 0;
-    while (engine.busy())
-      for (size_t n = engine.step().size(); n > 0; --n, ++made) {
-        last = Clock::now();
-        if (made == 0) first = last;
-      }
-    engine.forget_prefixes();
-    const auto seconds = [](auto a, auto b) { return std::chrono::duration<double>(b - a).count(); };
-    const double decode = static_cast<double>(made - 1) / seconds(first, last);
-    const double bytes = static_cast<double>(active_parameter_count(config, false) * size_of(dtype));
-    const double bound = measure_limits(device, dtype).bytes / bytes;
+    const Speed speed = generate(engine, request, [] {});
     fmt::print(
         "{} {} on {}, {}: prefill of {} at {:.0f} tokens/s; decode {:.1f} tokens/s, {:.0f}% of the {:.0f} "
         "that {:.2f} GB of "
         "active weights allow\n",
-        path, name_of(dtype), on, run, prompt, static_cast<double>(prompt) / seconds(start, first), decode,
-        100 * decode / bound, bound, bytes * 1e-9);
+        path, name_of(dtype), on, run, prompt, speed.prefill, speed.decode, 100 * speed.decode / bound, bound,
+        bytes * 1e-9);
   }
+  std::optional<Profile> profile;
+  request.stop.max_tokens = 9;
+  generate(engine, request, [&] { profile.emplace(device); });
+  print_profile(device, dtype, *profile, "8 tokens, decoded op by op");
 }
 
 }  // namespace

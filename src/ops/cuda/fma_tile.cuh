@@ -36,12 +36,12 @@ struct FmaTile {
   template <class Write>
   __device__ void store(const Write& write) const {
     for (int i = 0; i < mine; ++i)
-      for (int j = 0; j < mine; ++j) write(row(i), col(j), sums[i][j]);
+      for (int j = 0; j < mine; j += 2) write(row(i), col(j), make_float2(sums[i][j], sums[i][j + 1]));
   }
 
  private:
   __device__ static int row(int i) { return threadIdx.x / 16 + 16 * i; }
-  __device__ static int col(int j) { return threadIdx.x % 16 + 16 * j; }
+  __device__ static int col(int j) { return threadIdx.x % 16 * 2 + j % 2 + 32 * (j / 2); }
 
   template <bool along_depth>
   __device__ static void load(float* tile, Operand<float> from, int64_t valid, int64_t done, int64_t depth) {

@@ -19,6 +19,13 @@ struct Product {
   int E;
 };
 
+__device__ void store_pair(float* to, float2 pair) {
+  *reinterpret_cast<float2*>(to) = pair;
+}
+__device__ void store_pair(Bf16* to, float2 pair) {
+  *reinterpret_cast<uint32_t*>(to) = pack(pair.x, pair.y);
+}
+
 // Rows of the sorted tokens times their expert's matrix: forward (w along the depth) and input gradient
 // (across).
 template <class Tile, class T, int rows, bool b_along_depth>
@@ -33,8 +40,16 @@ __global__ void times_expert(Product p) {
   Tile t(shared);
   t.run({a, p.a_stride}, {b, p.b_stride}, tile.end - tile.row, p.cols - col, p.depth);
   T* c = static_cast<T*>(p.c) + tile.row * p.c_stride + col;
-  t.store([&](int i, int j, float value) {
-    if (tile.row + i < tile.end && col + j < p.cols) c[i * p.c_stride + j] = from_float<T>(value);
+  const bool pairs = p.c_stride % 2 == 0 && reinterpret_cast<uintptr_t>(p.c) % (2 * sizeof(T)) == 0;
+  t.store([&](int i, int j, float2 pair) {
+    if (tile.row + i >= tile.end || col + j >= p.cols) return;
+    T* to = c + i * p.c_stride + j;
+    if (pairs && col + j + 1 < p.cols) {
+      store_pair(to, pair);
+    } else {
+      to[0] = from_float<T>(pair.x);
+      if (col + j + 1 < p.cols) to[1] = from_float<T>(pair.y);
+    }
   });
 }
 
@@ -52,8 +67,11 @@ __global__ void weight_gradient(Product p, int64_t rows_out) {
         {static_cast<const T*>(p.b) + begin * p.b_stride + col, p.b_stride}, rows_out - row, p.cols - col,
         depth);
   float* c = static_cast<float*>(p.c) + e * p.c_expert + row * p.c_stride + col;
-  t.store([&](int i, int j, float value) {
-    if (row + i < rows_out && col + j < p.cols) c[i * p.c_stride + j] += value;
+  t.store([&](int i, int j, float2 pair) {
+    if (row + i >= rows_out || col + j >= p.cols) return;
+    float* to = c + i * p.c_stride + j;
+    to[0] += pair.x;
+    if (col + j + 1 < p.cols) to[1] += pair.y;
   });
 }
 

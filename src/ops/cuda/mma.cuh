@@ -61,6 +61,10 @@ struct Tile {
   __device__ Fragment4 left(int row, int k, int lane) const {
     return load_matrices(at(row + lane % 16, k + lane / 16 * 8));
   }
+  // The same where the depth runs down the tile's rows: columns row .. row + 15 of it.
+  __device__ Fragment4 left_of_columns(int k, int row, int lane) const {
+    return load_matrices_transposed(at(k + lane / 16 * 8 + lane % 8, row + lane / 8 % 2 * 8));
+  }
   // Two right operands of eight columns, whose columns are the tile's rows: r[0..1] rows n .. n + 7, r[2..3]
   // the next.
   __device__ Fragment4 right_of_rows(int n, int k, int lane) const {

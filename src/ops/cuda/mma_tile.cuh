@@ -1,129 +1,115 @@
 // One block's tile of a product of bf16 matrices on the tensor cores, f32 sums: operands come in a pipeline
 // of shared memory stages. Both may lie either way: contiguous along the depth, or across it.
 #pragma once
-#include <cuda_pipeline.h>
-#include <mma.h>
-
 #include "ops/cuda/grouped_tile.cuh"
+#include "ops/cuda/mma.cuh"
 
 namespace fathom::cuda {
 
-namespace wmma = nvcuda::wmma;
-
-constexpr int tile_depth = 64, tile_cols = 128, tile_stages = 3, tile_threads = 256;
-constexpr int fragment = 16;
+constexpr int tile_depth = 32, tile_cols = 128, tile_stages = 4, tile_threads = 256;
 
 // `lines` lines of `length` contiguous elements into shared memory; past the valid ones zeros.
 template <int lines, int length, bool aligned>
-__device__ void load_lines(__nv_bfloat16* shared, Operand<__nv_bfloat16> from, int64_t valid_lines,
+__device__ void load_lines(const Tile<length>& shared, Operand<Bf16> from, int64_t valid_lines,
                            int64_t valid_length) {
-  constexpr int ld = length + 8, chunk = aligned ? 8 : 1, per_line = length / chunk;
+  constexpr int chunk = aligned ? 8 : 1, per_line = length / chunk;
   for (int i = threadIdx.x; i < lines * per_line; i += tile_threads) {
     const int line = i / per_line, at = i % per_line * chunk;
     const bool valid = line < valid_lines && at < valid_length;
-    __nv_bfloat16* to = shared + line * ld + at;
+    Bf16* to = shared.at(line, at);
     if constexpr (aligned)
       __pipeline_memcpy_async(to, valid ? from.data + line * from.stride + at : from.data, 16,
                               valid ? 0 : 16);
     else
-      *to = valid ? from.data[line * from.stride + at] : __nv_bfloat16(0.0f);
+      *to = valid ? from.data[line * from.stride + at] : Bf16(0.0f);
   }
 }
 
-// rows x 128 of C. along_depth: the operand's lines run along the depth (else across).
+// rows x 128 of C, rows 128 or 16. along_depth: the operand's lines run along the depth (else across).
 template <int rows, bool a_along_depth, bool b_along_depth, bool aligned>
 struct MmaTile {
   static constexpr int cols = tile_cols;
   static constexpr int warps_down = rows >= 128 ? 4 : 1, warps_across = 8 / warps_down;
-  static constexpr int down = rows / warps_down / fragment, across = tile_cols / warps_across / fragment;
-  static constexpr int a_ld = (a_along_depth ? tile_depth : rows) + 8,
-                       b_ld = (b_along_depth ? tile_depth : tile_cols) + 8;
-  static constexpr int a_size = (a_along_depth ? rows : tile_depth) * a_ld,
-                       b_size = (b_along_depth ? tile_cols : tile_depth) * b_ld;
-  static constexpr size_t shared_bytes = tile_stages * (a_size + b_size) * sizeof(__nv_bfloat16);
-  static_assert(shared_bytes >= 8 * fragment * fragment * sizeof(float));
+  static constexpr int warp_rows = rows / warps_down, warp_cols = cols / warps_across;
+  static constexpr int a_lines = a_along_depth ? rows : tile_depth,
+                       b_lines = b_along_depth ? cols : tile_depth;
+  using A = Tile<a_along_depth ? tile_depth : rows>;
+  using B = Tile<b_along_depth ? tile_depth : cols>;
+  static constexpr int stage_size = a_lines * A::ld + b_lines * B::ld;
+  static constexpr size_t shared_bytes = tile_stages * stage_size * sizeof(Bf16);
 
-  using A = wmma::fragment<wmma::matrix_a, fragment, fragment, fragment, __nv_bfloat16,
-                           std::conditional_t<a_along_depth, wmma::row_major, wmma::col_major>>;
-  using B = wmma::fragment<wmma::matrix_b, fragment, fragment, fragment, __nv_bfloat16,
-                           std::conditional_t<b_along_depth, wmma::col_major, wmma::row_major>>;
-  using C = wmma::fragment<wmma::accumulator, fragment, fragment, fragment, float>;
+  float sums[warp_rows / 16][warp_cols / 8][4] = {};
+  Bf16* shared;
+  const int lane = threadIdx.x % warp_size, first_row = threadIdx.x / warp_size / warps_across * warp_rows,
+            first_col = threadIdx.x / warp_size % warps_across * warp_cols;
 
-  C sums[down][across];
-  __nv_bfloat16* shared;
-
-  __device__ explicit MmaTile(void* memory) : shared(static_cast<__nv_bfloat16*>(memory)) {
-    for (int i = 0; i < down; ++i)
-      for (int j = 0; j < across; ++j) wmma::fill_fragment(sums[i][j], 0.0f);
-  }
+  __device__ explicit MmaTile(void* memory) : shared(static_cast<Bf16*>(memory)) {}
 
   // a and b point at the tile's first element; valid_*: what there is of the tile.
-  __device__ void run(Operand<__nv_bfloat16> a, Operand<__nv_bfloat16> b, int64_t valid_rows,
-                      int64_t valid_cols, int64_t depth) {
+  __device__ void run(Operand<Bf16> a, Operand<Bf16> b, int64_t valid_rows, int64_t valid_cols,
+                      int64_t depth) {
     const int64_t steps = (depth + tile_depth - 1) / tile_depth;
     for (int s = 0; s < tile_stages - 1; ++s) load(a, b, valid_rows, valid_cols, depth, s);
     for (int64_t step = 0; step < steps; ++step) {
       __pipeline_wait_prior(tile_stages - 2);
       __syncthreads();
       load(a, b, valid_rows, valid_cols, depth, step + tile_stages - 1);
-      multiply(step % tile_stages);
+      multiply_stage(static_cast<int>(step % tile_stages));
     }
-    __pipeline_wait_prior(0);
-    __syncthreads();
   }
 
-  // write(row, col, value) for every element of the tile.
+  // write(row, col, pair) for every two neighbouring elements of the tile.
   template <class Write>
-  __device__ void store(const Write& write) {
-    const int warp = threadIdx.x / warp_size, lane = threadIdx.x % warp_size;
-    float* stage = reinterpret_cast<float*>(shared) + warp * fragment * fragment;
-    for (int i = 0; i < down; ++i)
-      for (int j = 0; j < across; ++j) {
-        wmma::store_matrix_sync(stage, sums[i][j], fragment, wmma::mem_row_major);
-        __syncwarp();
-        for (int at = lane; at < fragment * fragment; at += warp_size)
-          write(first_row(warp) + i * fragment + at / fragment,
-                first_col(warp) + j * fragment + at % fragment, stage[at]);
-        __syncwarp();
-      }
+  __device__ void store(const Write& write) const {
+    for (int i = 0; i < warp_rows / 16; ++i)
+      for (int j = 0; j < warp_cols / 8; ++j)
+        for (int half = 0; half < 2; ++half)
+          write(first_row + i * 16 + half * 8 + lane / 4, first_col + j * 8 + lane % 4 * 2,
+                make_float2(sums[i][j][2 * half], sums[i][j][2 * half + 1]));
   }
 
  private:
-  __device__ static int first_row(int warp) { return warp / warps_across * down * fragment; }
-  __device__ static int first_col(int warp) { return warp % warps_across * across * fragment; }
+  __device__ A a_tile(int stage) const { return {shared + stage * stage_size}; }
+  __device__ B b_tile(int stage) const { return {shared + stage * stage_size + a_lines * A::ld}; }
 
-  __device__ void load(Operand<__nv_bfloat16> a, Operand<__nv_bfloat16> b, int64_t valid_rows,
-                       int64_t valid_cols, int64_t depth, int64_t step) {
+  __device__ void load(Operand<Bf16> a, Operand<Bf16> b, int64_t valid_rows, int64_t valid_cols,
+                       int64_t depth, int64_t step) const {
     const int64_t done = step * tile_depth, left = depth - done;
+    const int stage = static_cast<int>(step % tile_stages);
     if (left > 0) {
-      __nv_bfloat16 *to_a = shared + step % tile_stages * (a_size + b_size), *to_b = to_a + a_size;
       if constexpr (a_along_depth)
-        load_lines<rows, tile_depth, aligned>(to_a, {a.data + done, a.stride}, valid_rows, left);
+        load_lines<a_lines, tile_depth, aligned>(a_tile(stage), {a.data + done, a.stride}, valid_rows, left);
       else
-        load_lines<tile_depth, rows, aligned>(to_a, {a.data + done * a.stride, a.stride}, left, valid_rows);
+        load_lines<a_lines, rows, aligned>(a_tile(stage), {a.data + done * a.stride, a.stride}, left,
+                                           valid_rows);
       if constexpr (b_along_depth)
-        load_lines<tile_cols, tile_depth, aligned>(to_b, {b.data + done, b.stride}, valid_cols, left);
+        load_lines<b_lines, tile_depth, aligned>(b_tile(stage), {b.data + done, b.stride}, valid_cols, left);
       else
-        load_lines<tile_depth, tile_cols, aligned>(to_b, {b.data + done * b.stride, b.stride}, left,
-                                                   valid_cols);
+        load_lines<b_lines, cols, aligned>(b_tile(stage), {b.data + done * b.stride, b.stride}, left,
+                                           valid_cols);
     }
     __pipeline_commit();
   }
 
-  __device__ void multiply(int64_t stage) {
-    const __nv_bfloat16 *from_a = shared + stage * (a_size + b_size), *from_b = from_a + a_size;
-    const int warp = threadIdx.x / warp_size;
-    for (int k = 0; k < tile_depth; k += fragment) {
-      A a[down];
-      for (int i = 0; i < down; ++i) {
-        const int row = first_row(warp) + i * fragment;
-        wmma::load_matrix_sync(a[i], from_a + (a_along_depth ? row * a_ld + k : k * a_ld + row), a_ld);
-      }
-      for (int j = 0; j < across; ++j) {
-        const int col = first_col(warp) + j * fragment;
-        B b;
-        wmma::load_matrix_sync(b, from_b + (b_along_depth ? col * b_ld + k : k * b_ld + col), b_ld);
-        for (int i = 0; i < down; ++i) wmma::mma_sync(sums[i][j], a[i], b, sums[i][j]);
+  __device__ void multiply_stage(int stage) {
+    const A a = a_tile(stage);
+    const B b = b_tile(stage);
+#pragma unroll
+    for (int k = 0; k < tile_depth; k += 16) {
+      Fragment4 left[warp_rows / 16];
+#pragma unroll
+      for (int i = 0; i < warp_rows / 16; ++i)
+        left[i] = a_along_depth ? a.left(first_row + i * 16, k, lane)
+                                : a.left_of_columns(k, first_row + i * 16, lane);
+#pragma unroll
+      for (int j = 0; j < warp_cols / 8; j += 2) {
+        const Fragment4 right = b_along_depth ? b.right_of_rows(first_col + j * 8, k, lane)
+                                              : b.right_of_columns(k, first_col + j * 8, lane);
+#pragma unroll
+        for (int i = 0; i < warp_rows / 16; ++i) {
+          multiply(sums[i][j], left[i], right.r[0], right.r[1]);
+          multiply(sums[i][j + 1], left[i], right.r[2], right.r[3]);
+        }
       }
     }
   }
