@@ -120,23 +120,30 @@ __global__ void attend_part(float* memory, Queries<T> q, Cache<T> cache) {
     if (const int c = lane + j * warp_size; c < q.R) result.out[c] = out[j];
 }
 
+// The parts' outputs weighted by exp(max - the largest max), over the sum of all.
 template <class T>
 __global__ void join_parts(T* out, int64_t stride, float* memory, const int32_t* positions, int H, int R) {
-  const int64_t n = blockIdx.x, parts = parts_of(positions[n] + 1);
-  const int h = blockIdx.y;
-  float max = -INFINITY, sum = 0;
-  for (int i = 0; i < parts; ++i) max = fmaxf(max, *Part(memory, n, i, h, H, R).max);
-  for (int i = 0; i < parts; ++i) {
-    const Part part(memory, n, i, h, H, R);
-    sum += expf(*part.max - max) * *part.sum;
-  }
-  for (int c = threadIdx.x; c < R; c += threads) {
-    float total = 0;
-    for (int i = 0; i < parts; ++i) {
+  __shared__ float weights[most_parts], total;
+  const int64_t n = blockIdx.x;
+  const int h = blockIdx.y, parts = static_cast<int>(parts_of(positions[n] + 1));
+  if (threadIdx.x < warp_size) {
+    float max = -INFINITY, sum = 0;
+    for (int i = threadIdx.x; i < parts; i += warp_size) max = fmaxf(max, *Part(memory, n, i, h, H, R).max);
+    max = warp_max(max);
+    for (int i = threadIdx.x; i < parts; i += warp_size) {
       const Part part(memory, n, i, h, H, R);
-      total += expf(*part.max - max) * part.out[c];
+      weights[i] = expf(*part.max - max);
+      sum += weights[i] * *part.sum;
     }
-    out[(n * H + h) * stride + c] = from_float<T>(total / sum);
+    sum = warp_sum(sum);
+    if (threadIdx.x == 0) total = sum;
+  }
+  __syncthreads();
+  for (int c = threadIdx.x; c < R; c += threads) {
+    float sum = 0;
+#pragma unroll 8
+    for (int i = 0; i < parts; ++i) sum += weights[i] * Part(memory, n, i, h, H, R).out[c];
+    out[(n * H + h) * stride + c] = from_float<T>(sum / total);
   }
 }
 

@@ -6,7 +6,7 @@
 
 namespace fathom::cuda {
 
-constexpr int tile_depth = 32, tile_cols = 128, tile_stages = 4, tile_threads = 256;
+constexpr int tile_depth = 32, tile_cols = 128, tile_threads = 256;
 
 // `lines` lines of `length` contiguous elements into shared memory; past the valid ones zeros.
 template <int lines, int length, bool aligned>
@@ -29,6 +29,8 @@ __device__ void load_lines(const Tile<length>& shared, Operand<Bf16> from, int64
 template <int rows, bool a_along_depth, bool b_along_depth, bool aligned>
 struct MmaTile {
   static constexpr int cols = tile_cols;
+  // Few rows do little with a stage: more of them must be on their way.
+  static constexpr int stages = rows >= 128 ? 4 : 8;
   static constexpr int warps_down = rows >= 128 ? 4 : 1, warps_across = 8 / warps_down;
   static constexpr int warp_rows = rows / warps_down, warp_cols = cols / warps_across;
   static constexpr int a_lines = a_along_depth ? rows : tile_depth,
@@ -36,7 +38,7 @@ struct MmaTile {
   using A = Tile<a_along_depth ? tile_depth : rows>;
   using B = Tile<b_along_depth ? tile_depth : cols>;
   static constexpr int stage_size = a_lines * A::ld + b_lines * B::ld;
-  static constexpr size_t shared_bytes = tile_stages * stage_size * sizeof(Bf16);
+  static constexpr size_t shared_bytes = stages * stage_size * sizeof(Bf16);
 
   float sums[warp_rows / 16][warp_cols / 8][4] = {};
   Bf16* shared;
@@ -49,12 +51,12 @@ struct MmaTile {
   __device__ void run(Operand<Bf16> a, Operand<Bf16> b, int64_t valid_rows, int64_t valid_cols,
                       int64_t depth) {
     const int64_t steps = (depth + tile_depth - 1) / tile_depth;
-    for (int s = 0; s < tile_stages - 1; ++s) load(a, b, valid_rows, valid_cols, depth, s);
+    for (int s = 0; s < stages - 1; ++s) load(a, b, valid_rows, valid_cols, depth, s);
     for (int64_t step = 0; step < steps; ++step) {
-      __pipeline_wait_prior(tile_stages - 2);
+      __pipeline_wait_prior(stages - 2);
       __syncthreads();
-      load(a, b, valid_rows, valid_cols, depth, step + tile_stages - 1);
-      multiply_stage(static_cast<int>(step % tile_stages));
+      load(a, b, valid_rows, valid_cols, depth, step + stages - 1);
+      multiply_stage(static_cast<int>(step % stages));
     }
   }
 
@@ -75,7 +77,7 @@ struct MmaTile {
   __device__ void load(Operand<Bf16> a, Operand<Bf16> b, int64_t valid_rows, int64_t valid_cols,
                        int64_t depth, int64_t step) const {
     const int64_t done = step * tile_depth, left = depth - done;
-    const int stage = static_cast<int>(step % tile_stages);
+    const int stage = static_cast<int>(step % stages);
     if (left > 0) {
       if constexpr (a_along_depth)
         load_lines<a_lines, tile_depth, aligned>(a_tile(stage), {a.data + done, a.stride}, valid_rows, left);
