@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The training peer: tokens per second of DeepSeek-V2 training steps in Hugging Face transformers and PyTorch, on the CPU.
+"""The training peer: tokens per second of DeepSeek-V2 training steps in Hugging Face transformers and PyTorch.
 
-  torch_train.py CONFIG.json [--batch 8] [--length 512] [--dtype f32|bf16|autocast] [--threads 2] [--modes eager:grouped_mm,...]
+  torch_train.py CONFIG.json [--batch 8] [--length 512] [--dtype f32|bf16|autocast] [--threads 2] [--device cpu|cuda] [--modes eager:grouped_mm,...]
 
 A mode is how:experts, how = eager or compiled (torch.compile), experts = an experts_implementation of transformers. A step is
 forward, backward, clipping to 1.0 and fused AdamW over random tokens. f32: all f32; bf16: weights, gradients and optimizer
@@ -40,18 +40,20 @@ def check_memory(config, tokens, experts, dtype):
 
 
 class Trainer:
-    def __init__(self, config, dtype, how, experts):
+    def __init__(self, config, dtype, how, experts, device):
         config._attn_implementation, config._experts_implementation = "sdpa", experts
         torch.manual_seed(1)
-        self.model = DeepseekV2ForCausalLM(config).to(TYPES[dtype]).train()
+        with torch.device(device):
+            self.model = DeepseekV2ForCausalLM(config).to(TYPES[dtype]).train()
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=3e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True
         )
         self.run = torch.compile(self.model) if how == "compiled" else self.model
-        self.autocast = dtype == "autocast"
+        self.autocast, self.device = dtype == "autocast", device
 
     def step(self, ids):
-        with torch.autocast("cpu", torch.bfloat16) if self.autocast else contextlib.nullcontext():
+        ids = ids.to(self.device)
+        with torch.autocast(self.device, torch.bfloat16) if self.autocast else contextlib.nullcontext():
             loss = self.run(input_ids=ids, labels=ids, use_cache=False).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -62,8 +64,9 @@ class Trainer:
 
 def measure(config, args, how, experts):
     start = time.perf_counter()
-    check_memory(config, args.batch * args.length, experts, args.dtype)
-    trainer = Trainer(config, args.dtype, how, experts)
+    if args.device == "cpu":
+        check_memory(config, args.batch * args.length, experts, args.dtype)
+    trainer = Trainer(config, args.dtype, how, experts, args.device)
     generator = torch.Generator().manual_seed(2)
 
     def step():
@@ -92,6 +95,7 @@ def main():
     parser.add_argument("--length", type=int, default=512)
     parser.add_argument("--dtype", choices=TYPES, default="f32")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--budget", type=float, default=300, help="seconds per mode, set-up included")
@@ -103,6 +107,7 @@ def main():
     for mode in args.modes.split(","):
         how, experts = mode.split(":")
         torch.compiler.reset()
+        torch.cuda.empty_cache()
         line = {"mode": mode, "dtype": args.dtype, "batch": args.batch, "length": args.length, "threads": args.threads}
         try:
             line |= measure(DeepseekV2Config.from_json_file(args.config), args, how, experts)
