@@ -64,6 +64,7 @@ class Run {
  private:
   void announce() const;
   StepReport profiled();
+  void report_memory();
   std::optional<Ending> ending() const;
   void after_step(const StepReport& report, double seconds);
   void log_line(const StepReport& report);
@@ -165,6 +166,19 @@ StepReport Run::profiled() {
   return report;
 }
 
+void Run::report_memory() {
+  const int64_t formula = training_memory(recipe_, trainer_.model().config).total();
+  const std::string by_formula = human_bytes(static_cast<double>(formula)),
+                    time = human_duration(seconds_since(start_));
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const std::string host = human_bytes(static_cast<double>(usage.ru_maxrss) * 1024);
+  if (trainer_.device().on_host())
+    log::info("peak memory {} ({} by formula), {} in all", host, by_formula, time);
+  else
+    log::info("{} of GPU memory by formula, peak of the host's {}, {} in all", by_formula, host, time);
+}
+
 TrainOutcome Run::go() {
   std::optional<Ending> why = ending();
   for (; !why; why = ending()) {
@@ -181,12 +195,7 @@ TrainOutcome Run::go() {
     outcome_.model = (std::filesystem::path(recipe_.run.output) / "model").string();
     trainer_.save_model_to(outcome_.model);
   }
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  log::info("peak memory {} ({} by formula), {} in all",
-            human_bytes(static_cast<double>(usage.ru_maxrss) * 1024),
-            human_bytes(static_cast<double>(training_memory(recipe_, trainer_.model().config).total())),
-            human_duration(seconds_since(start_)));
+  report_memory();
   return outcome_;
 }
 

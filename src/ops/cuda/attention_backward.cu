@@ -67,8 +67,8 @@ __global__ void backward_keys(AttentionInputs<T> in, AttentionGradients<T> g) {
   constexpr int mine = key_tile / attention_warps;
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.kv_starts, in.B, blockIdx.x, key_tile);
-  if (tile.expert < 0) return;
-  const SequenceBounds s(in, tile.expert);
+  if (tile.group < 0) return;
+  const SequenceBounds s(in, tile.group);
   const Tiles t(shared, in.Dk(), in.Dv);
   fill_keys(t.keys, in, tile.row, tile.end - tile.row, h);
   fill_values(t.values, in, tile.row, tile.end - tile.row, h);
@@ -113,8 +113,8 @@ __global__ void backward_queries(AttentionInputs<T> in, AttentionGradients<T> g)
   constexpr int mine = query_tile / attention_warps;
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, blockIdx.x, query_tile);
-  if (tile.expert < 0) return;
-  const SequenceBounds s(in, tile.expert);
+  if (tile.group < 0) return;
+  const SequenceBounds s(in, tile.group);
   const Tiles t(shared, in.Dk(), in.Dv);
   fill_query_side(t, in, g, tile.row, tile.end - tile.row, h);
   float dq[mine][per_lane] = {};

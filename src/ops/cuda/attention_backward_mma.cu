@@ -51,8 +51,8 @@ __global__ void __launch_bounds__(mma_threads) backward_keys(MmaInputs in, MmaGr
   const Memory<Dk, Dv> m(shared);
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.kv_starts, in.B, blockIdx.x, mma_rows);
-  if (tile.expert < 0) return;
-  const SequenceBounds s(in, tile.expert);
+  if (tile.group < 0) return;
+  const SequenceBounds s(in, tile.group);
   const int64_t first_row = tile.row + warp * 16 + lane / 4;  // the lane's other key is 8 further
   const int64_t skipped = tile.row - s.keys - s.ahead(), first = s.queries + (skipped > 0 ? skipped : 0);
   const int64_t tiles = (s.queries_end - first + at_once - 1) / at_once;
@@ -120,8 +120,8 @@ __global__ void __launch_bounds__(mma_threads) backward_queries(MmaInputs in, Mm
   const Memory<Dk, Dv> m(shared);
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, last_first(), mma_rows);
-  if (tile.expert < 0) return;
-  const SequenceBounds s(in, tile.expert);
+  if (tile.group < 0) return;
+  const SequenceBounds s(in, tile.group);
   const int64_t first_row = tile.row + warp * 16 + lane / 4;  // the lane's other query is 8 further
   const int64_t tiles = (s.seen(tile.end - 1) - s.keys + at_once - 1) / at_once;
   const float scale = in.scale * log2_e;

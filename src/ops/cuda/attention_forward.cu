@@ -13,8 +13,8 @@ __global__ void forward(AttentionInputs<T> in, AttentionOutput<T> o) {
   extern __shared__ float shared[];
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, blockIdx.x, query_tile);
-  if (tile.expert < 0) return;
-  const SequenceBounds s(in, tile.expert);
+  if (tile.group < 0) return;
+  const SequenceBounds s(in, tile.group);
   float *queries = shared, *keys = queries + query_tile * (in.Dk() + 1),
         *values = keys + key_tile * (in.Dk() + 1);
   fill_queries(queries, in, tile.row, tile.end - tile.row, h);

@@ -66,8 +66,8 @@ __global__ void __launch_bounds__(mma_threads) forward(MmaInputs in, AttentionOu
   const Memory<Dk, Dv> m(reinterpret_cast<Bf16*>(shared));
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, last_first(), mma_rows);
-  if (tile.expert < 0) return;
-  const SequenceBounds s(in, tile.expert);
+  if (tile.group < 0) return;
+  const SequenceBounds s(in, tile.group);
   const int64_t first_row = tile.row + warp * 16 + lane / 4;  // the lane's other row is 8 further
   const int64_t tiles = (s.seen(tile.end - 1) - s.keys + keys_at_once - 1) / keys_at_once;
   const float scale = in.scale * log2_e;

@@ -2,7 +2,7 @@
 // two steps of fixed order.
 #include "ops/balance.h"
 
-#include "ops/cuda/kernel.cuh"
+#include "ops/cuda/grouped_tile.cuh"
 
 namespace fathom::cuda {
 namespace {
@@ -37,23 +37,10 @@ __global__ void add_losses(float* loss, const double* losses, int B, double alph
   if (threadIdx.x == 0) *loss += static_cast<float>(alpha * sum / B);
 }
 
-// The sequence of token n: starts rise, and empty ones are passed over.
-__device__ int sequence_of(const int32_t* starts, int B, int64_t n) {
-  int low = 0, high = B - 1;
-  while (low < high) {
-    const int middle = (low + high + 1) / 2;
-    if (starts[middle] <= n)
-      low = middle;
-    else
-      high = middle - 1;
-  }
-  return low;
-}
-
 __global__ void backward(float* dscores, int64_t stride, const float* load, int64_t load_stride,
                          const int32_t* starts, int B, int E, float alpha) {
   const int64_t n = blockIdx.x;
-  const int b = sequence_of(starts, B, n);
+  const int b = group_of(starts, B, n);
   const float scale = alpha / (static_cast<float>(starts[b + 1] - starts[b]) * static_cast<float>(B));
   for (int e = threadIdx.x; e < E; e += blockDim.x)
     dscores[n * stride + e] = scale * load[b * load_stride + e];

@@ -32,11 +32,11 @@ template <class Tile, class T, int rows, bool b_along_depth>
 __global__ void times_expert(Product p) {
   extern __shared__ __align__(32) std::byte shared[];
   const RowTile tile = find_row_tile(p.offsets, p.E, blockIdx.y, rows);
-  if (tile.expert < 0) return;
+  if (tile.group < 0) return;
   const int64_t col = static_cast<int64_t>(blockIdx.x) * Tile::cols;
   const T* a = static_cast<const T*>(p.a) + tile.row * p.a_stride;
   const T* b =
-      static_cast<const T*>(p.b) + tile.expert * p.b_expert + (b_along_depth ? col * p.b_stride : col);
+      static_cast<const T*>(p.b) + tile.group * p.b_expert + (b_along_depth ? col * p.b_stride : col);
   Tile t(shared);
   t.run({a, p.a_stride}, {b, p.b_stride}, tile.end - tile.row, p.cols - col, p.depth);
   T* c = static_cast<T*>(p.c) + tile.row * p.c_stride + col;

@@ -1,17 +1,18 @@
-// Which tile of which expert a block works on: tiles are found on the device from the offsets, so the host
-// need not know how many rows each expert has. It launches as many blocks as there can be tiles at most.
+// Which rows of which group (an expert, a sequence) a block works on: found on the device from the groups'
+// first rows, so the host need not know how many rows each has. It launches as many blocks as there can be
+// tiles at most.
 #pragma once
 #include "ops/cuda/kernel.cuh"
 
 namespace fathom::cuda {
 
-// Rows [row, end) of the expert's rows; expert < 0: no tile left for this block.
+// Rows [row, end), all of one group; group < 0: no tile left for this block.
 struct RowTile {
-  int expert;
+  int group;
   int64_t row, end;
 };
 
-// Tiles of `height` rows, expert after expert. One warp's work; all lanes get the answer.
+// Tiles of `height` rows, group after group. One warp's work; all lanes get the answer.
 __device__ inline RowTile find_row_tile(const int32_t* offsets, int E, int64_t tile, int height) {
   const int lane = threadIdx.x % warp_size;
   for (int first = 0; first < E; first += warp_size) {
@@ -27,8 +28,8 @@ __device__ inline RowTile find_row_tile(const int32_t* offsets, int E, int64_t t
     if (tile < total) {
       const unsigned past = __ballot_sync(~0u, before > tile);
       const int owner = __ffs(past) - 1;
-      const int64_t in_expert = tile - __shfl_sync(~0u, before - tiles, owner);
-      const int64_t row = __shfl_sync(~0u, begin, owner) + in_expert * height;
+      const int64_t in_group = tile - __shfl_sync(~0u, before - tiles, owner);
+      const int64_t row = __shfl_sync(~0u, begin, owner) + in_group * height;
       const int64_t last = __shfl_sync(~0u, end, owner);
       return {first + owner, row, row + height < last ? row + height : last};
     }
@@ -37,9 +38,22 @@ __device__ inline RowTile find_row_tile(const int32_t* offsets, int E, int64_t t
   return {-1, 0, 0};
 }
 
-// Most tiles there can be for M rows of E experts.
+// Most tiles there can be for M rows of E groups.
 inline int64_t most_row_tiles(int64_t M, int64_t E, int height) {
   return blocks_for(M, height) + std::min(M, E);
+}
+
+// The group of row n: the last that starts there or before, as empty ones are passed over.
+__device__ inline int group_of(const int32_t* starts, int groups, int64_t n) {
+  int low = 0, high = groups - 1;
+  while (low < high) {
+    const int middle = (low + high + 1) / 2;
+    if (starts[middle] <= n)
+      low = middle;
+    else
+      high = middle - 1;
+  }
+  return low;
 }
 
 // A matrix as lines of contiguous elements.

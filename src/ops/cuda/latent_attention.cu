@@ -3,6 +3,7 @@
 // length alone, so a result depends neither on the batch nor on the GPU.
 #include "ops/latent_attention.h"
 
+#include "ops/cuda/grouped_tile.cuh"
 #include "ops/cuda/vec.cuh"
 
 namespace fathom::cuda {
@@ -158,15 +159,8 @@ __global__ void write_rows(Cache<T> cache, const T* latent, int64_t stride, cons
 template <class T>
 __global__ void read_rows(T* out, int64_t stride, Cache<T> cache, const int32_t* starts, int B, int width) {
   const int64_t m = blockIdx.x;
-  int low = 0, high = B - 1;  // the last sequence that starts at m or before: empty ones are passed over
-  while (low < high) {
-    const int middle = (low + high + 1) / 2;
-    if (starts[middle] <= m)
-      low = middle;
-    else
-      high = middle - 1;
-  }
-  const T* from = cache.row(low, m - starts[low]);
+  const int b = group_of(starts, B, m);
+  const T* from = cache.row(b, m - starts[b]);
   for (int c = threadIdx.x; c < width; c += threads) out[m * stride + c] = from[c];
 }
 
