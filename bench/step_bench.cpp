@@ -54,8 +54,9 @@ class Step {
     optimizer_.round_master(device_);
     const BatchSize size{N_, o.sequences, N_};
     memory_ = Arena("step",
-                    activation_bytes(config_, o.dtype, o.purpose, size) + head_bytes(config_, o.dtype, N_) +
-                        N_ * config_.hidden_size * 4 + 64 * N_ + (1 << 20),
+                    activation_bytes(config_, o.dtype, o.purpose, size) +
+                        head_bytes(config_, o.dtype, N_, device_.on_host()) + N_ * config_.hidden_size * 4 +
+                        64 * N_ + (1 << 20),
                     device_);
     activations_ = allocate_activations(config_, memory_, o.dtype, o.purpose, size);
     dhidden_ = memory_.allocate(o.dtype, {N_, config_.hidden_size});

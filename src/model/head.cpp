@@ -21,9 +21,9 @@ Chunk allocate_chunk(const Config& c, Arena& arena, DType dtype, int64_t rows, b
   return chunk;
 }
 
-void for_each_chunk(const Model& m, int64_t N, Arena& scratch, bool backward,
+void for_each_chunk(const Device& device, const Model& m, int64_t N, Arena& scratch, bool backward,
                     const std::function<void(int64_t first, const Chunk&)>& body) {
-  const int64_t mark = scratch.used(), rows = logits_chunk_rows(m.config, m.dtype, N);
+  const int64_t mark = scratch.used(), rows = logits_chunk_rows(m.config, m.dtype, N, device.on_host());
   const Chunk whole = allocate_chunk(m.config, scratch, m.dtype, rows, backward);
   for (int64_t first = 0; first < N; first += rows) {
     const int64_t n = std::min(rows, N - first);
@@ -34,14 +34,14 @@ void for_each_chunk(const Model& m, int64_t N, Arena& scratch, bool backward,
 
 }  // namespace
 
-int64_t logits_chunk_rows(const Config& c, DType dtype, int64_t N) {
-  return std::clamp<int64_t>(logits_chunk_bytes / (c.vocab_size * size_of(stat_of(dtype))), 1,
+int64_t logits_chunk_rows(const Config& c, DType dtype, int64_t N, bool on_host) {
+  return std::clamp<int64_t>(logits_chunk_bytes(on_host) / (c.vocab_size * size_of(stat_of(dtype))), 1,
                              std::max<int64_t>(N, 1));
 }
 
-int64_t head_bytes(const Config& c, DType dtype, int64_t N) {
+int64_t head_bytes(const Config& c, DType dtype, int64_t N, bool on_host) {
   Arena plan;
-  allocate_chunk(c, plan, dtype, logits_chunk_rows(c, dtype, N), true);
+  allocate_chunk(c, plan, dtype, logits_chunk_rows(c, dtype, N, on_host), true);
   return plan.used();
 }
 
@@ -51,7 +51,7 @@ void head_logits(Device& device, const Model& m, const Tensor& hidden, const Ten
 
 void head_forward(Device& device, const Model& m, const Tensor& hidden, Arena& scratch,
                   const LossFunction& loss) {
-  for_each_chunk(m, hidden.rows(), scratch, false, [&](int64_t first, const Chunk& chunk) {
+  for_each_chunk(device, m, hidden.rows(), scratch, false, [&](int64_t first, const Chunk& chunk) {
     head_logits(device, m, hidden.slice(first, chunk.logits.rows()), chunk.logits);
     loss(first, chunk.logits, {});
   });
@@ -59,7 +59,7 @@ void head_forward(Device& device, const Model& m, const Tensor& hidden, Arena& s
 
 void head_backward(Device& device, const Model& m, const Tensor& hidden, Arena& scratch,
                    const LossFunction& loss, const Tensor& dhidden, const Weights& grads) {
-  for_each_chunk(m, hidden.rows(), scratch, true, [&](int64_t first, const Chunk& chunk) {
+  for_each_chunk(device, m, hidden.rows(), scratch, true, [&](int64_t first, const Chunk& chunk) {
     const int64_t n = chunk.logits.rows();
     head_logits(device, m, hidden.slice(first, n), chunk.logits);
     loss(first, chunk.logits, chunk.dlogits);

@@ -7,13 +7,16 @@
 
 namespace fathom {
 
-// Bytes of scratch logits a chunk may take.
-inline constexpr int64_t logits_chunk_bytes = int64_t{16} << 20;
+// Bytes of scratch logits a chunk may take: on a CPU what stays near its caches; on a GPU enough that adding
+// each chunk to the head's gradient, all of which is read and written, costs little.
+constexpr int64_t logits_chunk_bytes(bool on_host) {
+  return int64_t{on_host ? 16 : 512} << 20;
+}
 
 // Rows of a chunk: as many as fit logits_chunk_bytes, at least 1, at most N.
-int64_t logits_chunk_rows(const Config& config, DType dtype, int64_t N);
+int64_t logits_chunk_rows(const Config& config, DType dtype, int64_t N, bool on_host);
 // Bytes of the arena that head_forward and head_backward take for N rows.
-int64_t head_bytes(const Config& config, DType dtype, int64_t N);
+int64_t head_bytes(const Config& config, DType dtype, int64_t N, bool on_host);
 
 // logits = hidden lm_head^T, in the stat type.
 void head_logits(Device& device, const Model& model, const Tensor& hidden /* [n, C] */,

@@ -88,7 +88,7 @@ std::vector<Verdict> Verification::run() {
   const BatchSize size = in_.batch.size();
   const Purpose purpose = with_gradients_ ? Purpose::training : Purpose::serving;
   Arena memory("verification",
-               activation_bytes(c, dtype, purpose, size) + head_bytes(c, dtype, N) +
+               activation_bytes(c, dtype, purpose, size) + head_bytes(c, dtype, N, device_.on_host()) +
                    (with_gradients_ ? weight_bytes(c, stat) : 0) +
                    2 * N * (c.hidden_size + 1) * size_of(stat) + 16 * N + 8192,
                device_);

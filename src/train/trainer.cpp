@@ -37,7 +37,8 @@ MicroBatch allocate_micro_batch(const Recipe& r, const Config& c, Arena& arena, 
 int64_t work_bytes(const Recipe& r, const Config& c) {
   Arena plan;
   allocate_micro_batch(r, c, plan, r.batch.micro_batch);
-  return plan.used() + head_bytes(c, r.run.precision, r.batch.micro_batch * r.data.sequence_length);
+  return plan.used() + head_bytes(c, r.run.precision, r.batch.micro_batch * r.data.sequence_length,
+                                  !r.run.device.starts_with("cuda"));
 }
 
 // The model's special tokens are those of its data. A config from elsewhere must agree; fields left out of
