@@ -9,13 +9,14 @@ namespace {
 constexpr int threads = 128;
 constexpr int tokens_per_block = threads / warp_size;
 
-// A value and whose it is; the larger value is better, of equal ones the lower id. NaN beats nothing.
+// A value and whose it is; the larger value is better, of equal ones the lower id. NaN equals all: one makes
+// all scores NaN, and then too every lane of a warp must come to the same answer.
 struct Best {
   float value;
   int id;
 };
 __device__ bool better(const Best& a, const Best& b) {
-  return a.id >= 0 && (b.id < 0 || a.value > b.value || (a.value == b.value && a.id < b.id));
+  return a.id >= 0 && (b.id < 0 || a.value > b.value || (!(b.value > a.value) && a.id < b.id));
 }
 __device__ Best warp_best(Best best) {
   for (int offset = warp_size / 2; offset > 0; offset /= 2) {
