@@ -38,6 +38,8 @@ TEST_P(GroupedLinearTest, UnevenExperts) {
   check_all({0, 0, 61, 9}, 4, 48, 33);
   check_all({1}, 0, 1, 1);
   check_all({150, 2, 0, 81}, 3, 70, 64);
+  check_all({300, 129, 0, 128, 1}, 5, 264, 200);  // more rows than a block takes, in whole vectors
+  check_all({40, 0, 33, 30}, 2, 24, 520);
 }
 
 TEST_P(GroupedLinearTest, NoRows) {

@@ -172,7 +172,8 @@ void attention_backward(Device& device, const AttentionBackward& a) {
       return dim3(static_cast<unsigned>(most_row_tiles(rows, in.B, height)), static_cast<unsigned>(H));
     };
     bool done = false;
-    if constexpr (std::is_same_v<T, bf16>) done = attention_backward_mma(device, a, g);
+    if constexpr (std::is_same_v<T, bf16>)
+      done = attention_backward_wgmma(device, a, g) || attention_backward_mma(device, a, g);
     if (!done) {
       const size_t bytes = Tiles::bytes(Dk, Dv);
       launch(device, grid(M, key_tile), attention_threads, bytes, backward_keys<gpu_t<T>>, in, g);

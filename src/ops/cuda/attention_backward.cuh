@@ -17,7 +17,9 @@ struct AttentionGradients {
   int64_t M;
 };
 
-// Writes dq, dkv and rope_heads. False, with nothing launched, for heads it is not built for.
+// Write dq, dkv and rope_heads. False, with nothing launched, for heads or GPUs they are not built for.
+bool attention_backward_wgmma(const Device& device, const AttentionBackward& a,
+                              const AttentionGradients<__nv_bfloat16>& g);
 bool attention_backward_mma(const Device& device, const AttentionBackward& a,
                             const AttentionGradients<__nv_bfloat16>& g);
 

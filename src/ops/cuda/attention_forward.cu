@@ -61,7 +61,7 @@ __global__ void forward(AttentionInputs<T> in, AttentionOutput<T> o) {
 }  // namespace
 
 void attention_forward(Device& device, const AttentionForward& a) {
-  if (attention_forward_mma(device, a)) return;
+  if (attention_forward_wgmma(device, a) || attention_forward_mma(device, a)) return;
   with_dtype<float, bf16>("attention_forward", a.out.dtype, [&]<class T>(T) {
     const AttentionInputs<gpu_t<T>> in = attention_inputs<T>(a);
     const int64_t Dk = a.q.cols(), Dv = a.out.cols();

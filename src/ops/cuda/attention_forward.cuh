@@ -1,4 +1,4 @@
-// What the forward kernels of attention write, and the one for the tensor cores.
+// What the forward kernels of attention write, and those for the tensor cores.
 #pragma once
 #include "ops/attention.h"
 #include "ops/cuda/kernel.cuh"
@@ -12,7 +12,8 @@ struct AttentionOutput {
   float* lse;          // [N, H], may be absent
 };
 
-// False, with nothing launched, for heads it is not built for.
+// False, with nothing launched, for heads or GPUs they are not built for.
+bool attention_forward_wgmma(const Device& device, const AttentionForward& a);
 bool attention_forward_mma(const Device& device, const AttentionForward& a);
 
 }  // namespace fathom::cuda

@@ -2,15 +2,11 @@
 // FlashAttention-2 (Dao 2023): scores live in registers, softmax is taken in powers of two over tiles of
 // keys.
 #pragma once
-#include "ops/cuda/attention_tile.cuh"
-#include "ops/cuda/mma.cuh"
+#include "ops/cuda/attention_fragments.cuh"
 
 namespace fathom::cuda {
 
-using MmaInputs = AttentionInputs<Bf16>;
-
 constexpr int mma_threads = 128, mma_rows = 64;  // a block's rows: 16 for each of four warps
-constexpr float log2_e = 1.4426950408889634f, ln_2 = 0.6931471805599453f;
 
 template <int dk, int dv>
 struct HeadSize {
@@ -77,11 +73,6 @@ __device__ void times_columns(float (&c)[width / 8][4], const float (&p)[depth /
       multiply(c[n / 8 + 1], left, right.r[2], right.r[3]);
     }
   }
-}
-
-// Blocks with the most keys to see come first.
-__device__ inline int64_t last_first() {
-  return gridDim.x - 1 - blockIdx.x;
 }
 
 }  // namespace fathom::cuda

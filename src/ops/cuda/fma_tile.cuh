@@ -5,9 +5,11 @@
 
 namespace fathom::cuda {
 
-template <bool a_along_depth, bool b_along_depth>
+template <bool a_along_depth, bool b_along>
 struct FmaTile {
-  static constexpr int rows = 64, cols = 64, depth_step = 16, mine = 4;
+  using Element = float;
+  static constexpr bool b_along_depth = b_along;
+  static constexpr int rows = 64, cols = 64, threads = 256, depth_step = 16, mine = 4;
   static constexpr int ld = rows + 4;
   static constexpr size_t shared_bytes = 2 * depth_step * ld * sizeof(float);
 

@@ -1,20 +1,22 @@
-// Experts' products over rows sorted by expert. bf16 runs on the tensor cores (mma_tile.cuh), in tiles of 128
-// rows, or of 16 where experts have few; f32 in plain tiles of multiply-adds.
+// Experts' products over rows sorted by expert. bf16 runs on the tensor cores, in tiles of 128 rows
+// (wgmma_tile.cuh on Hopper, mma_tile.cuh elsewhere), or of 16 where experts have few; f32 in plain tiles of
+// multiply-adds.
 #include "ops/grouped_linear.h"
 
 #include "ops/cuda/fma_tile.cuh"
 #include "ops/cuda/mma_tile.cuh"
+#include "ops/cuda/wgmma_tile.cuh"
 
 namespace fathom::cuda {
 namespace {
 
-// The three products in the words of a tile: along_depth says how an operand lies, T its type.
+// The three products in the words of a tile.
 struct Product {
   const void *a, *b;
   void* c;
-  int64_t a_stride, b_stride, b_expert, c_stride,
-      c_expert;         // elements; *_expert: from one expert to the next
-  int64_t cols, depth;  // of forward and input gradient
+  int64_t a_stride, b_stride, c_stride;  // elements, from one row to the next
+  int64_t b_expert = 0, c_expert = 0;    // from one expert's matrix to the next
+  int64_t rows, cols, depth;             // of C and the sums, where they do not hang on an expert's share
   const int32_t* offsets;
   int E;
 };
@@ -28,15 +30,18 @@ __device__ void store_pair(Bf16* to, float2 pair) {
 
 // Rows of the sorted tokens times their expert's matrix: forward (w along the depth) and input gradient
 // (across).
-template <class Tile, class T, int rows, bool b_along_depth>
-__global__ void times_expert(Product p) {
-  extern __shared__ __align__(32) std::byte shared[];
-  const RowTile tile = find_row_tile(p.offsets, p.E, blockIdx.y, rows);
+template <class Tile>
+__global__ void __launch_bounds__(Tile::threads) times_expert(Product p) {
+  using T = typename Tile::Element;
+  extern __shared__ __align__(128) std::byte shared[];
+  // Blocks that share rows run side by side: the rows come from memory once, the experts' matrices from the
+  // cache.
+  const int64_t tiles_across = blocks_for(p.cols, Tile::cols), col = blockIdx.x % tiles_across * Tile::cols;
+  const RowTile tile = find_row_tile(p.offsets, p.E, blockIdx.x / tiles_across, Tile::rows);
   if (tile.group < 0) return;
-  const int64_t col = static_cast<int64_t>(blockIdx.x) * Tile::cols;
   const T* a = static_cast<const T*>(p.a) + tile.row * p.a_stride;
   const T* b =
-      static_cast<const T*>(p.b) + tile.group * p.b_expert + (b_along_depth ? col * p.b_stride : col);
+      static_cast<const T*>(p.b) + tile.group * p.b_expert + (Tile::b_along_depth ? col * p.b_stride : col);
   Tile t(shared);
   t.run({a, p.a_stride}, {b, p.b_stride}, tile.end - tile.row, p.cols - col, p.depth);
   T* c = static_cast<T*>(p.c) + tile.row * p.c_stride + col;
@@ -53,60 +58,55 @@ __global__ void times_expert(Product p) {
   });
 }
 
-// dw[e] += the expert's rows of dout^T times its rows of x; rows_out: outputs, the rows of dw.
-template <class Tile, class T, int rows>
-__global__ void weight_gradient(Product p, int64_t rows_out) {
-  extern __shared__ __align__(32) std::byte shared[];
+// dw[e] += the expert's rows of dout^T times its rows of x.
+template <class Tile>
+__global__ void __launch_bounds__(Tile::threads) weight_gradient(Product p) {
+  using T = typename Tile::Element;
+  extern __shared__ __align__(128) std::byte shared[];
   const int e = blockIdx.z;
   const int64_t begin = p.offsets[e], depth = p.offsets[e + 1] - begin;
   if (depth == 0) return;
-  const int64_t row = static_cast<int64_t>(blockIdx.x) * rows,
+  const int64_t row = static_cast<int64_t>(blockIdx.x) * Tile::rows,
                 col = static_cast<int64_t>(blockIdx.y) * Tile::cols;
   Tile t(shared);
   t.run({static_cast<const T*>(p.a) + begin * p.a_stride + row, p.a_stride},
-        {static_cast<const T*>(p.b) + begin * p.b_stride + col, p.b_stride}, rows_out - row, p.cols - col,
+        {static_cast<const T*>(p.b) + begin * p.b_stride + col, p.b_stride}, p.rows - row, p.cols - col,
         depth);
   float* c = static_cast<float*>(p.c) + e * p.c_expert + row * p.c_stride + col;
   t.store([&](int i, int j, float2 pair) {
-    if (row + i >= rows_out || col + j >= p.cols) return;
+    if (row + i >= p.rows || col + j >= p.cols) return;
     float* to = c + i * p.c_stride + j;
     to[0] += pair.x;
     if (col + j + 1 < p.cols) to[1] += pair.y;
   });
 }
 
-template <class Tile, class T, int rows, bool b_along_depth>
-void launch_times_expert(Device& device, const Product& p, int64_t M) {
-  // Blocks that share rows run side by side: the rows come from memory once, the experts' matrices from the
-  // cache.
-  const dim3 grid(static_cast<unsigned>(blocks_for(p.cols, Tile::cols)),
-                  static_cast<unsigned>(most_row_tiles(M, p.E, rows)));
-  launch(device, grid, tile_threads, Tile::shared_bytes, times_expert<Tile, T, rows, b_along_depth>, p);
+template <class Tile>
+void launch_times_expert(Device& device, const Product& p) {
+  const int64_t tiles = blocks_for(p.cols, Tile::cols) * most_row_tiles(p.rows, p.E, Tile::rows);
+  launch(device, dim3(static_cast<unsigned>(tiles)), Tile::threads, Tile::shared_bytes, times_expert<Tile>,
+         p);
 }
 
 template <bool b_along_depth>
-void multiply_by_experts(Device& device, DType dtype, const Product& p, int64_t M, bool aligned) {
+void multiply_by_experts(Device& device, DType dtype, const Product& p, bool aligned) {
   if (dtype == DType::f32)
-    return launch_times_expert<FmaTile<true, b_along_depth>, float, FmaTile<true, b_along_depth>::rows,
-                               b_along_depth>(device, p, M);
-  const bool few = M <= 32 * int64_t{p.E};
-  const auto run = [&]<int rows, bool vectors>() {
-    launch_times_expert<MmaTile<rows, true, b_along_depth, vectors>, __nv_bfloat16, rows, b_along_depth>(
-        device, p, M);
-  };
-  if (!aligned)
-    run.template operator()<16, false>();
-  else if (few)
-    run.template operator()<16, true>();
+    launch_times_expert<FmaTile<true, b_along_depth>>(device, p);
+  else if (!aligned)
+    launch_times_expert<MmaTile<16, true, b_along_depth, false>>(device, p);
+  else if (p.rows <= 32 * int64_t{p.E})
+    launch_times_expert<MmaTile<16, true, b_along_depth, true>>(device, p);
+  else if (has_wgmma(device))
+    launch_times_expert<WgmmaTile<true, b_along_depth>>(device, p);
   else
-    run.template operator()<128, true>();
+    launch_times_expert<MmaTile<128, true, b_along_depth, true>>(device, p);
 }
 
-template <class Tile, class T, int rows>
-void launch_weight_gradient(Device& device, const Product& p, int64_t rows_out) {
-  const dim3 grid(static_cast<unsigned>(blocks_for(rows_out, rows)),
+template <class Tile>
+void launch_weight_gradient(Device& device, const Product& p) {
+  const dim3 grid(static_cast<unsigned>(blocks_for(p.rows, Tile::rows)),
                   static_cast<unsigned>(blocks_for(p.cols, Tile::cols)), static_cast<unsigned>(p.E));
-  launch(device, grid, tile_threads, Tile::shared_bytes, weight_gradient<Tile, T, rows>, p, rows_out);
+  launch(device, grid, Tile::threads, Tile::shared_bytes, weight_gradient<Tile>, p);
 }
 
 // Whether lines of both operands can be copied 16 bytes at a time.
@@ -125,59 +125,60 @@ int64_t expert_stride(const Tensor& w) {
 
 void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
   with_dtype<float, bf16>("grouped_linear_forward", a.x.dtype, [](auto) {});
-  const Product p = {a.x.data,
-                     a.w.data,
-                     a.out.data,
-                     a.x.row_stride,
-                     a.w.row_stride,
-                     expert_stride(a.w),
-                     a.out.row_stride,
-                     0,
-                     a.out.cols(),
-                     a.x.cols(),
-                     data<int32_t>(a.offsets),
-                     static_cast<int>(a.w.shape[0])};
-  multiply_by_experts<true>(device, a.x.dtype, p, a.x.rows(), in_vectors(a.x, a.w));
+  const Product p = {.a = a.x.data,
+                     .b = a.w.data,
+                     .c = a.out.data,
+                     .a_stride = a.x.row_stride,
+                     .b_stride = a.w.row_stride,
+                     .c_stride = a.out.row_stride,
+                     .b_expert = expert_stride(a.w),
+                     .rows = a.x.rows(),
+                     .cols = a.out.cols(),
+                     .depth = a.x.cols(),
+                     .offsets = data<int32_t>(a.offsets),
+                     .E = static_cast<int>(a.w.shape[0])};
+  multiply_by_experts<true>(device, a.x.dtype, p, in_vectors(a.x, a.w));
 }
 
 void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardInput& a) {
   with_dtype<float, bf16>("grouped_linear_backward_input", a.dx.dtype, [](auto) {});
-  const Product p = {a.dout.data,
-                     a.w.data,
-                     a.dx.data,
-                     a.dout.row_stride,
-                     a.w.row_stride,
-                     expert_stride(a.w),
-                     a.dx.row_stride,
-                     0,
-                     a.dx.cols(),
-                     a.dout.cols(),
-                     data<int32_t>(a.offsets),
-                     static_cast<int>(a.w.shape[0])};
-  multiply_by_experts<false>(device, a.dx.dtype, p, a.dx.rows(), in_vectors(a.dout, a.w));
+  const Product p = {.a = a.dout.data,
+                     .b = a.w.data,
+                     .c = a.dx.data,
+                     .a_stride = a.dout.row_stride,
+                     .b_stride = a.w.row_stride,
+                     .c_stride = a.dx.row_stride,
+                     .b_expert = expert_stride(a.w),
+                     .rows = a.dx.rows(),
+                     .cols = a.dx.cols(),
+                     .depth = a.dout.cols(),
+                     .offsets = data<int32_t>(a.offsets),
+                     .E = static_cast<int>(a.w.shape[0])};
+  multiply_by_experts<false>(device, a.dx.dtype, p, in_vectors(a.dout, a.w));
 }
 
 void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardWeight& a) {
   with_dtype<float, bf16>("grouped_linear_backward_weight", a.x.dtype, [](auto) {});
-  const Product p = {a.dout.data,
-                     a.x.data,
-                     a.dw.data,
-                     a.dout.row_stride,
-                     a.x.row_stride,
-                     0,
-                     a.dw.row_stride,
-                     expert_stride(a.dw),
-                     a.x.cols(),
-                     0,
-                     data<int32_t>(a.offsets),
-                     static_cast<int>(a.dw.shape[0])};
-  const int64_t O = a.dout.cols();
+  const Product p = {.a = a.dout.data,
+                     .b = a.x.data,
+                     .c = a.dw.data,
+                     .a_stride = a.dout.row_stride,
+                     .b_stride = a.x.row_stride,
+                     .c_stride = a.dw.row_stride,
+                     .c_expert = expert_stride(a.dw),
+                     .rows = a.dout.cols(),
+                     .cols = a.x.cols(),
+                     .depth = 0,
+                     .offsets = data<int32_t>(a.offsets),
+                     .E = static_cast<int>(a.dw.shape[0])};
   if (a.x.dtype == DType::f32)
-    launch_weight_gradient<FmaTile<false, false>, float, FmaTile<false, false>::rows>(device, p, O);
-  else if (in_vectors(a.dout, a.x))
-    launch_weight_gradient<MmaTile<128, false, false, true>, __nv_bfloat16, 128>(device, p, O);
+    launch_weight_gradient<FmaTile<false, false>>(device, p);
+  else if (!in_vectors(a.dout, a.x))
+    launch_weight_gradient<MmaTile<16, false, false, false>>(device, p);
+  else if (has_wgmma(device))
+    launch_weight_gradient<WgmmaTile<false, false>>(device, p);
   else
-    launch_weight_gradient<MmaTile<16, false, false, false>, __nv_bfloat16, 16>(device, p, O);
+    launch_weight_gradient<MmaTile<128, false, false, true>>(device, p);
 }
 
 }  // namespace fathom::cuda

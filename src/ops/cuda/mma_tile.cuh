@@ -6,7 +6,7 @@
 
 namespace fathom::cuda {
 
-constexpr int tile_depth = 32, tile_cols = 128, tile_threads = 256;
+constexpr int tile_depth = 32, tile_threads = 256;
 
 // `lines` lines of `length` contiguous elements into shared memory; past the valid ones zeros.
 template <int lines, int length, bool aligned>
@@ -26,9 +26,11 @@ __device__ void load_lines(const Tile<length>& shared, Operand<Bf16> from, int64
 }
 
 // rows x 128 of C, rows 128 or 16. along_depth: the operand's lines run along the depth (else across).
-template <int rows, bool a_along_depth, bool b_along_depth, bool aligned>
+template <int tile_rows, bool a_along_depth, bool b_along, bool aligned>
 struct MmaTile {
-  static constexpr int cols = tile_cols;
+  using Element = Bf16;
+  static constexpr bool b_along_depth = b_along;
+  static constexpr int rows = tile_rows, cols = 128, threads = tile_threads;
   // Few rows do little with a stage: more of them must be on their way.
   static constexpr int stages = rows >= 128 ? 4 : 8;
   static constexpr int warps_down = rows >= 128 ? 4 : 1, warps_across = 8 / warps_down;
@@ -63,8 +65,11 @@ struct MmaTile {
   // write(row, col, pair) for every two neighbouring elements of the tile.
   template <class Write>
   __device__ void store(const Write& write) const {
+#pragma unroll
     for (int i = 0; i < warp_rows / 16; ++i)
+#pragma unroll
       for (int j = 0; j < warp_cols / 8; ++j)
+#pragma unroll
         for (int half = 0; half < 2; ++half)
           write(first_row + i * 16 + half * 8 + lane / 4, first_col + j * 8 + lane % 4 * 2,
                 make_float2(sums[i][j][2 * half], sums[i][j][2 * half + 1]));
