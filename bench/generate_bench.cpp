@@ -3,6 +3,7 @@
 //   generate_bench CONFIG [f32|bf16] [prompt] [new] [device]
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -20,21 +21,23 @@ namespace fathom::bench {
 namespace {
 
 // A few values over and over: nothing timed here depends on more.
-void fill(const Device& device, const Config& config, const Weights& weights) {
+template <class T>
+void fill(const Tensor& host, const std::vector<float>& values) {
+  T* to = host.as<T>();
+  const int64_t n = static_cast<int64_t>(values.size()), count = host.count();
+  for (int64_t i = 0; i < std::min(n, count); ++i) to[i] = T(values[i]);
+  for (int64_t done = n; done < count; done += n) std::copy(to, to + std::min(n, count - done), to + done);
+}
+
+void fill_weights(const Device& device, const Config& config, const Weights& weights) {
   Rng rng(1);
-  std::vector<float> values(4099);
+  std::vector<float> values((1 << 20) - 1), ones(values.size(), 1);
   for (float& v : values) v = static_cast<float>(rng.normal() * config.initializer_range);
   Staging staging(device);
   for (const NamedWeight& w : list_weights(config, weights))
     staging.write(w.tensor, [&](const Tensor& host) {
-      const bool norm = w.info.kind == WeightKind::norm;
-      for (int64_t i = 0; i < host.count(); ++i) {
-        const float v = norm ? 1 : values[i % values.size()];
-        if (host.dtype == DType::bf16)
-          host.as<bf16>()[i] = bf16(v);
-        else
-          host.as<float>()[i] = v;
-      }
+      const std::vector<float>& from = w.info.kind == WeightKind::norm ? ones : values;
+      host.dtype == DType::bf16 ? fill<bf16>(host, from) : fill<float>(host, from);
     });
 }
 
@@ -65,7 +68,7 @@ void bench_generation(const std::string& path, DType dtype, int64_t prompt, int6
   Device device = Device::named(on);
   const Config config = read_config(path);
   const Model model = make_model(device, config, dtype);
-  fill(device, config, model.weights);
+  fill_weights(device, config, model.weights);
   EngineOptions options;
   options.cache_tokens = prompt + tokens + 64, options.max_sequences = 1, options.token_budget = 2048;
   Engine engine(device, model, nullptr, options);

@@ -34,8 +34,12 @@ cudaGraphExec_t record(cudaStream_t stream, const std::function<void()>& work) {
 
 struct Replay::Recording {
   cudaGraphExec_t graph = nullptr;
-  ~Recording() {
+  void* workspace = nullptr;  // of the ops, where it was when they were recorded
+
+  ~Recording() { forget(); }
+  void forget() {
     if (graph) cudaGraphExecDestroy(graph);
+    graph = nullptr;
   }
 };
 
@@ -51,10 +55,14 @@ void Replay::run(Device& device, const std::vector<int64_t>& key, const std::fun
     recordings_[key] = std::make_unique<Recording>();
     return work();
   }
-  const cudaStream_t stream = device.cuda_context().stream();
-  cudaGraphExec_t& graph = known->second->graph;
-  if (!graph) graph = record(stream, work);
-  cuda_check(cudaGraphLaunch(graph, stream), "replaying");
+  CudaContext& context = device.cuda_context();
+  Recording& recording = *known->second;
+  if (recording.workspace != context.workspace(0)) recording.forget();  // another form needed a larger one
+  if (!recording.graph) {
+    recording.graph = record(context.stream(), work);
+    recording.workspace = context.workspace(0);
+  }
+  cuda_check(cudaGraphLaunch(recording.graph, context.stream()), "replaying");
 }
 #else
 struct Replay::Recording {};

@@ -13,6 +13,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "model/checkpoint.h"
+#include "support/gpus.h"
 #include "support/temp_dir.h"
 #include "text/tokenizer.h"
 #include "train/recipe.h"
@@ -114,6 +115,21 @@ TEST_F(TrainCommand, BadFlagsAreOneError) {
   EXPECT_THAT(error_of([&] { train({"--optimizer.lr", "fast"}); }), HasSubstr("optimizer.lr"));
   EXPECT_THROW(train({"--optimizer.speed", "3"}), CLI::ExtrasError);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "out"));
+}
+
+TEST_F(TrainCommand, CudaIsOneFlagAway) {
+  if (testing::gpus() == 0) {
+    EXPECT_THAT(error_of([&] {
+                  train({"--run.device", "cuda"});
+                }),
+                ::testing::AnyOf(HasSubstr("this build has no CUDA"), HasSubstr("NVIDIA")));
+    EXPECT_FALSE(std::filesystem::exists(dir_ / "out"));
+    GTEST_SKIP() << "the rest needs a GPU, and a build with CUDA";
+  }
+  EXPECT_THAT(train({"--run.device", "cuda", "--run.precision", "bf16", "--profile", dir_ / "trace.json"}),
+              HasSubstr("finished after step 6: training loss "));
+  EXPECT_FALSE(read_json(dir_ / "trace.json")["traceEvents"].empty());
+  EXPECT_EQ(load_model(Device::cpu(1), dir_ / "out/model").dtype, DType::bf16);
 }
 
 TEST(TrainFlags, EveryKeyOfTheRecipeIsOne) {

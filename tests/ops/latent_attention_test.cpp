@@ -50,15 +50,16 @@ class LatentAttentionTest : public OpTest {
     }
   }
 
-  // Queries (sequence, position) over sequences of the given lengths.
+  // Queries (sequence, position) over sequences of the given lengths; their rotary part begins at column Dn.
   void expect_attention(int64_t H, int64_t R, int64_t Dr, int64_t page, const std::vector<int32_t>& lengths,
-                        const std::vector<int32_t>& sequence, const std::vector<int32_t>& positions) {
+                        const std::vector<int32_t>& sequence, const std::vector<int32_t>& positions,
+                        int64_t Dn = 5) {
     int64_t M = 0;
     for (int64_t length : lengths) M += length;
     const int64_t N = static_cast<int64_t>(sequence.size());
     const Cache c = cache(random({M, R + Dr}), lengths, page);
-    const Pair q_latent = random({N, H, R}), q = random({N, H, 5 + Dr}), out = output({N, H, R});
-    const Pair q_rope = columns(q, 5, Dr), s = integers({N}, sequence), p = integers({N}, positions);
+    const Pair q_latent = random({N, H, R}), q = random({N, H, Dn + Dr}), out = output({N, H, R});
+    const Pair q_rope = columns(q, Dn, Dr), s = integers({N}, sequence), p = integers({N}, positions);
     run(latent_attention, [&](auto pick) {
       return LatentAttention{.out = pick(out),
                              .q_latent = pick(q_latent),
@@ -81,6 +82,13 @@ TEST_P(LatentAttentionTest, DecodesAtTheEndOfEachSequence) {
 
 TEST_P(LatentAttentionTest, RealSizes) {
   expect_attention(16, 512, 64, 16, {90, 3}, {0, 1}, {89, 2});
+}
+
+// Those of the models, in rows that begin where vectors do, with contexts of one part and of many.
+TEST_P(LatentAttentionTest, HeadsOfTheModels) {
+  expect_attention(16, 512, 64, 16, {1, 64, 65, 300}, {0, 1, 2, 3, 3}, {0, 63, 64, 299, 100}, 8);
+  expect_attention(21, 512, 64, 16, {33}, {0}, {32}, 8);
+  expect_attention(8, 128, 32, 64, {70, 5000}, {0, 1}, {69, 4999}, 16);
 }
 
 TEST_P(LatentAttentionTest, OddSizes) {

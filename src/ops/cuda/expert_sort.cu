@@ -1,5 +1,6 @@
 // A stable counting sort of the slots by expert, in three launches: each block counts its own run of slots,
-// the counts become every (expert, block)'s first row, and each block then places its slots in order.
+// the counts become every (expert, block)'s first row, and each block then places its slots in order. Few
+// slots are sorted by one block in one launch.
 #include "ops/cuda/kernel.cuh"
 #include "ops/permute.h"
 
@@ -54,14 +55,10 @@ __global__ void first_rows(int32_t* counts, int32_t* offsets, Split s, int E) {
   if (threadIdx.x == 0) offsets[E] = static_cast<int32_t>(s.M);
 }
 
-// Slots of a block in order, a warp's width at a time: a slot comes after those of its expert in earlier
-// lanes.
-__global__ void place(int32_t* row_of, int32_t* token_of, const int32_t* first, const int32_t* ids, Split s,
-                      int E, int K) {
-  extern __shared__ int next[];
-  for (int e = threadIdx.x; e < E; e += warp_size) next[e] = first[e * s.blocks + blockIdx.x];
-  __syncwarp();
-  const int64_t begin = blockIdx.x * s.share, end = min(begin + s.share, s.M);
+// Slots begin .. end - 1 in order, by one warp, its width at a time: a slot comes after those of its expert
+// in earlier lanes. next[e]: the next free row of expert e.
+__device__ void place_run(int32_t* row_of, int32_t* token_of, int* next, const int32_t* ids, int64_t begin,
+                          int64_t end, int K) {
   for (int64_t i = begin; i < end; i += warp_size) {
     const int64_t slot = i + threadIdx.x;
     const int e = slot < end ? ids[slot] : -1;
@@ -77,22 +74,53 @@ __global__ void place(int32_t* row_of, int32_t* token_of, const int32_t* first, 
   }
 }
 
+__global__ void place(int32_t* row_of, int32_t* token_of, const int32_t* first, const int32_t* ids, Split s,
+                      int E, int K) {
+  extern __shared__ int next[];
+  for (int e = threadIdx.x; e < E; e += warp_size) next[e] = first[e * s.blocks + blockIdx.x];
+  __syncwarp();
+  const int64_t begin = blockIdx.x * s.share, end = min(begin + s.share, s.M);
+  place_run(row_of, token_of, next, ids, begin, end, K);
+}
+
+// All of it at once, where one block counts.
+__global__ void sort_few(int32_t* row_of, int32_t* token_of, int32_t* offsets, const int32_t* ids, int64_t M,
+                         int E, int K) {
+  extern __shared__ int next[];
+  for (int e = threadIdx.x; e < E; e += threads) next[e] = 0;
+  __syncthreads();
+  for (int64_t i = threadIdx.x; i < M; i += threads) atomicAdd(next + ids[i], 1);
+  __syncthreads();
+  if (threadIdx.x >= warp_size) return;
+  int row = 0;
+  for (int first = 0; first < E; first += warp_size) {
+    const int e = first + threadIdx.x, count = e < E ? next[e] : 0;
+    int through = count;
+    for (int step = 1; step < warp_size; step *= 2) {
+      const int other = __shfl_up_sync(~0u, through, step);
+      if (threadIdx.x >= step) through += other;
+    }
+    if (e < E) offsets[e] = next[e] = row + through - count;
+    row += __shfl_sync(~0u, through, warp_size - 1);
+  }
+  if (threadIdx.x == 0) offsets[E] = row;
+  __syncwarp();
+  place_run(row_of, token_of, next, ids, 0, M, K);
+}
+
 }  // namespace
 
 void expert_sort(Device& device, const ExpertSort& a) {
   const int64_t E = a.offsets.cols() - 1, K = a.ids.cols();
   const Split s = split_of(a.ids.count());
   const size_t shared = static_cast<size_t>(E) * sizeof(int);
-  auto* counts = static_cast<int32_t*>(device.cuda_context().workspace(
-      static_cast<size_t>(std::max<int64_t>(E * s.blocks, 1)) * sizeof(int32_t)));
+  if (s.blocks <= 1)
+    return launch(device, dim3(1), threads, shared, sort_few, data<int32_t>(a.row_of),
+                  data<int32_t>(a.token_of), data<int32_t>(a.offsets), data<int32_t>(a.ids), s.M, E, K);
+  auto* counts = static_cast<int32_t*>(
+      device.cuda_context().workspace(static_cast<size_t>(E * s.blocks) * sizeof(int32_t)));
   const dim3 grid(static_cast<unsigned>(s.blocks));
   launch(device, grid, threads, shared, count, counts, data<int32_t>(a.ids), s, E);
-  if (s.blocks == 0) {
-    cuda_check(cudaMemsetAsync(a.offsets.data, 0, static_cast<size_t>(a.offsets.bytes()),
-                               device.cuda_context().stream()),
-               "clearing offsets");
-    return;
-  }
   launch(device, dim3(1), 1024, 0, first_rows, counts, data<int32_t>(a.offsets), s, E);
   launch(device, grid, warp_size, shared, place, data<int32_t>(a.row_of), data<int32_t>(a.token_of), counts,
          data<int32_t>(a.ids), s, E, K);

@@ -5,6 +5,7 @@
 
 #include "ops/cuda/fma_tile.cuh"
 #include "ops/cuda/mma_tile.cuh"
+#include "ops/cuda/thin_tile.cuh"
 #include "ops/cuda/wgmma_tile.cuh"
 
 namespace fathom::cuda {
@@ -81,6 +82,35 @@ __global__ void __launch_bounds__(Tile::threads) weight_gradient(Product p) {
   });
 }
 
+// The same for few rows: a block reads its columns of an expert's matrix once, for all of the expert's rows.
+template <int tiles, int halves>
+__global__ void __launch_bounds__(thin_warps* warp_size, 2) few_times_expert(Product p) {
+  constexpr int height = thin_rows / 2 * halves;
+  const int columns = 8 * tiles, n0 = static_cast<int>(blockIdx.x) * columns;
+  const RowTile tile = find_row_tile(p.offsets, p.E, blockIdx.y, height);
+  if (tile.group < 0) return;
+  multiply_along_k<Bf16, tiles, halves>({.a = static_cast<const Bf16*>(p.a) + tile.row * p.a_stride,
+                                         .b = static_cast<const Bf16*>(p.b) + tile.group * p.b_expert,
+                                         .c = static_cast<Bf16*>(p.c) + tile.row * p.c_stride,
+                                         .a_stride = p.a_stride,
+                                         .b_stride = p.b_stride,
+                                         .c_stride = p.c_stride,
+                                         .M = static_cast<int>(tile.end - tile.row),
+                                         .N = static_cast<int>(p.cols),
+                                         .K = static_cast<int>(p.depth),
+                                         .accumulate = false},
+                                        n0);
+}
+
+void launch_few_times_expert(Device& device, const Product& p) {
+  const int64_t experts = std::min(p.rows, int64_t{p.E});  // that have rows, at most
+  with_thin_shape(thin_tiles(device, blocks_for(p.cols, 8) * experts), p.rows, [&](auto tiles, auto halves) {
+    const dim3 grid(static_cast<unsigned>(blocks_for(p.cols, 8 * tiles)),
+                    static_cast<unsigned>(most_row_tiles(p.rows, p.E, thin_rows / 2 * halves)));
+    launch(device, grid, thin_warps * warp_size, 0, few_times_expert<tiles, halves>, p);
+  });
+}
+
 template <class Tile>
 void launch_times_expert(Device& device, const Product& p) {
   const int64_t tiles = blocks_for(p.cols, Tile::cols) * most_row_tiles(p.rows, p.E, Tile::rows);
@@ -94,6 +124,8 @@ void multiply_by_experts(Device& device, DType dtype, const Product& p, bool ali
     launch_times_expert<FmaTile<true, b_along_depth>>(device, p);
   else if (!aligned)
     launch_times_expert<MmaTile<16, true, b_along_depth, false>>(device, p);
+  else if (b_along_depth && p.rows <= 4 * int64_t{p.E})
+    launch_few_times_expert(device, p);
   else if (p.rows <= 32 * int64_t{p.E})
     launch_times_expert<MmaTile<16, true, b_along_depth, true>>(device, p);
   else if (has_wgmma(device))

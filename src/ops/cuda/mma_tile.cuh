@@ -76,8 +76,12 @@ struct MmaTile {
   }
 
  private:
-  __device__ A a_tile(int stage) const { return {shared + stage * stage_size}; }
-  __device__ B b_tile(int stage) const { return {shared + stage * stage_size + a_lines * A::ld}; }
+  __device__ A a_tile(int stage) const {
+    return {shared + stage * stage_size};
+  }
+  __device__ B b_tile(int stage) const {
+    return {shared + stage * stage_size + a_lines * A::ld};
+  }
 
   __device__ void load(Operand<Bf16> a, Operand<Bf16> b, int64_t valid_rows, int64_t valid_cols,
                        int64_t depth, int64_t step) const {

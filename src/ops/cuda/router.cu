@@ -9,22 +9,22 @@ namespace {
 constexpr int threads = 128;
 constexpr int tokens_per_block = threads / warp_size;
 
-// A value and whose it is; the larger value is better, of equal ones the lower id. NaN equals all: one makes
-// all scores NaN, and then too every lane of a warp must come to the same answer.
+// Scores are not negative, so their bits order them as numbers do. Of equal ones the lower id is better; NaN
+// is best, and every lane comes to the same answer whatever the scores. 0: nobody.
 struct Best {
-  float value;
-  int id;
-};
-__device__ bool better(const Best& a, const Best& b) {
-  return a.id >= 0 && (b.id < 0 || a.value > b.value || (!(b.value > a.value) && a.id < b.id));
-}
-__device__ Best warp_best(Best best) {
-  for (int offset = warp_size / 2; offset > 0; offset /= 2) {
-    const Best other{__shfl_xor_sync(~0u, best.value, offset), __shfl_xor_sync(~0u, best.id, offset)};
-    if (better(other, best)) best = other;
+  unsigned key = 0;
+  int id = -1;
+
+  __device__ void take(float score, int candidate) {
+    const unsigned k = __float_as_uint(score) + 1;
+    if (k > key) key = k, id = candidate;
   }
-  return best;
-}
+  // Of all lanes; each must have taken its candidates by rising id.
+  __device__ int of_warp() const {
+    const unsigned best = __reduce_max_sync(~0u, key);
+    return static_cast<int>(__reduce_min_sync(~0u, key == best ? static_cast<unsigned>(id) : ~0u));
+  }
+};
 
 struct Choice {
   int E, K, n_groups, topk_groups;
@@ -36,9 +36,9 @@ __device__ void softmax(float* scores, const float* logits, int E, int lane) {
   float max = -INFINITY, sum = 0;
   for (int e = lane; e < E; e += warp_size) max = fmaxf(max, logits[e]);
   max = warp_max(max);
-  for (int e = lane; e < E; e += warp_size) sum += expf(logits[e] - max);
+  for (int e = lane; e < E; e += warp_size) sum += scores[e] = expf(logits[e] - max);
   sum = warp_sum(sum);
-  for (int e = lane; e < E; e += warp_size) scores[e] = expf(logits[e] - max) / sum;
+  for (int e = lane; e < E; e += warp_size) scores[e] /= sum;
 }
 
 // open[e]: whether expert e may be chosen, those of the groups with the highest maximum. A group's maximum is
@@ -56,13 +56,12 @@ __device__ void open_groups(unsigned char* open, float* group_best, const float*
   __syncwarp();
   unsigned taken[8] = {};  // bit per group, as many as group_best holds for this lane
   for (int i = 0; i < c.topk_groups; ++i) {
-    Best best{0, -1};
+    Best best;
     for (int g = lane, j = 0; g < c.n_groups; g += warp_size, ++j)
-      if (const Best mine{group_best[g], g}; !(taken[j / 32] >> (j % 32) & 1) && better(mine, best))
-        best = mine;
-    best = warp_best(best);
-    if (best.id % warp_size == lane) taken[best.id / warp_size / 32] |= 1u << (best.id / warp_size % 32);
-    for (int e = lane; e < size; e += warp_size) open[best.id * size + e] = 1;
+      if (!(taken[j / 32] >> (j % 32) & 1)) best.take(group_best[g], g);
+    const int group = best.of_warp();
+    if (group % warp_size == lane) taken[group / warp_size / 32] |= 1u << (group / warp_size % 32);
+    for (int e = lane; e < size; e += warp_size) open[group * size + e] = 1;
   }
 }
 
@@ -82,16 +81,16 @@ __global__ void choose(float* scores, int64_t scores_stride, int32_t* ids, float
   __syncwarp();
   float sum = 1e-20f;
   for (int k = 0; k < c.K; ++k) {
-    Best best{0, -1};
+    Best best;
     for (int e = lane; e < c.E; e += warp_size)
-      if (const Best mine{s[e], e}; open[e] && better(mine, best)) best = mine;
-    best = warp_best(best);
-    sum += best.value;
+      if (open[e]) best.take(s[e], e);
+    const int expert = best.of_warp();
+    sum += s[expert];
     __syncwarp();
     if (lane == 0) {
-      open[best.id] = 0;
-      ids[n * c.K + k] = best.id;
-      weights[n * weights_stride + k] = best.value;
+      open[expert] = 0;
+      ids[n * c.K + k] = expert;
+      weights[n * weights_stride + k] = s[expert];
     }
     __syncwarp();
   }

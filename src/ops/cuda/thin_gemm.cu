@@ -1,122 +1,44 @@
-// Products of at most 16 rows of bf16, as decoding makes them: the time is that of reading B, once. The
-// tensor cores take B straight from registers: sums may run over k in any order that A and B share, so a
-// thread's 16-byte load is a fragment as it is. The warps of a block share out k and add their sums up in a
-// fixed order, so there are enough blocks to fill the GPU.
+// Dense products of few rows, alone or in a batch, by the tiles of thin_tile.cuh.
 #include "ops/cuda/gemm.h"
-#include "ops/cuda/kernel.cuh"
+#include "ops/cuda/thin_tile.cuh"
 
 namespace fathom::cuda {
 namespace {
 
-constexpr int64_t most_rows = 16;  // of mma's A
-constexpr int vector = 8;          // bf16 in 16 bytes
+// The same product over and over, block.y of them.
+struct Batch {
+  Thin first;
+  int64_t a_stride, b_stride, c_stride;  // bytes, from one to the next
 
-struct Thin {
-  Matrix a, b, c;
-  int M, N, K;
-  bool accumulate;
+  __device__ Thin mine() const {
+    const auto advanced = [](const void* p, int64_t stride) {
+      return static_cast<const std::byte*>(p) + blockIdx.y * stride;
+    };
+    Thin p = first;
+    p.a = reinterpret_cast<const __nv_bfloat16*>(advanced(p.a, a_stride));
+    p.b = reinterpret_cast<const __nv_bfloat16*>(advanced(p.b, b_stride));
+    p.c = const_cast<std::byte*>(advanced(p.c, c_stride));
+    return p;
+  }
 };
 
-template <class T>
-__device__ T* batch_of(const Matrix& m) {
-  return static_cast<T*>(m.data) + blockIdx.y * m.batch_stride;
-}
-
-// c [16, 8] += a [16, 16] b [16, 8]. Of lane 4 g + t: a is rows g, g + 8, g, g + 8 at columns (2 t, 2 t + 1),
-// the last two at columns 8 further; b is rows (2 t, 2 t + 1) and 8 further of column g; c is columns
-// (2 t, 2 t + 1) of row g, then of row g + 8.
-__device__ void mma(float (&c)[4], uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3, uint32_t b0,
-                    uint32_t b1) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
-}
-
-// What is read once should not push A out of the first-level cache.
-__device__ uint4 load_once(const __nv_bfloat16* p) {
-  uint4 v;
-  asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
-      : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-      : "l"(p));
-  return v;
-}
-__device__ uint4 load(const __nv_bfloat16* p) {
-  return __ldg(reinterpret_cast<const uint4*>(p));
-}
-// Two bf16.
-__device__ uint32_t load_pair(const __nv_bfloat16* p) {
-  return __ldg(reinterpret_cast<const uint32_t*>(p));
-}
-
-// Sums of all warps joined into C: sums[warp][row][column], the first of the columns being C's n0.
-template <class Out, int warps, int rows, int columns>
-__device__ void write(const Thin& p, const float (&sums)[warps][rows][columns], int n0) {
-  __syncthreads();
-  Out* c = batch_of<Out>(p.c);
-  for (int i = threadIdx.x; i < rows * columns; i += warps * warp_size) {
-    const int m = i / columns, n = i % columns;
-    if (m >= p.M || n0 + n >= p.N) continue;
-    float sum = 0;
-    for (int warp = 0; warp < warps; ++warp) sum += sums[warp][m][n];
-    Out& out = c[m * p.c.row_stride + n0 + n];
-    out = from_float<Out>(p.accumulate ? to_float(out) + sum : sum);
-  }
-}
-
-// B's columns are dense in memory along k (weights, an output per row). A block computes 8 * tiles columns.
-// In 32 steps of k, lane 4 g + t holds k = 8 t .. 8 t + 7 of row g of A and column g of B.
-constexpr int along_warps = 8;
-template <class Out, int tiles, int halves>  // halves: of A's 16 rows
-__global__ __launch_bounds__(along_warps* warp_size, 2) void dense_along_k(Thin p) {
-  constexpr int stretch = 32, flight = 8 / tiles, columns = 8 * tiles;
-  __shared__ float sums[along_warps][8 * halves][columns];
-  const int warp = threadIdx.x / warp_size, g = threadIdx.x % warp_size / 4, t = threadIdx.x % 4;
-  const int n0 = blockIdx.x * columns;
-  const __nv_bfloat16* a = batch_of<const __nv_bfloat16>(p.a) + g * p.a.row_stride;
-  const __nv_bfloat16* b = batch_of<const __nv_bfloat16>(p.b) + (n0 + g) * p.b.row_stride;
-  float c[tiles][4] = {};
-  // A warp takes pairs of stretches, 128 bytes of every column, in turn with the others.
-  for (int first = warp * 2 * stretch; first < p.K; first += flight / 2 * along_warps * 2 * stretch) {
-    uint4 x[flight][2] = {}, w[flight][tiles] = {};
-#pragma unroll
-    for (int i = 0; i < flight; ++i) {
-      const int k = first + i / 2 * along_warps * 2 * stretch + i % 2 * stretch + t * vector;
-      const bool inside = k < p.K;
-#pragma unroll
-      for (int tile = 0; tile < tiles; ++tile)
-        if (inside && n0 + tile * 8 + g < p.N) w[i][tile] = load_once(b + tile * 8 * p.b.row_stride + k);
-#pragma unroll
-      for (int half = 0; half < halves; ++half)
-        if (inside && half * 8 + g < p.M) x[i][half] = load(a + half * 8 * p.a.row_stride + k);
-    }
-#pragma unroll
-    for (int i = 0; i < flight; ++i)
-#pragma unroll
-      for (int tile = 0; tile < tiles; ++tile) {
-        mma(c[tile], x[i][0].x, x[i][1].x, x[i][0].y, x[i][1].y, w[i][tile].x, w[i][tile].y);
-        mma(c[tile], x[i][0].z, x[i][1].z, x[i][0].w, x[i][1].w, w[i][tile].z, w[i][tile].w);
-      }
-  }
-#pragma unroll
-  for (int tile = 0; tile < tiles; ++tile)
-#pragma unroll
-    for (int i = 0; i < 2 * halves; ++i) sums[warp][i / 2 * 8 + g][tile * 8 + 2 * t + i % 2] = c[tile][i];
-  write<Out>(p, sums, n0);
+template <class Out, int tiles, int halves>
+__global__ __launch_bounds__(thin_warps* warp_size, 2) void dense_along_k(Batch batch) {
+  multiply_along_k<Out, tiles, halves>(batch.mine(), blockIdx.x * 8 * tiles);
 }
 
 // B's rows are dense. A block computes 64 columns; lane 4 g + t holds columns 8 g .. 8 g + 7 of the rows of B
 // that mma gives it, and column j of those 8 goes into product j.
 constexpr int across_warps = 4;
 template <class Out, int halves>
-__global__ __launch_bounds__(across_warps* warp_size) void dense_across_k(Thin p) {
+__global__ __launch_bounds__(across_warps* warp_size) void dense_across_k(Batch batch) {
+  const Thin p = batch.mine();
   constexpr int stretch = 16, flight = 2, columns = 64;
   __shared__ float sums[across_warps][8 * halves][columns];
   const int warp = threadIdx.x / warp_size, g = threadIdx.x % warp_size / 4, t = threadIdx.x % 4;
-  const int n0 = blockIdx.x * columns, n = n0 + g * vector;
-  const __nv_bfloat16* a = batch_of<const __nv_bfloat16>(p.a) + g * p.a.row_stride;
-  const __nv_bfloat16* b = batch_of<const __nv_bfloat16>(p.b) + n;
-  float c[vector][4] = {};
+  const int n0 = blockIdx.x * columns, n = n0 + g * thin_vector;
+  const __nv_bfloat16 *a = p.a + g * p.a_stride, *b = p.b + n;
+  float c[thin_vector][4] = {};
   for (int first = warp * stretch; first < p.K; first += flight * across_warps * stretch) {
     uint32_t x[flight][2][2] = {};  // of the lower and the upper 8 of k, of each half of A
     uint4 w[flight][2][2] = {};     // of the lower and the upper 8 of k, of the even and the odd k
@@ -127,17 +49,17 @@ __global__ __launch_bounds__(across_warps* warp_size) void dense_across_k(Thin p
         const int k = first + i * across_warps * stretch + upper * 8 + 2 * t;  // K is even
         const bool inside = k < p.K;
         if (inside && n < p.N) {
-          w[i][upper][0] = load_once(b + k * p.b.row_stride);
-          w[i][upper][1] = load_once(b + (k + 1) * p.b.row_stride);
+          w[i][upper][0] = load_once(b + k * p.b_stride);
+          w[i][upper][1] = load_once(b + (k + 1) * p.b_stride);
         }
 #pragma unroll
         for (int half = 0; half < halves; ++half)
-          if (inside && half * 8 + g < p.M) x[i][upper][half] = load_pair(a + half * 8 * p.a.row_stride + k);
+          if (inside && half * 8 + g < p.M) x[i][upper][half] = load_pair(a + half * 8 * p.a_stride + k);
       }
 #pragma unroll
     for (int i = 0; i < flight; ++i)
 #pragma unroll
-      for (int j = 0; j < vector; ++j) {
+      for (int j = 0; j < thin_vector; ++j) {
         uint32_t pair[2];  // k and k + 1 of column j
 #pragma unroll
         for (int upper = 0; upper < 2; ++upper) {
@@ -149,9 +71,10 @@ __global__ __launch_bounds__(across_warps* warp_size) void dense_across_k(Thin p
       }
   }
 #pragma unroll
-  for (int j = 0; j < vector; ++j)
+  for (int j = 0; j < thin_vector; ++j)
 #pragma unroll
-    for (int i = 0; i < 2 * halves; ++i) sums[warp][i / 2 * 8 + g][(2 * t + i % 2) * vector + j] = c[j][i];
+    for (int i = 0; i < 2 * halves; ++i)
+      sums[warp][i / 2 * 8 + g][(2 * t + i % 2) * thin_vector + j] = c[j][i];
   write<Out>(p, sums, n0);
 }
 
@@ -164,28 +87,30 @@ bool aligned(const Matrix& m, int elements) {
 
 bool suits(const Gemm& g) {
   constexpr int64_t most = 1 << 30;  // sizes are 32-bit numbers in the kernels
-  const bool sizes = g.M <= most_rows && g.N < most && g.K < most && g.batch <= 65535;
+  const bool sizes = g.M <= thin_rows && g.N < most && g.K < most && g.batch <= 65535;
   if (!sizes || g.a.dtype != DType::bf16 || g.b.dtype != DType::bf16 || g.a.transposed) return false;
-  if (!aligned(g.b, vector)) return false;
-  return g.b.transposed ? aligned(g.a, vector) && g.K % vector == 0
-                        : aligned(g.a, 2) && g.K % 2 == 0 && g.N % vector == 0;
+  if (!aligned(g.b, thin_vector)) return false;
+  return g.b.transposed ? aligned(g.a, thin_vector) && g.K % thin_vector == 0
+                        : aligned(g.a, 2) && g.K % 2 == 0 && g.N % thin_vector == 0;
 }
 
-void run(const Device& device, const Gemm& g, int64_t columns, int warps, void (*kernel)(Thin)) {
+void run(const Device& device, const Gemm& g, int64_t columns, int warps, void (*kernel)(Batch)) {
   const dim3 grid(static_cast<unsigned>(blocks_for(g.N, columns)), static_cast<unsigned>(g.batch));
-  const Thin p{g.a,         g.b, g.c, static_cast<int>(g.M), static_cast<int>(g.N), static_cast<int>(g.K),
-               g.accumulate};
-  launch(device, grid, warps * warp_size, 0, kernel, p);
-}
-
-// As many columns to a block, which then reads A the less often, as leave two blocks to every multiprocessor.
-template <class Out, int halves>
-void run_rows(const Device& device, const Gemm& g) {
-  if (!g.b.transposed) return run(device, g, 64, across_warps, dense_across_k<Out, halves>);
-  const int64_t tiles = blocks_for(g.N, 8) * g.batch / (2 * device.cuda_context().multiprocessors());
-  if (tiles >= 4) return run(device, g, 32, along_warps, dense_along_k<Out, 4, halves>);
-  if (tiles >= 2) return run(device, g, 16, along_warps, dense_along_k<Out, 2, halves>);
-  run(device, g, 8, along_warps, dense_along_k<Out, 1, halves>);
+  const auto stride = [](const Matrix& m) { return m.batch_stride * size_of(m.dtype); };
+  const Batch batch = {.first = {.a = static_cast<const __nv_bfloat16*>(g.a.data),
+                                 .b = static_cast<const __nv_bfloat16*>(g.b.data),
+                                 .c = g.c.data,
+                                 .a_stride = g.a.row_stride,
+                                 .b_stride = g.b.row_stride,
+                                 .c_stride = g.c.row_stride,
+                                 .M = static_cast<int>(g.M),
+                                 .N = static_cast<int>(g.N),
+                                 .K = static_cast<int>(g.K),
+                                 .accumulate = g.accumulate},
+                       .a_stride = stride(g.a),
+                       .b_stride = stride(g.b),
+                       .c_stride = stride(g.c)};
+  launch(device, grid, warps * warp_size, 0, kernel, batch);
 }
 
 }  // namespace
@@ -193,7 +118,13 @@ void run_rows(const Device& device, const Gemm& g) {
 bool thin_gemm(const Device& device, const Gemm& g) {
   if (!suits(g)) return false;
   with_dtype<float, bf16>("gemm", g.c.dtype, [&]<class Out>(Out) {
-    g.M <= 8 ? run_rows<gpu_t<Out>, 1>(device, g) : run_rows<gpu_t<Out>, 2>(device, g);
+    const int tiles = thin_tiles(device, blocks_for(g.N, 8) * g.batch);
+    with_thin_shape(tiles, g.M, [&](auto t, auto halves) {
+      if (g.b.transposed)
+        run(device, g, 8 * t, thin_warps, dense_along_k<gpu_t<Out>, t, halves>);
+      else
+        run(device, g, 64, across_warps, dense_across_k<gpu_t<Out>, halves>);
+    });
   });
   return true;
 }

@@ -1,0 +1,58 @@
+// The engine on a GPU, whose decoding steps are recorded and replayed: the same tokens as on the CPU,
+// whatever came before.
+#include <gtest/gtest.h>
+
+#include "engine/support.h"
+#include "support/needs_gpu.h"
+#include "support/small_model.h"
+
+namespace fathom::testing {
+namespace {
+
+Model model_on(const Device& device, const Config& config) {
+  Model m = make_model(device, config, DType::f32);
+  initialize_weights(device, config, m.weights, 1);
+  return m;
+}
+
+Request request_of(const Config& c, int64_t length, uint64_t seed, const SamplingParameters& sampling) {
+  Request r{{}, sampling, {.max_tokens = 24, .eos_token_ids = {}, .strings = {}}};
+  Rng rng(seed);
+  for (int64_t i = 0; i < length; ++i)
+    r.prompt.push_back(static_cast<int32_t>(rng.below(static_cast<uint64_t>(c.vocab_size))));
+  return r;
+}
+
+// Answers to waves of requests, each of another size than the one before.
+std::vector<std::vector<int32_t>> answers(const std::string& device_name, const Config& config) {
+  Device device = Device::named(device_name, 2);
+  const Model model = model_on(device, config);
+  Engine engine(
+      device, model, nullptr,
+      {.cache_tokens = 2000, .page_size = 4, .max_sequences = 8, .token_budget = 64, .absorbed = {}});
+  std::vector<std::vector<int32_t>> all;
+  uint64_t seed = 0;
+  for (const int wave : {1, 4, 1, 8, 4, 1}) {
+    std::vector<int64_t> ids;
+    for (int i = 0; i < wave; ++i, ++seed) {
+      const SamplingParameters sampled{.temperature = 0.9, .top_k = 20, .top_p = 0.95, .seed = seed};
+      ids.push_back(engine.submit(request_of(config, 3 + static_cast<int64_t>(seed * 7 % 40), seed,
+                                             seed % 3 ? SamplingParameters{} : sampled)));
+    }
+    std::map<int64_t, Answer> answered = run_all(engine);
+    for (const int64_t id : ids) all.push_back(answered[id].tokens);
+  }
+  return all;
+}
+
+TEST(CudaEngine, GivesTheTokensOfTheCpu) {
+  FATHOM_NEEDS_GPU();
+  for (const Config& config : {v2_like(), lite_like()}) {
+    const auto want = answers("cpu", config), got = answers("cuda", config);
+    ASSERT_EQ(got.size(), want.size());
+    for (size_t i = 0; i < want.size(); ++i) EXPECT_EQ(got[i], want[i]) << "request " << i;
+  }
+}
+
+}  // namespace
+}  // namespace fathom::testing

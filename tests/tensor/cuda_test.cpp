@@ -1,0 +1,110 @@
+// A GPU's memory, and work recorded to be done again.
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <vector>
+
+#include "base/error.h"
+#include "support/needs_gpu.h"
+#include "tensor/memory.h"
+#include "tensor/replay.h"
+#if FATHOM_WITH_CUDA
+#include "tensor/cuda/context.h"
+#endif
+
+namespace fathom::testing {
+namespace {
+
+Tensor view(std::vector<float>& values, std::initializer_list<int64_t> shape) {
+  return Tensor(values.data(), DType::f32, shape);
+}
+
+TEST(CudaMemory, GoesThereAndBack) {
+  FATHOM_NEEDS_GPU();
+  const Device device = Device::cuda();
+  Arena arena("test", 4096, device);
+  const Tensor there = arena.allocate(DType::f32, {4, 6});
+  std::vector<float> values(24), back(24, -1);
+  std::iota(values.begin(), values.end(), 0.0f);
+  upload(device, there, view(values, {4, 6}));
+  download(device, view(back, {4, 6}), there);
+  EXPECT_EQ(back, values);
+
+  std::vector<float> columns(8, -1);
+  download(device, view(columns, {4, 2}), there.columns(3, 2));
+  EXPECT_EQ(columns, (std::vector<float>{3, 4, 9, 10, 15, 16, 21, 22}));
+  clear(device, there);
+  download(device, view(back, {4, 6}), there);
+  EXPECT_EQ(back, std::vector<float>(24, 0));
+  EXPECT_THROW(upload(device, there, view(values, {6, 4})), Error);
+}
+
+TEST(CudaMemory, StagingCarriesTensorsOfAnySize) {
+  FATHOM_NEEDS_GPU();
+  const Device device = Device::cuda();
+  Arena arena("test", int64_t{64} << 20, device);
+  Staging staging(device);
+  for (const int64_t n : {3, 5'000'000, 7}) {
+    const Tensor there = arena.allocate(DType::f32, {n});
+    staging.write(there, [&](const Tensor& host) {
+      for (int64_t i = 0; i < n; ++i) host.as<float>()[i] = static_cast<float>(i % 1000);
+    });
+    const Tensor host = staging.read(there);
+    for (int64_t i = 0; i < n; ++i) ASSERT_EQ(host.as<float>()[i], static_cast<float>(i % 1000));
+  }
+}
+
+TEST(CudaMemory, TooLittleSaysWhatWasAskedForAndWhatIsFree) {
+  FATHOM_NEEDS_GPU();
+  const Device device = Device::cuda();
+  try {
+    Arena("the model's weights", int64_t{1} << 46, device);
+    FAIL() << "64 TiB were found";
+  } catch (const Error& e) {
+    const std::string text = e.what();
+    for (const char* part : {"the model's weights", "asked for", "free"})
+      EXPECT_NE(text.find(part), std::string::npos) << text;
+  }
+}
+
+#if FATHOM_WITH_CUDA
+// What was recorded goes through the ops' workspace, which moves when an op asks for a larger one.
+TEST(CudaReplay, FollowsTheWorkspace) {
+  FATHOM_NEEDS_GPU();
+  Device device = Device::cuda();
+  CudaContext& context = device.cuda_context();
+  Arena arena("test", 4096, device);
+  const Tensor in = arena.allocate(DType::f32, {256}), out = arena.allocate(DType::f32, {256});
+  const auto bytes = static_cast<size_t>(in.bytes());
+  const auto through_workspace = [&] {
+    void* middle = context.workspace(bytes);
+    cuda_check(cudaMemcpyAsync(middle, in.data, bytes, cudaMemcpyDeviceToDevice, context.stream()), "copy");
+    cuda_check(cudaMemcpyAsync(out.data, middle, bytes, cudaMemcpyDeviceToDevice, context.stream()), "copy");
+  };
+  Replay replay;
+  for (int run = 0; run < 9; ++run) {
+    if (run % 3 == 2) context.workspace(bytes << run);
+    std::vector<float> values(256, static_cast<float>(run)), back(256, -1);
+    upload(device, in, view(values, {256}));
+    replay.run(device, {1}, through_workspace);
+    download(device, view(back, {256}), out);
+    EXPECT_EQ(back, values) << "run " << run;
+  }
+}
+#endif
+
+TEST(CudaDevice, WithoutAGpuOneErrorSaysWhy) {
+  if (gpus() > 0) GTEST_SKIP() << "there is a GPU";
+  try {
+    Device::cuda();
+    FAIL() << "a GPU appeared";
+  } catch (const Error& e) {
+    const std::string text = e.what();
+    EXPECT_TRUE(text.find("this build has no CUDA") != std::string::npos ||
+                text.find("NVIDIA") != std::string::npos)
+        << text;
+  }
+}
+
+}  // namespace
+}  // namespace fathom::testing
