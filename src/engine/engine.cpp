@@ -14,12 +14,13 @@ int64_t pages_wanted(const Config& config, const EngineOptions& o) {
   return (tokens + o.page_size - 1) / o.page_size;
 }
 
-RunnerOptions runner_options(const EngineOptions& o, const BlockManager& blocks) {
+RunnerOptions runner_options(const EngineOptions& o, const BlockManager& blocks, int64_t vocabulary) {
   return {.pages = blocks.pages(),
           .page_size = o.page_size,
           .max_sequences = o.max_sequences,
           .max_tokens = o.token_budget,
           .max_expanded_keys = o.max_expanded_keys,
+          .vocabulary = vocabulary,
           .absorbed = o.absorbed};
 }
 
@@ -35,8 +36,7 @@ Engine::Engine(Device& device, const Model& model, const Tokenizer* tokenizer, c
       tokenizer_(tokenizer),
       blocks_(pages_wanted(model.config, o), o.page_size, o.share_prefixes),
       scheduler_(blocks_, o.max_sequences, o.token_budget),
-      runner_(device, model, runner_options(o, blocks_)),
-      sampler_(common_vocabulary(model.config, tokenizer)) {}
+      runner_(device, model, runner_options(o, blocks_, common_vocabulary(model.config, tokenizer))) {}
 
 int64_t Engine::longest() const {
   return std::min(model_.config.max_position_embeddings, blocks_.pages() * blocks_.page_size());
@@ -82,16 +82,14 @@ void Engine::abort(int64_t id) {
 
 std::vector<Output> Engine::step() {
   const std::vector<Scheduled> scheduled = scheduler_.schedule();
-  const Tensor logits = runner_.run(scheduled);
+  const std::vector<int32_t> tokens = runner_.run(scheduled);
   std::vector<Output> outputs;
   for (const Scheduled& item : scheduled) {
     Sequence& s = *item.sequence;
     s.cached += item.tokens;
     blocks_.publish(s, s.cached - item.tokens);
     if (s.pending() > 0) continue;
-    const int32_t token =
-        sampler_.sample(logits[static_cast<int64_t>(outputs.size())], s.sampling, s.length());
-    outputs.push_back(extend(sequences_.at(s.id), token));
+    outputs.push_back(extend(sequences_.at(s.id), tokens[outputs.size()]));
   }
   for (const Output& o : outputs)
     if (o.finish != FinishReason::none) abort(o.id);

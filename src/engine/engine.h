@@ -9,7 +9,6 @@
 
 #include "engine/block_manager.h"
 #include "engine/runner.h"
-#include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "engine/text_stream.h"
@@ -72,7 +71,6 @@ class Engine {
   BlockManager blocks_;
   Scheduler scheduler_;
   Runner runner_;
-  Sampler sampler_;
   std::map<int64_t, Entry> sequences_;
   int64_t last_id_ = 0;
 };

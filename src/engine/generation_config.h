@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/sampler.h"
+#include "engine/sampling.h"
 #include "model/config.h"
 
 namespace fathom {

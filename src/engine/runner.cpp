@@ -49,9 +49,6 @@ Runner::Runner(Device& device, const Model& model, const RunnerOptions& options)
   cache_ = allocate_cache(model.config, cache_memory_, model.dtype, o.pages, o.page_size);
 
   step_memory_ = Arena("a step of generation", step_bytes(), device);
-  const DType stat = stat_of(model.dtype);
-  host_memory_ = Arena("logits", o.max_sequences * model.config.vocab_size * size_of(stat) + 64);
-  logits_ = host_memory_.allocate(stat, {o.max_sequences, model.config.vocab_size});
 }
 
 int64_t Runner::step_bytes() const {
@@ -61,12 +58,14 @@ int64_t Runner::step_bytes() const {
   return plan.used();
 }
 
-Tensor Runner::run(std::span<const Scheduled> scheduled) {
-  int64_t outputs = 0;
+std::vector<int32_t> Runner::run(std::span<const Scheduled> scheduled) {
+  size_t outputs = 0;
   for (const Scheduled& s : scheduled) outputs += s.completes();
+  tokens_.resize(outputs);
   for (const Group& group : split(scheduled)) run_group(group);
   synchronize(device_);
-  return logits_.slice(0, outputs);
+  for (const int32_t id : tokens_) check(id >= 0, "the model's output is not finite: {}", sample_failure(id));
+  return tokens_;
 }
 
 // A batch attends in one form, so that a step with both prompts and decoding sequences is two batches.
@@ -111,11 +110,13 @@ void Runner::run_group(const Group& group) {
   m.batch.absorbed = group.absorbed;
   upload_batch(device_, model_.config, host, m.batch);
   upload(device_, m.last_tokens, Tensor(last_tokens.data(), DType::i32, {outputs}));
+  upload_sampling(group, m.sample);
   const auto forward = [&] {
     const Tensor hidden = model_forward(device_, model_, m.batch, m.activations);
     if (outputs == 0) return;
     permute(device_, {.out = m.last_hidden, .x = hidden, .token_of = m.last_tokens});
     head_logits(device_, model_, m.last_hidden, m.logits);
+    sample(device_, m.sample);
   };
   if (group.absorbed && size.tokens == size.sequences)
     decoding_.run(device_, {size.tokens, max_pages, outputs}, forward);
@@ -123,7 +124,24 @@ void Runner::run_group(const Group& group) {
     forward();
   int64_t n = 0;
   for (const int64_t row : group.rows)
-    if (row >= 0) download_later(device_, logits_.slice(row, 1), m.logits.slice(n++, 1));
+    if (row >= 0)
+      download_later(device_, Tensor(&tokens_[static_cast<size_t>(row)], DType::i32, {1}),
+                     m.sample.ids.slice(n++, 1));
+}
+
+void Runner::upload_sampling(const Group& group, const Sample& sample) const {
+  std::vector<double> settings;
+  std::vector<int32_t> top_k;
+  for (size_t i = 0; i < group.items.size(); ++i) {
+    if (group.rows[i] < 0) continue;
+    const Sequence& s = *group.items[i].sequence;
+    const SamplingParameters& p = s.sampling;
+    settings.insert(settings.end(), {p.temperature, p.top_p, p.min_p, sampling_draw(p, s.length())});
+    top_k.push_back(static_cast<int32_t>(std::min(p.top_k, options_.vocabulary)));
+  }
+  const auto n = static_cast<int64_t>(top_k.size());
+  upload(device_, sample.settings, Tensor(settings.data(), DType::f64, {n, sample_setting::columns}));
+  upload(device_, sample.top_k, Tensor(top_k.data(), DType::i32, {n}));
 }
 
 Runner::Memory Runner::allocate(Arena& arena, const BatchSize& size, int64_t max_pages,
@@ -135,6 +153,10 @@ Runner::Memory Runner::allocate(Arena& arena, const BatchSize& size, int64_t max
   m.last_tokens = arena.allocate(DType::i32, {outputs});
   m.last_hidden = arena.allocate(model_.dtype, {outputs, model_.config.hidden_size});
   m.logits = arena.allocate(stat_of(model_.dtype), {outputs, model_.config.vocab_size});
+  m.sample = {.ids = arena.allocate(DType::i32, {outputs}),
+              .logits = m.logits.columns(0, options_.vocabulary),
+              .settings = arena.allocate(DType::f64, {outputs, sample_setting::columns}),
+              .top_k = arena.allocate(DType::i32, {outputs})};
   return m;
 }
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/sampler.h"
+#include "engine/sampling.h"
 
 namespace fathom {
 

@@ -34,7 +34,6 @@ Request request_of(std::vector<int32_t> prompt, int64_t max_tokens, SamplingPara
 // The oracle: one pass over all tokens so far for every token, no cache.
 std::vector<int32_t> without_cache(Device& device, const Model& m, const Request& r) {
   std::vector<int32_t> tokens = r.prompt, out;
-  Sampler sampler(m.config.vocab_size);
   for (int64_t i = 0; i < r.stop.max_tokens; ++i) {
     const auto N = static_cast<int64_t>(tokens.size());
     std::vector<int32_t> positions(N), starts = {0, static_cast<int32_t>(N)};
@@ -49,7 +48,7 @@ std::vector<int32_t> without_cache(Device& device, const Model& m, const Request
     const Tensor hidden = model_forward(device, m, batch, a);
     const Tensor logits = memory.allocate(stat_of(m.dtype), {1, V});
     head_logits(device, m, hidden.slice(N - 1, 1), logits);
-    out.push_back(sampler.sample(logits[0], r.sampling, N));
+    out.push_back(pick_token(device, logits, r.sampling, N));
     tokens.push_back(out.back());
   }
   return out;

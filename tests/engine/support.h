@@ -7,8 +7,21 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "ops/sample.h"
 
 namespace fathom::testing {
+
+// The token at this position by the op, of logits [1, V] in the host's memory.
+inline int32_t pick_token(Device& device, const Tensor& logits, const SamplingParameters& p,
+                          int64_t position) {
+  double settings[] = {p.temperature, p.top_p, p.min_p, sampling_draw(p, position)};
+  int32_t id = 0, top_k = static_cast<int32_t>(p.top_k);
+  sample(device, {.ids = Tensor(&id, DType::i32, {1}),
+                  .logits = logits,
+                  .settings = Tensor(settings, DType::f64, {1, sample_setting::columns}),
+                  .top_k = Tensor(&top_k, DType::i32, {1})});
+  return id;
+}
 
 struct Answer {
   std::vector<int32_t> tokens;

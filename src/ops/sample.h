@@ -1,0 +1,37 @@
+// Picks a token from each row of logits. The steps, in Hugging Face's order: temperature divides the logits,
+// top-k keeps the k most likely tokens (of equally likely ones the lower ids), top-p the fewest most likely
+// of those that hold so much of their probability, min-p those at least so likely as that times the most
+// likely one. Then one draw: the weights of the tokens kept, laid end to end by rising id, are met where
+// `draw` of their sum falls.
+//
+// A row's token depends on nothing but the row and its settings.
+#pragma once
+#include <string>
+
+#include "ops/dispatch.h"
+
+namespace fathom {
+
+struct Sample {
+  Tensor ids;       // [n] i32; negative where there is nothing to pick from (sample_failure)
+  Tensor logits;    // [n, V] stat
+  Tensor settings;  // [n, 4] f64, the columns of SampleSetting
+  Tensor top_k;     // [n] i32; 0: all
+};
+
+namespace sample_setting {
+// temperature 0 is the most likely token, whatever the rest; top_p 1 and min_p 0 keep all; draw is in [0, 1).
+enum Column { temperature, top_p, min_p, draw, columns };
+}  // namespace sample_setting
+
+// What a negative id says: the first token whose logit is NaN or plus infinity, or that all are minus
+// infinity.
+constexpr int32_t sample_nothing_likely = INT32_MIN;
+constexpr int32_t sample_not_finite(int64_t token) {
+  return static_cast<int32_t>(-1 - token);
+}
+std::string sample_failure(int32_t id);
+
+FATHOM_OP(sample, Sample)
+
+}  // namespace fathom
