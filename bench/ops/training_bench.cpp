@@ -30,13 +30,16 @@ void adamw_rows(Bench& b) {
   constexpr int64_t P = 16 << 20;
   const Tensor w = b.zeros(DType::f32, {P}), rounded = b.zeros(DType::bf16, {P}),
                grad = b.random(DType::f32, {P}), m = b.zeros(DType::f32, {P}), v = b.zeros(DType::f32, {P});
+  const AdamWTensor plain[] = {{.w = w, .master = {}, .grad = grad, .m = m, .v = v}},
+                    with_master[] = {{.w = rounded, .master = w, .grad = grad, .m = m, .v = v}};
   b.row(fmt::format("adamw {}M f32", P >> 20), 28.0 * P, 0,
-        [&] { adamw(b.device(), {.w = w, .master = {}, .grad = grad, .m = m, .v = v, .lr = 1e-4}); });
+        [&] { adamw(b.device(), {.tensors = plain, .lr = 1e-4}); });
   b.row(fmt::format("adamw {}M bf16 with f32 master", P >> 20), 30.0 * P, 0,
-        [&] { adamw(b.device(), {.w = rounded, .master = w, .grad = grad, .m = m, .v = v, .lr = 1e-4}); });
+        [&] { adamw(b.device(), {.tensors = with_master, .lr = 1e-4}); });
   const Tensor sum = b.zeros(DType::f64, {1});
-  b.row(fmt::format("sum_squares {}M", P >> 20), 4.0 * P, 2.0 * P,
-        [&] { sum_squares(b.device(), {.sum = sum, .x = grad}); });
+  b.row(fmt::format("sum_squares {}M", P >> 20), 4.0 * P, 2.0 * P, [&] {
+    sum_squares(b.device(), {.sum = sum, .all = {&grad, 1}});
+  });
   b.row(fmt::format("scale {}M", P >> 20), 8.0 * P, 1.0 * P,
         [&] { scale(b.device(), {.x = grad, .factor = 1}); });
 }

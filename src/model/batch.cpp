@@ -1,17 +1,29 @@
 #include "model/batch.h"
 
+#include <algorithm>
+
 #include "tensor/memory.h"
 
 namespace fathom {
 namespace {
 
-Tensor view(const std::vector<int32_t>& values) {
-  return Tensor(const_cast<int32_t*>(values.data()), DType::i32, {static_cast<int64_t>(values.size())});
-}
+// The host's copy of a batch's block.
+class BlockCopy {
+ public:
+  explicit BlockCopy(const Tensor& block) : block_(block), values_(static_cast<size_t>(block.count())) {}
 
-void upload_values(const Device& device, const Tensor& to, const std::vector<int32_t>& values) {
-  upload(device, to.reshape({to.count()}), view(values));
-}
+  void put(const Tensor& part, const std::vector<int32_t>& values) {
+    assert(static_cast<size_t>(part.count()) == values.size());
+    std::copy(values.begin(), values.end(), values_.begin() + (part.as<int32_t>() - block_.as<int32_t>()));
+  }
+  void upload_to(const Device& device) {
+    upload(device, block_, Tensor(values_.data(), DType::i32, {block_.count()}));
+  }
+
+ private:
+  Tensor block_;
+  std::vector<int32_t> values_;
+};
 
 }  // namespace
 
@@ -30,15 +42,18 @@ BatchSize HostBatch::size() const {
 
 Batch allocate_batch(Arena& arena, const BatchSize& size, int64_t max_pages) {
   const auto ints = [&](std::initializer_list<int64_t> shape) { return arena.allocate(DType::i32, shape); };
+  const int64_t before = arena.used();
   Batch batch;
   batch.tokens = ints({size.tokens});
   batch.positions = ints({size.tokens});
   batch.sequence_starts = ints({size.sequences + 1});
   batch.whole = ints({2});
-  if (max_pages == 0) return batch;
-  batch.block_table = ints({size.sequences, max_pages});
-  batch.sequence = ints({size.tokens});
-  batch.kv_starts = ints({size.sequences + 1});
+  if (max_pages > 0) {
+    batch.block_table = ints({size.sequences, max_pages});
+    batch.sequence = ints({size.tokens});
+    batch.kv_starts = ints({size.sequences + 1});
+  }
+  batch.block = Tensor(batch.tokens.data, DType::i32, {(arena.used() - before) / size_of(DType::i32)});
   return batch;
 }
 
@@ -52,15 +67,18 @@ void check_tokens(const Config& c, std::span<const int32_t> tokens, std::span<co
 }
 
 void upload_batch(const Device& device, const Config& config, const HostBatch& host, const Batch& batch) {
-  check_tokens(config, host.tokens, host.positions);
-  upload_values(device, batch.tokens, host.tokens);
-  upload_values(device, batch.positions, host.positions);
-  upload_values(device, batch.sequence_starts, host.sequence_starts);
-  upload_values(device, batch.whole, {0, static_cast<int32_t>(host.tokens.size())});
-  if (host.max_pages == 0) return;
-  upload_values(device, batch.block_table, host.block_table);
-  upload_values(device, batch.sequence, host.sequence);
-  upload_values(device, batch.kv_starts, host.kv_starts);
+  if (!device.on_host()) check_tokens(config, host.tokens, host.positions);
+  BlockCopy copy(batch.block);
+  copy.put(batch.tokens, host.tokens);
+  copy.put(batch.positions, host.positions);
+  copy.put(batch.sequence_starts, host.sequence_starts);
+  copy.put(batch.whole, {0, static_cast<int32_t>(host.tokens.size())});
+  if (host.max_pages > 0) {
+    copy.put(batch.block_table, host.block_table);
+    copy.put(batch.sequence, host.sequence);
+    copy.put(batch.kv_starts, host.kv_starts);
+  }
+  copy.upload_to(device);
 }
 
 bool absorbed_is_cheaper(const Config& c, std::span<const int32_t> new_tokens,

@@ -54,14 +54,14 @@ struct Batch {
   Tensor kv_starts;       // [B+1] i32, prefix sums of the sequences' whole lengths, these tokens included
   bool absorbed = false;  // attend in the latent space (decoding) instead of expanding keys and values
 
-  int64_t tokens_count() const { return tokens.cols(); }
+  Tensor block;  // i32: the memory of them all, as upload_batch fills it in one copy
 };
 
 // Memory for a batch of exactly this size, from an arena (which may be a planning one); with a cache when
 // max_pages > 0.
 Batch allocate_batch(Arena& arena, const BatchSize& size, int64_t max_pages = 0);
-// Checks the values against the config (an Error names the first that cannot work) and brings them to a batch
-// that was allocated for their size.
+// Brings the values to a batch that was allocated for their size. Where the model will not be able to check
+// them against the config itself, that is done here: an Error names the first that cannot work.
 void upload_batch(const Device& device, const Config& config, const HostBatch& host, const Batch& batch);
 // Token ids and positions must be the model's.
 void check_tokens(const Config& config, std::span<const int32_t> tokens, std::span<const int32_t> positions);

@@ -9,23 +9,37 @@ void expect_like_w(const char* field, const Tensor& t, const Tensor& w, DType dt
         name_of(dtype), w.shape_text());
 }
 
+void check_tensor(const AdamWTensor& t, DType dtype) {
+  const DType stat = stat_of(dtype);
+  expect_like_w("w", t.w, t.w, dtype);
+  if (dtype == stat)
+    check(!t.master, "adamw: a master copy of {} weights", name_of(stat));
+  else
+    expect_like_w("master", t.master, t.w, stat);
+  expect_like_w("grad", t.grad, t.w, stat);
+  expect_like_w("m", t.m, t.w, stat);
+  expect_like_w("v", t.v, t.w, stat);
+}
+
+double bytes_of(const AdamW& a) {
+  double bytes = 0;
+  for (const AdamWTensor& t : a.tensors)
+    bytes += moves(t.grad) + 2 * moves(t.m, t.v) + moves(t.w) + (t.master ? 2 * moves(t.master) : moves(t.w));
+  return bytes;
+}
+double count_of(const AdamW& a) {
+  double count = 0;
+  for (const AdamWTensor& t : a.tensors) count += static_cast<double>(t.w.count());
+  return count;
+}
+
 }  // namespace
 
 void adamw(Device& device, const AdamW& a) {
-  expect_like_w("w", a.w, a.w, a.w.dtype);
-  const DType stat = stat_of(a.w.dtype);
-  if (a.w.dtype == stat)
-    check(!a.master, "adamw: a master copy of {} weights", name_of(stat));
-  else
-    expect_like_w("master", a.master, a.w, stat);
-  expect_like_w("grad", a.grad, a.w, stat);
-  expect_like_w("m", a.m, a.w, stat);
-  expect_like_w("v", a.v, a.w, stat);
   check(a.step >= 1, "adamw: step is {}, counted from 1", a.step);
-  FATHOM_DISPATCH(
-      adamw, device, a,
-      moves(a.grad) + 2 * moves(a.m, a.v) + moves(a.w) + (a.master ? 2 * moves(a.master) : moves(a.w)),
-      15.0 * a.w.count())
+  if (a.tensors.empty()) return;
+  for (const AdamWTensor& t : a.tensors) check_tensor(t, a.tensors[0].w.dtype);
+  FATHOM_DISPATCH(adamw, device, a, bytes_of(a), 15 * count_of(a))
 }
 
 }  // namespace fathom

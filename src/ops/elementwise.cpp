@@ -24,8 +24,12 @@ void sum(Device& device, const Sum& a) {
 }
 
 void sum_squares(Device& device, const SumSquares& a) {
-  check_sum("sum_squares", a.sum, a.x);
-  FATHOM_DISPATCH(sum_squares, device, a, moves(a.x), 2.0 * a.x.count())
+  double bytes = 0, count = 0;
+  for (const Tensor& x : a.all) {
+    check_sum("sum_squares", a.sum, x);
+    bytes += moves(x), count += static_cast<double>(x.count());
+  }
+  FATHOM_DISPATCH(sum_squares, device, a, bytes, 2 * count)
 }
 
 void scale(Device& device, const Scale& a) {

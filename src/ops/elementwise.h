@@ -1,5 +1,7 @@
 // Sums and conversions of whole tensors.
 #pragma once
+#include <span>
+
 #include "ops/dispatch.h"
 
 namespace fathom {
@@ -14,10 +16,10 @@ struct Sum {
   Tensor sum;  // [1] f64
   Tensor x;    // any shape, contiguous, stat
 };
-// sum += sum of x^2 over all elements, in f64, the same for every number of threads: for the gradient norm.
+// sum += sum of x^2 over all elements of all tensors, in f64, the same for every number of threads: for the gradient norm.
 struct SumSquares {
-  Tensor sum;  // [1] f64
-  Tensor x;    // any shape, contiguous, stat
+  Tensor sum;                   // [1] f64
+  std::span<const Tensor> all;  // any shapes, contiguous, stat
 };
 // x *= factor
 struct Scale {

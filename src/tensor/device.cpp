@@ -22,10 +22,6 @@ void CudaContextDeleter::operator()(CudaContext* context) const {
   delete context;
 }
 
-std::string Device::name() const {
-  return on_host() ? "CPU" : context_->properties().name;
-}
-
 void Device::finish_op(const char* op) const {
   context_->finish_op(op);
 }
@@ -36,12 +32,15 @@ Device Device::cuda(int) {
 
 void CudaContextDeleter::operator()(CudaContext*) const {}
 
-std::string Device::name() const {
-  return "CPU";
-}
-
 void Device::finish_op(const char*) const {}
 #endif
+
+std::string Device::name() const {
+#if FATHOM_WITH_CUDA
+  if (!on_host()) return context_->properties().name;
+#endif
+  return "CPU";
+}
 
 Device Device::named(const std::string& name, int threads) {
   constexpr std::string_view gpu = "cuda:";

@@ -37,7 +37,7 @@ class Device {
   // Whether the host can read and write the memory that ops work on (tensor/memory.h copies where it cannot).
   bool on_host() const { return backend_ != Backend::cuda; }
   CudaContext& cuda_context() const { return *context_; }
-  // The GPU's name and memory, for reports.
+  // "CPU" or the GPU's name, for reports.
   std::string name() const;
   // Whoever times the ops, if anybody does.
   Profile* profile() const { return profile_; }

@@ -1,6 +1,7 @@
 #include "tensor/profile.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 #include "tensor/memory.h"
@@ -51,7 +52,7 @@ class Profile::Clock {
 #endif
 };
 
-Profile::Profile(Device& device) : device_(&device), clock_(std::make_unique<Clock>(device)) {
+Profile::Profile(Device& device) : device_(device), clock_(std::make_unique<Clock>(device)) {
   device.attach(this);
 }
 
@@ -60,7 +61,7 @@ Profile::~Profile() {
 }
 
 void Profile::stop() {
-  if (device_ && device_->profile() == this) device_->attach(nullptr);
+  if (device_.profile() == this) device_.attach(nullptr);
 }
 
 void Profile::begin(const char* op) {
@@ -78,7 +79,7 @@ const std::vector<Profile::Call>& Profile::calls() {
   stop();
   if (!open_) return calls_;
   open_ = false;
-  synchronize(*device_);
+  synchronize(device_);
   for (size_t i = 0; i < calls_.size(); ++i) {
     calls_[i].begin = clock_->seconds(2 * i);
     calls_[i].seconds = clock_->seconds(2 * i + 1) - calls_[i].begin;

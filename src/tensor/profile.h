@@ -1,7 +1,6 @@
 // Where the time of a step goes: while a Profile is attached to a Device, every op given to it is timed, with
 // the bytes it must move and the operations it must do at least.
 #pragma once
-#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,13 +48,13 @@ class Profile {
 
  private:
   class Clock;  // the host's clock, or events in a GPU's stream
-  Device* device_;
+  Device& device_;
   std::unique_ptr<Clock> clock_;
   std::vector<Call> calls_;
   bool open_ = true;  // times are yet to be read from the clock
 };
 
-// Times one op for as long as it lives, if a profile is attached.
+// Times one op, from when it is made to end(), if a profile is attached.
 class ProfileSpan {
  public:
   ProfileSpan(const Device& device, const char* op) : profile_(device.profile()) {

@@ -4,7 +4,6 @@
 
 #include "io/checkpoint.h"
 #include "model/checkpoint.h"
-#include "ops/adamw.h"
 #include "ops/elementwise.h"
 #include "tensor/memory.h"
 
@@ -22,13 +21,15 @@ Optimizer::Optimizer(const Device& device, const Model& model, const Weights& gr
   const std::vector<NamedWeight> w = list_weights(c, model.weights), grad = list_weights(c, grads),
                                  m = list_weights(c, m_), v = list_weights(c, v_),
                                  master = list_weights(c, exact());
-  for (size_t i = 0; i < w.size(); ++i)
+  for (size_t i = 0; i < w.size(); ++i) {
+    gradients_.push_back(grad[i].tensor);
     parameters_.push_back({.w = w[i].tensor,
                            .master = with_master ? master[i].tensor : Tensor(),
                            .grad = grad[i].tensor,
                            .m = m[i].tensor,
                            .v = v[i].tensor,
                            .decayed = w[i].info.kind == WeightKind::matrix});
+  }
 }
 
 int64_t Optimizer::bytes(const Config& config, DType dtype) {
@@ -38,14 +39,14 @@ int64_t Optimizer::bytes(const Config& config, DType dtype) {
 
 void Optimizer::round_master(const Device& device) const {
   Staging exact(device), rounded(device);
-  for (const Parameter& p : parameters_)
+  for (const AdamWTensor& p : parameters_)
     if (p.master)
       rounded.write(p.w, [&](const Tensor& w) { copy_tensor(exact.read(p.master), w, "weights"); });
 }
 
 double Optimizer::gradient_norm(Device& device) const {
   clear(device, squares_);
-  for (const Parameter& p : parameters_) sum_squares(device, {.sum = squares_, .x = p.grad});
+  sum_squares(device, {.sum = squares_, .all = gradients_});
   double total = 0;
   download(device, Tensor(&total, DType::f64, {1}), squares_);
   return std::sqrt(total);
@@ -53,19 +54,14 @@ double Optimizer::gradient_norm(Device& device) const {
 
 void Optimizer::update(Device& device, const Recipe::Optimizer& settings, double lr, double grad_scale,
                        int64_t step) const {
-  for (const Parameter& p : parameters_)
-    adamw(device, {.w = p.w,
-                   .master = p.master,
-                   .grad = p.grad,
-                   .m = p.m,
-                   .v = p.v,
-                   .lr = lr,
-                   .beta1 = settings.beta1,
-                   .beta2 = settings.beta2,
-                   .eps = settings.eps,
-                   .weight_decay = p.decayed ? settings.weight_decay : 0,
-                   .grad_scale = grad_scale,
-                   .step = step});
+  adamw(device, {.tensors = parameters_,
+                 .lr = lr,
+                 .beta1 = settings.beta1,
+                 .beta2 = settings.beta2,
+                 .eps = settings.eps,
+                 .weight_decay = settings.weight_decay,
+                 .grad_scale = grad_scale,
+                 .step = step});
 }
 
 std::vector<NamedTensor> Optimizer::tensors() const {

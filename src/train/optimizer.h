@@ -5,6 +5,7 @@
 
 #include "io/safetensors.h"
 #include "model/model.h"
+#include "ops/adamw.h"
 #include "train/recipe.h"
 
 namespace fathom {
@@ -34,16 +35,12 @@ class Optimizer {
   std::vector<NamedTensor> tensors() const;
 
  private:
-  struct Parameter {
-    Tensor w, master, grad, m, v;
-    bool decayed;
-  };
-
   const Model& model_;
   Arena memory_;
   Tensor squares_;  // [1] f64
   Weights m_, v_, master_;
-  std::vector<Parameter> parameters_;
+  std::vector<AdamWTensor> parameters_;
+  std::vector<Tensor> gradients_;
 };
 
 }  // namespace fathom

@@ -1,8 +1,10 @@
 #include "train/trainer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "base/error.h"
 #include "io/checkpoint.h"
@@ -68,6 +70,18 @@ Config checked_config(const Recipe& recipe, const TokenVocabulary& data) {
 
 Arena gradient_arena(const Device& device, const Model& model) {
   return Arena("gradients", weight_bytes(model.config, stat_of(model.dtype)), device);
+}
+
+// Of rows of E counts: the busiest expert's over the average one's, of the worst row.
+double worst_load(std::span<const int32_t> counts, int64_t E) {
+  double worst = 0;
+  for (; E > 0 && !counts.empty(); counts = counts.subspan(static_cast<size_t>(E))) {
+    const std::span<const int32_t> row = counts.first(static_cast<size_t>(E));
+    const auto tokens = static_cast<double>(std::accumulate(row.begin(), row.end(), int64_t{0}));
+    if (tokens > 0)
+      worst = std::max(worst, *std::max_element(row.begin(), row.end()) * static_cast<double>(E) / tokens);
+  }
+  return worst;
 }
 
 constexpr int64_t loss_total = 0, balance_total = 1;  // in totals_
@@ -191,12 +205,9 @@ StepReport Trainer::step() {
   clear(device_, totals_);
   clear(device_, expert_counts_);
   for (int64_t i = 0; i < micro_batches; ++i) micro_step(loader_->next(), report.tokens, micro_batches);
-  report.loss = total(loss_total) / static_cast<double>(report.tokens);
-  report.balance = total(balance_total) / static_cast<double>(micro_batches);
-  report.expert_load = worst_expert_load();
+  read_totals(report, micro_batches);
   check(std::isfinite(report.loss), "step {}: the loss is {}; the last checkpoint is the newest good state",
         report.step, report.loss);
-  report.grad_norm = optimizer_.gradient_norm(device_);
   check(std::isfinite(report.grad_norm),
         "step {}: the gradient norm is {}; the last checkpoint is the newest good state", report.step,
         report.grad_norm);
@@ -210,10 +221,18 @@ StepReport Trainer::step() {
   return report;
 }
 
-double Trainer::total(int64_t i) {
-  double value = 0;
-  download(device_, Tensor(&value, DType::f64, {1}), totals_.slice(i, 1));
-  return value;
+// All that the host wants to know of a step comes with one wait.
+void Trainer::read_totals(StepReport& report, int64_t micro_batches) {
+  std::array<double, 2> totals{};
+  std::vector<int32_t> counts(static_cast<size_t>(expert_counts_.count()));
+  download_later(device_, Tensor(totals.data(), DType::f64, {2}), totals_);
+  download_later(device_,
+                 Tensor(counts.data(), DType::i32, {expert_counts_.shape[0], expert_counts_.shape[1]}),
+                 expert_counts_);
+  report.grad_norm = optimizer_.gradient_norm(device_);  // waits
+  report.loss = totals[loss_total] / static_cast<double>(report.tokens);
+  report.balance = totals[balance_total] / static_cast<double>(micro_batches);
+  report.expert_load = worst_load(counts, expert_counts_.shape[1]);
 }
 
 void Trainer::count_experts() {
@@ -222,21 +241,6 @@ void Trainer::count_experts() {
     if (c.is_moe_layer(layer))
       expert_counts(
           device_, {.counts = expert_counts_[layer], .offsets = micro_.activations.layer(layer).moe.offsets});
-}
-
-double Trainer::worst_expert_load() {
-  const auto E = static_cast<size_t>(model_.config.n_routed_experts);
-  std::vector<int32_t> counts(static_cast<size_t>(expert_counts_.count()));
-  download(device_, Tensor(counts.data(), DType::i32, {expert_counts_.shape[0], expert_counts_.shape[1]}),
-           expert_counts_);
-  double worst = 0;
-  for (size_t first = 0; E > 0 && first < counts.size(); first += E) {
-    const auto begin = counts.begin() + static_cast<std::ptrdiff_t>(first);
-    const auto end = begin + static_cast<std::ptrdiff_t>(E);
-    const auto tokens = static_cast<double>(std::accumulate(begin, end, int64_t{0}));
-    if (tokens > 0) worst = std::max(worst, *std::max_element(begin, end) * static_cast<double>(E) / tokens);
-  }
-  return worst;
 }
 
 std::optional<double> Trainer::validation_loss() {
@@ -257,7 +261,9 @@ std::optional<double> Trainer::validation_loss() {
     sum(device_, {.sum = totals_.slice(loss_total, 1), .x = micro_.losses});
   }
   lay_out(micro);
-  return total(loss_total) / static_cast<double>(validation_windows_ * recipe_.data.sequence_length);
+  double total = 0;
+  download(device_, Tensor(&total, DType::f64, {1}), totals_.slice(loss_total, 1));
+  return total / static_cast<double>(validation_windows_ * recipe_.data.sequence_length);
 }
 
 std::string Trainer::save() const {

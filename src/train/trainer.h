@@ -85,8 +85,7 @@ class Trainer {
   Batch upload_packed(const PackedBatch& packed);
   LossFunction cross_entropy_loss(double scale);
   void count_experts();
-  double worst_expert_load();
-  double total(int64_t i);
+  void read_totals(StepReport& report, int64_t micro_batches);
   std::string tokenizer_folder() const;
   void lay_out(int64_t windows);
 

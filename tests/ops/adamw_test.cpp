@@ -7,87 +7,125 @@ namespace {
 
 class AdamWTest : public OpTest {
  protected:
+  // One parameter of n elements.
+  struct Parameter {
+    Pair w, master, grad, m, v;
+    bool decayed;
+  };
+  void add(int64_t n, bool decayed = true) {
+    const auto zero = [](int64_t) { return 0; };
+    parameters_.push_back({output({n}), random_stat({n}), random_stat({n}), filled({n}, stat(), zero),
+                           filled({n}, stat(), zero), decayed});
+  }
   // The op's arguments on one side: the weights themselves where they are stat, else bf16 with a master copy.
   template <class Pick>
-  AdamW arguments(Pick pick, int64_t step) {
-    const bool rounded = pick(w_).dtype == DType::bf16;
-    return {.w = rounded ? pick(w_) : pick(master_),
-            .master = rounded ? pick(master_) : Tensor{},
-            .grad = pick(grad_),
-            .m = pick(m_),
-            .v = pick(v_),
+  AdamW arguments(Pick pick, int64_t step, double beta2 = 0.95) {
+    tensors_.clear();
+    for (const Parameter& p : parameters_) {
+      const bool rounded = pick(p.w).dtype == DType::bf16;
+      tensors_.push_back({.w = rounded ? pick(p.w) : pick(p.master),
+                          .master = rounded ? pick(p.master) : Tensor{},
+                          .grad = pick(p.grad),
+                          .m = pick(p.m),
+                          .v = pick(p.v),
+                          .decayed = p.decayed});
+    }
+    return {.tensors = tensors_,
             .lr = 3e-3,
+            .beta2 = beta2,
             .weight_decay = 0.2,
             .grad_scale = 0.5,
             .step = step};
   }
-  void prepare(int64_t n) {
-    w_ = output({n}), master_ = random_stat({n}), grad_ = random_stat({n});
-    m_ = filled({n}, stat(), [](int64_t) { return 0; }), v_ = filled({n}, stat(), [](int64_t) { return 0; });
+  void expect_steps(int64_t steps, double beta2 = 0.95) {
+    for (int64_t step = 1; step <= steps; ++step) {
+      run(adamw, [&](auto pick) { return arguments(pick, step, beta2); });
+      for (const Parameter& p : parameters_) {
+        expect_close("w", p.master);
+        expect_close("m", p.m);
+        expect_close("v", p.v);
+        for (int64_t i = 0; i < p.grad.ref.count(); ++i) {
+          p.grad.ref.as<double>()[i] *= -0.75;
+          p.grad.target.as<float>()[i] *= -0.75f;
+        }
+      }
+    }
+    if (any() != DType::bf16) return;
+    for (const Parameter& p : parameters_)
+      for (int64_t i = 0; i < p.w.ref.count(); ++i)
+        ASSERT_EQ(element(p.w.target, 0, i), static_cast<float>(bf16(p.master.target.as<float>()[i])));
   }
-  Pair w_, master_, grad_, m_, v_;
+  std::vector<Parameter> parameters_;
+  std::vector<AdamWTensor> tensors_;
 };
 FATHOM_OP_TEST(AdamWTest);
 
 TEST_P(AdamWTest, SeveralSteps) {
   for (int64_t n : {1, 13, 5000}) {
-    prepare(n);
-    for (int64_t step = 1; step <= 6; ++step) {
-      run(adamw, [&](auto pick) { return arguments(pick, step); });
-      expect_close("w", master_);
-      expect_close("m", m_);
-      expect_close("v", v_);
-      for (int64_t i = 0; i < n; ++i) {
-        grad_.ref.as<double>()[i] *= -0.75;
-        grad_.target.as<float>()[i] *= -0.75f;
-      }
-    }
-    if (any() != DType::bf16) continue;
-    for (int64_t i = 0; i < n; ++i)
-      ASSERT_EQ(element(w_.target, 0, i), static_cast<float>(bf16(master_.target.as<float>()[i])));
+    parameters_.clear();
+    add(n);
+    expect_steps(6);
   }
+}
+
+// Of every size at once, more than a launch takes, some larger than a block does.
+TEST_P(AdamWTest, ManyTensorsAtOnce) {
+  for (int64_t i = 0; i < 150; ++i) add(1 + i * 37 % 100, i % 3 > 0);
+  add(200000), add(0), add(65536, false);
+  expect_steps(2);
+}
+
+// 1 - beta2 is worked out in double precision.
+TEST_P(AdamWTest, SlowSecondMoments) {
+  add(300);
+  expect_steps(3, 0.99999);
 }
 
 // Against the update as the paper's algorithm 2 writes it: decay first, then the corrected moments.
 TEST_P(AdamWTest, FollowsThePaper) {
-  prepare(40);
+  add(40);
+  const Parameter& p = parameters_[0];
   std::vector<double> w(40), m(40, 0.0), v(40, 0.0);
-  for (int i = 0; i < 40; ++i) w[i] = master_.ref.as<double>()[i];
+  for (int i = 0; i < 40; ++i) w[i] = p.master.ref.as<double>()[i];
   Device reference = Device::reference();
   for (int64_t t = 1; t <= 5; ++t) {
-    adamw(reference, arguments([](const Pair& p) { return p.ref; }, t));
+    adamw(reference, arguments([](const Pair& pair) { return pair.ref; }, t));
     for (int i = 0; i < 40; ++i) {
-      const double g = 0.5 * grad_.ref.as<double>()[i];
+      const double g = 0.5 * p.grad.ref.as<double>()[i];
       m[i] += (1 - 0.9) * (g - m[i]);
       v[i] += (1 - 0.95) * (g * g - v[i]);
       const double m_hat = m[i] / (1 - std::pow(0.9, t)), v_hat = v[i] / (1 - std::pow(0.95, t));
       w[i] = w[i] * (1 - 3e-3 * 0.2) - 3e-3 * m_hat / (std::sqrt(v_hat) + 1e-8);
-      EXPECT_NEAR(master_.ref.as<double>()[i], w[i], 1e-14);
-      grad_.ref.as<double>()[i] += 0.1 * i - 2;
+      EXPECT_NEAR(p.master.ref.as<double>()[i], w[i], 1e-14);
+      p.grad.ref.as<double>()[i] += 0.1 * i - 2;
     }
   }
 }
 
 TEST_P(AdamWTest, ZeroGradientsOnlyDecay) {
-  prepare(11);
-  grad_ = filled({11}, stat(), [](int64_t) { return 0; });
-  const double before = element(master_.target, 0, 10);
+  add(11), add(11, false);
+  std::vector<double> before;
+  for (Parameter& p : parameters_) {
+    p.grad = filled({11}, stat(), [](int64_t) { return 0; });
+    before.push_back(element(p.master.target, 0, 10));
+  }
   run(adamw, [&](auto pick) { return arguments(pick, 1); });
-  EXPECT_NEAR(element(master_.target, 0, 10), before * (1 - 3e-3 * 0.2), 1e-7);
+  EXPECT_NEAR(element(parameters_[0].master.target, 0, 10), before[0] * (1 - 3e-3 * 0.2), 1e-7);
+  EXPECT_EQ(element(parameters_[1].master.target, 0, 10), before[1]);
 }
 
 TEST_P(AdamWTest, NamesTheFieldThatIsWrong) {
-  prepare(8);
-  const AdamW good = arguments([](const Pair& p) { return p.target; }, 1);
-  AdamW bad = good;
-  bad.step = 0;
-  EXPECT_THROW(adamw(device_, bad), Error);
-  bad = good;
-  bad.m = bad.m.columns(0, 7);
-  EXPECT_THROW(adamw(device_, bad), Error);
-  bad = good;
-  bad.master = bad.master ? Tensor{} : bad.grad;
-  EXPECT_THROW(adamw(device_, bad), Error);
+  add(8);
+  AdamW a = arguments([](const Pair& p) { return p.target; }, 0);
+  EXPECT_THROW(adamw(device_, a), Error);
+  a.step = 1;
+  EXPECT_NO_THROW(adamw(device_, a));
+  const AdamWTensor good = tensors_[0];
+  tensors_[0].m = good.m.columns(0, 7);
+  EXPECT_THROW(adamw(device_, a), Error);
+  tensors_[0] = good;
+  tensors_[0].master = good.master ? Tensor{} : good.grad;
+  EXPECT_THROW(adamw(device_, a), Error);
 }
 
 }  // namespace

@@ -22,15 +22,33 @@ TEST_P(ElementwiseTest, SumsAddUpInDoublePrecision) {
     const auto start = [&] { return filled({1}, DType::f64, [](int64_t) { return 0.25; }); };
     const Pair plain = start(), squares = start();
     run(sum, [&](auto pick) { return Sum{.sum = pick(plain), .x = pick(x)}; });
-    run(sum_squares, [&](auto pick) { return SumSquares{.sum = pick(squares), .x = pick(x)}; });
+    std::vector<Tensor> all;
+    run(sum_squares, [&](auto pick) {
+      all = {pick(x)};
+      return SumSquares{.sum = pick(squares), .all = all};
+    });
     expect_close("sum", plain, 10);  // of terms that cancel
     expect_close("sum of squares", squares);
     if (GetParam().backend != Backend::cpu) continue;
     Device single = Device::cpu(1);
     const Pair alone = start();
-    sum_squares(single, {.sum = alone.target, .x = x.target});
+    sum_squares(single, {.sum = alone.target, .all = all});
     EXPECT_EQ(alone.target.as<double>()[0], squares.target.as<double>()[0]) << "depends on the threads";
   }
+}
+
+TEST_P(ElementwiseTest, SquaresOfManyTensors) {
+  std::vector<Pair> pairs;
+  for (int64_t i = 0; i < 400; ++i) pairs.push_back(random_stat({i % 97}));
+  pairs.push_back(random_stat({3, 70000}));
+  const Pair total = filled({1}, DType::f64, [](int64_t) { return 0; });
+  std::vector<Tensor> all;
+  run(sum_squares, [&](auto pick) {
+    all.clear();
+    for (const Pair& p : pairs) all.push_back(pick(p));
+    return SumSquares{.sum = pick(total), .all = all};
+  });
+  expect_close("sum", total);
 }
 
 TEST_P(ElementwiseTest, Scale) {
@@ -42,9 +60,14 @@ TEST_P(ElementwiseTest, Scale) {
 TEST_P(ElementwiseTest, NamesTheFieldThatIsWrong) {
   const Pair x = random_stat({3, 7}), stream = random({3, 8}), part = columns(x, 0, 5);
   const Tensor total = filled({1}, DType::f64, [](int64_t) { return 0; }).target;
-  EXPECT_THROW(sum_squares(device_, {.sum = total, .x = part.target}), Error);
-  EXPECT_THROW(sum_squares(device_, {.sum = {}, .x = x.target}), Error);
-  EXPECT_THROW(sum_squares(device_, {.sum = total, .x = {}}), Error);
+  const auto squares = [&](const Tensor& to, const Tensor& of) {
+    const Tensor all[] = {x.target, of};
+    sum_squares(device_, {.sum = to, .all = all});
+  };
+  EXPECT_NO_THROW(squares(total, x.target));
+  EXPECT_THROW(squares(total, part.target), Error);
+  EXPECT_THROW(squares({}, x.target), Error);
+  EXPECT_THROW(squares(total, {}), Error);
   EXPECT_THROW(sum(device_, {.sum = x.target, .x = x.target}), Error);
   EXPECT_THROW(scale(device_, {.x = part.target}), Error);
   EXPECT_THROW(residual_add(device_, {.stream = stream.target, .x = x.target}), Error);

@@ -18,7 +18,7 @@ struct Factors {
   float grad_scale, beta1, rest1, beta2, rest2, root, eps, step, decay;
 };
 
-Factors factors(const AdamW& a) {
+Factors factors(const AdamW& a, const AdamWTensor& tensor) {
   const double t = static_cast<double>(a.step);
   return {.grad_scale = static_cast<float>(a.grad_scale),
           .beta1 = static_cast<float>(a.beta1),
@@ -28,7 +28,7 @@ Factors factors(const AdamW& a) {
           .root = static_cast<float>(1 / std::sqrt(1 - std::pow(a.beta2, t))),
           .eps = static_cast<float>(a.eps),
           .step = static_cast<float>(a.lr / (1 - std::pow(a.beta1, t))),
-          .decay = static_cast<float>(a.lr * a.weight_decay)};
+          .decay = static_cast<float>(a.lr * a.decay_of(tensor))};
 }
 
 // `rounded` is the bf16 copy of `w`, or null.
@@ -53,15 +53,16 @@ void update(const Factors& k, float* w, bf16* rounded, const float* grad, float*
 }  // namespace
 
 void adamw(Device& device, const AdamW& a) {
-  with_dtype<float, bf16>("adamw", a.w.dtype, [&](auto) {
-    const Factors k = factors(a);
-    const Tensor& exact = a.master ? a.master : a.w;
-    parallel_ranges(device.threads(), a.w.count(), 1024, [&](int, int64_t i, int64_t end) {
-      bf16* rounded = a.master ? a.w.as<bf16>() + i : nullptr;
-      update(k, exact.as<float>() + i, rounded, a.grad.as<float>() + i, a.m.as<float>() + i,
-             a.v.as<float>() + i, end - i);
+  with_dtype<float, bf16>("adamw", a.tensors[0].w.dtype, [](auto) {});
+  for (const AdamWTensor& t : a.tensors) {
+    const Factors k = factors(a, t);
+    const Tensor& exact = t.master ? t.master : t.w;
+    parallel_ranges(device.threads(), t.w.count(), 1024, [&](int, int64_t i, int64_t end) {
+      bf16* rounded = t.master ? t.w.as<bf16>() + i : nullptr;
+      update(k, exact.as<float>() + i, rounded, t.grad.as<float>() + i, t.m.as<float>() + i,
+             t.v.as<float>() + i, end - i);
     });
-  });
+  }
 }
 
 }  // namespace fathom::cpu::HWY_NAMESPACE

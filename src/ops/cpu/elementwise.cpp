@@ -58,17 +58,18 @@ void sum(Device&, const Sum& a) {
 
 // The blocks are the same for every number of threads, and so is the order in which their sums are added.
 void sum_squares(Device& device, const SumSquares& a) {
-  with_dtype<float>("sum_squares", a.x.dtype, [&](float) {
+  for (const Tensor& t : a.all) {
+    with_dtype<float>("sum_squares", t.dtype, [](float) {});
     constexpr int64_t block = 1 << 16;
-    const int64_t count = a.x.count(), blocks = (count + block - 1) / block;
-    const float* x = a.x.as<float>();
+    const int64_t count = t.count(), blocks = (count + block - 1) / block;
+    const float* x = t.as<float>();
     double* sums = static_cast<double*>(device.shared_scratch(blocks * sizeof(double)));
     parallel_ranges(device.threads(), blocks, 1, [&](int, int64_t begin, int64_t end) {
       for (int64_t b = begin; b < end; ++b)
         sums[b] = squares(x + b * block, std::min(block, count - b * block));
     });
     for (int64_t b = 0; b < blocks; ++b) *a.sum.as<double>() += sums[b];
-  });
+  }
 }
 
 namespace {

@@ -2,48 +2,69 @@
 
 #include <cmath>
 
-#include "ops/cuda/kernel.cuh"
+#include "ops/cuda/tensor_list.cuh"
 
 namespace fathom::cuda {
 namespace {
 
 constexpr int threads = 256;
 
+// The step's constants, in f32 after being worked out in f64.
 struct Settings {
-  float lr, beta1, beta2, eps, weight_decay, grad_scale, correction1, correction2;
+  float lr, beta1, rest1, beta2, rest2, eps, grad_scale, correction1, correction2;
 };
 
 // `exact` is the master copy, or w itself.
 template <class T>
-__global__ void update(T* w, float* exact, const float* grad, float* m, float* v, int64_t count, Settings s) {
-  const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
-  if (i >= count) return;
-  const float g = grad[i] * s.grad_scale, first = s.beta1 * m[i] + (1 - s.beta1) * g,
-              second = s.beta2 * v[i] + (1 - s.beta2) * g * g, old = exact[i];
-  m[i] = first, v[i] = second;
-  const float step = first * s.correction1 / (sqrtf(second * s.correction2) + s.eps) + s.weight_decay * old;
-  const float value = old - s.lr * step;
-  exact[i] = value;
-  if constexpr (!std::is_same_v<T, float>) w[i] = from_float<T>(value);
+struct Item {
+  T* w;
+  float *exact, *m, *v;
+  const float* grad;
+  int64_t count;
+  float weight_decay;
+};
+
+template <class T>
+__global__ void update(TensorList<Item<T>> list, Settings s) {
+  const auto [t, begin, end] = list.piece();
+#pragma unroll 4
+  for (int64_t i = begin + threadIdx.x; i < end; i += threads) {
+    const float g = t.grad[i] * s.grad_scale, first = s.beta1 * t.m[i] + s.rest1 * g,
+                second = s.beta2 * t.v[i] + s.rest2 * g * g, old = t.exact[i];
+    t.m[i] = first, t.v[i] = second;
+    const float step = first * s.correction1 / (sqrtf(second * s.correction2) + s.eps) + t.weight_decay * old;
+    const float value = old - s.lr * step;
+    t.exact[i] = value;
+    if constexpr (!std::is_same_v<T, float>) t.w[i] = from_float<T>(value);
+  }
 }
 
 }  // namespace
 
 void adamw(Device& device, const AdamW& a) {
   const auto power = [&](double beta) { return std::pow(beta, static_cast<double>(a.step)); };
-  const Settings s = {static_cast<float>(a.lr),
-                      static_cast<float>(a.beta1),
-                      static_cast<float>(a.beta2),
-                      static_cast<float>(a.eps),
-                      static_cast<float>(a.weight_decay),
-                      static_cast<float>(a.grad_scale),
-                      static_cast<float>(1 / (1 - power(a.beta1))),
-                      static_cast<float>(1 / (1 - power(a.beta2)))};
-  with_dtype<float, bf16>("adamw", a.w.dtype, [&]<class T>(T) {
-    const int64_t count = a.w.count();
-    launch(device, dim3(static_cast<unsigned>(blocks_for(count, threads))), threads, 0, update<gpu_t<T>>,
-           data<T>(a.w), data<float>(a.master ? a.master : a.w), data<float>(a.grad), data<float>(a.m),
-           data<float>(a.v), count, s);
+  const Settings s = {.lr = static_cast<float>(a.lr),
+                      .beta1 = static_cast<float>(a.beta1),
+                      .rest1 = static_cast<float>(1 - a.beta1),
+                      .beta2 = static_cast<float>(a.beta2),
+                      .rest2 = static_cast<float>(1 - a.beta2),
+                      .eps = static_cast<float>(a.eps),
+                      .grad_scale = static_cast<float>(a.grad_scale),
+                      .correction1 = static_cast<float>(1 / (1 - power(a.beta1))),
+                      .correction2 = static_cast<float>(1 / (1 - power(a.beta2)))};
+  with_dtype<float, bf16>("adamw", a.tensors[0].w.dtype, [&]<class T>(T) {
+    const auto item = [&](const AdamWTensor& t) {
+      return Item<gpu_t<T>>{.w = data<T>(t.w),
+                            .exact = data<float>(t.master ? t.master : t.w),
+                            .m = data<float>(t.m),
+                            .v = data<float>(t.v),
+                            .grad = data<float>(t.grad),
+                            .count = t.w.count(),
+                            .weight_decay = static_cast<float>(a.decay_of(t))};
+    };
+    for_each_list(a.tensors, item, [&](const auto& list, int64_t blocks, int64_t) {
+      launch(device, dim3(static_cast<unsigned>(blocks)), threads, 0, update<gpu_t<T>>, list, s);
+    });
   });
 }
 

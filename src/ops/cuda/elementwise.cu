@@ -1,15 +1,13 @@
-// Sums go in two launches, with as many partial sums whatever the GPU, so that the same input gives the same
-// bits.
+// Sums go in two steps, over pieces that do not hang on the GPU, so that the same input gives the same bits.
 #include "ops/elementwise.h"
 
+#include "ops/cuda/tensor_list.cuh"
 #include "ops/cuda/vec.cuh"
 
 namespace fathom::cuda {
 namespace {
 
 constexpr int threads = 256;
-constexpr int most_parts = 1024;
-constexpr int64_t least_part = 4096;
 
 template <int n, class T>
 __global__ void add_rows(T* stream, int64_t stream_stride, const T* x, int64_t x_stride, int64_t N,
@@ -37,36 +35,44 @@ __global__ void multiply_by_fours(float4* x, float factor, int64_t count) {
   }
 }
 
-// parts[b] = the sum of x, or of its squares, over block b's share.
+// parts[b] = the sum, or of the squares, of a piece.
+struct Summed {
+  const float* x;
+  int64_t count;
+};
 template <bool squares>
-__global__ void partial_sums(double* parts, const float* x, int64_t count) {
-  const int64_t share = (count + gridDim.x - 1) / gridDim.x, begin = blockIdx.x * share,
-                end = begin + share < count ? begin + share : count;
+__global__ void partial_sums(double* parts, TensorList<Summed> list) {
+  const auto [t, begin, end] = list.piece();
   double sum = 0;
-#pragma unroll 4
+#pragma unroll 8
   for (int64_t i = begin + threadIdx.x; i < end; i += threads) {
-    const double v = x[i];
+    const double v = t.x[i];
     sum += squares ? v * v : v;
   }
   sum = block_sum(sum);
   if (threadIdx.x == 0) parts[blockIdx.x] = sum;
 }
 
-__global__ void add_parts(double* total, const double* parts, int count) {
+__global__ void add_parts(double* total, const double* parts, int64_t count) {
   double sum = 0;
-  for (int i = threadIdx.x; i < count; i += threads) sum += parts[i];
+  for (int64_t i = threadIdx.x; i < count; i += blockDim.x) sum += parts[i];
   sum = block_sum(sum);
   if (threadIdx.x == 0) *total += sum;
 }
 
 template <bool squares>
-void add_up(Device& device, const Tensor& total, const Tensor& x) {
-  const int64_t count = x.count(), blocks = std::min<int64_t>(most_parts, blocks_for(count, least_part));
-  if (count == 0) return;
-  auto* parts = static_cast<double*>(device.cuda_context().workspace(most_parts * sizeof(double)));
-  launch(device, dim3(static_cast<unsigned>(blocks)), threads, 0, partial_sums<squares>, parts,
-         data<float>(x), count);
-  launch(device, dim3(1), threads, 0, add_parts, data<double>(total), parts, blocks);
+void add_up(Device& device, const Tensor& total, std::span<const Tensor> all) {
+  int64_t pieces = 0;
+  for (const Tensor& x : all) pieces += pieces_of(x.count());
+  if (pieces == 0) return;
+  auto* parts =
+      static_cast<double*>(device.cuda_context().workspace(static_cast<size_t>(pieces) * sizeof(double)));
+  const auto item = [](const Tensor& x) { return Summed{data<float>(x), x.count()}; };
+  for_each_list(all, item, [&](const auto& list, int64_t blocks, int64_t before) {
+    launch(device, dim3(static_cast<unsigned>(blocks)), threads, 0, partial_sums<squares>, parts + before,
+           list);
+  });
+  launch(device, dim3(1), 1024, 0, add_parts, data<double>(total), parts, pieces);
 }
 
 }  // namespace
@@ -82,11 +88,12 @@ void residual_add(Device& device, const ResidualAdd& a) {
 }
 
 void sum(Device& device, const Sum& a) {
-  with_dtype<float>("sum", a.x.dtype, [&](float) { add_up<false>(device, a.sum, a.x); });
+  with_dtype<float>("sum", a.x.dtype, [&](float) { add_up<false>(device, a.sum, {&a.x, 1}); });
 }
 
 void sum_squares(Device& device, const SumSquares& a) {
-  with_dtype<float>("sum_squares", a.x.dtype, [&](float) { add_up<true>(device, a.sum, a.x); });
+  for (const Tensor& x : a.all) with_dtype<float>("sum_squares", x.dtype, [](float) {});
+  add_up<true>(device, a.sum, a.all);
 }
 
 void scale(Device& device, const Scale& a) {

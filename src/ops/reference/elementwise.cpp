@@ -16,14 +16,15 @@ void sum(Device&, const Sum& a) {
 }
 
 void sum_squares(Device&, const SumSquares& a) {
-  with_dtype<double, float>("sum_squares", a.x.dtype, [&]<class T>(T) {
-    double sum = 0;
-    for (int64_t i = 0; i < a.x.count(); ++i) {
-      const double x = a.x.as<T>()[i];
-      sum += x * x;
-    }
-    *a.sum.as<double>() += sum;
-  });
+  for (const Tensor& t : a.all)
+    with_dtype<double, float>("sum_squares", t.dtype, [&]<class T>(T) {
+      double sum = 0;
+      for (int64_t i = 0; i < t.count(); ++i) {
+        const double x = t.as<T>()[i];
+        sum += x * x;
+      }
+      *a.sum.as<double>() += sum;
+    });
 }
 
 void scale(Device&, const Scale& a) {

@@ -34,7 +34,7 @@ void cuda_check(cudaError_t status, const char* what) {
   check(status == cudaSuccess, "CUDA: {} failed: {}", what, cudaGetErrorString(status));
 }
 
-CudaContext::CudaContext(int ordinal) : ordinal_(ordinal), properties_(properties_of(ordinal)) {
+CudaContext::CudaContext(int ordinal) : properties_(properties_of(ordinal)) {
   cuda_check(cudaSetDevice(ordinal), "choosing the GPU");
   cuda_check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream");
   const char* wanted = std::getenv("FATHOM_CUDA_SYNC");

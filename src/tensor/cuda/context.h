@@ -27,10 +27,7 @@ class CudaContext {
   CudaContext& operator=(const CudaContext&) = delete;
 
   cudaStream_t stream() const { return stream_; }
-  int ordinal() const { return ordinal_; }
   int multiprocessors() const { return properties_.multiProcessorCount; }
-  // 80, 90, ...
-  int compute_capability() const { return properties_.major * 10 + properties_.minor; }
   const cudaDeviceProp& properties() const { return properties_; }
 
   // 256-byte aligned GPU memory that belongs to the op being launched, until the next op. Grows and stays:
@@ -45,7 +42,6 @@ class CudaContext {
   void finish_op(const char* op);
 
  private:
-  int ordinal_;
   cudaDeviceProp properties_{};
   cudaStream_t stream_ = nullptr;
   void* workspace_ = nullptr;
