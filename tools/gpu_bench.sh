@@ -1,11 +1,33 @@
 #!/usr/bin/env bash
 # All timings on a GPU, with programs built elsewhere: tools/gpu_bench.sh [FOLDER of tools/gpu_bundle.sh] >table.txt
-# FATHOM_PEER_PYTHON, a Python with torch and transformers, times the peers in the same run.
+# FATHOM_PEER_PYTHON, a Python with torch and transformers, times the peers in the same run. PARTS says which of
+# "ops training generation" to run; by default all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$(realpath "${1:-out/gpu}")
 export LD_LIBRARY_PATH=$folder/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-"$folder/ops_bench" "" cuda
-"$folder/step_bench" bench/configs/hidden512.json bf16 16 512 keep cuda
-"$folder/step_bench" bench/configs/moe-1b.json bf16 4 4096 keep cuda
-"$folder/generate_bench" configs/deepseek-v2-lite.json bf16 8192 128 cuda
+parts=${PARTS:-ops training generation} python=${FATHOM_PEER_PYTHON:-}
+wants() { [[ " $parts " == *" $1 "* ]]; }
+peer() { # script and arguments
+  if [ -z "$python" ]; then echo "skipped, as FATHOM_PEER_PYTHON is not set: $1"; return; fi
+  timeout 200 "$python" "bench/peers/$1" "${@:2}" 2>/dev/null || echo "$1 did not finish in 200 s: ${*:2}"
+}
+
+if wants ops; then
+  if [ -z "$python" ]; then "$folder/ops_bench" "" cuda; else "$folder/ops_bench" "" cuda | "$python" bench/peers/torch_ops.py; fi
+fi
+if wants training; then # fathom, the peer, fathom again: a machine that slows down slows both
+  "$folder/step_bench" bench/configs/moe-1b.json bf16 4 4096 keep cuda
+  for form in bf16 autocast; do
+    peer torch_train.py bench/configs/moe-1b.json --device cuda --dtype $form --batch 4 --length 4096 \
+      --modes compiled:grouped_mm,eager:grouped_mm --budget 150
+  done
+  "$folder/step_bench" bench/configs/moe-1b.json bf16 4 4096 keep cuda
+fi
+if wants generation; then
+  "$folder/generate_bench" configs/deepseek-v2-lite.json bf16 512 128 cuda
+  "$folder/generate_bench" configs/deepseek-v2-lite.json bf16 8192 128 cuda
+  peer torch_generate.py configs/deepseek-v2-lite.json --device cuda --dtypes bf16 --experts grouped_mm --prompt 512 --new 128 --compiled
+  peer torch_generate.py configs/deepseek-v2-lite.json --device cuda --dtypes bf16 --experts grouped_mm,batched_mm --prompt 512 --new 64
+  peer torch_generate.py configs/deepseek-v2-lite.json --device cuda --dtypes bf16 --experts grouped_mm --prompt 8192 --new 16
+fi

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
            moe_rows,
            pointwise_rows,
            rmsnorm_rows,
+           sample_rows,
            training_rows,
        }) {
     rows(bench);

@@ -9,6 +9,7 @@ void gemm_rows(Bench& b);
 void moe_rows(Bench& b);
 void pointwise_rows(Bench& b);
 void rmsnorm_rows(Bench& b);
+void sample_rows(Bench& b);
 void training_rows(Bench& b);
 
 }  // namespace fathom::bench
