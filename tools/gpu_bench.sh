@@ -14,7 +14,10 @@ peer() { # script and arguments
 }
 
 if wants ops; then
-  if [ -z "$python" ]; then "$folder/ops_bench" "" cuda; else "$folder/ops_bench" "" cuda | "$python" bench/peers/torch_ops.py; fi
+  table=$(mktemp) # first fathom's, then the peer's: not both at once
+  "$folder/ops_bench" "" cuda >"$table"
+  if [ -z "$python" ]; then cat "$table"; else "$python" bench/peers/torch_ops.py <"$table"; fi
+  rm -f "$table"
 fi
 if wants training; then # fathom, the peer, fathom again: a machine that slows down slows both
   "$folder/step_bench" bench/configs/moe-1b.json bf16 4 4096 keep cuda

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The peer of ops_bench on a GPU: its table again, with the time of PyTorch's operator beside every row that has one.
 
-  ops_bench "" cuda | torch_ops.py
+  ops_bench "" cuda >table; torch_ops.py <table
 
 Attention is scaled_dot_product_attention by the fastest of its backends; experts' products are torch's grouped_mm (bf16);
 backward passes are those of autograd, weight gradients in the weights' type; AdamW is the fused one.
@@ -9,6 +9,7 @@ backward passes are those of autograd, weight gradients in the weights' type; Ad
 
 import re
 import sys
+import warnings
 
 import torch
 import torch.nn.functional as F
@@ -172,6 +173,7 @@ def operator_time(name):
 
 
 def main():
+    warnings.filterwarnings("ignore")  # each attention backend says why it is not another
     for line in sys.stdin:
         line = line.rstrip("\n")
         row = re.match(r"(\w+ .*?)\s{2,}(\d+\.\d+)", line)

@@ -45,10 +45,11 @@ Runner::Runner(Device& device, const Model& model, const RunnerOptions& options)
     : device_(device), model_(model), options_(options) {
   RunnerOptions& o = options_;
   o.max_expanded_keys = std::max(std::min(o.max_expanded_keys, o.pages * o.page_size), o.max_tokens);
-  cache_memory_ = Arena("the latent cache", cache_bytes(model, o), device);
+  cache_memory_ = Arena("the latent cache", cache_bytes(model, o), device,
+                        "fewer tokens take less: --max-tokens, or a shorter prompt");
   cache_ = allocate_cache(model.config, cache_memory_, model.dtype, o.pages, o.page_size);
 
-  step_memory_ = Arena("a step of generation", step_bytes(), device);
+  step_memory_ = Arena("a step of generation", step_bytes(), device, "bf16 takes less: --dtype");
 }
 
 int64_t Runner::step_bytes() const {

@@ -42,7 +42,8 @@ Pass make_pass(Device& device, const Model& model, const Batch& batch, const Act
 }  // namespace
 
 Model make_model(const Device& device, const Config& config, DType dtype) {
-  Model model{config, dtype, Arena("the model's weights", weight_bytes(config, dtype), device), {}};
+  const char* remedy = dtype == DType::bf16 ? "" : "bf16 takes less: --dtype, or run.precision of a recipe";
+  Model model{config, dtype, Arena("the model's weights", weight_bytes(config, dtype), device, remedy), {}};
   model.weights = allocate_weights(config, model.memory, dtype);
   return model;
 }

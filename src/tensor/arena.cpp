@@ -17,30 +17,49 @@ void unmap(std::byte* memory, int64_t bytes) {
   munmap(memory, static_cast<size_t>(bytes) + 4096);
 }
 
+std::string after_semicolon(const std::string& remedy) {
+  return remedy.empty() ? "" : "; " + remedy;
+}
+
 }  // namespace
 
-Arena::Arena(std::string name, int64_t bytes) : name_(std::move(name)), release_(unmap), size_(bytes) {
+Arena::Arena(std::string name, int64_t bytes, const std::string& remedy)
+    : name_(std::move(name)), release_(unmap), size_(bytes) {
   // Anonymous pages: zero, and only those touched count as memory in use. One page more keeps empty arenas
   // non-null.
   void* p = mmap(nullptr, static_cast<size_t>(bytes) + 4096, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  check(p != MAP_FAILED, "not enough memory for {}: asked for {}", name_,
-        human_bytes(static_cast<double>(bytes)));
+  check(p != MAP_FAILED, "not enough memory for {}: asked for {}{}", name_,
+        human_bytes(static_cast<double>(bytes)), after_semicolon(remedy));
   madvise(p, static_cast<size_t>(bytes) + 4096, MADV_HUGEPAGE);
   memory_ = static_cast<std::byte*>(p);
 }
 
-Arena::Arena(std::string name, int64_t bytes, const Device& device) {
+Arena::Arena(std::string name, int64_t bytes, const Device& device, const std::string& remedy) {
   if (device.on_host()) {
-    *this = Arena(std::move(name), bytes);
+    *this = Arena(std::move(name), bytes, remedy);
     return;
   }
 #if FATHOM_WITH_CUDA
   name_ = std::move(name);
-  memory_ = allocate_on_gpu(device.cuda_context(), name_, bytes);
+  memory_ = allocate_on_gpu(device.cuda_context(), name_, bytes, after_semicolon(remedy));
   release_ = free_on_gpu;
   size_ = bytes;
 #endif
+}
+
+Arena Arena::pinned(std::string name, int64_t bytes, [[maybe_unused]] const Device& device) {
+#if FATHOM_WITH_CUDA
+  if (!device.on_host()) {
+    Arena arena;
+    arena.name_ = std::move(name);
+    arena.memory_ = allocate_pinned(arena.name_, bytes);
+    arena.release_ = free_pinned;
+    arena.size_ = bytes;
+    return arena;
+  }
+#endif
+  return Arena(std::move(name), bytes);
 }
 
 Arena::~Arena() {

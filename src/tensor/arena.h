@@ -16,10 +16,13 @@ class Arena {
  public:
   // A planning arena: hands out tensors without memory and only counts. Never read or write through them.
   Arena() = default;
-  // `name` and the size are in the error when there is not enough memory. Fresh pages are zero.
-  Arena(std::string name, int64_t bytes);
+  // `name`, the size and the remedy (what a user can do about it) are in the error when there is not enough
+  // memory. Fresh pages are zero.
+  Arena(std::string name, int64_t bytes, const std::string& remedy = {});
   // On a device's own memory, or the host's where the device works on that.
-  Arena(std::string name, int64_t bytes, const Device& device);
+  Arena(std::string name, int64_t bytes, const Device& device, const std::string& remedy = {});
+  // The host's memory, from which and to which a GPU copies at full speed, while the host goes on.
+  static Arena pinned(std::string name, int64_t bytes, const Device& device);
   ~Arena();
   Arena(Arena&& other) noexcept;
   Arena& operator=(Arena&& other) noexcept;

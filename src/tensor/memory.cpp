@@ -66,6 +66,15 @@ void download_later(const Device& device, const Tensor& to, const Tensor& from) 
   copy(device, to, from, Direction::download);
 }
 
+void download_arena_later(const Device& device, const Arena& to, const Arena& from) {
+  assert(to.used() == from.used());
+  const auto bytes = [](const Arena& arena) {
+    return Tensor(arena.data(), DType::i32,
+                  {arena.used() / size_of(DType::i32)});  // used() is a multiple of 64
+  };
+  copy(device, bytes(to), bytes(from), Direction::download);
+}
+
 void clear(const Device& device, const Tensor& x) {
   assert(x.contiguous());
   if (x.count() == 0) return;
@@ -82,7 +91,7 @@ void clear(const Device& device, const Tensor& x) {
 Tensor Staging::like(const Tensor& t) {
   if (device_.on_host()) return t;
   if (memory_.planning() || memory_.size() < t.bytes())
-    memory_ = Arena("staging", std::max<int64_t>(t.bytes(), 1 << 20));
+    memory_ = Arena::pinned("staging", std::max<int64_t>(t.bytes(), 1 << 20), device_);
   Tensor host = t;
   host.data = memory_.data();
   host.row_stride = t.cols();

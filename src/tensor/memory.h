@@ -16,6 +16,9 @@ void download(const Device& device, const Tensor& to, const Tensor& from);
 //   download_later: the values are there after synchronize().
 void download_later(const Device& device, const Tensor& to, const Tensor& from);
 
+// What was allocated from a device's arena into the host's of the same layout; there after synchronize().
+void download_arena_later(const Device& device, const Arena& to, const Arena& from);
+
 // All bytes of a contiguous tensor become zero.
 void clear(const Device& device, const Tensor& x);
 

@@ -92,11 +92,14 @@ std::optional<std::string> latest_checkpoint(const std::string& output) {
   return all.back().second;
 }
 
-std::string save_checkpoint(const Device& device, const std::string& output, const Recipe& recipe,
-                            const RunState& state, const Model& model, const Optimizer& optimizer,
-                            const std::string& tokenizer_dir) {
-  const std::string path = (fs::path(output) / fmt::format("{}{:08}", prefix, state.step)).string();
-  AtomicFolder folder(path);
+std::string checkpoint_folder(const std::string& output, int64_t step) {
+  return (fs::path(output) / fmt::format("{}{:08}", prefix, step)).string();
+}
+
+void save_checkpoint(const Device& device, const std::string& output, const Recipe& recipe,
+                     const RunState& state, const Model& model, const Optimizer& optimizer,
+                     const std::string& tokenizer_dir) {
+  AtomicFolder folder(checkpoint_folder(output, state.step));
   write_model(device, folder.path(), model, tokenizer_dir);
   write_safetensors(file_in(folder.path(), "optimizer.safetensors"), optimizer.tensors(), {}, &device);
   const OrderedJson trainer = {{"format", format_version},         {"step", state.step},
@@ -104,7 +107,6 @@ std::string save_checkpoint(const Device& device, const std::string& output, con
                                {"data_tokens", state.data_tokens}, {"recipe", recipe_to_json(recipe)}};
   write_file(file_in(folder.path(), "trainer.json"), trainer.dump(2) + "\n");
   folder.commit();
-  return path;
 }
 
 RunState load_checkpoint(const Device& device, const std::string& checkpoint, const Recipe& recipe,

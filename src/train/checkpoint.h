@@ -23,11 +23,14 @@ struct RunState {
 // The newest checkpoint folder in `output`, if there is one.
 std::optional<std::string> latest_checkpoint(const std::string& output);
 
-// Writes OUTPUT/step-..., with the tokenizer files found in tokenizer_dir, and returns its path. After an
+// OUTPUT/step-00000123 for step 123.
+std::string checkpoint_folder(const std::string& output, int64_t step);
+
+// Writes checkpoint_folder(), with the tokenizer files found in tokenizer_dir. After an
 // Error (a full disk, say) nothing new is there and what was there before still is.
-std::string save_checkpoint(const Device& device, const std::string& output, const Recipe& recipe,
-                            const RunState& state, const Model& model, const Optimizer& optimizer,
-                            const std::string& tokenizer_dir);
+void save_checkpoint(const Device& device, const std::string& output, const Recipe& recipe,
+                     const RunState& state, const Model& model, const Optimizer& optimizer,
+                     const std::string& tokenizer_dir);
 
 // Fills the allocated model and optimizer. Error naming the file or field when the checkpoint is damaged, of
 // another model, or made with a recipe that differs in anything that shapes the result.

@@ -1,6 +1,7 @@
 #include "train/optimizer.h"
 
 #include <cmath>
+#include <utility>
 
 #include "io/checkpoint.h"
 #include "model/checkpoint.h"
@@ -10,7 +11,12 @@
 namespace fathom {
 
 Optimizer::Optimizer(const Device& device, const Model& model, const Weights& grads)
-    : model_(model), memory_("the optimizer's state", bytes(model.config, model.dtype) + 64, device) {
+    : Optimizer(model, grads,
+                Arena("the optimizer's state", bytes(model.config, model.dtype), device,
+                      "fewer parameters take less: model.num_hidden_layers, model.n_routed_experts")) {}
+
+Optimizer::Optimizer(const Model& model, const Weights& grads, Arena memory)
+    : model_(model), memory_(std::move(memory)) {
   const Config& c = model.config;
   const bool with_master = model.dtype == DType::bf16;
   m_ = allocate_weights(c, memory_, stat_of(model.dtype));
@@ -32,9 +38,14 @@ Optimizer::Optimizer(const Device& device, const Model& model, const Weights& gr
   }
 }
 
+void Optimizer::copy_from(const Device& device, const Optimizer& from) {
+  download_arena_later(device, memory_, from.memory_);
+}
+
 int64_t Optimizer::bytes(const Config& config, DType dtype) {
   const int64_t copies = dtype == DType::bf16 ? 3 : 2;
-  return copies * weight_bytes(config, stat_of(dtype));
+  constexpr int64_t squares = 64;
+  return copies * weight_bytes(config, stat_of(dtype)) + squares;
 }
 
 void Optimizer::round_master(const Device& device) const {

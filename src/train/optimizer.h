@@ -15,8 +15,13 @@ class Optimizer {
   // State for this model and its gradients (stat type), both of which must outlive it; all zero, the master
   // copy too.
   Optimizer(const Device& device, const Model& model, const Weights& grads);
+  // The same in memory that is given: bytes() of it.
+  Optimizer(const Model& model, const Weights& grads, Arena memory);
 
   static int64_t bytes(const Config& config, DType dtype);
+
+  // This state, the host's, becomes that of `from`, which is on this device; after synchronize().
+  void copy_from(const Device& device, const Optimizer& from);
 
   // What updates work on: the master copy when there is one, else the model's own weights.
   const Weights& exact() const { return master_.layers.empty() ? model_.weights : master_; }

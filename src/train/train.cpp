@@ -191,6 +191,7 @@ TrainOutcome Run::go() {
   const bool complete = *why == Ending::finished || *why == Ending::out_of_time;
   if (complete) validate();
   save();
+  trainer_.wait_for_checkpoint();
   if (complete) {
     outcome_.model = (std::filesystem::path(recipe_.run.output) / "model").string();
     trainer_.save_model_to(outcome_.model);

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "io/checkpoint.h"
 #include "model/checkpoint.h"
 #include "ops/cross_entropy.h"
@@ -68,8 +69,11 @@ Config checked_config(const Recipe& recipe, const TokenVocabulary& data) {
   return config;
 }
 
+constexpr const char* smaller_model =
+    "fewer parameters take less: model.num_hidden_layers, model.n_routed_experts";
+
 Arena gradient_arena(const Device& device, const Model& model) {
-  return Arena("gradients", weight_bytes(model.config, stat_of(model.dtype)), device);
+  return Arena("gradients", weight_bytes(model.config, stat_of(model.dtype)), device, smaller_model);
 }
 
 // Of rows of E counts: the busiest expert's over the average one's, of the worst row.
@@ -105,7 +109,8 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint)
       gradient_memory_(gradient_arena(device_, model_)),
       grads_(allocate_weights(model_.config, gradient_memory_, stat_of(model_.dtype))),
       optimizer_(device_, model_, grads_),
-      work_memory_("activations", work_bytes(recipe, model_.config), device_) {
+      work_memory_("activations", work_bytes(recipe, model_.config), device_,
+                   "batch.micro_batch or data.sequence_length lowers it, and run.recompute = true") {
   open_data();
   lay_out(recipe_.batch.micro_batch);
   const Config& c = model_.config;
@@ -266,12 +271,38 @@ std::optional<double> Trainer::validation_loss() {
   return total / static_cast<double>(validation_windows_ * recipe_.data.sequence_length);
 }
 
-std::string Trainer::save() const {
-  const std::string& output = recipe_.run.output;
-  const std::string path =
-      save_checkpoint(device_, output, recipe_, state_, model_, optimizer_, tokenizer_folder());
-  prune_checkpoints(output, recipe_.checkpoint.keep);
-  return path;
+std::string Trainer::save() {
+  wait_for_checkpoint();
+  const auto write = [this, state = state_](const Device& device, const Model& model,
+                                            const Optimizer& optimizer) {
+    save_checkpoint(device, recipe_.run.output, recipe_, state, model, optimizer, tokenizer_folder());
+    prune_checkpoints(recipe_.run.output, recipe_.checkpoint.keep);
+  };
+  if (take_snapshot())
+    writing_ = std::async(std::launch::async, [this, write] {
+      write(Device::cpu(1), snapshot_->model(), snapshot_->optimizer());
+    });
+  else
+    write(device_, model_, optimizer_);
+  return checkpoint_folder(recipe_.run.output, state_.step);
+}
+
+void Trainer::wait_for_checkpoint() {
+  if (writing_.valid()) writing_.get();
+}
+
+// False where there is nothing to gain by one, or no room for it.
+bool Trainer::take_snapshot() {
+  if (device_.on_host() || !snapshots_fit_) return false;
+  try {
+    if (!snapshot_) snapshot_ = std::make_unique<Snapshot>(device_, model_);
+  } catch (const Error& e) {
+    snapshots_fit_ = false;
+    log::warn("checkpoints are written between steps: {}", e.what());
+    return false;
+  }
+  snapshot_->take(device_, model_, optimizer_);
+  return true;
 }
 
 void Trainer::save_model_to(const std::string& dir) const {

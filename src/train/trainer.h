@@ -2,6 +2,7 @@
 // pretraining: forward, loss, backward, clip, AdamW.
 #pragma once
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "train/optimizer.h"
 #include "train/recipe.h"
 #include "train/schedule.h"
+#include "train/snapshot.h"
 
 namespace fathom {
 
@@ -63,8 +65,11 @@ class Trainer {
   // Mean loss over the validation data; nothing when there is none.
   std::optional<double> validation_loss();
 
-  // Writes a checkpoint into run.output and prunes older ones. Returns its folder.
-  std::string save() const;
+  // Writes a checkpoint into run.output and prunes older ones. Returns its folder. On a GPU it is written
+  // beside the next steps: it is there after wait_for_checkpoint(), which throws what went wrong, as does the
+  // next save().
+  std::string save();
+  void wait_for_checkpoint();
   // Writes the model alone.
   void save_model_to(const std::string& dir) const;
 
@@ -79,6 +84,7 @@ class Trainer {
  private:
   void open_data();
   void start_weights();
+  bool take_snapshot();
   // Adds the gradients of one micro-batch to grads_, its tokens' losses and balance loss to totals_.
   void micro_step(const PackedBatch& packed, int64_t step_tokens, int64_t micro_batches);
   // Brings a batch to the device; the views hold until the next one.
@@ -107,6 +113,10 @@ class Trainer {
 
   RunState state_;
   std::unique_ptr<Loader> loader_;
+
+  std::unique_ptr<Snapshot> snapshot_;  // on a GPU, from the first checkpoint on
+  bool snapshots_fit_ = true;
+  std::future<void> writing_;  // a checkpoint, from the snapshot; its destructor waits
 };
 
 }  // namespace fathom

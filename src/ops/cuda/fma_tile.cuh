@@ -27,7 +27,7 @@ struct FmaTile {
       __syncthreads();
       for (int k = 0; k < depth_step; ++k) {
         float x[mine], y[mine];
-        for (int i = 0; i < mine; ++i) x[i] = a_tile[k * ld + row(i)], y[i] = b_tile[k * ld + col(i)];
+        for (int i = 0; i < mine; ++i) x[i] = a_tile[k * ld + row_of(i)], y[i] = b_tile[k * ld + col_of(i)];
         for (int i = 0; i < mine; ++i)
           for (int j = 0; j < mine; ++j) sums[i][j] += x[i] * y[j];
       }
@@ -35,15 +35,18 @@ struct FmaTile {
     }
   }
 
-  template <class Write>
-  __device__ void store(const Write& write) const {
-    for (int i = 0; i < mine; ++i)
-      for (int j = 0; j < mine; j += 2) write(row(i), col(j), make_float2(sums[i][j], sums[i][j + 1]));
+  // What this thread holds: pairs of neighbouring elements of a row.
+  static constexpr int pairs = mine * mine / 2;
+  __device__ int row(int p) const { return row_of(p / (mine / 2)); }
+  __device__ int col(int p) const { return col_of(p % (mine / 2) * 2); }
+  __device__ float2 pair(int p) const {
+    const float* first = sums[p / (mine / 2)] + p % (mine / 2) * 2;
+    return make_float2(first[0], first[1]);
   }
 
  private:
-  __device__ static int row(int i) { return threadIdx.x / 16 + 16 * i; }
-  __device__ static int col(int j) { return threadIdx.x % 16 * 2 + j % 2 + 32 * (j / 2); }
+  __device__ static int row_of(int i) { return threadIdx.x / 16 + 16 * i; }
+  __device__ static int col_of(int j) { return threadIdx.x % 16 * 2 + j % 2 + 32 * (j / 2); }
 
   template <bool along_depth>
   __device__ static void load(float* tile, Operand<float> from, int64_t valid, int64_t done, int64_t depth) {

@@ -29,6 +29,58 @@ __device__ void store_pair(Bf16* to, float2 pair) {
   *reinterpret_cast<uint32_t*>(to) = pack(pair.x, pair.y);
 }
 
+// A tile's place in C: what there is of it, and whether two elements can be written at once.
+template <class T>
+struct Destination {
+  T* c;
+  int64_t stride, rows, cols;
+  bool pairs;
+
+  __device__ Destination(void* matrix, int64_t stride, int64_t row, int64_t col, int64_t rows_end,
+                         int64_t cols_end)
+      : c(static_cast<T*>(matrix) + row * stride + col),
+        stride(stride),
+        rows(rows_end - row),
+        cols(cols_end - col),
+        pairs(stride % 2 == 0 && reinterpret_cast<uintptr_t>(c) % (2 * sizeof(T)) == 0) {}
+
+  __device__ void write(int row, int col, float2 pair) const {
+    if (row >= rows || col >= cols) return;
+    T* to = c + row * stride + col;
+    if (pairs && col + 1 < cols) return store_pair(to, pair);
+    to[0] = from_float<T>(pair.x);
+    if (col + 1 < cols) to[1] = from_float<T>(pair.y);
+  }
+  __device__ float2 read(int row, int col) const {
+    if (row >= rows || col >= cols) return {};
+    const T* from = c + row * stride + col;
+    if (pairs && col + 1 < cols) return *reinterpret_cast<const float2*>(from);
+    return make_float2(from[0], col + 1 < cols ? from[1] : 0);
+  }
+};
+
+template <class Tile, class T>
+__device__ void store(const Tile& t, const Destination<T>& to) {
+#pragma unroll
+  for (int p = 0; p < Tile::pairs; ++p) to.write(t.row(p), t.col(p), t.pair(p));
+}
+// Many reads are on their way before the first is needed.
+template <class Tile>
+__device__ void add(const Tile& t, const Destination<float>& to) {
+  constexpr int at_once = Tile::pairs < 16 ? Tile::pairs : 16;
+#pragma unroll
+  for (int first = 0; first < Tile::pairs; first += at_once) {
+    float2 old[at_once];
+#pragma unroll
+    for (int i = 0; i < at_once; ++i) old[i] = to.read(t.row(first + i), t.col(first + i));
+#pragma unroll
+    for (int i = 0; i < at_once; ++i) {
+      const float2 sum = t.pair(first + i);
+      to.write(t.row(first + i), t.col(first + i), make_float2(old[i].x + sum.x, old[i].y + sum.y));
+    }
+  }
+}
+
 // Rows of the sorted tokens times their expert's matrix: forward (w along the depth) and input gradient
 // (across).
 template <class Tile>
@@ -45,18 +97,7 @@ __global__ void __launch_bounds__(Tile::threads) times_expert(Product p) {
       static_cast<const T*>(p.b) + tile.group * p.b_expert + (Tile::b_along_depth ? col * p.b_stride : col);
   Tile t(shared);
   t.run({a, p.a_stride}, {b, p.b_stride}, tile.end - tile.row, p.cols - col, p.depth);
-  T* c = static_cast<T*>(p.c) + tile.row * p.c_stride + col;
-  const bool pairs = p.c_stride % 2 == 0 && reinterpret_cast<uintptr_t>(p.c) % (2 * sizeof(T)) == 0;
-  t.store([&](int i, int j, float2 pair) {
-    if (tile.row + i >= tile.end || col + j >= p.cols) return;
-    T* to = c + i * p.c_stride + j;
-    if (pairs && col + j + 1 < p.cols) {
-      store_pair(to, pair);
-    } else {
-      to[0] = from_float<T>(pair.x);
-      if (col + j + 1 < p.cols) to[1] = from_float<T>(pair.y);
-    }
-  });
+  store(t, Destination<T>(p.c, p.c_stride, tile.row, col, tile.end, p.cols));
 }
 
 // dw[e] += the expert's rows of dout^T times its rows of x.
@@ -73,13 +114,7 @@ __global__ void __launch_bounds__(Tile::threads) weight_gradient(Product p) {
   t.run({static_cast<const T*>(p.a) + begin * p.a_stride + row, p.a_stride},
         {static_cast<const T*>(p.b) + begin * p.b_stride + col, p.b_stride}, p.rows - row, p.cols - col,
         depth);
-  float* c = static_cast<float*>(p.c) + e * p.c_expert + row * p.c_stride + col;
-  t.store([&](int i, int j, float2 pair) {
-    if (row + i >= p.rows || col + j >= p.cols) return;
-    float* to = c + i * p.c_stride + j;
-    to[0] += pair.x;
-    if (col + j + 1 < p.cols) to[1] += pair.y;
-  });
+  add(t, Destination<float>(static_cast<float*>(p.c) + e * p.c_expert, p.c_stride, row, col, p.rows, p.cols));
 }
 
 // The same for few rows: a block reads its columns of an expert's matrix once, for all of the expert's rows.

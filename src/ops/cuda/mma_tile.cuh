@@ -62,26 +62,18 @@ struct MmaTile {
     }
   }
 
-  // write(row, col, pair) for every two neighbouring elements of the tile.
-  template <class Write>
-  __device__ void store(const Write& write) const {
-#pragma unroll
-    for (int i = 0; i < warp_rows / 16; ++i)
-#pragma unroll
-      for (int j = 0; j < warp_cols / 8; ++j)
-#pragma unroll
-        for (int half = 0; half < 2; ++half)
-          write(first_row + i * 16 + half * 8 + lane / 4, first_col + j * 8 + lane % 4 * 2,
-                make_float2(sums[i][j][2 * half], sums[i][j][2 * half + 1]));
+  // What this thread holds: pairs of neighbouring elements of a row.
+  static constexpr int across = warp_cols / 8, pairs = warp_rows / 16 * across * 2;
+  __device__ int row(int p) const { return first_row + p / 2 / across * 16 + p % 2 * 8 + lane / 4; }
+  __device__ int col(int p) const { return first_col + p / 2 % across * 8 + lane % 4 * 2; }
+  __device__ float2 pair(int p) const {
+    const float(&quad)[4] = sums[p / 2 / across][p / 2 % across];
+    return make_float2(quad[p % 2 * 2], quad[p % 2 * 2 + 1]);
   }
 
  private:
-  __device__ A a_tile(int stage) const {
-    return {shared + stage * stage_size};
-  }
-  __device__ B b_tile(int stage) const {
-    return {shared + stage * stage_size + a_lines * A::ld};
-  }
+  __device__ A a_tile(int stage) const { return {shared + stage * stage_size}; }
+  __device__ B b_tile(int stage) const { return {shared + stage * stage_size + a_lines * A::ld}; }
 
   __device__ void load(Operand<Bf16> a, Operand<Bf16> b, int64_t valid_rows, int64_t valid_cols,
                        int64_t depth, int64_t step) const {

@@ -67,13 +67,15 @@ __device__ Key last_of(Histogram& h, const Row& row, Key floor, double wanted, c
   for (int shift = 64 - bits; shift >= 0; shift -= bits) {
     for (int i = threadIdx.x; i < digits; i += threads) h.mass[i] = 0, h.count[i] = 0;
     __syncthreads();
+#pragma unroll 4
     for (int first = 0; first < row.V; first += threads) {
       const int id = first + threadIdx.x;
       const float logit = id < row.V ? row.logits[id] : 0;
       const Key key = key_of(logit, id);
       const bool mine =
           id < row.V && key >= floor && (shift == 64 - bits || (key ^ prefix) >> (shift + bits) == 0);
-      add(h, mine ? static_cast<int>(key >> shift & (digits - 1)) : -1, mine ? units(logit) : 0);
+      if (__any_sync(~0u, mine))
+        add(h, mine ? static_cast<int>(key >> shift & (digits - 1)) : -1, mine ? units(logit) : 0);
     }
     __syncthreads();
     if (threadIdx.x == 0) {

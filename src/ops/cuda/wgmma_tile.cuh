@@ -29,15 +29,14 @@ struct WgmmaTile {
     if constexpr (wgmma_here) pipeline(a, b, valid_rows, valid_cols, depth);
   }
 
-  // write(row, col, pair) for every two neighbouring elements of the tile.
-  template <class Write>
-  __device__ void store(const Write& write) const {
-    const int row = threadIdx.x / warp_size * 16 + threadIdx.x % warp_size / 4, col = threadIdx.x % 4 * 2;
-#pragma unroll
-    for (int j = 0; j < cols / 8; ++j)
-#pragma unroll
-      for (int half = 0; half < 2; ++half)
-        write(row + half * 8, col + j * 8, make_float2(sums[j][2 * half], sums[j][2 * half + 1]));
+  // What this thread holds: pairs of neighbouring elements of a row.
+  static constexpr int pairs = cols / 4;
+  __device__ int row(int p) const {
+    return threadIdx.x / warp_size * 16 + threadIdx.x % warp_size / 4 + p % 2 * 8;
+  }
+  __device__ int col(int p) const { return p / 2 * 8 + threadIdx.x % 4 * 2; }
+  __device__ float2 pair(int p) const {
+    return make_float2(sums[p / 2][p % 2 * 2], sums[p / 2][p % 2 * 2 + 1]);
   }
 
  private:
@@ -64,9 +63,7 @@ struct WgmmaTile {
     products_written(sums);
   }
 
-  __device__ Bf16* stage_of(int64_t step) const {
-    return shared + step % stages * (a_elements + b_elements);
-  }
+  __device__ Bf16* stage_of(int64_t step) const { return shared + step % stages * (a_elements + b_elements); }
 
   // width: of the tile across the depth.
   template <int width, bool along_depth>

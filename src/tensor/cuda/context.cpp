@@ -73,16 +73,17 @@ void CudaContext::finish_op(const char* op) {
   if (synchronous_) cuda_check(cudaStreamSynchronize(stream_), op);
 }
 
-std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_t bytes) {
+std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_t bytes,
+                           const std::string& advice) {
   void* memory = nullptr;
   const size_t size = static_cast<size_t>(bytes) + 256;  // an empty arena is not null
   if (cudaMalloc(&memory, size) != cudaSuccess) {
     cudaGetLastError();
     size_t free = 0, total = 0;
     cudaMemGetInfo(&free, &total);
-    fail("not enough GPU memory for {}: asked for {}, {} of {} are free", name,
+    fail("not enough GPU memory for {}: asked for {}, {} of {} are free{}", name,
          human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(free)),
-         human_bytes(static_cast<double>(total)));
+         human_bytes(static_cast<double>(total)), advice);
   }
   cuda_check(cudaMemsetAsync(memory, 0, size, context.stream()), "clearing GPU memory");
   return static_cast<std::byte*>(memory);
@@ -90,6 +91,18 @@ std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_
 
 void free_on_gpu(std::byte* memory, int64_t) {
   cudaFree(memory);
+}
+
+std::byte* allocate_pinned(const std::string& name, int64_t bytes) {
+  void* memory = nullptr;
+  const cudaError_t status = cudaMallocHost(&memory, static_cast<size_t>(bytes) + 256);
+  check(status == cudaSuccess, "not enough page-locked memory for {}: asked for {}: {}", name,
+        human_bytes(static_cast<double>(bytes)), cudaGetErrorString(status));
+  return static_cast<std::byte*>(memory);
+}
+
+void free_pinned(std::byte* memory, int64_t) {
+  cudaFreeHost(memory);
 }
 
 }  // namespace fathom

@@ -50,8 +50,12 @@ class CudaContext {
   bool synchronous_ = false;  // FATHOM_CUDA_SYNC
 };
 
-// Zeroed memory for an Arena. An Error says what was asked for and what is free.
-std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_t bytes);
+// Zeroed memory for an Arena. An Error says what was asked for and what is free, and ends with `advice`.
+std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_t bytes,
+                           const std::string& advice = {});
 void free_on_gpu(std::byte* memory, int64_t bytes);
+// The host's memory, page-locked; contents are unspecified.
+std::byte* allocate_pinned(const std::string& name, int64_t bytes);
+void free_pinned(std::byte* memory, int64_t bytes);
 
 }  // namespace fathom

@@ -1,0 +1,30 @@
+#include "train/snapshot.h"
+
+#include "tensor/memory.h"
+
+namespace fathom {
+namespace {
+
+Model host_model(const Device& device, const Model& model) {
+  Model copy{
+      model.config, model.dtype, Arena::pinned("a copy of the weights", model.memory.size(), device), {}};
+  copy.weights = allocate_weights(copy.config, copy.memory, copy.dtype);
+  return copy;
+}
+
+}  // namespace
+
+// The optimizer's gradients are part of no checkpoint; anything of their shapes stands for them.
+Snapshot::Snapshot(const Device& device, const Model& model)
+    : model_(host_model(device, model)),
+      optimizer_(model_, model_.weights,
+                 Arena::pinned("a copy of the optimizer's state", Optimizer::bytes(model.config, model.dtype),
+                               device)) {}
+
+void Snapshot::take(const Device& device, const Model& model, const Optimizer& optimizer) {
+  download_arena_later(device, model_.memory, model.memory);
+  optimizer_.copy_from(device, optimizer);
+  synchronize(device);
+}
+
+}  // namespace fathom
