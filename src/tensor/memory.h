@@ -9,7 +9,8 @@
 namespace fathom {
 
 // Copies between tensors of one shape and dtype; rows may be strided. An Error names what differs.
-//   upload: host to device; the host's tensor may be changed as soon as it returns.
+//   upload: host to device; the host's tensor may be changed as soon as it returns, unless it is page-locked
+//   (Arena::pinned): then after synchronize().
 void upload(const Device& device, const Tensor& to, const Tensor& from);
 //   download: device to host; returns when the values are there.
 void download(const Device& device, const Tensor& to, const Tensor& from);
@@ -22,6 +23,9 @@ void download_arena_later(const Device& device, const Arena& to, const Arena& fr
 // All bytes of a contiguous tensor become zero.
 void clear(const Device& device, const Tensor& x);
 
+// Waits until the device has done all it was given.
+void synchronize(const Device& device);
+
 // Host memory through which a device's tensors are written and read one at a time; where the host can reach
 // the tensors themselves, it is those that are handed out, and nothing is copied.
 class Staging {
@@ -33,7 +37,9 @@ class Staging {
   void write(const Tensor& to, const Fill& fill) {
     const Tensor host = like(to);
     fill(host);
-    if (!device_.on_host()) upload(device_, to, host);
+    if (device_.on_host()) return;
+    upload(device_, to, host);
+    synchronize(device_);  // page-locked memory is read while the host goes on
   }
   // The tensor's values; they hold until the next call.
   Tensor read(const Tensor& from);
@@ -44,8 +50,5 @@ class Staging {
   const Device& device_;
   Arena memory_;
 };
-
-// Waits until the device has done all it was given.
-void synchronize(const Device& device);
 
 }  // namespace fathom

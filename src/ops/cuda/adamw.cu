@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/cuda/tensor_list.cuh"
+#include "ops/cuda/vec.cuh"
 
 namespace fathom::cuda {
 namespace {
@@ -22,21 +23,39 @@ struct Item {
   const float* grad;
   int64_t count;
   float weight_decay;
+  bool eights;  // whether all can be read and written by eights
 };
+
+template <class... Tensors>
+bool all_begin_at_eights(const Tensors&... tensors) {
+  return ((reinterpret_cast<uintptr_t>(tensors.data) % 16 == 0) && ...);
+}
+
+template <int n, class T>
+__device__ void update_some(const Item<T>& t, int64_t i, const Settings& s) {
+  const Vec<n> grad = load<n>(t.grad + i), m = load<n>(t.m + i), v = load<n>(t.v + i),
+               old = load<n>(t.exact + i);
+  Vec<n> first, second, value;
+#pragma unroll
+  for (int j = 0; j < n; ++j) {
+    const float g = grad.v[j] * s.grad_scale;
+    first.v[j] = s.beta1 * m.v[j] + s.rest1 * g;
+    second.v[j] = s.beta2 * v.v[j] + s.rest2 * g * g;
+    const float step =
+        first.v[j] * s.correction1 / (sqrtf(second.v[j] * s.correction2) + s.eps) + t.weight_decay * old.v[j];
+    value.v[j] = old.v[j] - s.lr * step;
+  }
+  store(t.m + i, first), store(t.v + i, second), store(t.exact + i, value);
+  if constexpr (!std::is_same_v<T, float>) store(t.w + i, value);
+}
 
 template <class T>
 __global__ void update(TensorList<Item<T>> list, Settings s) {
   const auto [t, begin, end] = list.piece();
-#pragma unroll 4
-  for (int64_t i = begin + threadIdx.x; i < end; i += threads) {
-    const float g = t.grad[i] * s.grad_scale, first = s.beta1 * t.m[i] + s.rest1 * g,
-                second = s.beta2 * t.v[i] + s.rest2 * g * g, old = t.exact[i];
-    t.m[i] = first, t.v[i] = second;
-    const float step = first * s.correction1 / (sqrtf(second * s.correction2) + s.eps) + t.weight_decay * old;
-    const float value = old - s.lr * step;
-    t.exact[i] = value;
-    if constexpr (!std::is_same_v<T, float>) t.w[i] = from_float<T>(value);
-  }
+  const int64_t eights_end = t.eights ? end - (end - begin) % vec_width : begin;
+  for (int64_t i = begin + threadIdx.x * vec_width; i < eights_end; i += threads * vec_width)
+    update_some<vec_width>(t, i, s);
+  for (int64_t i = eights_end + threadIdx.x; i < end; i += threads) update_some<1>(t, i, s);
 }
 
 }  // namespace
@@ -60,7 +79,8 @@ void adamw(Device& device, const AdamW& a) {
                             .v = data<float>(t.v),
                             .grad = data<float>(t.grad),
                             .count = t.w.count(),
-                            .weight_decay = static_cast<float>(a.decay_of(t))};
+                            .weight_decay = static_cast<float>(a.decay_of(t)),
+                            .eights = all_begin_at_eights(t.w, t.master, t.m, t.v, t.grad)};
     };
     for_each_list(a.tensors, item, [&](const auto& list, int64_t blocks, int64_t) {
       launch(device, dim3(static_cast<unsigned>(blocks)), threads, 0, update<gpu_t<T>>, list, s);

@@ -13,7 +13,7 @@ struct WgmmaTile {
   static constexpr bool b_along_depth = b_along;
   static constexpr int rows = 128, cols = 256, threads = 2 * warpgroup_size;
   static constexpr int depth_step = box_width, stages = 4;
-  static constexpr int ahead = stages - 2;  // a stage is read, another may still be
+  static constexpr int ahead = 2;
   static constexpr int a_elements = rows * depth_step, b_elements = cols * depth_step;
   static constexpr size_t shared_bytes = stages * (a_elements + b_elements) * sizeof(Bf16) + box_alignment;
 
@@ -56,8 +56,8 @@ struct WgmmaTile {
       publish_boxes();
       __syncthreads();
       multiply_stage(stage_of(step));
-      products_wait<1>();  // all have done so for the step before the last one: its stage is free
-      load(step + ahead);
+      load(step + ahead);  // all are past the products that read this stage last
+      products_wait<stages - ahead - 1>();
     }
     products_wait<0>();
     products_written(sums);
