@@ -23,7 +23,8 @@ __global__ void sequence_loss(double* losses, float* load, int64_t load_stride, 
   const double tokens = static_cast<double>(end - begin);
   double sum = 0;
   for (int e = threadIdx.x; e < E; e += threads)
-    load[b * load_stride + e] = end > begin ? static_cast<float>(counts[e] * E / (K * tokens)) : 0;
+    load[b * load_stride + e] =
+        end > begin ? static_cast<float>(static_cast<double>(counts[e]) * E / (K * tokens)) : 0;
   for (int64_t i = begin * E + threadIdx.x; i < end * E; i += threads)
     sum += static_cast<double>(counts[i % E]) * scores[i / E * scores_stride + i % E];
   sum = block_sum(sum);

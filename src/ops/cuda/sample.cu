@@ -38,21 +38,6 @@ struct Row {
   __device__ Key units(float logit) const { return static_cast<Key>(weight(logit) * 0x1p40f); }
 };
 
-// visit(id, logit) for the ids from `first` on, `step` apart, below `end`; a warp's lanes do it together,
-// with id = -1 where there is none. Some reads are always on their way.
-template <class Visit>
-__device__ void for_each_logit(const float* logits, int first, int end, int step, const Visit& visit) {
-  constexpr int at_once = 8;
-  const int lane = threadIdx.x % warp_size;
-  for (int id = first; id - lane < end; id += at_once * step) {
-    float x[at_once];
-#pragma unroll
-    for (int j = 0; j < at_once; ++j) x[j] = id + j * step < end ? logits[id + j * step] : 0;
-#pragma unroll
-    for (int j = 0; j < at_once; ++j) visit(id + j * step < end ? id + j * step : -1, x[j]);
-  }
-}
-
 constexpr int digits = 256;
 struct Histogram {
   Key mass[digits];
@@ -60,27 +45,6 @@ struct Histogram {
   int digit;   // found
   Key before;  // mass of the digits above
 };
-
-// Sums of the threads before this one; total: of all.
-__device__ Key sum_before(Key mine, Key* total) {
-  __shared__ Key warps[warp_size];
-  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
-  Key through = mine;
-  for (int step = 1; step < warp_size; step *= 2) {
-    const Key other = __shfl_up_sync(~0u, through, step);
-    if (lane >= step) through += other;
-  }
-  if (lane == warp_size - 1) warps[warp] = through;
-  __syncthreads();
-  Key before = through - mine, all = 0;
-  for (int w = 0; w < threads / warp_size; ++w) {
-    if (w < warp) before += warps[w];
-    all += warps[w];
-  }
-  __syncthreads();
-  *total = all;
-  return before;
-}
 
 // Adds this lane's mass to its digit's; lanes of one digit go together. digit < 0: none. Called by whole
 // warps.
@@ -95,85 +59,83 @@ __device__ void add(Histogram& h, int digit, Key mass) {
 }
 
 // The largest key such that all keys from it on, none below `floor`, have a mass of `wanted` or more, where a
-// key's mass is units(its logit); `floor` if there is none. Lower keys without a mass may pass, too.
+// key's mass is units(its logit); `floor` if there is none.
 template <class Units>
 __device__ Key last_of(Histogram& h, const Row& row, Key floor, double wanted, const Units& units) {
   constexpr int bits = 8;
   Key prefix = 0, above = 0;
   for (int shift = 64 - bits; shift >= 0; shift -= bits) {
     for (int i = threadIdx.x; i < digits; i += threads) h.mass[i] = 0, h.count[i] = 0;
-    if (threadIdx.x == 0) h.digit = -1;
     __syncthreads();
-    for_each_logit(row.logits, threadIdx.x, row.V, threads, [&](int id, float logit) {
+#pragma unroll 4
+    for (int first = 0; first < row.V; first += threads) {
+      const int id = first + threadIdx.x;
+      const float logit = id < row.V ? row.logits[id] : 0;
       const Key key = key_of(logit, id);
-      const bool here =
-          id >= 0 && key >= floor && (shift == 64 - bits || (key ^ prefix) >> (shift + bits) == 0);
-      const Key mass = here ? units(logit) : 0;
-      if (__any_sync(~0u, mass > 0))
-        add(h, mass > 0 ? static_cast<int>(key >> shift & (digits - 1)) : -1, mass);
-    });
+      const bool mine =
+          id < row.V && key >= floor && (shift == 64 - bits || (key ^ prefix) >> (shift + bits) == 0);
+      if (__any_sync(~0u, mine))
+        add(h, mine ? static_cast<int>(key >> shift & (digits - 1)) : -1, mine ? units(logit) : 0);
+    }
     __syncthreads();
-    // A thread looks at a digit, the highest first: the one whose mass reaches what is wanted is the one.
-    const int digit = digits - 1 - static_cast<int>(threadIdx.x);
-    const Key mine = digit >= 0 ? h.mass[digit] : 0;
-    Key total = 0;
-    const Key before = above + sum_before(mine, &total);
-    if (mine > 0 && static_cast<double>(before) < wanted && static_cast<double>(before + mine) >= wanted)
-      h.digit = digit, h.before = before;
+    if (threadIdx.x == 0) {
+      Key sum = above;
+      int digit = digits - 1;
+      for (; digit >= 0; --digit) {
+        if (static_cast<double>(sum + h.mass[digit]) >= wanted && h.count[digit] > 0) break;
+        sum += h.mass[digit];
+      }
+      h.digit = digit, h.before = sum;
+    }
     __syncthreads();
-    if (h.digit < 0) return floor;
-    prefix |= static_cast<Key>(h.digit) << shift, above = h.before;
-    const bool alone = h.count[h.digit] == 1;
+    const int digit = h.digit;
+    if (digit < 0) return floor;
+    prefix |= static_cast<Key>(digit) << shift, above = h.before;
+    const bool alone = h.count[digit] == 1;
     __syncthreads();
     if (alone) break;
   }
   return prefix > floor ? prefix : floor;
 }
 
-// A key that the k-th largest of all reaches: the k-th largest of the threads' own largest; 0 when there are
-// not so many. Called by all threads.
-__device__ Key below_kth(Key mine, int k) {
-  __shared__ Key largest[threads], found;
-  largest[threadIdx.x] = mine;
-  if (threadIdx.x == 0) found = 0;
+// Sums of the threads before this one; total: of all.
+__device__ Key sum_before(Key mine, Key* total) {
+  __shared__ Key sums[threads];
+  sums[threadIdx.x] = mine;
   __syncthreads();
-  int larger = 0;
-  for (int i = 0; i < threads; ++i) larger += largest[i] > mine;
-  if (mine > 0 && larger == k - 1) found = mine;
-  __syncthreads();
-  return found;
+  for (int step = 1; step < threads; step *= 2) {
+    const Key other = threadIdx.x >= step ? sums[threadIdx.x - step] : 0;
+    __syncthreads();
+    sums[threadIdx.x] += other;
+    __syncthreads();
+  }
+  *total = sums[threads - 1];
+  return sums[threadIdx.x] - mine;
 }
 
-// A warp looks after a stretch of ids: first all add theirs up, then the one that has the target walks to it.
-// A token lighter than a unit is never drawn.
-__device__ void draw(int32_t* picked, const Row& row, Key last, Key least, double min_p, double uniform) {
-  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
-  const int share = (row.V + threads - 1) / threads * warp_size, begin = min(row.V, warp * share),
-            end = min(row.V, begin + share);
-  const auto units = [&](int id, float logit) -> Key {
-    if (id < 0 || key_of(logit, id) < last || row.weight(logit) < min_p) return 0;
-    const Key u = row.units(logit);
-    return u < least ? 0 : u;
+// A thread looks after neighbouring ids. A token lighter than a unit is never drawn.
+__device__ void draw(int32_t* picked, const Row& row, Key last, double min_p, double uniform) {
+  const int share = (row.V + threads - 1) / threads,
+            begin = min(row.V, static_cast<int>(threadIdx.x) * share), end = min(row.V, begin + share);
+  const auto units = [&](int id) -> Key {
+    const float logit = row.logits[id];
+    return key_of(logit, id) >= last && row.weight(logit) >= min_p ? row.units(logit) : 0;
   };
   Key mine = 0, total = 0;
-  for_each_logit(row.logits, begin + lane, end, warp_size,
-                 [&](int id, float logit) { mine += units(id, logit); });
-  mine = warp_sum(mine);
-  const Key before = __shfl_sync(~0u, sum_before(lane == 0 ? mine : 0, &total), 0);
-  const Key wanted = static_cast<Key>(uniform * static_cast<double>(total)),
+  for (int id = begin; id < end; ++id) mine += units(id);
+  const Key before = sum_before(mine, &total),
+            wanted = static_cast<Key>(uniform * static_cast<double>(total)),
             target = wanted < total ? wanted : total - 1;
-  if (target < before || target >= before + mine) return;  // the whole warp
-  Key passed = before;
-  for_each_logit(row.logits, begin + lane, end, warp_size, [&](int id, float logit) {
-    const Key u = units(id, logit);
-    Key through = u;
-    for (int step = 1; step < warp_size; step *= 2) {
-      const Key other = __shfl_up_sync(~0u, through, step);
-      if (lane >= step) through += other;
+  if (target < before || target >= before + mine) return;
+  Key left = target - before;
+  for (int id = begin; id < end; ++id) {
+    const Key u = units(id);
+    if (left < u) {
+      *picked = id;
+      return;
     }
-    if (u > 0 && passed + through - u <= target && target < passed + through) *picked = id;
-    passed += __shfl_sync(~0u, through, warp_size - 1);
-  });
+    left -= u;
+  }
 }
 
 __global__ void __launch_bounds__(threads)
@@ -184,12 +146,11 @@ __global__ void __launch_bounds__(threads)
   logits += n * stride, settings += n * settings_stride, ids += n;
   Key best = 0;
   int bad = V;
-  for_each_logit(logits, threadIdx.x, V, threads, [&](int id, float logit) {
-    if (id < 0) return;
+  for (int id = threadIdx.x; id < V; id += threads) {
+    const float logit = logits[id];
     if (!(logit < INFINITY)) bad = min(bad, id);
     best = Largest()(best, key_of(logit, id));
-  });
-  const Key mine = best;
+  }
   bad = block_join(bad, Smallest());
   best = block_join(best, Largest());
   const int first = id_of(best), k = top_k[n];
@@ -201,22 +162,17 @@ __global__ void __launch_bounds__(threads)
     return;
   }
   const Row row{logits, V, largest, static_cast<float>(1 / temperature)};
-  Key last = 0, least = 0;  // of the tokens kept
-  if (k > 0 && k < V) last = last_of(histogram, row, below_kth(mine, k), k, [](float) -> Key { return 1; });
+  Key last = 0;
+  if (k > 0 && k < V) last = last_of(histogram, row, 0, k, [](float) -> Key { return 1; });
   if (top_p < 1) {
-    Key sum = 0, total = 0;
-    for_each_logit(logits, threadIdx.x, V, threads, [&](int id, float logit) {
-      if (id >= 0 && key_of(logit, id) >= last) sum += row.units(logit);
-    });
-    sum_before(sum, &total);
-    // All tokens lighter than this hold less together than top-p leaves out.
-    least = static_cast<Key>((1 - top_p) * static_cast<double>(total) / V);
-    last = last_of(histogram, row, last, top_p * static_cast<double>(total), [&](float logit) {
-      const Key units = row.units(logit);
-      return units < least ? 0 : units;
-    });
+    Key mine = 0, total = 0;
+    for (int id = threadIdx.x; id < V; id += threads)
+      if (key_of(logits[id], id) >= last) mine += row.units(logits[id]);
+    sum_before(mine, &total);
+    last = last_of(histogram, row, last, top_p * static_cast<double>(total),
+                   [&](float logit) { return row.units(logit); });
   }
-  draw(ids, row, last, least, settings[sample_setting::min_p], settings[sample_setting::draw]);
+  draw(ids, row, last, settings[sample_setting::min_p], settings[sample_setting::draw]);
 }
 
 }  // namespace

@@ -15,6 +15,8 @@ constexpr int oldest_major = 8;
 cudaDeviceProp properties_of(int ordinal) {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver) == cudaSuccess && driver > 0, "no NVIDIA driver is installed");
   check(status != cudaErrorInsufficientDriver,
         "the NVIDIA driver is older than CUDA {}.{}, which this program was built with",
         CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
