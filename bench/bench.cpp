@@ -48,14 +48,14 @@ std::string describe(const Device& device) {
                           : device.name();
 }
 
-Limits measure_limits(Device& device) {
-  if (device.on_host()) return measure_cpu_limits(device.threads());
-  const fathom::Limits gpu = fathom::measure_limits(device, DType::bf16);
+Best measure_best(Device& device) {
+  if (device.on_host()) return measure_best_of_cpu(device.threads());
+  const Limits gpu = measure_limits(device, DType::bf16);
   return {.copy = gpu.bytes, .flops = gpu.operations, .flops_name = "bf16 matrix products"};
 }
 
 Bench::Bench(std::string filter, const std::string& device)
-    : filter_(std::move(filter)), device_(Device::named(device)), limits_(measure_limits(device_)) {
+    : filter_(std::move(filter)), device_(Device::named(device)), limits_(measure_best(device_)) {
   fmt::print("{}; limits: copy {:.1f} GB/s, {} {:.1f} GFLOP/s\n", describe(device_), limits_.copy * 1e-9,
              limits_.flops_name, limits_.flops * 1e-9);
   fmt::print("{:<56} {:>10} {:>10} {:>5} {:>10} {:>5}\n", "op, shape", "ms", "GB/s", "copy", "GFLOP/s",

@@ -20,13 +20,13 @@
 
 namespace fathom::bench {
 
-struct Limits {
+struct Best {
   double copy;             // bytes read plus bytes written, per second
   double flops;            // operations per second, two for a multiply-add
   const char* flops_name;  // which: f32 multiply-adds from registers, or on a GPU a large bf16 matrix product
 };
-Limits measure_limits(Device& device);
-Limits measure_cpu_limits(int threads);
+Best measure_best(Device& device);
+Best measure_best_of_cpu(int threads);
 // "2 threads, avx2" or the GPU's name.
 std::string describe(const Device& device);
 
@@ -54,7 +54,7 @@ class Bench {
  private:
   std::string filter_;
   Device device_;
-  Limits limits_;
+  Best limits_;
   std::vector<Arena> arenas_;
   Rng rng_{1};
 };

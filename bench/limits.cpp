@@ -87,7 +87,7 @@ double fma_speed(int threads) {
 
 }  // namespace
 
-Limits measure_cpu_limits(int threads) {
+Best measure_best_of_cpu(int threads) {
   return {.copy = std::max(copy_speed(threads, 1 << 16), copy_speed(threads, 1 << 27)),
           .flops = fma_speed(threads),
           .flops_name = "f32 multiply-adds"};

@@ -150,7 +150,7 @@ void bench_step(const Options& o) {
   const Step::Times t = runs[runs.size() / 2];
   const double flops = step_flops(step.config(), step.tokens(), o.length),
                N = static_cast<double>(step.tokens());
-  const Limits limits = measure_limits(step.device());
+  const Best limits = measure_best(step.device());
   fmt::print("{} {} {}x{}, {}: {:.0f} tokens/s, {:.1f} GFLOP/s, {:.0f}% of the measured {}\n", o.config,
              name_of(o.dtype), o.sequences, o.length, describe(step.device()), N / t.total(),
              flops / t.total() * 1e-9, 100 * flops / t.total() / limits.flops, limits.flops_name);

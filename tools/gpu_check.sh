@@ -14,6 +14,10 @@ for name in "${names[@]}"; do
   # shellcheck disable=SC2086  # the checker's words are several
   ${SANITIZER:-} "$folder/${name}_test" --gtest_filter='*cuda*:*Cuda*' --gtest_brief=1 || failed+=("$name")
 done
+if [ -z "${SANITIZER:-}" ]; then
+  echo "== ops, as on an Ampere GPU"
+  FATHOM_CUDA=ampere "$folder/ops_test" --gtest_filter='*Grouped*cuda*:*Attention*cuda*' --gtest_brief=1 || failed+=("ops as on Ampere")
+fi
 echo "== golden files, greedy tokens through the engine"
 for golden in tests/golden/*/; do
   for dtype in f32 bf16; do

@@ -12,7 +12,7 @@ namespace fathom {
 
 Optimizer::Optimizer(const Device& device, const Model& model, const Weights& grads)
     : Optimizer(model, grads,
-                Arena("the optimizer's state", bytes(model.config, model.dtype), device,
+                Arena("the optimizer's state", bytes(model.config, model.dtype) + bytes_beside, device,
                       "fewer parameters take less: model.num_hidden_layers, model.n_routed_experts")) {}
 
 Optimizer::Optimizer(const Model& model, const Weights& grads, Arena memory)
@@ -44,8 +44,7 @@ void Optimizer::copy_from(const Device& device, const Optimizer& from) {
 
 int64_t Optimizer::bytes(const Config& config, DType dtype) {
   const int64_t copies = dtype == DType::bf16 ? 3 : 2;
-  constexpr int64_t squares = 64;
-  return copies * weight_bytes(config, stat_of(dtype)) + squares;
+  return copies * weight_bytes(config, stat_of(dtype));
 }
 
 void Optimizer::round_master(const Device& device) const {

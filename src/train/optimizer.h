@@ -15,10 +15,12 @@ class Optimizer {
   // State for this model and its gradients (stat type), both of which must outlive it; all zero, the master
   // copy too.
   Optimizer(const Device& device, const Model& model, const Weights& grads);
-  // The same in memory that is given: bytes() of it.
+  // The same in memory that is given: bytes() + bytes_beside of it.
   Optimizer(const Model& model, const Weights& grads, Arena memory);
 
+  // Of the moments and the master copy, and of what stands beside them.
   static int64_t bytes(const Config& config, DType dtype);
+  static constexpr int64_t bytes_beside = 64;
 
   // This state, the host's, becomes that of `from`, which is on this device; after synchronize().
   void copy_from(const Device& device, const Optimizer& from);

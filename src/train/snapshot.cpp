@@ -17,9 +17,10 @@ Model host_model(const Device& device, const Model& model) {
 // The optimizer's gradients are part of no checkpoint; anything of their shapes stands for them.
 Snapshot::Snapshot(const Device& device, const Model& model)
     : model_(host_model(device, model)),
-      optimizer_(model_, model_.weights,
-                 Arena::pinned("a copy of the optimizer's state", Optimizer::bytes(model.config, model.dtype),
-                               device)) {}
+      optimizer_(
+          model_, model_.weights,
+          Arena::pinned("a copy of the optimizer's state",
+                        Optimizer::bytes(model.config, model.dtype) + Optimizer::bytes_beside, device)) {}
 
 void Snapshot::take(const Device& device, const Model& model, const Optimizer& optimizer) {
   download_arena_later(device, model_.memory, model.memory);

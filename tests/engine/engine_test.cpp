@@ -244,6 +244,17 @@ TEST_F(EngineTest, RequestsThatCannotWorkAreErrors) {
       std::string::npos);
 }
 
+TEST_F(EngineTest, PaddingOfTheVocabularyIsNeverPicked) {
+  const int64_t known = tokenizer_.size();
+  const Tensor padding = model_.weights.lm_head.slice(known, model_.config.vocab_size - known);
+  ASSERT_GT(padding.rows(), 0);
+  std::fill_n(padding.as<float>(), padding.count(), NAN);
+  for (uint64_t seed = 0; seed < 8; ++seed)
+    for (const int32_t token :
+         run_one(engine_, request_of({1}, 60, {.temperature = 1e6, .seed = seed})).tokens)
+      EXPECT_LT(token, known);
+}
+
 TEST_F(EngineTest, WeightsThatAreNotNumbersAreAnError) {
   model_.weights.norm.as<float>()[0] = NAN;
   EXPECT_NE(error_of([&] { run_one(engine_, request_of({1}, 3)); }).find("not finite"), std::string::npos);

@@ -22,7 +22,7 @@ constexpr bool wgmma_here = false;  // a kernel's other versions are never launc
 
 // Whether this GPU has the instruction.
 inline bool has_wgmma(const Device& device) {
-  return device.cuda_context().properties().major == 9;
+  return device.cuda_context().hopper();
 }
 
 constexpr int warpgroup_size = 4 * warp_size;

@@ -30,6 +30,11 @@ cudaDeviceProp properties_of(int ordinal) {
   return p;
 }
 
+std::string_view variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
 }  // namespace
 
 void cuda_check(cudaError_t status, const char* what) {
@@ -39,8 +44,11 @@ void cuda_check(cudaError_t status, const char* what) {
 CudaContext::CudaContext(int ordinal) : properties_(properties_of(ordinal)) {
   cuda_check(cudaSetDevice(ordinal), "choosing the GPU");
   cuda_check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream");
-  const char* wanted = std::getenv("FATHOM_CUDA_SYNC");
-  synchronous_ = wanted && std::string_view(wanted) == "1";
+  synchronous_ = variable("FATHOM_CUDA_SYNC") == "1";
+  const std::string_view level = variable("FATHOM_CUDA");
+  check(level.empty() || level == "ampere" || level == "hopper",
+        "FATHOM_CUDA is '{}': expected ampere or hopper", level);
+  hopper_ = properties_.major == 9 && level != "ampere";
 }
 
 CudaContext::~CudaContext() {

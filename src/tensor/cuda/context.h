@@ -29,6 +29,9 @@ class CudaContext {
   cudaStream_t stream() const { return stream_; }
   int multiprocessors() const { return properties_.multiProcessorCount; }
   const cudaDeviceProp& properties() const { return properties_; }
+  // Whether kernels may use the instructions that only Hopper has (sm_90a). FATHOM_CUDA=ampere says no, for
+  // tests of what other GPUs run.
+  bool hopper() const { return hopper_; }
 
   // 256-byte aligned GPU memory that belongs to the op being launched, until the next op. Grows and stays:
   // a step that has run once allocates nothing when it runs again. Contents are unspecified.
@@ -47,6 +50,7 @@ class CudaContext {
   void* workspace_ = nullptr;
   size_t workspace_bytes_ = 0;
   std::unique_ptr<cuda::Blas> blas_;
+  bool hopper_ = false;
   bool synchronous_ = false;  // FATHOM_CUDA_SYNC
 };
 
