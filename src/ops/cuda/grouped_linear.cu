@@ -188,40 +188,33 @@ int64_t expert_stride(const Tensor& w) {
   return w.shape[1] * w.row_stride;
 }
 
+Product rows_times_experts(const Tensor& rows, const Tensor& w, const Tensor& out, const Tensor& offsets) {
+  return {.a = rows.data,
+          .b = w.data,
+          .c = out.data,
+          .a_stride = rows.row_stride,
+          .b_stride = w.row_stride,
+          .c_stride = out.row_stride,
+          .b_expert = expert_stride(w),
+          .rows = out.rows(),
+          .cols = out.cols(),
+          .depth = rows.cols(),
+          .offsets = data<int32_t>(offsets),
+          .E = static_cast<int>(w.shape[0])};
+}
+
 }  // namespace
 
 void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
   with_dtype<float, bf16>("grouped_linear_forward", a.x.dtype, [](auto) {});
-  const Product p = {.a = a.x.data,
-                     .b = a.w.data,
-                     .c = a.out.data,
-                     .a_stride = a.x.row_stride,
-                     .b_stride = a.w.row_stride,
-                     .c_stride = a.out.row_stride,
-                     .b_expert = expert_stride(a.w),
-                     .rows = a.x.rows(),
-                     .cols = a.out.cols(),
-                     .depth = a.x.cols(),
-                     .offsets = data<int32_t>(a.offsets),
-                     .E = static_cast<int>(a.w.shape[0])};
-  multiply_by_experts<true>(device, a.x.dtype, p, in_vectors(a.x, a.w));
+  multiply_by_experts<true>(device, a.x.dtype, rows_times_experts(a.x, a.w, a.out, a.offsets),
+                            in_vectors(a.x, a.w));
 }
 
 void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardInput& a) {
   with_dtype<float, bf16>("grouped_linear_backward_input", a.dx.dtype, [](auto) {});
-  const Product p = {.a = a.dout.data,
-                     .b = a.w.data,
-                     .c = a.dx.data,
-                     .a_stride = a.dout.row_stride,
-                     .b_stride = a.w.row_stride,
-                     .c_stride = a.dx.row_stride,
-                     .b_expert = expert_stride(a.w),
-                     .rows = a.dx.rows(),
-                     .cols = a.dx.cols(),
-                     .depth = a.dout.cols(),
-                     .offsets = data<int32_t>(a.offsets),
-                     .E = static_cast<int>(a.w.shape[0])};
-  multiply_by_experts<false>(device, a.dx.dtype, p, in_vectors(a.dout, a.w));
+  multiply_by_experts<false>(device, a.dx.dtype, rows_times_experts(a.dout, a.w, a.dx, a.offsets),
+                             in_vectors(a.dout, a.w));
 }
 
 void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardWeight& a) {
