@@ -28,7 +28,7 @@ struct Item {
 
 template <class... Tensors>
 bool all_begin_at_eights(const Tensors&... tensors) {
-  return ((reinterpret_cast<uintptr_t>(tensors.data) % 16 == 0) && ...);
+  return (rows_at_16_bytes(tensors.data, 0) && ...);
 }
 
 template <int n, class T>

@@ -12,14 +12,19 @@ namespace fathom::cuda {
 using MmaInputs = AttentionInputs<Bf16>;
 using MmaGradients = AttentionGradients<Bf16>;
 
-constexpr float log2_e = 1.4426950408889634f, ln_2 = 0.6931471805599453f;
+// Whether the inputs are bf16 in rows that can be copied 16 bytes at a time.
+template <class Args>
+bool inputs_fit(const Args& a) {
+  return a.q.dtype == DType::bf16 && a.k_rope.cols() % 8 == 0 && rows_at_16_bytes(a.q) &&
+         rows_at_16_bytes(a.kv) && rows_at_16_bytes(a.k_rope);
+}
 
 // Rows that are read 16 bytes and written 4 bytes at a time.
 inline bool gradients_fit(const AttentionBackward& a) {
-  const auto fits = [](const Tensor& t, uintptr_t bytes) {
-    return reinterpret_cast<uintptr_t>(t.data) % bytes == 0 && t.row_stride * sizeof(Bf16) % bytes == 0;
+  const auto in_pairs = [](const Tensor& t) {
+    return reinterpret_cast<uintptr_t>(t.data) % 4 == 0 && t.row_stride % 2 == 0;
   };
-  return fits(a.dout, 16) && fits(a.dq, 4) && fits(a.dkv, 4);
+  return rows_at_16_bytes(a.dout) && in_pairs(a.dq) && in_pairs(a.dkv);
 }
 
 // Blocks with the most keys to see come first.
@@ -85,11 +90,6 @@ __device__ void hide_unseen(float (&scores)[tiles][4], int seen, int lane) {
       if (column_of(n, i, lane) >= seen + i / 2 * 8) scores[n][i] = -INFINITY;
 }
 
-// Two neighbouring columns of a result.
-__device__ inline void store_pair(Bf16* to, float first, float second) {
-  *reinterpret_cast<uint32_t*>(to) = pack(first, second);
-}
-
 // Outputs of queries `row` and 8 further, if before `end`.
 template <int columns>
 __device__ void store_outputs(const AttentionOutput<Bf16>& o, const float (&out)[columns][4],
@@ -103,7 +103,7 @@ __device__ void store_outputs(const AttentionOutput<Bf16>& o, const float (&out)
     Bf16* to = o.out + (n * H + h) * o.out_stride + lane % 4 * 2;
 #pragma unroll
     for (int c = 0; c < columns; ++c)
-      store_pair(to + c * 8, out[c][2 * row] * inverse, out[c][2 * row + 1] * inverse);
+      store_pair(to + c * 8, make_float2(out[c][2 * row] * inverse, out[c][2 * row + 1] * inverse));
     if (o.lse && lane % 4 == 0) o.lse[n * H + h] = (softmax.max[row] + log2f(sum)) * ln_2;
   }
 }
@@ -194,13 +194,13 @@ __device__ void store_key_gradients(const MmaInputs& in, const MmaGradients& g,
       const int c = column_of(n, 0, lane);
       const float first = dk[n][2 * row], second = dk[n][2 * row + 1];
       if (c < in.Dn)
-        store_pair(dkv + c, first, second);
+        store_pair(dkv + c, make_float2(first, second));
       else
         rope[c - in.Dn] = first, rope[c - in.Dn + 1] = second;
     }
 #pragma unroll
     for (int n = 0; n < v_columns; ++n)
-      store_pair(dkv + in.Dn + column_of(n, 0, lane), dv[n][2 * row], dv[n][2 * row + 1]);
+      store_pair(dkv + in.Dn + column_of(n, 0, lane), make_float2(dv[n][2 * row], dv[n][2 * row + 1]));
   }
 }
 
@@ -215,7 +215,7 @@ __device__ void store_query_gradients(const MmaInputs& in, const MmaGradients& g
     Bf16* to = g.dq + (n * in.H + h) * g.dq_stride;
 #pragma unroll
     for (int c = 0; c < columns; ++c)
-      store_pair(to + column_of(c, 0, lane), dq[c][2 * row], dq[c][2 * row + 1]);
+      store_pair(to + column_of(c, 0, lane), make_float2(dq[c][2 * row], dq[c][2 * row + 1]));
   }
 }
 

@@ -17,11 +17,8 @@ struct HeadSize {
 // time.
 template <class Args, class Body>
 bool with_head_size(const Args& a, const Body& body) {
-  const auto fits = [](const Tensor& t) {
-    return reinterpret_cast<uintptr_t>(t.data) % 16 == 0 && t.row_stride % 8 == 0;
-  };
-  const int64_t Dk = a.q.cols(), Dr = a.k_rope.cols(), Dv = a.out.cols();
-  if (a.q.dtype != DType::bf16 || Dr % 8 != 0 || !fits(a.q) || !fits(a.kv) || !fits(a.k_rope)) return false;
+  const int64_t Dk = a.q.cols(), Dv = a.out.cols();
+  if (!inputs_fit(a)) return false;
   if (Dk == 192 && Dv == 128) return body(HeadSize<192, 128>()), true;
   if (Dk == 96 && Dv == 64) return body(HeadSize<96, 64>()), true;
   if (Dk == 48 && Dv == 32) return body(HeadSize<48, 32>()), true;

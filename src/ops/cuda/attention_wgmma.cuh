@@ -40,11 +40,7 @@ struct BlockMemory {
 // instruction.
 template <class Args>
 bool suits_wgmma(const Device& device, const Args& a) {
-  const auto fits = [](const Tensor& t) {
-    return reinterpret_cast<uintptr_t>(t.data) % 16 == 0 && t.row_stride % 8 == 0;
-  };
-  return has_wgmma(device) && a.q.dtype == DType::bf16 && a.q.cols() == wide_k && a.out.cols() == wide_v &&
-         a.k_rope.cols() % 8 == 0 && fits(a.q) && fits(a.kv) && fits(a.k_rope);
+  return has_wgmma(device) && inputs_fit(a) && a.q.cols() == wide_k && a.out.cols() == wide_v;
 }
 
 template <int rows>

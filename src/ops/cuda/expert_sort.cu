@@ -32,20 +32,11 @@ __global__ void count(int32_t* counts, const int32_t* ids, Split s, int E) {
 
 // counts become first rows: a running sum over all experts' blocks, by one block of threads, a piece each.
 __global__ void first_rows(int32_t* counts, int32_t* offsets, Split s, int E) {
-  __shared__ int32_t sums[1024];
   const int64_t n = static_cast<int64_t>(E) * s.blocks, share = (n + blockDim.x - 1) / blockDim.x;
   const int64_t begin = min(threadIdx.x * share, n), end = min(begin + share, n);
   int32_t sum = 0;
   for (int64_t i = begin; i < end; ++i) sum += counts[i];
-  sums[threadIdx.x] = sum;
-  __syncthreads();
-  for (int step = 1; step < blockDim.x; step *= 2) {
-    const int32_t before = threadIdx.x >= step ? sums[threadIdx.x - step] : 0;
-    __syncthreads();
-    sums[threadIdx.x] += before;
-    __syncthreads();
-  }
-  int32_t row = sums[threadIdx.x] - sum;
+  int32_t total, row = block_sum_before<1024>(sum, &total);
   for (int64_t i = begin; i < end; ++i) {
     if (i % s.blocks == 0) offsets[i / s.blocks] = row;
     const int32_t next = row + counts[i];
@@ -95,11 +86,7 @@ __global__ void sort_few(int32_t* row_of, int32_t* token_of, int32_t* offsets, c
   int row = 0;
   for (int first = 0; first < E; first += warp_size) {
     const int e = first + threadIdx.x, count = e < E ? next[e] : 0;
-    int through = count;
-    for (int step = 1; step < warp_size; step *= 2) {
-      const int other = __shfl_up_sync(~0u, through, step);
-      if (threadIdx.x >= step) through += other;
-    }
+    const int through = warp_sum_through(count);
     if (e < E) offsets[e] = next[e] = row + through - count;
     row += __shfl_sync(~0u, through, warp_size - 1);
   }

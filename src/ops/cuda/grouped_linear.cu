@@ -22,13 +22,6 @@ struct Product {
   int E;
 };
 
-__device__ void store_pair(float* to, float2 pair) {
-  *reinterpret_cast<float2*>(to) = pair;
-}
-__device__ void store_pair(Bf16* to, float2 pair) {
-  *reinterpret_cast<uint32_t*>(to) = pack(pair.x, pair.y);
-}
-
 // A tile's place in C: what there is of it, and whether two elements can be written at once.
 template <class T>
 struct Destination {
@@ -178,10 +171,7 @@ void launch_weight_gradient(Device& device, const Product& p) {
 
 // Whether lines of both operands can be copied 16 bytes at a time.
 bool in_vectors(const Tensor& a, const Tensor& b) {
-  const auto fits = [](const Tensor& t) {
-    return reinterpret_cast<uintptr_t>(t.data) % 16 == 0 && t.row_stride % 8 == 0 && t.cols() % 8 == 0;
-  };
-  return fits(a) && fits(b);
+  return rows_at_16_bytes(a) && rows_at_16_bytes(b) && a.cols() % 8 == 0 && b.cols() % 8 == 0;
 }
 
 int64_t expert_stride(const Tensor& w) {

@@ -19,11 +19,7 @@ __device__ inline RowTile find_row_tile(const int32_t* offsets, int E, int64_t t
     const int e = first + lane;
     const int begin = e < E ? offsets[e] : 0, end = e < E ? offsets[e + 1] : 0;
     const int tiles = (end - begin + height - 1) / height;
-    int before = tiles;
-    for (int step = 1; step < warp_size; step *= 2) {
-      const int other = __shfl_up_sync(~0u, before, step);
-      if (lane >= step) before += other;
-    }
+    const int before = warp_sum_through(tiles);
     const int total = __shfl_sync(~0u, before, warp_size - 1);
     if (tile < total) {
       const unsigned past = __ballot_sync(~0u, before > tile);

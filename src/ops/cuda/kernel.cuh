@@ -49,6 +49,17 @@ __device__ inline float warp_max(float x) {
   return x;
 }
 
+// The sum over the lanes up to this one.
+template <class T>
+__device__ T warp_sum_through(T x) {
+  const int lane = threadIdx.x % warp_size;
+  for (int step = 1; step < warp_size; step *= 2) {
+    const T other = __shfl_up_sync(~0u, x, step);
+    if (lane >= step) x += other;
+  }
+  return x;
+}
+
 struct Add {
   template <class T>
   __device__ T operator()(T a, T b) const {
@@ -79,6 +90,31 @@ __device__ T block_sum(T x) {
 }
 __device__ inline float block_max(float x) {
   return block_join(x, Max());
+}
+
+// The sum over the threads before this one, of a block of so many; total: over all. All threads must call it,
+// and meet at a barrier before the next call.
+template <int threads, class T>
+__device__ T block_sum_before(T x, T* total) {
+  __shared__ T sums[threads];
+  sums[threadIdx.x] = x;
+  __syncthreads();
+  for (int step = 1; step < threads; step *= 2) {
+    const T other = threadIdx.x >= step ? sums[threadIdx.x - step] : 0;
+    __syncthreads();
+    sums[threadIdx.x] += other;
+    __syncthreads();
+  }
+  *total = sums[threads - 1];
+  return sums[threadIdx.x] - x;
+}
+
+// Whether a tensor's rows begin where 16 bytes can be copied at once.
+inline bool rows_at_16_bytes(const void* data, int64_t row_bytes) {
+  return (reinterpret_cast<uintptr_t>(data) | static_cast<uint64_t>(row_bytes)) % 16 == 0;
+}
+inline bool rows_at_16_bytes(const Tensor& t) {
+  return rows_at_16_bytes(t.data, t.row_stride * size_of(t.dtype));
 }
 
 constexpr int64_t blocks_for(int64_t items, int64_t per_block) {

@@ -10,7 +10,6 @@ namespace {
 constexpr int warps = 8, threads = warps * warp_size;
 constexpr int heads = 16, rows = 64;
 static_assert(rows == warps * 8);
-constexpr float log2_e = 1.4426950408889634f, ln_2 = 0.6931471805599453f;
 
 template <int R, int Dr>
 struct Shared {
@@ -145,8 +144,8 @@ __global__ void __launch_bounds__(threads, 2)
   }
 }
 
-bool fits(const void* p, int64_t stride) {
-  return reinterpret_cast<uintptr_t>(p) % 16 == 0 && stride % 8 == 0;
+bool fits(const Bf16* rows, int64_t stride) {
+  return rows_at_16_bytes(rows, stride * static_cast<int64_t>(sizeof(Bf16)));
 }
 
 }  // namespace

@@ -38,6 +38,8 @@ __device__ inline Fragment4 load_matrices_transposed(const Bf16* p) {
   return f;
 }
 
+constexpr float log2_e = 1.4426950408889634f, ln_2 = 0.6931471805599453f;
+
 // 2^x by the special function unit, good to 2 parts in 2^22; 0 for what is smaller than normal numbers.
 __device__ inline float power_of_2(float x) {
   float y;
@@ -48,6 +50,14 @@ __device__ inline float power_of_2(float x) {
 __device__ inline uint32_t pack(float low, float high) {
   const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
   return *reinterpret_cast<const uint32_t*>(&pair);
+}
+
+// Two neighbouring columns of a result.
+__device__ inline void store_pair(float* to, float2 pair) {
+  *reinterpret_cast<float2*>(to) = pair;
+}
+__device__ inline void store_pair(Bf16* to, float2 pair) {
+  *reinterpret_cast<uint32_t*>(to) = pack(pair.x, pair.y);
 }
 
 // A tile of rows in shared memory; eight elements more a row keep the rows of a load in banks of their own.

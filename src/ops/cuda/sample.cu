@@ -98,21 +98,6 @@ __device__ Key last_of(Histogram& h, const Row& row, Key floor, double wanted, c
   return prefix > floor ? prefix : floor;
 }
 
-// Sums of the threads before this one; total: of all.
-__device__ Key sum_before(Key mine, Key* total) {
-  __shared__ Key sums[threads];
-  sums[threadIdx.x] = mine;
-  __syncthreads();
-  for (int step = 1; step < threads; step *= 2) {
-    const Key other = threadIdx.x >= step ? sums[threadIdx.x - step] : 0;
-    __syncthreads();
-    sums[threadIdx.x] += other;
-    __syncthreads();
-  }
-  *total = sums[threads - 1];
-  return sums[threadIdx.x] - mine;
-}
-
 // A thread looks after neighbouring ids. A token lighter than a unit is never drawn.
 __device__ void draw(int32_t* picked, const Row& row, Key last, double min_p, double uniform) {
   const int share = (row.V + threads - 1) / threads,
@@ -123,7 +108,7 @@ __device__ void draw(int32_t* picked, const Row& row, Key last, double min_p, do
   };
   Key mine = 0, total = 0;
   for (int id = begin; id < end; ++id) mine += units(id);
-  const Key before = sum_before(mine, &total),
+  const Key before = block_sum_before<threads>(mine, &total),
             wanted = static_cast<Key>(uniform * static_cast<double>(total)),
             target = wanted < total ? wanted : total - 1;
   if (target < before || target >= before + mine) return;
@@ -168,7 +153,7 @@ __global__ void __launch_bounds__(threads)
     Key mine = 0, total = 0;
     for (int id = threadIdx.x; id < V; id += threads)
       if (key_of(logits[id], id) >= last) mine += row.units(logits[id]);
-    sum_before(mine, &total);
+    block_sum_before<threads>(mine, &total);
     last = last_of(histogram, row, last, top_p * static_cast<double>(total),
                    [&](float logit) { return row.units(logit); });
   }
