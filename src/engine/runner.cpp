@@ -62,11 +62,11 @@ int64_t Runner::step_bytes() const {
 std::vector<int32_t> Runner::run(std::span<const Scheduled> scheduled) {
   size_t outputs = 0;
   for (const Scheduled& s : scheduled) outputs += s.completes();
-  tokens_.resize(outputs);
-  for (const Group& group : split(scheduled)) run_group(group);
+  std::vector<int32_t> tokens(outputs);
+  for (const Group& group : split(scheduled)) run_group(group, tokens);
   synchronize(device_);
-  for (const int32_t id : tokens_) check(id >= 0, "the model's output is not finite: {}", sample_failure(id));
-  return tokens_;
+  for (const int32_t id : tokens) check(id >= 0, "the model's output is not finite: {}", sample_failure(id));
+  return tokens;
 }
 
 // A batch attends in one form, so that a step with both prompts and decoding sequences is two batches.
@@ -93,7 +93,7 @@ bool Runner::absorb(const Scheduled& s, int64_t expanded_keys) const {
   return options_.absorbed.value_or(absorbed_is_cheaper(model_.config, {&tokens, 1}, {&length, 1}));
 }
 
-void Runner::run_group(const Group& group) {
+void Runner::run_group(const Group& group, std::vector<int32_t>& tokens) {
   int64_t max_pages = 0;
   for (const Scheduled& s : group.items)
     max_pages = std::max(max_pages, static_cast<int64_t>(s.sequence->pages.size()));
@@ -126,7 +126,7 @@ void Runner::run_group(const Group& group) {
   int64_t n = 0;
   for (const int64_t row : group.rows)
     if (row >= 0)
-      download_later(device_, Tensor(&tokens_[static_cast<size_t>(row)], DType::i32, {1}),
+      download_later(device_, Tensor(&tokens[static_cast<size_t>(row)], DType::i32, {1}),
                      m.sample.ids.slice(n++, 1));
 }
 

@@ -52,7 +52,8 @@ class Runner {
 
   std::vector<Group> split(std::span<const Scheduled> scheduled) const;
   bool absorb(const Scheduled& item, int64_t expanded_keys) const;
-  void run_group(const Group& group);
+  // The tokens are there after synchronize().
+  void run_group(const Group& group, std::vector<int32_t>& tokens);
   void upload_sampling(const Group& group, const Sample& sample) const;
   Memory allocate(Arena& arena, const BatchSize& size, int64_t max_pages, int64_t outputs) const;
   int64_t step_bytes() const;
@@ -63,7 +64,6 @@ class Runner {
   Arena cache_memory_, step_memory_;
   LatentCache cache_;
   Replay decoding_;
-  std::vector<int32_t> tokens_;  // picked, of the sequences that complete
 };
 
 }  // namespace fathom

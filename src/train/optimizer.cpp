@@ -13,7 +13,7 @@ namespace fathom {
 Optimizer::Optimizer(const Device& device, const Model& model, const Weights& grads)
     : Optimizer(model, grads,
                 Arena("the optimizer's state", bytes(model.config, model.dtype) + bytes_beside, device,
-                      "fewer parameters take less: model.num_hidden_layers, model.n_routed_experts")) {}
+                      smaller_model)) {}
 
 Optimizer::Optimizer(const Model& model, const Weights& grads, Arena memory)
     : model_(model), memory_(std::move(memory)) {
@@ -27,15 +27,13 @@ Optimizer::Optimizer(const Model& model, const Weights& grads, Arena memory)
   const std::vector<NamedWeight> w = list_weights(c, model.weights), grad = list_weights(c, grads),
                                  m = list_weights(c, m_), v = list_weights(c, v_),
                                  master = list_weights(c, exact());
-  for (size_t i = 0; i < w.size(); ++i) {
-    gradients_.push_back(grad[i].tensor);
+  for (size_t i = 0; i < w.size(); ++i)
     parameters_.push_back({.w = w[i].tensor,
                            .master = with_master ? master[i].tensor : Tensor(),
                            .grad = grad[i].tensor,
                            .m = m[i].tensor,
                            .v = v[i].tensor,
                            .decayed = w[i].info.kind == WeightKind::matrix});
-  }
 }
 
 void Optimizer::copy_from(const Device& device, const Optimizer& from) {
@@ -56,7 +54,9 @@ void Optimizer::round_master(const Device& device) const {
 
 double Optimizer::gradient_norm(Device& device) const {
   clear(device, squares_);
-  sum_squares(device, {.sum = squares_, .all = gradients_});
+  std::vector<Tensor> gradients;
+  for (const AdamWTensor& p : parameters_) gradients.push_back(p.grad);
+  sum_squares(device, {.sum = squares_, .all = gradients});
   double total = 0;
   download(device, Tensor(&total, DType::f64, {1}), squares_);
   return std::sqrt(total);

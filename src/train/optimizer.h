@@ -10,6 +10,10 @@
 
 namespace fathom {
 
+// What a user can do when there is no memory for what grows with the model.
+constexpr const char* smaller_model =
+    "fewer parameters take less: model.num_hidden_layers, model.n_routed_experts";
+
 class Optimizer {
  public:
   // State for this model and its gradients (stat type), both of which must outlive it; all zero, the master
@@ -47,7 +51,6 @@ class Optimizer {
   Tensor squares_;  // [1] f64
   Weights m_, v_, master_;
   std::vector<AdamWTensor> parameters_;
-  std::vector<Tensor> gradients_;
 };
 
 }  // namespace fathom

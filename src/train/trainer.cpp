@@ -69,9 +69,6 @@ Config checked_config(const Recipe& recipe, const TokenVocabulary& data) {
   return config;
 }
 
-constexpr const char* smaller_model =
-    "fewer parameters take less: model.num_hidden_layers, model.n_routed_experts";
-
 Arena gradient_arena(const Device& device, const Model& model) {
   return Arena("gradients", weight_bytes(model.config, stat_of(model.dtype)), device, smaller_model);
 }

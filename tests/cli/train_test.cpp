@@ -13,7 +13,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "model/checkpoint.h"
-#include "support/gpus.h"
+#include "support/needs_gpu.h"
 #include "support/temp_dir.h"
 #include "text/tokenizer.h"
 #include "train/recipe.h"
@@ -124,7 +124,7 @@ TEST_F(TrainCommand, CudaIsOneFlagAway) {
                 }),
                 ::testing::AnyOf(HasSubstr("this build has no CUDA"), HasSubstr("NVIDIA")));
     EXPECT_FALSE(std::filesystem::exists(dir_ / "out"));
-    GTEST_SKIP() << "the rest needs a GPU, and a build with CUDA";
+    GTEST_SKIP() << "the rest " << testing::no_gpu;
   }
   EXPECT_THAT(train({"--run.device", "cuda", "--run.precision", "bf16", "--profile", dir_ / "trace.json"}),
               HasSubstr("finished after step 6: training loss "));

@@ -4,5 +4,12 @@
 
 #include "support/gpus.h"
 
+namespace fathom::testing {
+
+constexpr const char* no_gpu =
+    "needs a GPU and a build with CUDA: tools/gpu_bundle.sh, and on a machine with a GPU tools/gpu_check.sh";
+
+}  // namespace fathom::testing
+
 #define FATHOM_NEEDS_GPU() \
-  if (::fathom::testing::gpus() == 0) GTEST_SKIP() << "needs a GPU, and a build with CUDA"
+  if (::fathom::testing::gpus() == 0) GTEST_SKIP() << ::fathom::testing::no_gpu

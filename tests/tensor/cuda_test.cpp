@@ -94,7 +94,7 @@ TEST(CudaReplay, FollowsTheWorkspace) {
 #endif
 
 TEST(CudaDevice, WithoutAGpuOneErrorSaysWhy) {
-  if (gpus() > 0) GTEST_SKIP() << "there is a GPU";
+  if (gpus() > 0) GTEST_SKIP() << "needs a machine without a GPU: ./check runs it there";
   try {
     Device::cuda();
     FAIL() << "a GPU appeared";
