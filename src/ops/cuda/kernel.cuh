@@ -92,21 +92,23 @@ __device__ inline float block_max(float x) {
   return block_join(x, Max());
 }
 
-// The sum over the threads before this one, of a block of so many; total: over all. All threads must call it,
-// and meet at a barrier before the next call.
+// The sum over the threads before this one, of a block of so many; total: over all. Has barriers: all threads
+// must call it.
 template <int threads, class T>
 __device__ T block_sum_before(T x, T* total) {
-  __shared__ T sums[threads];
-  sums[threadIdx.x] = x;
+  __shared__ T sums[threads / warp_size];
+  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
+  const T through = warp_sum_through(x);
+  if (lane == warp_size - 1) sums[warp] = through;
   __syncthreads();
-  for (int step = 1; step < threads; step *= 2) {
-    const T other = threadIdx.x >= step ? sums[threadIdx.x - step] : 0;
-    __syncthreads();
-    sums[threadIdx.x] += other;
-    __syncthreads();
+  T before = through - x, all = 0;
+  for (int w = 0; w < threads / warp_size; ++w) {
+    if (w < warp) before += sums[w];
+    all += sums[w];
   }
-  *total = sums[threads - 1];
-  return sums[threadIdx.x] - x;
+  __syncthreads();
+  *total = all;
+  return before;
 }
 
 // Whether a tensor's rows begin where 16 bytes can be copied at once.

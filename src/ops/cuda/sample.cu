@@ -17,6 +17,10 @@ __device__ Key key_of(float logit, int id) {
   const unsigned ordered = bits >> 31 ? ~bits : bits | 0x80000000u;
   return static_cast<Key>(ordered) << 32 | ~static_cast<unsigned>(id);
 }
+__device__ float logit_of(Key key) {
+  const auto ordered = static_cast<unsigned>(key >> 32);
+  return __uint_as_float(ordered >> 31 ? ordered ^ 0x80000000u : ~ordered);
+}
 __device__ int id_of(Key key) {
   return static_cast<int>(~static_cast<unsigned>(key));
 }
@@ -25,7 +29,10 @@ struct Largest {
   __device__ Key operator()(Key a, Key b) const { return a > b ? a : b; }
 };
 struct Smallest {
-  __device__ int operator()(int a, int b) const { return a < b ? a : b; }
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a < b ? a : b;
+  }
 };
 
 struct Row {
@@ -38,104 +45,178 @@ struct Row {
   __device__ Key units(float logit) const { return static_cast<Key>(weight(logit) * 0x1p40f); }
 };
 
+// visit(id, logit) for the ids from `first` on, `step` apart, below `end`; a warp's lanes do it together,
+// with id = -1 where there is none. Some reads are always on their way.
+template <class Visit>
+__device__ void for_each_logit(const float* logits, int first, int end, int step, const Visit& visit) {
+  constexpr int at_once = 8;
+  const int lane = threadIdx.x % warp_size;
+  for (int id = first; id - lane < end; id += at_once * step) {
+    float x[at_once];
+#pragma unroll
+    for (int j = 0; j < at_once; ++j) x[j] = id + j * step < end ? logits[id + j * step] : 0;
+#pragma unroll
+    for (int j = 0; j < at_once; ++j) visit(id + j * step < end ? id + j * step : -1, x[j]);
+  }
+}
+
+// The mass of every digit, in parts of so few bits that a vocabulary's sum of one fits 32.
 constexpr int digits = 256;
 struct Histogram {
-  Key mass[digits];
+  static constexpr int part_bits = 11, parts = 4;
+  unsigned mass_of_part[parts][digits];
   int count[digits];
   int digit;   // found
   Key before;  // mass of the digits above
+
+  __device__ void clear() {
+    for (int i = threadIdx.x; i < digits; i += threads) {
+      for (auto& mass : mass_of_part) mass[i] = 0;
+      count[i] = 0;
+    }
+    if (threadIdx.x == 0) digit = -1;
+  }
+  __device__ void add(int digit, Key mass) {
+    atomicAdd(&count[digit], 1);
+    for (int p = 0; mass > 0; ++p, mass >>= part_bits)
+      atomicAdd(&mass_of_part[p][digit], static_cast<unsigned>(mass) & ((1u << part_bits) - 1));
+  }
+  __device__ Key mass(int digit) const {
+    Key sum = 0;
+    for (int p = 0; p < parts; ++p) sum += static_cast<Key>(mass_of_part[p][digit]) << p * part_bits;
+    return sum;
+  }
 };
 
-// Adds this lane's mass to its digit's; lanes of one digit go together. digit < 0: none. Called by whole
-// warps.
-__device__ void add(Histogram& h, int digit, Key mass) {
-  const unsigned same = __match_any_sync(~0u, digit);
-  constexpr int half = 24;  // sums of 32 lanes of it fit 32 bits
-  const unsigned low = __reduce_add_sync(same, static_cast<unsigned>(mass & ((1u << half) - 1))),
-                 high = __reduce_add_sync(same, static_cast<unsigned>(mass >> half));
-  if (digit < 0 || static_cast<int>(threadIdx.x % warp_size) != __ffs(same) - 1) return;
-  atomicAdd(&h.mass[digit], (static_cast<Key>(high) << half) + low);
-  atomicAdd(&h.count[digit], __popc(same));
+// Keys of which a choice is made: those listed, or all tokens' of the row.
+struct Candidates {
+  static constexpr int most = 16384, all = most + 1;
+  Key keys[most];
+  int count;
+};
+template <class Visit>
+__device__ void for_each_key(const Candidates& c, const Row& row, const Visit& visit) {
+  if (c.count < Candidates::all)
+    for (int first = 0; first < c.count; first += threads) {
+      const int i = first + threadIdx.x;
+      visit(i < c.count ? c.keys[i] : 0);
+    }
+  else
+    for_each_logit(row.logits, threadIdx.x, row.V, threads,
+                   [&](int id, float logit) { visit(id < 0 ? 0 : key_of(logit, id)); });
 }
 
-// The largest key such that all keys from it on, none below `floor`, have a mass of `wanted` or more, where a
-// key's mass is units(its logit); `floor` if there is none.
-template <class Units>
-__device__ Key last_of(Histogram& h, const Row& row, Key floor, double wanted, const Units& units) {
+// Lists the row's tokens that `wanted` holds for, in any order; all, if they are too many.
+template <class Wanted>
+__device__ void list_candidates(Candidates& c, const Row& row, const Wanted& wanted) {
+  __syncthreads();
+  if (threadIdx.x == 0) c.count = 0;
+  __syncthreads();
+  for_each_logit(row.logits, threadIdx.x, row.V, threads, [&](int id, float logit) {
+    const Key key = id < 0 ? 0 : key_of(logit, id);
+    const bool here = id >= 0 && wanted(key);
+    const unsigned lanes = __ballot_sync(~0u, here), lane = threadIdx.x % warp_size;
+    if (lanes == 0) return;
+    int at = lane == 0 ? atomicAdd(&c.count, __popc(lanes)) : 0;
+    at = __shfl_sync(~0u, at, 0) + __popc(lanes & ((1u << lane) - 1));
+    if (here && at < Candidates::most) c.keys[at] = key;
+  });
+  __syncthreads();
+  if (threadIdx.x == 0) c.count = min(c.count, Candidates::all);
+  __syncthreads();
+}
+
+// The largest key such that the candidates from it on have a mass of `wanted` or more; 0 if there is none.
+template <class Mass>
+__device__ Key last_of(Histogram& h, Candidates& c, const Row& row, double wanted, const Mass& mass_of) {
   constexpr int bits = 8;
+  const bool of_all = c.count == Candidates::all;
   Key prefix = 0, above = 0;
   for (int shift = 64 - bits; shift >= 0; shift -= bits) {
-    for (int i = threadIdx.x; i < digits; i += threads) h.mass[i] = 0, h.count[i] = 0;
     __syncthreads();
-#pragma unroll 4
-    for (int first = 0; first < row.V; first += threads) {
-      const int id = first + threadIdx.x;
-      const float logit = id < row.V ? row.logits[id] : 0;
-      const Key key = key_of(logit, id);
-      const bool mine =
-          id < row.V && key >= floor && (shift == 64 - bits || (key ^ prefix) >> (shift + bits) == 0);
-      if (__any_sync(~0u, mine))
-        add(h, mine ? static_cast<int>(key >> shift & (digits - 1)) : -1, mine ? units(logit) : 0);
+    h.clear();
+    __syncthreads();
+    for_each_key(c, row, [&](Key key) {
+      const bool here = key > 0 && (shift == 64 - bits || (key ^ prefix) >> (shift + bits) == 0);
+      const Key mass = here ? mass_of(key) : 0;
+      if (mass > 0) h.add(static_cast<int>(key >> shift & (digits - 1)), mass);
+    });
+    __syncthreads();
+    // A thread looks at a digit, the highest first: the one whose mass reaches what is wanted is the one.
+    const int digit = digits - 1 - static_cast<int>(threadIdx.x);
+    const Key mine = digit >= 0 ? h.mass(digit) : 0;
+    Key total = 0;
+    const Key before = above + block_sum_before<threads>(mine, &total);
+    if (mine > 0 && static_cast<double>(before) < wanted && static_cast<double>(before + mine) >= wanted)
+      h.digit = digit, h.before = before;
+    __syncthreads();
+    if (h.digit < 0) {
+      prefix = 0;
+      break;
     }
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      Key sum = above;
-      int digit = digits - 1;
-      for (; digit >= 0; --digit) {
-        if (static_cast<double>(sum + h.mass[digit]) >= wanted && h.count[digit] > 0) break;
-        sum += h.mass[digit];
-      }
-      h.digit = digit, h.before = sum;
-    }
-    __syncthreads();
-    const int digit = h.digit;
-    if (digit < 0) return floor;
-    prefix |= static_cast<Key>(digit) << shift, above = h.before;
-    const bool alone = h.count[digit] == 1;
-    __syncthreads();
-    if (alone) break;
+    prefix |= static_cast<Key>(h.digit) << shift, above = h.before;
+    const int left = h.count[h.digit];
+    if (left == 1) break;
+    if (c.count == Candidates::all && left <= Candidates::most)
+      list_candidates(c, row, [&](Key key) { return (key ^ prefix) >> shift == 0; });
   }
-  return prefix > floor ? prefix : floor;
+  __syncthreads();
+  if (of_all && threadIdx.x == 0) c.count = Candidates::all;
+  __syncthreads();
+  return prefix;
 }
 
-// A thread looks after neighbouring ids. A token lighter than a unit is never drawn.
+// A key that k keys or more reach, given every thread's largest: the least of the largest of k or more groups
+// of threads; 0 when there are fewer threads. Called by all threads.
+__device__ Key below_kth(Key mine, int k) {
+  if (k > threads) return 0;
+  for (int group = 1; group < warp_size && threads / (2 * group) >= k; group *= 2)
+    mine = Largest()(mine, __shfl_xor_sync(~0u, mine, group));
+  return block_join(mine, Smallest());
+}
+
+// A warp looks after a stretch of ids: first all add theirs up, then the one that has the target walks to it.
+// A token lighter than a unit is never drawn.
 __device__ void draw(int32_t* picked, const Row& row, Key last, double min_p, double uniform) {
-  const int share = (row.V + threads - 1) / threads,
-            begin = min(row.V, static_cast<int>(threadIdx.x) * share), end = min(row.V, begin + share);
-  const auto units = [&](int id) -> Key {
-    const float logit = row.logits[id];
-    return key_of(logit, id) >= last && row.weight(logit) >= min_p ? row.units(logit) : 0;
+  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
+  const int share = (row.V + threads - 1) / threads * warp_size, begin = min(row.V, warp * share),
+            end = min(row.V, begin + share);
+  const auto units = [&](int id, float logit) -> Key {
+    return id < 0 || key_of(logit, id) < last || row.weight(logit) < min_p ? 0 : row.units(logit);
   };
   Key mine = 0, total = 0;
-  for (int id = begin; id < end; ++id) mine += units(id);
-  const Key before = block_sum_before<threads>(mine, &total),
-            wanted = static_cast<Key>(uniform * static_cast<double>(total)),
+  for_each_logit(row.logits, begin + lane, end, warp_size,
+                 [&](int id, float logit) { mine += units(id, logit); });
+  mine = warp_sum(mine);
+  const Key before = __shfl_sync(~0u, block_sum_before<threads>(lane == 0 ? mine : 0, &total), 0);
+  const Key wanted = static_cast<Key>(uniform * static_cast<double>(total)),
             target = wanted < total ? wanted : total - 1;
-  if (target < before || target >= before + mine) return;
-  Key left = target - before;
-  for (int id = begin; id < end; ++id) {
-    const Key u = units(id);
-    if (left < u) {
-      *picked = id;
-      return;
-    }
-    left -= u;
-  }
+  if (target < before || target >= before + mine) return;  // the whole warp
+  Key passed = before;
+  for_each_logit(row.logits, begin + lane, end, warp_size, [&](int id, float logit) {
+    const Key u = units(id, logit);
+    const Key through = warp_sum_through(u);
+    if (u > 0 && passed + through - u <= target && target < passed + through) *picked = id;
+    passed += __shfl_sync(~0u, through, warp_size - 1);
+  });
 }
 
 __global__ void __launch_bounds__(threads)
     pick(int32_t* ids, const float* logits, int64_t stride, int V, const double* settings,
          int64_t settings_stride, const int32_t* top_k) {
   __shared__ Histogram histogram;
+  extern __shared__ __align__(16) std::byte shared[];
+  Candidates& candidates = *reinterpret_cast<Candidates*>(shared);
   const int64_t n = blockIdx.x;
   logits += n * stride, settings += n * settings_stride, ids += n;
   Key best = 0;
   int bad = V;
-  for (int id = threadIdx.x; id < V; id += threads) {
-    const float logit = logits[id];
+  for_each_logit(logits, threadIdx.x, V, threads, [&](int id, float logit) {
+    if (id < 0) return;
     if (!(logit < INFINITY)) bad = min(bad, id);
     best = Largest()(best, key_of(logit, id));
-  }
+  });
+  const Key mine = best;
   bad = block_join(bad, Smallest());
   best = block_join(best, Largest());
   const int first = id_of(best), k = top_k[n];
@@ -147,15 +228,24 @@ __global__ void __launch_bounds__(threads)
     return;
   }
   const Row row{logits, V, largest, static_cast<float>(1 / temperature)};
-  Key last = 0;
-  if (k > 0 && k < V) last = last_of(histogram, row, 0, k, [](float) -> Key { return 1; });
+  Key last = 0;  // of the tokens kept
+  if (threadIdx.x == 0) candidates.count = Candidates::all;
+  __syncthreads();
+  if (k > 0 && k < V) {
+    const Key floor = below_kth(mine, k);
+    list_candidates(candidates, row, [&](Key key) { return key >= floor; });
+    last = last_of(histogram, candidates, row, k, [](Key) -> Key { return 1; });
+  }
   if (top_p < 1) {
-    Key mine = 0, total = 0;
-    for (int id = threadIdx.x; id < V; id += threads)
-      if (key_of(logits[id], id) >= last) mine += row.units(logits[id]);
-    block_sum_before<threads>(mine, &total);
-    last = last_of(histogram, row, last, top_p * static_cast<double>(total),
-                   [&](float logit) { return row.units(logit); });
+    const auto units = [&](Key key) -> Key { return key > 0 && key >= last ? row.units(logit_of(key)) : 0; };
+    Key sum = 0, total = 0;
+    for_each_key(candidates, row, [&](Key key) { sum += units(key); });
+    block_sum_before<threads>(sum, &total);
+    // All tokens lighter than this hold less together than top-p leaves out.
+    const auto least = static_cast<Key>((1 - top_p) * static_cast<double>(total) / V);
+    if (candidates.count == Candidates::all)
+      list_candidates(candidates, row, [&](Key key) { return units(key) >= least; });
+    last = max(last, last_of(histogram, candidates, row, top_p * static_cast<double>(total), units));
   }
   draw(ids, row, last, settings[sample_setting::min_p], settings[sample_setting::draw]);
 }
@@ -164,9 +254,9 @@ __global__ void __launch_bounds__(threads)
 
 void sample(Device& device, const Sample& a) {
   with_dtype<float>("sample", a.logits.dtype, [&](float) {
-    launch(device, dim3(static_cast<unsigned>(a.logits.rows())), threads, 0, pick, data<int32_t>(a.ids),
-           data<float>(a.logits), a.logits.row_stride, a.logits.cols(), data<double>(a.settings),
-           a.settings.row_stride, data<int32_t>(a.top_k));
+    launch(device, dim3(static_cast<unsigned>(a.logits.rows())), threads, sizeof(Candidates), pick,
+           data<int32_t>(a.ids), data<float>(a.logits), a.logits.row_stride, a.logits.cols(),
+           data<double>(a.settings), a.settings.row_stride, data<int32_t>(a.top_k));
   });
 }
 
