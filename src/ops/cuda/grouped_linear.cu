@@ -1,26 +1,16 @@
 // Experts' products over rows sorted by expert. bf16 runs on the tensor cores, in tiles of 128 rows
-// (wgmma_tile.cuh on Hopper, mma_tile.cuh elsewhere), or of 16 where experts have few; f32 in plain tiles of
-// multiply-adds.
+// (grouped_linear_wgmma.cu on Hopper, mma_tile.cuh elsewhere), or of 16 where experts have few; f32 in plain
+// tiles of multiply-adds.
 #include "ops/grouped_linear.h"
 
 #include "ops/cuda/fma_tile.cuh"
+#include "ops/cuda/grouped_linear.cuh"
 #include "ops/cuda/mma_tile.cuh"
 #include "ops/cuda/thin_tile.cuh"
-#include "ops/cuda/wgmma_tile.cuh"
+#include "ops/cuda/wgmma.cuh"
 
 namespace fathom::cuda {
 namespace {
-
-// The three products in the words of a tile.
-struct Product {
-  const void *a, *b;
-  void* c;
-  int64_t a_stride, b_stride, c_stride;  // elements, from one row to the next
-  int64_t b_expert = 0, c_expert = 0;    // from one expert's matrix to the next
-  int64_t rows, cols, depth;             // of C and the sums, where they do not hang on an expert's share
-  const int32_t* offsets;
-  int E;
-};
 
 // A tile's place in C: what there is of it, and whether two elements can be written at once.
 template <class T>
@@ -147,7 +137,7 @@ void launch_times_expert(Device& device, const Product& p) {
 }
 
 template <bool b_along_depth>
-void multiply_by_experts(Device& device, DType dtype, const Product& p, bool aligned) {
+void multiply_by_experts(Device& device, DType dtype, const Product& p, bool aligned, bool out_aligned) {
   if (dtype == DType::f32)
     launch_times_expert<FmaTile<true, b_along_depth>>(device, p);
   else if (!aligned)
@@ -156,8 +146,8 @@ void multiply_by_experts(Device& device, DType dtype, const Product& p, bool ali
     launch_few_times_expert(device, p);
   else if (p.rows <= 32 * int64_t{p.E})
     launch_times_expert<MmaTile<16, true, b_along_depth, true>>(device, p);
-  else if (has_wgmma(device))
-    launch_times_expert<WgmmaTile<true, b_along_depth>>(device, p);
+  else if (out_aligned && has_wgmma(device))
+    times_expert_wgmma(device, p, b_along_depth);
   else
     launch_times_expert<MmaTile<128, true, b_along_depth, true>>(device, p);
 }
@@ -169,9 +159,9 @@ void launch_weight_gradient(Device& device, const Product& p) {
   launch(device, grid, Tile::threads, Tile::shared_bytes, weight_gradient<Tile>, p);
 }
 
-// Whether lines of both operands can be copied 16 bytes at a time.
-bool in_vectors(const Tensor& a, const Tensor& b) {
-  return rows_at_16_bytes(a) && rows_at_16_bytes(b) && a.cols() % 8 == 0 && b.cols() % 8 == 0;
+// Whether rows can be copied 16 bytes at a time.
+bool in_vectors(const Tensor& t) {
+  return rows_at_16_bytes(t) && t.cols() % 8 == 0;
 }
 
 int64_t expert_stride(const Tensor& w) {
@@ -198,13 +188,13 @@ Product rows_times_experts(const Tensor& rows, const Tensor& w, const Tensor& ou
 void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
   with_dtype<float, bf16>("grouped_linear_forward", a.x.dtype, [](auto) {});
   multiply_by_experts<true>(device, a.x.dtype, rows_times_experts(a.x, a.w, a.out, a.offsets),
-                            in_vectors(a.x, a.w));
+                            in_vectors(a.x) && in_vectors(a.w), in_vectors(a.out));
 }
 
 void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardInput& a) {
   with_dtype<float, bf16>("grouped_linear_backward_input", a.dx.dtype, [](auto) {});
   multiply_by_experts<false>(device, a.dx.dtype, rows_times_experts(a.dout, a.w, a.dx, a.offsets),
-                             in_vectors(a.dout, a.w));
+                             in_vectors(a.dout) && in_vectors(a.w), in_vectors(a.dx));
 }
 
 void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardWeight& a) {
@@ -218,15 +208,15 @@ void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardW
                      .c_expert = expert_stride(a.dw),
                      .rows = a.dout.cols(),
                      .cols = a.x.cols(),
-                     .depth = 0,
+                     .depth = a.x.rows(),
                      .offsets = data<int32_t>(a.offsets),
                      .E = static_cast<int>(a.dw.shape[0])};
   if (a.x.dtype == DType::f32)
     launch_weight_gradient<FmaTile<false, false>>(device, p);
-  else if (!in_vectors(a.dout, a.x))
+  else if (!(in_vectors(a.dout) && in_vectors(a.x)))
     launch_weight_gradient<MmaTile<16, false, false, false>>(device, p);
-  else if (has_wgmma(device))
-    launch_weight_gradient<WgmmaTile<false, false>>(device, p);
+  else if (has_wgmma(device) && rows_at_16_bytes(a.dw))
+    weight_gradient_wgmma(device, p);
   else
     launch_weight_gradient<MmaTile<128, false, false, true>>(device, p);
 }

@@ -58,6 +58,15 @@ __device__ inline void publish_boxes() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
+// Four matrices of 8 x 8 of a result, as as_left() packs them; lane l says where row l % 8 of matrix l / 8
+// goes.
+__device__ inline void store_matrices(Bf16* p, const Fragment4& f) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1,%2,%3,%4};" ::"r"(
+                   static_cast<uint32_t>(__cvta_generic_to_shared(p))),
+               "r"(f.r[0]), "r"(f.r[1]), "r"(f.r[2]), "r"(f.r[3])
+               : "memory");
+}
+
 // An operand in boxes of `lines` lines each, as the instruction wants it described.
 struct BoxOperand {
   uint64_t descriptor;
@@ -107,6 +116,16 @@ __device__ void products_written(float (&c)[n][4]) {
   for (int i = 0; i < n; ++i)
 #pragma unroll
     for (int j = 0; j < 4; ++j) asm volatile("" : "+f"(c[i][j])::"memory");
+}
+
+// This warpgroup goes on with so many registers a thread, which others have given, or gives those above.
+template <int registers>
+__device__ void take_registers() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(registers));
+}
+template <int registers>
+__device__ void give_registers() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(registers));
 }
 
 // The instruction's many registers, in text: 32 sums for every 64 columns, then the operands from number `a`

@@ -1,86 +1,181 @@
-// One block's tile of a product of bf16 matrices by Hopper's warpgroup instruction, f32 sums: 128 x 256, the
-// upper half by one warpgroup and the lower by the other. The same calls as MmaTile's, for operands in whole
-// vectors.
+// Tiles of 128 x 256 of products of bf16 matrices by Hopper's warpgroup instruction, f32 sums, one tile after
+// another. Two warpgroups multiply, each a half of the rows; one more warp copies for them, ahead by as many
+// stages as shared memory holds, across the border from tile to tile.
 #pragma once
+#include "ops/cuda/box_copy.cuh"
 #include "ops/cuda/grouped_tile.cuh"
-#include "ops/cuda/wgmma.cuh"
 
 namespace fathom::cuda {
 
-template <bool a_along_depth, bool b_along>
-struct WgmmaTile {
-  using Element = Bf16;
-  static constexpr bool b_along_depth = b_along;
-  static constexpr int rows = 128, cols = 256, threads = 2 * warpgroup_size;
-  static constexpr int depth_step = box_width, stages = 4;
-  static constexpr int ahead = 2;
+// *_along_depth: that operand's rows run along the depth; otherwise they are steps of it.
+template <bool a_along_depth, bool b_along_depth>
+class WgmmaTile {
+ public:
+  static constexpr int rows = 128, cols = 256, depth_step = box_width;
+  static constexpr int multiplying = 2 * warpgroup_size, threads = multiplying + warpgroup_size;
+
+  // A tile's first row and column, the matrix of b, and what part of the depth is to be summed up.
+  struct Place {
+    int64_t row, col;
+    int matrix;
+    int64_t begin, end;
+  };
+
+ private:
+  static constexpr int multiplying_registers = 232, copying_registers = 40;  // of 168 each on average
+  static constexpr int stages = 4;
   static constexpr int a_elements = rows * depth_step, b_elements = cols * depth_step;
-  static constexpr size_t shared_bytes = stages * (a_elements + b_elements) * sizeof(Bf16) + box_alignment;
+  struct Shared {
+    Bf16 boxes[stages][a_elements + b_elements];
+    std::byte out[multiplying / warp_size][4096];
+    Gate full[stages], empty[stages];
+  };
 
-  float sums[cols / 8][4] = {};
-  Bf16* shared;
-  const int warpgroup = threadIdx.x / warpgroup_size;
+ public:
+  static constexpr size_t shared_bytes = sizeof(Shared) + box_alignment;
 
-  __device__ explicit WgmmaTile(void* memory) : shared(first_box(memory)) {}
+  static CUtensorMap map_a(const Matrices& m) { return box_map(m, a_along_depth ? rows : depth_step); }
+  static CUtensorMap map_b(const Matrices& m) { return box_map(m, b_along_depth ? cols : depth_step); }
 
-  // a and b point at the tile's first element; valid_*: what there is of the tile.
-  __device__ void run(Operand<Bf16> a, Operand<Bf16> b, int64_t valid_rows, int64_t valid_cols,
-                      int64_t depth) {
-    if constexpr (wgmma_here) pipeline(a, b, valid_rows, valid_cols, depth);
+  __device__ explicit WgmmaTile(void* memory) : shared_(*reinterpret_cast<Shared*>(first_box(memory))) {}
+
+  // All tiles of this block: tiles(visit) calls visit(place, write) for one after another, and threads that
+  // have sums call write() when they are complete.
+  template <class Tiles>
+  __device__ void run(const CUtensorMap& a, const CUtensorMap& b, const Tiles& tiles) {
+    if constexpr (wgmma_here) {
+      init_gates();
+      if (threadIdx.x >= multiplying) {
+        give_registers<copying_registers>();
+        if (threadIdx.x >= multiplying + warp_size) return;
+        tiles([&](const Place& at, const auto&) {
+          if (threadIdx.x == multiplying) copy(a, b, at);
+          __syncwarp();
+        });
+      } else {
+        take_registers<multiplying_registers>();
+        tiles([&](const Place& at, const auto& write) {
+          multiply(at);
+          write();
+        });
+        ::cuda::ptx::cp_async_bulk_wait_group_read(::cuda::ptx::n32_t<0>{});  // of add_to()
+      }
+    }
   }
 
-  // What this thread holds: pairs of neighbouring elements of a row.
-  static constexpr int pairs = cols / 4;
-  __device__ int row(int p) const {
-    return threadIdx.x / warp_size * 16 + threadIdx.x % warp_size / 4 + p % 2 * 8;
+  // What is summed up, rounded, as rows of c, whose rows begin at multiples of 16 bytes. valid_*: what there
+  // is of the tile, columns in eights.
+  __device__ void store(Bf16* c, int64_t stride, int64_t valid_rows, int64_t valid_cols) const {
+    constexpr int chunk = 16 / sizeof(Bf16), chunks = box_width / chunk;
+    const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
+    Bf16* piece = reinterpret_cast<Bf16*>(shared_.out[warp]);
+    const auto at = [&](int row, int chunk_of_row) {
+      return piece + row * box_width + (chunk_of_row ^ row % 8) * chunk;
+    };
+#pragma unroll
+    for (int first = 0; first < cols; first += box_width) {
+#pragma unroll
+      for (int i = 0; i < chunks; i += 2)
+        store_matrices(at(lane % 16, i + lane / 16), as_left(sums_[first / 8 + i], sums_[first / 8 + i + 1]));
+      __syncwarp();
+#pragma unroll
+      for (int i = lane; i < 16 * chunks; i += warp_size) {
+        const int row = warp * 16 + i / chunks, col = first + i % chunks * chunk;
+        if (row < valid_rows && col < valid_cols)
+          *reinterpret_cast<uint4*>(c + row * stride + col) =
+              *reinterpret_cast<const uint4*>(at(i / chunks, i % chunks));
+      }
+      __syncwarp();
+    }
   }
-  __device__ int col(int p) const { return p / 2 * 8 + threadIdx.x % 4 * 2; }
-  __device__ float2 pair(int p) const {
-    return make_float2(sums[p / 2][p % 2 * 2], sums[p / 2][p % 2 * 2 + 1]);
+
+  // The sums are added to a matrix of `map` by the copy engine.
+  static CUtensorMap map_sums(const Matrices& m) {
+    return box_map(m, 16);
+  }
+  __device__ void add_to(const CUtensorMap& map, int64_t row, int64_t col, int matrix) {
+    constexpr int width = 128 / sizeof(float), chunk = 16 / sizeof(float);
+    const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
+#pragma unroll
+    for (int first = 0; first < cols; first += width) {
+      float* piece = reinterpret_cast<float*>(shared_.out[warp]) + first / width % 2 * 16 * width;
+      if (lane == 0) ::cuda::ptx::cp_async_bulk_wait_group_read(::cuda::ptx::n32_t<1>{});
+      __syncwarp();
+#pragma unroll
+      for (int i = 0; i < width / 8; ++i)
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          const int r = lane / 4 + 8 * half, c = 2 * i + lane % 4 / 2;
+          store_pair(piece + r * width + (c ^ r % 8) * chunk + lane % 2 * 2,
+                     make_float2(sums_[first / 8 + i][2 * half], sums_[first / 8 + i][2 * half + 1]));
+        }
+      publish_boxes();
+      __syncwarp();
+      if (lane == 0) {
+        const int32_t to[] = {static_cast<int32_t>(col) + first, static_cast<int32_t>(row) + warp * 16,
+                              matrix};
+        ::cuda::ptx::cp_reduce_async_bulk_tensor(::cuda::ptx::space_global, ::cuda::ptx::space_shared,
+                                                 ::cuda::ptx::op_add, &map, to, piece);
+        ::cuda::ptx::cp_async_bulk_commit_group();
+      }
+    }
   }
 
  private:
-  __device__ void pipeline(Operand<Bf16> a, Operand<Bf16> b, int64_t valid_rows, int64_t valid_cols,
-                           int64_t depth) {
-    const int64_t steps = (depth + depth_step - 1) / depth_step;
-    const auto load = [&](int64_t step) {
-      const int64_t done = step * depth_step;
-      Bf16* stage = stage_of(step);
-      load_operand<rows, a_along_depth>(stage, a, valid_rows, done, depth);
-      load_operand<cols, b_along_depth>(stage + a_elements, b, valid_cols, done, depth);
-      __pipeline_commit();
-    };
-    for (int64_t step = 0; step < ahead; ++step) load(step);
-    for (int64_t step = 0; step < steps; ++step) {
-      __pipeline_wait_prior(ahead - 1);
-      publish_boxes();
-      __syncthreads();
-      multiply_stage(stage_of(step));
-      load(step + ahead);  // all are past the products that read this stage last
-      products_wait<stages - ahead - 1>();
-    }
-    products_wait<0>();
-    products_written(sums);
+  Shared& shared_;
+  Turn<stages> turn_;
+  float sums_[cols / 8][4];
+
+  __device__ void init_gates() {
+    if (threadIdx.x == 0)
+      for (int i = 0; i < stages; ++i) {
+        shared_.full[i].init(1);
+        shared_.empty[i].init(multiplying / warp_size);
+      }
+    publish_boxes();
+    __syncthreads();
   }
 
-  __device__ Bf16* stage_of(int64_t step) const { return shared + step % stages * (a_elements + b_elements); }
-
+  __device__ void copy(const CUtensorMap& a, const CUtensorMap& b, const Place& at) {
+    for (int64_t depth = at.begin; depth < at.end; depth += depth_step, turn_.next()) {
+      Bf16* boxes = shared_.boxes[turn_.stage];
+      Gate& full = shared_.full[turn_.stage];
+      shared_.empty[turn_.stage].wait(turn_.parity ^ 1);
+      full.arrive_and_expect((a_elements + b_elements) * sizeof(Bf16));
+      copy_operand<rows, a_along_depth>(full, boxes, a, at.row, depth, 0);
+      copy_operand<cols, b_along_depth>(full, boxes + a_elements, b, at.col, depth, at.matrix);
+    }
+  }
   // width: of the tile across the depth.
   template <int width, bool along_depth>
-  __device__ static void load_operand(Bf16* boxes, Operand<Bf16> from, int64_t valid, int64_t done,
-                                      int64_t depth) {
-    const int64_t left = depth - done;
-    if (left <= 0) return;
+  __device__ static void copy_operand(Gate& full, Bf16* boxes, const CUtensorMap& map, int64_t across,
+                                      int64_t depth, int matrix) {
     if constexpr (along_depth)
-      copy_to_boxes<width, depth_step, threads>(
-          boxes, valid, left, [&](int line, int c) { return from.data + line * from.stride + done + c; });
+      full.copy_box(boxes, map, depth, across, matrix);
     else
-      copy_to_boxes<depth_step, width, threads>(
-          boxes, left, valid, [&](int line, int c) { return from.data + (done + line) * from.stride + c; });
+      for (int i = 0; i < width; i += box_width)
+        full.copy_box(boxes + i * depth_step, map, across + i, depth, matrix);
   }
 
-  __device__ void multiply_stage(const Bf16* stage) {
-    const Bf16 *a = stage + warpgroup * (a_elements / 2), *b = stage + a_elements;
+  __device__ void multiply(const Place& at) {
+    int before = 0;  // the stage
+    for (int64_t depth = at.begin; depth < at.end; depth += depth_step, turn_.next()) {
+      shared_.full[turn_.stage].wait(turn_.parity);
+      if (!a_along_depth && at.end - depth < depth_step) clear_lines(at.end - depth);
+      multiply_stage(depth > at.begin);
+      products_wait<1>();
+      if (depth > at.begin) release(before);
+      before = turn_.stage;
+    }
+    products_wait<0>();
+    products_written(sums_);
+    release(before);
+  }
+
+  __device__ void multiply_stage(bool add_to) {
+    const int half = threadIdx.x / warpgroup_size;
+    const Bf16 *boxes = shared_.boxes[turn_.stage], *a = boxes + half * (a_elements / 2),
+               *b = boxes + a_elements;
     const BoxOperand left =
                          a_along_depth ? BoxOperand::along_depth(a) : BoxOperand::across_depth(a, depth_step),
                      right =
@@ -88,10 +183,26 @@ struct WgmmaTile {
     products_begin();
 #pragma unroll
     for (int k = 0; k < depth_step; k += 16)
-      multiply<!a_along_depth, !b_along_depth>(
-          sums, left + (a_along_depth ? step_along(k, rows) : step_across(k)),
-          right + (b_along_depth ? step_along(k, cols) : step_across(k)), true);
+      cuda::multiply<!a_along_depth, !b_along_depth>(
+          sums_, left + (a_along_depth ? step_along(k, rows) : step_across(k)),
+          right + (b_along_depth ? step_along(k, cols) : step_across(k)), add_to || k > 0);
     products_commit();
+  }
+
+  // The multiplying threads have no more need of a stage.
+  __device__ void release(int stage) {
+    __syncwarp();
+    if (threadIdx.x % warp_size == 0) shared_.empty[stage].arrive();
+  }
+
+  // Boxes whose lines are steps of depth hold what follows it in memory: zeros instead, from line `first` on.
+  __device__ void clear_lines(int64_t first) {
+    constexpr int chunk = 16 / sizeof(Bf16), chunks = box_width / chunk;
+    Bf16* boxes = shared_.boxes[turn_.stage];
+    for (int i = threadIdx.x; i < (a_elements + b_elements) / chunk; i += multiplying)
+      if (i / chunks % depth_step >= first) *reinterpret_cast<uint4*>(boxes + i * chunk) = uint4{};
+    publish_boxes();
+    asm volatile("bar.sync 1, %0;" ::"n"(multiplying) : "memory");
   }
 };
 
