@@ -5,77 +5,90 @@
 namespace fathom::cuda {
 namespace {
 
-constexpr int stages = 4;  // one scored, one weighed, two on their way
-using Memory = BlockMemory<stages, false>;
+using Memory = TileMemory<64, 4>;
+constexpr int tile_rows = Memory::tile_rows;
 
-__device__ void attend(const Memory& m, const MmaInputs& in, const AttentionOutput<Bf16>& o) {
+__device__ void attend(Memory& m, const AttentionMaps& maps, const MmaInputs& in,
+                       const AttentionOutput<Bf16>& o) {
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, last_first(), block_rows);
   if (tile.group < 0) return;
   const SequenceBounds s(in, tile.group);
-  const int64_t first_row = tile.row + warp * 16 + lane / 4;  // the lane's other row is 8 further
   const int64_t tiles = (s.seen(tile.end - 1) - s.keys + tile_rows - 1) / tile_rows;
-  const float scale = in.scale * log2_e;
-  const auto fetch = [&](int64_t j) {
-    const int64_t key = s.keys + j * tile_rows;
-    if (j < tiles) {
-      copy_keys<tile_rows>(m.tile_k(j), in, key, s.keys_end - key, h);
-      copy_values<tile_rows>(m.tile_v(j), in, key, s.keys_end - key, h);
+  Turn<Memory::stages> turn;
+
+  const auto copy = [&] {
+    if (lane > 0) return;
+    m.block.arrive_and_expect(block_rows * row_bytes_k);
+    copy_queries<block_rows>(m.block, m.block_k, maps, tile.row, h);
+    for (int64_t j = 0; j < tiles; ++j, turn.next()) {
+      const int64_t key = s.keys + j * tile_rows;
+      Gate& full = m.full[turn.stage];
+      m.empty[turn.stage].wait(turn.parity ^ 1);
+      full.arrive_and_expect(tile_rows * (row_bytes_k + row_bytes_v));
+      copy_keys<tile_rows>(full, m.tile_k[turn.stage], maps, in.Dn, key, h);
+      copy_values<tile_rows>(full, m.tile_v[turn.stage], maps, in.Dn, key, h);
     }
-    __pipeline_commit();
-  };
-  Softmax softmax;
-  LeftRows weights;
-  float out[wide_v / 8][4] = {}, scores[tile_rows / 8][4];
-  const auto weigh = [&](int64_t j) {
-    const int64_t key = s.keys + j * tile_rows;
-    if (key + tile_rows > s.seen(tile.row + warp * 16))  // else all of the warp's queries see all of them
-      hide_unseen(scores, static_cast<int>(s.seen(first_row) - key), lane);
-    return softmax.take(scores, scale);
   };
 
-  const auto begin_tile = [&](int64_t j) {
-    __pipeline_wait_prior(1);
-    publish_boxes();
-    __syncthreads();
-    products_begin();
-    score<wide_k>(scores, m.block_k(), m.tile_k(j));
-    products_commit();
-  };
+  const auto multiply = [&] {
+    const int64_t first_row = tile.row + warp * 16 + lane / 4;  // the lane's other row is 8 further
+    const float scale = in.scale * log2_e;
+    Softmax softmax;
+    LeftRows<tile_rows> weights;
+    float out[wide_v / 8][4] = {}, scores[tile_rows / 8][4];
+    const auto begin_tile = [&](int64_t j) {
+      const int64_t valid = s.keys_end - s.keys - j * tile_rows;
+      m.full[turn.stage].wait(turn.parity);
+      if (valid < tile_rows) m.clear_rows(turn.stage, valid);
+      products_begin();
+      score<wide_k>(scores, m.block_k, m.tile_k[turn.stage]);
+      products_commit();
+    };
+    const auto weigh = [&](int64_t j) {
+      const int64_t key = s.keys + j * tile_rows;
+      if (key + tile_rows > s.seen(tile.row + warp * 16))  // else all of the warp's queries see all of them
+        hide_unseen(scores, static_cast<int>(s.seen(first_row) - key), lane);
+      return softmax.take(scores, scale);
+    };
 
-  copy_queries<block_rows>(m.block_k(), in, tile.row, tile.end - tile.row, h);
-  fetch(0);
-  fetch(1);
-  begin_tile(0);
-  fetch(2);
-  products_wait<0>();
-  products_written(scores);
-  weigh(0);
-  weights.take(scores);
-  for (int64_t j = 1; j < tiles; ++j) {
-    begin_tile(j);
-    add_product(out, weights, m.tile_v(j - 1));
-    products_commit();
-    fetch(j + 2);  // where tile j - 2 was: all are past it
-    products_wait<1>();
+    m.block.wait(0);
+    begin_tile(0);
+    products_wait<0>();
     products_written(scores);
-    const float2 shrink = weigh(j);
+    weigh(0);
+    weights.take(scores);
+    int before = turn.stage;
+    for (int64_t j = 1; j < tiles; ++j) {
+      turn.next();
+      begin_tile(j);
+      add_product(out, weights, m.tile_v[before]);
+      products_commit();
+      products_wait<1>();
+      products_written(scores);
+      const float2 shrink = weigh(j);
+      products_wait<0>();
+      products_written(out);
+      m.release(before);
+      shrink_rows(out, shrink);
+      weights.take(scores);
+      before = turn.stage;
+    }
+    products_begin();
+    add_product(out, weights, m.tile_v[before]);
+    products_commit();
     products_wait<0>();
     products_written(out);
-    shrink_rows(out, shrink);
-    weights.take(scores);
-  }
-  products_begin();
-  add_product(out, weights, m.tile_v(tiles - 1));
-  products_commit();
-  products_wait<0>();
-  products_written(out);
-  store_outputs(o, out, softmax, first_row, tile.end, h, in.H, lane);
+    store_outputs(o, out, softmax, first_row, tile.end, h, in.H, lane);
+  };
+
+  share_work(m, copy, multiply);
 }
 
-__global__ void __launch_bounds__(wgmma_threads) forward(MmaInputs in, AttentionOutput<Bf16> o) {
+__global__ void __launch_bounds__(wgmma_threads, 1)
+    forward(const __grid_constant__ AttentionMaps maps, MmaInputs in, AttentionOutput<Bf16> o) {
   extern __shared__ __align__(128) std::byte shared[];
-  if constexpr (wgmma_here) attend(Memory(shared), in, o);
+  if constexpr (wgmma_here) attend(memory_at<Memory>(shared), maps, in, o);
 }
 
 }  // namespace
@@ -83,9 +96,10 @@ __global__ void __launch_bounds__(wgmma_threads) forward(MmaInputs in, Attention
 bool attention_forward_wgmma(const Device& device, const AttentionForward& a) {
   if (!suits_wgmma(device, a)) return false;
   const MmaInputs in = attention_inputs<bf16>(a);
+  const AttentionMaps maps = {.q = map_heads(a.q), .kv = map_heads(a.kv), .k_rope = map_rows_of(a.k_rope)};
   const dim3 grid(static_cast<unsigned>(most_row_tiles(a.q.shape[0], in.B, block_rows)),
                   static_cast<unsigned>(in.H));
-  launch(device, grid, wgmma_threads, Memory::bytes, forward, in,
+  launch(device, grid, wgmma_threads, memory_bytes<Memory>, forward, maps, in,
          AttentionOutput<Bf16>{data<bf16>(a.out), a.out.row_stride, data<float>(a.lse)});
   return true;
 }

@@ -116,34 +116,45 @@ struct Sight {
 
   // Rows are counted from the lane's first.
   __device__ bool query_sees(int row, int column) const {
-    return whole || (row < rows && column < columns && column < row + ahead);
+    return row < rows && column < columns && column < row + ahead;
   }
   __device__ bool seen_by_query(int row, int column) const {
-    return whole || (row < rows && column < columns && row < column + ahead);
+    return row < rows && column < columns && row < column + ahead;
   }
 };
+
+// The values of a lane's two columns of eight.
+__device__ inline float2 two_columns(const float* columns, int n, int lane) {
+  return *reinterpret_cast<const float2*>(columns + column_of(n, 0, lane));
+}
 
 // Keys by queries: scores become weights, lse in powers of two.
 template <int tiles>
 __device__ void weigh_keys(float (&scores)[tiles][4], const Sight& sight, float scale, const float* lse,
                            int lane) {
 #pragma unroll
+  for (int n = 0; n < tiles; ++n) {
+    const float2 base = two_columns(lse, n, lane);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) scores[n][i] = power_of_2(scores[n][i] * scale - (i % 2 ? base.y : base.x));
+  }
+  if (sight.whole) return;
+#pragma unroll
   for (int n = 0; n < tiles; ++n)
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int column = column_of(n, i, lane);
-      scores[n][i] =
-          sight.seen_by_query(i / 2 * 8, column) ? power_of_2(scores[n][i] * scale - lse[column]) : 0;
-    }
+    for (int i = 0; i < 4; ++i)
+      if (!sight.seen_by_query(i / 2 * 8, column_of(n, i, lane))) scores[n][i] = 0;
 }
 // dP becomes dS = scale P (dP - delta), where P is weight(n, i).
 template <int tiles, class Weight>
 __device__ void score_gradients_of_keys(float (&ds)[tiles][4], const Weight& weight, float scale,
                                         const float* delta, int lane) {
 #pragma unroll
-  for (int n = 0; n < tiles; ++n)
+  for (int n = 0; n < tiles; ++n) {
+    const float2 base = two_columns(delta, n, lane);
 #pragma unroll
-    for (int i = 0; i < 4; ++i) ds[n][i] = weight(n, i) * (ds[n][i] - delta[column_of(n, i, lane)]) * scale;
+    for (int i = 0; i < 4; ++i) ds[n][i] = weight(n, i) * (ds[n][i] - (i % 2 ? base.y : base.x)) * scale;
+  }
 }
 
 // The statistics of a lane's two queries.
@@ -165,10 +176,13 @@ __device__ void weigh_queries(float (&scores)[tiles][4], const Sight& sight, flo
 #pragma unroll
   for (int n = 0; n < tiles; ++n)
 #pragma unroll
+    for (int i = 0; i < 4; ++i) scores[n][i] = power_of_2(scores[n][i] * scale - q.lse[i / 2]);
+  if (sight.whole) return;
+#pragma unroll
+  for (int n = 0; n < tiles; ++n)
+#pragma unroll
     for (int i = 0; i < 4; ++i)
-      scores[n][i] = sight.query_sees(i / 2 * 8, column_of(n, i, lane))
-                         ? power_of_2(scores[n][i] * scale - q.lse[i / 2])
-                         : 0;
+      if (!sight.query_sees(i / 2 * 8, column_of(n, i, lane))) scores[n][i] = 0;
 }
 template <int tiles>
 __device__ void score_gradients_of_queries(float (&ds)[tiles][4], const float (&p)[tiles][4], float scale,

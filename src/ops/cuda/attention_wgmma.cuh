@@ -1,77 +1,145 @@
 // Attention on Hopper's tensor cores, for heads of DeepSeek-V2's size: 192 columns of keys, 128 of values. A
-// block stays with 128 rows of one head, a warpgroup with 64 of them, and goes over tiles of 64 rows of the
-// other side, some of which are always on their way.
+// block stays with 128 rows of one head, a warpgroup with 64 of them, and goes over tiles of the other side's
+// rows, which one more warp copies ahead (as in FlashAttention-3, Shah et al. 2024).
 #pragma once
 #include "ops/cuda/attention_fragments.cuh"
-#include "ops/cuda/wgmma.cuh"
+#include "ops/cuda/box_copy.cuh"
 
 namespace fathom::cuda {
 
-constexpr int wide_k = 192, wide_v = 128;        // columns
-constexpr int block_rows = 128, tile_rows = 64;  // of the side a block stays with, and of the other's tiles
-constexpr int wgmma_threads = 2 * warpgroup_size;
+constexpr int wide_k = 192, wide_v = 128;  // columns
+constexpr int block_rows = 128;            // of the side a block stays with
+constexpr int map_rows = 64;               // of the boxes that are copied
+constexpr int multiplying = 2 * warpgroup_size, wgmma_threads = multiplying + warpgroup_size;
+constexpr int multiplying_registers = 240, copying_registers = 24;  // of 168 each on average
 
-// Sizes in elements.
-constexpr int block_k_size = block_rows * wide_k, block_v_size = block_rows * wide_v;
-constexpr int tile_k_size = tile_rows * wide_k, tile_v_size = tile_rows * wide_v;
-
-// Rows the block stays with and `stages` tiles of the other side: their key-wide part (queries or keys), then
-// their value-wide part (values or douts). The forward pass has no value-wide part of its own.
-template <int stages, bool with_block_v>
-struct BlockMemory {
-  Bf16* boxes;
-  static constexpr int block_size = block_k_size + (with_block_v ? block_v_size : 0);
-  static constexpr size_t bytes =
-      (block_size + stages * (tile_k_size + tile_v_size)) * sizeof(Bf16) + box_alignment;
-
-  __device__ explicit BlockMemory(void* shared) : boxes(first_box(shared)) {}
-  __device__ Bf16* block_k() const { return boxes; }
-  __device__ Bf16* block_v() const { return boxes + block_k_size; }
-  __device__ Bf16* tile_k(int64_t j) const {
-    return boxes + block_size + j % stages * (tile_k_size + tile_v_size);
-  }
-  __device__ Bf16* tile_v(int64_t j) const { return tile_k(j) + tile_k_size; }
-  __device__ float* after() const {
-    return reinterpret_cast<float*>(boxes + block_size + stages * (tile_k_size + tile_v_size));
-  }
+// The inputs as the copy engine wants them described: heads are matrices, tokens their rows.
+struct AttentionMaps {
+  CUtensorMap q, kv, k_rope, dout;
 };
+inline CUtensorMap map_heads(const Tensor& t) {
+  const int64_t heads = t.shape[1];
+  return box_map({.dtype = DType::bf16,
+                  .data = t.data,
+                  .rows = t.shape[0],
+                  .cols = t.cols(),
+                  .row_stride = heads * t.row_stride,
+                  .count = heads,
+                  .matrix_stride = t.row_stride},
+                 map_rows);
+}
+inline CUtensorMap map_rows_of(const Tensor& t) {
+  return box_map(
+      {.dtype = DType::bf16, .data = t.data, .rows = t.rows(), .cols = t.cols(), .row_stride = t.row_stride},
+      map_rows);
+}
 
 // Whether the heads are of this size, and rows can be copied 16 bytes at a time, on a GPU that has the
 // instruction.
 template <class Args>
 bool suits_wgmma(const Device& device, const Args& a) {
-  return has_wgmma(device) && inputs_fit(a) && a.q.cols() == wide_k && a.out.cols() == wide_v;
+  return has_wgmma(device) && inputs_fit(a) && a.q.cols() == wide_k && a.out.cols() == wide_v &&
+         a.k_rope.cols() % box_width == 0;
 }
 
+// Rows the block stays with and, in turns, `stages` tiles of `tile_rows` of the other side: their key-wide
+// part (queries or keys) and their value-wide part (values or douts).
+template <int rows, int stages_>
+struct TileMemory {
+  static constexpr int tile_rows = rows, stages = stages_;
+  Bf16 block_k[block_rows * wide_k];
+  Bf16 tile_k[stages][tile_rows * wide_k];
+  Bf16 tile_v[stages][tile_rows * wide_v];
+  Gate block, full[stages], empty[stages];
+
+  __device__ void init_gates() {
+    if (threadIdx.x == 0) {
+      block.init(1);
+      for (int i = 0; i < stages; ++i) full[i].init(1), empty[i].init(multiplying / warp_size);
+    }
+    publish_boxes();
+    __syncthreads();
+  }
+  // This warp has no more need of a tile.
+  __device__ void release(int stage) {
+    __syncwarp();
+    if (threadIdx.x % warp_size == 0) empty[stage].arrive();
+  }
+  // Rows past the end of a sequence are of the next one: zeros instead. Called by all multiplying threads.
+  __device__ void clear_rows(int stage, int64_t valid) {
+    const auto clear = [&](Bf16* boxes, int columns) {
+      constexpr int chunk = 16 / sizeof(Bf16);
+      for (int i = threadIdx.x; i < tile_rows * columns / chunk; i += multiplying)
+        if (i * chunk / box_width % tile_rows >= valid)
+          *reinterpret_cast<uint4*>(boxes + i * chunk) = uint4{};
+    };
+    clear(tile_k[stage], wide_k), clear(tile_v[stage], wide_v);
+    publish_boxes();
+    asm volatile("bar.sync 1, %0;" ::"n"(multiplying) : "memory");
+  }
+};
+
+template <class Memory>
+constexpr size_t memory_bytes = sizeof(Memory) + box_alignment;
+template <class Memory>
+__device__ Memory& memory_at(void* shared) {
+  return *reinterpret_cast<Memory*>(first_box(shared));
+}
+
+// copy() by one warp, multiply() by two warpgroups.
+template <class Memory, class Copy, class Multiply>
+__device__ void share_work(Memory& m, const Copy& copy, const Multiply& multiply) {
+  m.init_gates();
+  if (threadIdx.x >= multiplying) {
+    give_registers<copying_registers>();
+    if (threadIdx.x < multiplying + warp_size) copy();
+  } else {
+    take_registers<multiplying_registers>();
+    multiply();
+  }
+}
+
+// Rows from `first` on, by one thread, into boxes of `rows` lines; their bytes were announced at the gate.
 template <int rows>
-__device__ void copy_queries(Bf16* to, const MmaInputs& in, int64_t first, int64_t valid, int h) {
-  copy_to_boxes<rows, wide_k, wgmma_threads>(to, valid, wide_k,
-                                             [&](int r, int c) { return in.query(first + r, h) + c; });
+__device__ void copy_columns(Gate& gate, Bf16* to, const CUtensorMap& map, int column, int columns,
+                             int64_t first, int matrix) {
+  for (int c = 0; c < columns; c += box_width)
+    for (int line = 0; line < rows; line += map_rows)
+      gate.copy_box(to + (c * rows + line * box_width), map, column + c, first + line, matrix);
 }
 template <int rows>
-__device__ void copy_keys(Bf16* to, const MmaInputs& in, int64_t first, int64_t valid, int h) {
-  copy_to_boxes<rows, wide_k, wgmma_threads>(to, valid, wide_k, [&](int r, int c) {
-    return c < in.Dn ? in.key_value(first + r, h) + c : in.k_rope + (first + r) * in.rope_stride + c - in.Dn;
-  });
+__device__ void copy_queries(Gate& gate, Bf16* to, const AttentionMaps& maps, int64_t first, int h) {
+  copy_columns<rows>(gate, to, maps.q, 0, wide_k, first, h);
 }
 template <int rows>
-__device__ void copy_values(Bf16* to, const MmaInputs& in, int64_t first, int64_t valid, int h) {
-  copy_to_boxes<rows, wide_v, wgmma_threads>(
-      to, valid, wide_v, [&](int r, int c) { return in.key_value(first + r, h) + in.Dn + c; });
+__device__ void copy_douts(Gate& gate, Bf16* to, const AttentionMaps& maps, int64_t first, int h) {
+  copy_columns<rows>(gate, to, maps.dout, 0, wide_v, first, h);
 }
+template <int rows>
+__device__ void copy_keys(Gate& gate, Bf16* to, const AttentionMaps& maps, int Dn, int64_t first, int h) {
+  copy_columns<rows>(gate, to, maps.kv, 0, Dn, first, h);
+  copy_columns<rows>(gate, to + Dn * rows, maps.k_rope, 0, wide_k - Dn, first, 0);
+}
+template <int rows>
+__device__ void copy_values(Gate& gate, Bf16* to, const AttentionMaps& maps, int Dn, int64_t first, int h) {
+  copy_columns<rows>(gate, to, maps.kv, Dn, wide_v, first, h);
+}
+constexpr int row_bytes_k = wide_k * sizeof(Bf16), row_bytes_v = wide_v * sizeof(Bf16);
 
 // scores = the warpgroup's 64 of the block's rows times the tile's rows, over `width` columns of both.
-template <int width>
-__device__ void score(float (&scores)[tile_rows / 8][4], const Bf16* block, const Bf16* tile) {
+template <int width, int eighths>
+__device__ void score(float (&scores)[eighths][4], const Bf16* block, const Bf16* tile) {
   const int warpgroup = threadIdx.x / warpgroup_size;
   const BoxOperand left = BoxOperand::along_depth(block + warpgroup * (block_rows / 2) * box_width),
                    right = BoxOperand::along_depth(tile);
 #pragma unroll
   for (int k = 0; k < width; k += 16)
-    multiply<false, false>(scores, left + step_along(k, block_rows), right + step_along(k, tile_rows), k > 0);
+    multiply<false, false>(scores, left + step_along(k, block_rows), right + step_along(k, 8 * eighths),
+                           k > 0);
 }
 
-// Weights or their gradients, rounded to be a left operand.
+// Weights or their gradients, rounded to be a left operand of so many rows' depth.
+template <int tile_rows>
 struct LeftRows {
   Fragment4 part[tile_rows / 16];
 
@@ -87,8 +155,8 @@ struct LeftRows {
 };
 
 // out += p times the tile's rows.
-template <int columns>
-__device__ void add_product(float (&out)[columns][4], const LeftRows& p, const Bf16* tile) {
+template <int columns, int tile_rows>
+__device__ void add_product(float (&out)[columns][4], const LeftRows<tile_rows>& p, const Bf16* tile) {
   const BoxOperand right = BoxOperand::across_depth(tile, tile_rows);
 #pragma unroll
   for (int k = 0; k < tile_rows; k += 16) multiply<true>(out, p.part[k / 16], right + step_across(k));

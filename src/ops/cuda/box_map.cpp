@@ -25,6 +25,7 @@ PFN_cuTensorMapEncodeTiled_v12000 find_encode() {
 }  // namespace
 
 CUtensorMap box_map(const Matrices& m, int lines) {
+  if (m.rows == 0) return {};
   static const auto encode = find_encode();
   const auto element = static_cast<cuuint64_t>(size_of(m.dtype));
   const cuuint64_t shape[] = {static_cast<cuuint64_t>(m.cols), static_cast<cuuint64_t>(m.rows),

@@ -81,7 +81,6 @@ void times_expert_wgmma(Device& device, const Product& p, bool b_along_depth) {
 
 void weight_gradient_wgmma(Device& device, const Product& p) {
   using Tile = WgmmaTile<false, false>;
-  if (p.depth == 0) return;
   const int64_t tiles = p.E * blocks_for(p.rows, Tile::rows) * blocks_for(p.cols, Tile::cols);
   const Matrices
       a = {.dtype = DType::bf16, .data = p.a, .rows = p.depth, .cols = p.rows, .row_stride = p.a_stride},
