@@ -1,34 +1,62 @@
-// Per sequence: how often each expert was chosen (integer counts, so order does not matter), then the loss in
-// two steps of fixed order.
+// Sums over bands of a sequence's tokens, then over the bands, then over the sequences, always in the same
+// order.
 #include "ops/balance.h"
 
 #include "ops/cuda/grouped_tile.cuh"
+#include "ops/cuda/vec.cuh"
 
 namespace fathom::cuda {
 namespace {
 
 constexpr int threads = 256;
 
-// A block a sequence: counts in shared memory, load, and the sequence's share of the loss.
-__global__ void sequence_loss(double* losses, float* load, int64_t load_stride, const float* scores,
-                              int64_t scores_stride, const int32_t* ids, const int32_t* starts, int E,
-                              int K) {
+constexpr int bands = 64;  // of a sequence
+
+// Of a band's tokens: how often each expert was chosen, and the sum of its scores.
+struct BandSums {
+  int* counts;     // [B, bands, E]
+  double* scores;  // [B, bands, E]
+};
+
+// A thread an expert.
+__global__ void sum_band(BandSums sums, const float* scores, int64_t scores_stride, const int32_t* ids,
+                         const int32_t* starts, int E, int K) {
   extern __shared__ int counts[];
+  const int b = blockIdx.x, band = blockIdx.y;
+  const int64_t first = starts[b], end = starts[b + 1], share = (end - first + bands - 1) / bands;
+  const int64_t from = min(first + band * share, end), to = min(from + share, end);
+  for (int e = threadIdx.x; e < E; e += blockDim.x) counts[e] = 0;
+  __syncthreads();
+  for (int64_t i = from * K + threadIdx.x; i < to * K; i += blockDim.x) atomicAdd(counts + ids[i], 1);
+  __syncthreads();
+  for (int e = threadIdx.x; e < E; e += blockDim.x) {
+    double sum = 0;
+#pragma unroll 8
+    for (int64_t n = from; n < to; ++n) sum += scores[n * scores_stride + e];
+    const int64_t at = (static_cast<int64_t>(b) * bands + band) * E + e;
+    sums.counts[at] = counts[e], sums.scores[at] = sum;
+  }
+}
+
+// A block a sequence: its load, and its share of the loss.
+__global__ void sequence_loss(double* losses, float* load, int64_t load_stride, BandSums sums,
+                              const int32_t* starts, int E, int K) {
   const int b = blockIdx.x;
-  const int64_t begin = starts[b], end = starts[b + 1];
-  for (int e = threadIdx.x; e < E; e += threads) counts[e] = 0;
-  __syncthreads();
-  for (int64_t i = begin * K + threadIdx.x; i < end * K; i += threads) atomicAdd(counts + ids[i], 1);
-  __syncthreads();
-  const double tokens = static_cast<double>(end - begin);
-  double sum = 0;
-  for (int e = threadIdx.x; e < E; e += threads)
-    load[b * load_stride + e] =
-        end > begin ? static_cast<float>(static_cast<double>(counts[e]) * E / (K * tokens)) : 0;
-  for (int64_t i = begin * E + threadIdx.x; i < end * E; i += threads)
-    sum += static_cast<double>(counts[i % E]) * scores[i / E * scores_stride + i % E];
-  sum = block_sum(sum);
-  if (threadIdx.x == 0) losses[b] = end > begin ? sum * E / (K * tokens) / tokens : 0;
+  const double tokens = static_cast<double>(starts[b + 1] - starts[b]);
+  double loss = 0;
+  for (int e = threadIdx.x; e < E; e += threads) {
+    double count = 0, scores = 0;
+#pragma unroll 8
+    for (int band = 0; band < bands; ++band) {
+      const int64_t at = (static_cast<int64_t>(b) * bands + band) * E + e;
+      count += sums.counts[at], scores += sums.scores[at];
+    }
+    const double f = tokens > 0 ? count * E / (K * tokens) : 0;
+    load[b * load_stride + e] = static_cast<float>(f);
+    loss += tokens > 0 ? f * scores / tokens : 0;
+  }
+  loss = block_sum(loss);
+  if (threadIdx.x == 0) losses[b] = loss;
 }
 
 __global__ void add_losses(float* loss, const double* losses, int B, double alpha) {
@@ -52,11 +80,17 @@ __global__ void backward(float* dscores, int64_t stride, const float* load, int6
 void balance_loss(Device& device, const BalanceLoss& a) {
   with_dtype<float>("balance_loss", a.scores.dtype, [&](float) {
     const int64_t B = a.load.rows(), E = a.scores.cols();
-    auto* losses =
-        static_cast<double*>(device.cuda_context().workspace(static_cast<size_t>(B) * sizeof(double)));
-    launch(device, dim3(static_cast<unsigned>(B)), threads, static_cast<size_t>(E) * sizeof(int),
-           sequence_loss, losses, data<float>(a.load), a.load.row_stride, data<float>(a.scores),
-           a.scores.row_stride, data<int32_t>(a.ids), data<int32_t>(a.sequence_starts), E, a.ids.cols());
+    Pieces sizes;
+    sizes.take<double>(B), sizes.take<int>(B * bands * E), sizes.take<double>(B * bands * E);
+    Pieces pieces(device.cuda_context().workspace(sizes.bytes()));
+    auto* losses = pieces.take<double>(B);
+    const BandSums sums = {.counts = pieces.take<int>(B * bands * E),
+                           .scores = pieces.take<double>(B * bands * E)};
+    launch(device, dim3(static_cast<unsigned>(B), bands), threads_of_row(E, 1),
+           static_cast<size_t>(E) * sizeof(int), sum_band, sums, data<float>(a.scores), a.scores.row_stride,
+           data<int32_t>(a.ids), data<int32_t>(a.sequence_starts), E, a.ids.cols());
+    launch(device, dim3(static_cast<unsigned>(B)), threads, 0, sequence_loss, losses, data<float>(a.load),
+           a.load.row_stride, sums, data<int32_t>(a.sequence_starts), E, a.ids.cols());
     launch(device, dim3(B > 0 ? 1 : 0), threads, 0, add_losses, data<float>(a.loss), losses, B, a.alpha);
   });
 }

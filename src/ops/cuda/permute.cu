@@ -51,7 +51,7 @@ __global__ void combine_back(T* drows, int64_t drows_stride, float* dweights, in
   const int64_t slot = blockIdx.x, t = slot / K, k = slot % K, m = row_of[slot];
   const float weight = weights[t * w_stride + k];
   float dot = 0;
-  for (int64_t c = threadIdx.x * n; c < C; c += threads * n) {
+  for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n) {
     const Vec<n> d = load<n>(dout + t * dout_stride + c), row = load<n>(rows + m * rows_stride + c);
     Vec<n> drow;
     for (int j = 0; j < n; ++j) dot += d.v[j] * row.v[j], drow.v[j] = weight * d.v[j];
@@ -100,10 +100,11 @@ void combine(Device& device, const Combine& a) {
 void combine_backward(Device& device, const CombineBackward& a) {
   with_dtype<float, bf16>("combine_backward", a.dout.dtype, [&]<class T>(T) {
     with_width(all_by_eights(a.drows, a.dout, a.rows), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(a.row_of.count())), threads, 0, combine_back<n, gpu_t<T>>,
-             data<T>(a.drows), a.drows.row_stride, data<float>(a.dweights), a.dweights.row_stride,
-             data<T>(a.dout), a.dout.row_stride, data<T>(a.rows), a.rows.row_stride, data<float>(a.weights),
-             a.weights.row_stride, data<int32_t>(a.row_of), a.dout.cols(), a.row_of.cols());
+      launch(device, dim3(static_cast<unsigned>(a.row_of.count())), threads_of_row(a.dout.cols(), n), 0,
+             combine_back<n, gpu_t<T>>, data<T>(a.drows), a.drows.row_stride, data<float>(a.dweights),
+             a.dweights.row_stride, data<T>(a.dout), a.dout.row_stride, data<T>(a.rows), a.rows.row_stride,
+             data<float>(a.weights), a.weights.row_stride, data<int32_t>(a.row_of), a.dout.cols(),
+             a.row_of.cols());
     });
   });
 }

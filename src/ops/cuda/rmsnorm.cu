@@ -1,5 +1,5 @@
-// One block a row. The gradient of w is a sum over rows: first within bands of rows, then over the bands,
-// always in the same order.
+// Forward, a block a row. Backward, a block a band of rows; the gradient of w is summed within bands, then
+// over them, always in the same order.
 #include "ops/rmsnorm.h"
 
 #include "ops/cuda/vec.cuh"
@@ -7,8 +7,7 @@
 namespace fathom::cuda {
 namespace {
 
-constexpr int threads = 256;
-constexpr int64_t most_bands = 128;
+constexpr int64_t most_bands = 512;
 
 // x * rstd is rounded to the activation type before it meets w, as in Hugging Face.
 template <int n, class T>
@@ -17,12 +16,12 @@ __global__ void forward(T* out, int64_t out_stride, float* rstd, const T* x, int
   const int64_t row = blockIdx.x;
   x += row * x_stride, out += row * out_stride;
   float squares = 0;
-  for (int64_t c = threadIdx.x * n; c < C; c += threads * n) {
+  for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n) {
     const Vec<n> v = load<n>(x + c);
     for (int j = 0; j < n; ++j) squares += v.v[j] * v.v[j];
   }
   const float r = 1 / sqrtf(block_sum(squares) / static_cast<float>(C) + eps);
-  for (int64_t c = threadIdx.x * n; c < C; c += threads * n) {
+  for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n) {
     const Vec<n> v = load<n>(x + c), scale = load<n>(w + c);
     Vec<n> y;
     for (int j = 0; j < n; ++j) y.v[j] = to_float(from_float<T>(v.v[j] * r)) * scale.v[j];
@@ -31,48 +30,51 @@ __global__ void forward(T* out, int64_t out_stride, float* rstd, const T* x, int
   if (rstd && threadIdx.x == 0) rstd[row] = r;
 }
 
-// With y = x * rstd: dx = rstd * (g - y * mean(g * y)), g = dout * w.
+// With y = x * rstd: dx = rstd * (g - y * mean(g * y)), g = dout * w; bands[b] = sum over the band's rows of
+// dout * y. dx may be dout: each element is read before it is written, by the same thread.
 template <int n, class T>
-__global__ void backward_input(T* dx, int64_t dx_stride, const T* dout, int64_t dout_stride, const T* x,
-                               int64_t x_stride, const T* w, const float* rstd, int64_t C) {
-  const int64_t row = blockIdx.x;
-  x += row * x_stride, dx += row * dx_stride, dout += row * dout_stride;
-  const float r = rstd[row];
-  float dot = 0;
-  for (int64_t c = threadIdx.x * n; c < C; c += threads * n) {
-    const Vec<n> v = load<n>(x + c), d = load<n>(dout + c), scale = load<n>(w + c);
-    for (int j = 0; j < n; ++j) dot += d.v[j] * scale.v[j] * v.v[j] * r;
+__global__ void backward(T* dx, int64_t dx_stride, float* bands, const T* dout, int64_t dout_stride,
+                         const T* x, int64_t x_stride, const T* w, const float* rstd, int64_t N, int64_t C) {
+  extern __shared__ __align__(16) float dw[];  // [C], every thread its own columns
+  for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n) store(dw + c, Vec<n>{});
+  for (int64_t row = blockIdx.x; row < N; row += gridDim.x) {
+    const T *x_row = x + row * x_stride, *dout_row = dout + row * dout_stride;
+    const float r = rstd[row];
+    float dot = 0;
+    for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n) {
+      const Vec<n> v = load<n>(x_row + c), d = load<n>(dout_row + c), scale = load<n>(w + c);
+      Vec<n> sum = load<n>(dw + c);
+      for (int j = 0; j < n; ++j) {
+        const float dy = d.v[j] * v.v[j] * r;
+        sum.v[j] += dy, dot += dy * scale.v[j];
+      }
+      store(dw + c, sum);
+    }
+    const float mean = block_sum(dot) / static_cast<float>(C);
+    for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n) {
+      const Vec<n> v = load<n>(x_row + c), d = load<n>(dout_row + c), scale = load<n>(w + c);
+      Vec<n> y;
+      for (int j = 0; j < n; ++j) y.v[j] = r * (d.v[j] * scale.v[j] - v.v[j] * r * mean);
+      store(dx + row * dx_stride + c, y);
+    }
   }
-  const float mean = block_sum(dot) / static_cast<float>(C);
-  for (int64_t c = threadIdx.x * n; c < C; c += threads * n) {
-    const Vec<n> v = load<n>(x + c), d = load<n>(dout + c), scale = load<n>(w + c);
-    Vec<n> y;
-    for (int j = 0; j < n; ++j) y.v[j] = r * (d.v[j] * scale.v[j] - v.v[j] * r * mean);
-    store(dx + c, y);
-  }
+  for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n)
+    store(bands + blockIdx.x * C + c, load<n>(dw + c));
 }
 
-// bands[b, c] = sum over the rows of band b of dout * x * rstd.
-template <class T>
-__global__ void backward_weight(float* bands, const T* dout, int64_t dout_stride, const T* x,
-                                int64_t x_stride, const float* rstd, int64_t N, int64_t C) {
-  const int64_t c = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
-  const int64_t share = (N + gridDim.y - 1) / gridDim.y, begin = blockIdx.y * share,
-                end = begin + share < N ? begin + share : N;
-  if (c >= C) return;
-  float sum = 0;
-#pragma unroll 4
-  for (int64_t row = begin; row < end; ++row)
-    sum += to_float(dout[row * dout_stride + c]) * to_float(x[row * x_stride + c]) * rstd[row];
-  bands[blockIdx.y * C + c] = sum;
-}
-
+// A warp's width of columns; a warp adds up every 32nd band.
 __global__ void add_bands(float* dw, const float* bands, int64_t count, int64_t C) {
-  const int64_t c = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
-  if (c >= C) return;
+  __shared__ float sums[warp_size][warp_size + 1];
+  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
+  const int64_t c = static_cast<int64_t>(blockIdx.x) * warp_size + lane;
   float sum = 0;
-  for (int64_t b = 0; b < count; ++b) sum += bands[b * C + c];
-  dw[c] += sum;
+  if (c < C)
+    for (int64_t b = warp; b < count; b += warp_size) sum += bands[b * C + c];
+  sums[lane][warp] = sum;
+  __syncthreads();
+  const float all = warp_sum(sums[warp][lane]);
+  const int64_t column = static_cast<int64_t>(blockIdx.x) * warp_size + warp;
+  if (lane == 0 && column < C) dw[column] += all;
 }
 
 }  // namespace
@@ -80,9 +82,9 @@ __global__ void add_bands(float* dw, const float* bands, int64_t count, int64_t 
 void rmsnorm_forward(Device& device, const RmsNormForward& a) {
   with_dtype<float, bf16>("rmsnorm_forward", a.x.dtype, [&]<class T>(T) {
     with_width(all_by_eights(a.out, a.x, a.w), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(a.x.rows())), threads, 0, forward<n, gpu_t<T>>,
-             data<T>(a.out), a.out.row_stride, data<float>(a.rstd), data<T>(a.x), a.x.row_stride,
-             data<T>(a.w), a.x.cols(), a.eps);
+      launch(device, dim3(static_cast<unsigned>(a.x.rows())), threads_of_row(a.x.cols(), n), 0,
+             forward<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<float>(a.rstd), data<T>(a.x),
+             a.x.row_stride, data<T>(a.w), a.x.cols(), a.eps);
     });
   });
 }
@@ -92,18 +94,16 @@ void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
   if (N == 0) return;
   auto* sums =
       static_cast<float*>(device.cuda_context().workspace(static_cast<size_t>(bands * C) * sizeof(float)));
-  const auto columns = static_cast<unsigned>(blocks_for(C, threads));
   with_dtype<float, bf16>("rmsnorm_backward", a.x.dtype, [&]<class T>(T) {
-    // dx may be dout, so dw comes first.
-    launch(device, dim3(columns, static_cast<unsigned>(bands)), threads, 0, backward_weight<gpu_t<T>>, sums,
-           data<T>(a.dout), a.dout.row_stride, data<T>(a.x), a.x.row_stride, data<float>(a.rstd), N, C);
-    launch(device, dim3(columns), threads, 0, add_bands, data<float>(a.dw), sums, bands, C);
     with_width(all_by_eights(a.dx, a.dout, a.x, a.w), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(N)), threads, 0, backward_input<n, gpu_t<T>>, data<T>(a.dx),
-             a.dx.row_stride, data<T>(a.dout), a.dout.row_stride, data<T>(a.x), a.x.row_stride, data<T>(a.w),
-             data<float>(a.rstd), C);
+      launch(device, dim3(static_cast<unsigned>(bands)), threads_of_row(C, n),
+             static_cast<size_t>(C) * sizeof(float), backward<n, gpu_t<T>>, data<T>(a.dx), a.dx.row_stride,
+             sums, data<T>(a.dout), a.dout.row_stride, data<T>(a.x), a.x.row_stride, data<T>(a.w),
+             data<float>(a.rstd), N, C);
     });
   });
+  launch(device, dim3(static_cast<unsigned>(blocks_for(C, warp_size))), warp_size * warp_size, 0, add_bands,
+         data<float>(a.dw), sums, bands, C);
 }
 
 }  // namespace fathom::cuda

@@ -60,6 +60,12 @@ __device__ void store(T* p, const Vec<n>& x) {
   }
 }
 
+// Threads of a block that goes over a row of C columns, n at a time.
+inline int threads_of_row(int64_t C, int n) {
+  constexpr int most = 256;
+  return static_cast<int>(std::min<int64_t>(most, blocks_for(blocks_for(C, n), warp_size) * warp_size));
+}
+
 // body(std::integral_constant<int, 8 or 1>)
 template <class Body>
 void with_width(bool eights, const Body& body) {
