@@ -10,6 +10,7 @@
 #include "ops/linear.h"
 #include "ops/rmsnorm.h"
 #include "ops/rope.h"
+#include "tensor/beside.h"
 
 namespace fathom {
 namespace {
@@ -94,14 +95,16 @@ void attend_absorbed(const Pass& p, const AttentionWeights& w, const AttentionAc
 
 void mla_forward(const Pass& p, const AttentionWeights& w, const AttentionActivations& a, int64_t layer,
                  const Tensor& x, const Tensor& out) {
-  queries(p, w, a, x);
-  latents(p, w, a, x);
-  if (p.batch.cache)
-    latent_write(p.device, {.pages = p.batch.cache->pages[layer],
-                            .latent = a.latent,
-                            .block_table = p.batch.block_table,
-                            .sequence = p.batch.sequence,
-                            .positions = p.batch.positions});
+  const auto keys = [&] {
+    latents(p, w, a, x);
+    if (p.batch.cache)
+      latent_write(p.device, {.pages = p.batch.cache->pages[layer],
+                              .latent = a.latent,
+                              .block_table = p.batch.block_table,
+                              .sequence = p.batch.sequence,
+                              .positions = p.batch.positions});
+  };
+  beside(p.device, keys, [&] { queries(p, w, a, x); });
   if (p.batch.cache && p.batch.absorbed)
     attend_absorbed(p, w, a, layer);
   else

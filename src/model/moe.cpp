@@ -8,6 +8,7 @@
 #include "ops/permute.h"
 #include "ops/router.h"
 #include "ops/swiglu.h"
+#include "tensor/beside.h"
 
 namespace fathom {
 namespace {
@@ -35,24 +36,29 @@ void route(const Pass& p, const MoeWeights& w, const MoeActivations& a, const Te
                             .alpha = c.aux_loss_alpha});
 }
 
-}  // namespace
-
-void moe_forward(const Pass& p, const MoeWeights& w, const MoeActivations& a, const Tensor& x,
-                 const Tensor& out) {
+void routed_experts(const Pass& p, const MoeWeights& w, const MoeActivations& a, const Tensor& x) {
   Device& device = p.device;
   route(p, w, a, x);
   permute(device, {.out = a.x, .x = x, .token_of = a.token_of});
   grouped_linear_forward(device, {.out = a.gate_up, .x = a.x, .w = w.gate_up_proj, .offsets = a.offsets});
   swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
   grouped_linear_forward(device, {.out = a.rows, .x = a.act, .w = w.down_proj, .offsets = a.offsets});
+}
 
+}  // namespace
+
+void moe_forward(const Pass& p, const MoeWeights& w, const MoeActivations& a, const Tensor& x,
+                 const Tensor& out) {
   const bool has_shared = static_cast<bool>(w.shared_experts.down_proj);
-  if (has_shared) mlp_forward(p, w.shared_experts, a.shared, x, out);
-  combine(device, {.out = out,
-                   .rows = a.rows,
-                   .weights = a.weights,
-                   .row_of = a.row_of,
-                   .shared = has_shared ? out : Tensor()});
+  const auto shared_experts = [&] {
+    if (has_shared) mlp_forward(p, w.shared_experts, a.shared, x, out);
+  };
+  beside(p.device, shared_experts, [&] { routed_experts(p, w, a, x); });
+  combine(p.device, {.out = out,
+                     .rows = a.rows,
+                     .weights = a.weights,
+                     .row_of = a.row_of,
+                     .shared = has_shared ? out : Tensor()});
 }
 
 void moe_backward(const Pass& p, const MoeWeights& w, const MoeWeights& dw, const MoeActivations& a,

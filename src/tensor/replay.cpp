@@ -34,7 +34,7 @@ cudaGraphExec_t record(cudaStream_t stream, const std::function<void()>& work) {
 
 struct Replay::Recording {
   cudaGraphExec_t graph = nullptr;
-  void* workspace = nullptr;  // of the ops, where it was when they were recorded
+  std::array<const void*, 2> workspaces{};  // of the ops, where they were when these were recorded
 
   ~Recording() { forget(); }
   void forget() {
@@ -57,10 +57,10 @@ void Replay::run(Device& device, const std::vector<int64_t>& key, const std::fun
   }
   CudaContext& context = device.cuda_context();
   Recording& recording = *known->second;
-  if (recording.workspace != context.workspace(0)) recording.forget();  // another form needed a larger one
+  if (recording.workspaces != context.workspaces()) recording.forget();  // another form needed larger ones
   if (!recording.graph) {
     recording.graph = record(context.stream(), work);
-    recording.workspace = context.workspace(0);
+    recording.workspaces = context.workspaces();
   }
   cuda_check(cudaGraphLaunch(recording.graph, context.stream()), "replaying");
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "support/needs_gpu.h"
+#include "tensor/beside.h"
 #include "tensor/memory.h"
 #include "tensor/replay.h"
 #if FATHOM_WITH_CUDA
@@ -90,6 +91,50 @@ TEST(CudaReplay, FollowsTheWorkspace) {
     download(device, view(back, {256}), out);
     EXPECT_EQ(back, values) << "run " << run;
   }
+}
+
+// The pieces are long enough to overlap; each goes through the workspace of its lane.
+TEST(CudaBeside, BothComeAfterWhatWasBeforeAndBeforeWhatFollows) {
+  FATHOM_NEEDS_GPU();
+  Device device = Device::cuda();
+  CudaContext& context = device.cuda_context();
+  constexpr int64_t n = 4 << 20;
+  Arena arena("test", 16 * n, device);
+  const Tensor in = arena.allocate(DType::f32, {n}), both = arena.allocate(DType::f32, {2, n});
+  const auto bytes = static_cast<size_t>(in.bytes());
+  const auto copy = [&](void* to, const void* from) {
+    cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, context.stream()), "copy");
+  };
+  const auto through_workspace = [&](int64_t row) {
+    void* middle = context.workspace(bytes);
+    copy(middle, in.data);
+    copy(both.row<float>(row), middle);
+  };
+  const auto work = [&] {
+    beside(
+        device, [&] { through_workspace(0); }, [&] { through_workspace(1); });
+    copy(in.data, both.row<float>(0));
+    copy(both.row<float>(1), in.data);
+  };
+  Replay replay;
+  for (int run = 0; run < 4; ++run) {
+    std::vector<float> values(n, static_cast<float>(run)), back(2 * n, -1);
+    upload(device, in, view(values, {n}));
+    replay.run(device, {1}, work);
+    download(device, view(back, {2, n}), both);
+    EXPECT_EQ(back, std::vector<float>(2 * n, static_cast<float>(run))) << "run " << run;
+  }
+  EXPECT_NE(context.workspaces()[0], context.workspaces()[1]);
+}
+
+TEST(CudaBeside, AnErrorLeavesTheDeviceInOrder) {
+  FATHOM_NEEDS_GPU();
+  const Device device = Device::cuda();
+  EXPECT_THROW(beside(
+                   device, [] { fail("no"); }, [] {}),
+               Error);
+  EXPECT_FALSE(device.cuda_context().beside());
+  device.cuda_context().synchronize();
 }
 #endif
 

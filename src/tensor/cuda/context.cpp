@@ -43,7 +43,10 @@ void cuda_check(cudaError_t status, const char* what) {
 
 CudaContext::CudaContext(int ordinal) : properties_(properties_of(ordinal)) {
   cuda_check(cudaSetDevice(ordinal), "choosing the GPU");
-  cuda_check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream");
+  for (Lane& lane : lanes_)
+    cuda_check(cudaStreamCreateWithFlags(&lane.stream, cudaStreamNonBlocking), "creating a stream");
+  for (cudaEvent_t* event : {&forked_, &joined_})
+    cuda_check(cudaEventCreateWithFlags(event, cudaEventDisableTiming), "creating an event");
   synchronous_ = variable("FATHOM_CUDA_SYNC") == "1";
   const std::string_view level = variable("FATHOM_CUDA");
   check(level.empty() || level == "ampere" || level == "hopper",
@@ -52,35 +55,54 @@ CudaContext::CudaContext(int ordinal) : properties_(properties_of(ordinal)) {
 }
 
 CudaContext::~CudaContext() {
-  cudaStreamSynchronize(stream_);
-  blas_.reset();
-  cudaFree(workspace_);
-  cudaStreamDestroy(stream_);
+  for (Lane& lane : lanes_) {
+    cudaStreamSynchronize(lane.stream);
+    lane.blas.reset();
+    cudaFree(lane.workspace);
+    cudaStreamDestroy(lane.stream);
+  }
+  for (cudaEvent_t event : {forked_, joined_}) cudaEventDestroy(event);
 }
 
 void* CudaContext::workspace(size_t bytes) {
-  if (bytes > workspace_bytes_) {
+  Lane& l = lane();
+  if (bytes > l.workspace_bytes) {
     synchronize();
-    cuda_check(cudaFree(workspace_), "freeing the workspace");
-    workspace_ = nullptr, workspace_bytes_ = 0;
-    workspace_ = allocate_on_gpu(*this, "the ops' workspace", static_cast<int64_t>(bytes));
-    workspace_bytes_ = bytes;
+    cuda_check(cudaFree(l.workspace), "freeing the workspace");
+    l.workspace = nullptr, l.workspace_bytes = 0;
+    l.workspace = allocate_on_gpu(*this, "the ops' workspace", static_cast<int64_t>(bytes));
+    l.workspace_bytes = bytes;
   }
-  return workspace_;
+  return l.workspace;
 }
 
 cuda::Blas& CudaContext::blas() {
-  if (!blas_) blas_ = std::make_unique<cuda::Blas>(*this);
-  return *blas_;
+  if (!lane().blas) lane().blas = std::make_unique<cuda::Blas>(*this);
+  return *lane().blas;
+}
+
+void CudaContext::begin_side() {
+  cuda_check(cudaEventRecord(forked_, stream()), "recording an event");
+  current_ = 1;
+  cuda_check(cudaStreamWaitEvent(stream(), forked_), "waiting for an event");
+}
+
+void CudaContext::end_side() {
+  cuda_check(cudaEventRecord(joined_, stream()), "recording an event");
+  current_ = 0;
+}
+
+void CudaContext::join_side() {
+  cuda_check(cudaStreamWaitEvent(stream(), joined_), "waiting for an event");
 }
 
 void CudaContext::synchronize() {
-  cuda_check(cudaStreamSynchronize(stream_), "waiting for the GPU");
+  cuda_check(cudaStreamSynchronize(stream()), "waiting for the GPU");
 }
 
 void CudaContext::finish_op(const char* op) {
   cuda_check(cudaPeekAtLastError(), op);
-  if (synchronous_) cuda_check(cudaStreamSynchronize(stream_), op);
+  if (synchronous_) cuda_check(cudaStreamSynchronize(stream()), op);
 }
 
 std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_t bytes,
