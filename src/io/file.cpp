@@ -48,6 +48,7 @@ std::string folder_of(const std::string& path) {
 }  // namespace
 
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
+  check(!path_.empty(), "a file name is empty");
   // Looked at before it is opened: opening a pipe would wait for a writer.
   struct stat info {};
   if (::stat(path_.c_str(), &info) != 0) fail("{}: cannot open: {}", path_, reason(errno));

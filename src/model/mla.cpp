@@ -10,7 +10,6 @@
 #include "ops/linear.h"
 #include "ops/rmsnorm.h"
 #include "ops/rope.h"
-#include "tensor/beside.h"
 
 namespace fathom {
 namespace {
@@ -74,21 +73,24 @@ void attend_expanded(const Pass& p, const AttentionWeights& w, const AttentionAc
 }
 
 // Section 2.1.2 and appendix C: W_UK moves to the query's side, W_UV to the output's.
+Tensor by_heads(const Config& c, const Tensor& kv_b_proj) {
+  return kv_b_proj.reshape({c.num_attention_heads, c.qk_nope_head_dim + c.v_head_dim, c.kv_lora_rank});
+}
+void absorb_queries(const Pass& p, const AttentionWeights& w, const AttentionActivations& a) {
+  absorb_query(p.device, {.q_latent = a.q_latent,
+                          .q_nope = a.q.columns(0, p.config.qk_nope_head_dim),
+                          .kv_b = by_heads(p.config, w.kv_b_proj)});
+}
 void attend_absorbed(const Pass& p, const AttentionWeights& w, const AttentionActivations& a, int64_t layer) {
-  const Config& c = p.config;
-  const Tensor kv_b =
-      w.kv_b_proj.reshape({c.num_attention_heads, c.qk_nope_head_dim + c.v_head_dim, c.kv_lora_rank});
-  absorb_query(p.device,
-               {.q_latent = a.q_latent, .q_nope = a.q.columns(0, c.qk_nope_head_dim), .kv_b = kv_b});
   latent_attention(p.device, {.out = a.ctx,
                               .q_latent = a.q_latent,
-                              .q_rope = rope_part(c, a.q),
+                              .q_rope = rope_part(p.config, a.q),
                               .pages = p.batch.cache->pages[layer],
                               .block_table = p.batch.block_table,
                               .sequence = p.batch.sequence,
                               .positions = p.batch.positions,
                               .scale = p.softmax_scale});
-  absorb_output(p.device, {.out = a.out, .ctx = a.ctx, .kv_b = kv_b});
+  absorb_output(p.device, {.out = a.out, .ctx = a.ctx, .kv_b = by_heads(p.config, w.kv_b_proj)});
 }
 
 }  // namespace
@@ -104,8 +106,12 @@ void mla_forward(const Pass& p, const AttentionWeights& w, const AttentionActiva
                               .sequence = p.batch.sequence,
                               .positions = p.batch.positions});
   };
-  beside(p.device, keys, [&] { queries(p, w, a, x); });
-  if (p.batch.cache && p.batch.absorbed)
+  const bool absorbed = p.batch.cache && p.batch.absorbed;
+  p.both(keys, [&] {
+    queries(p, w, a, x);
+    if (absorbed) absorb_queries(p, w, a);
+  });
+  if (absorbed)
     attend_absorbed(p, w, a, layer);
   else
     attend_expanded(p, w, a, layer);

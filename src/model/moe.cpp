@@ -8,7 +8,6 @@
 #include "ops/permute.h"
 #include "ops/router.h"
 #include "ops/swiglu.h"
-#include "tensor/beside.h"
 
 namespace fathom {
 namespace {
@@ -53,7 +52,7 @@ void moe_forward(const Pass& p, const MoeWeights& w, const MoeActivations& a, co
   const auto shared_experts = [&] {
     if (has_shared) mlp_forward(p, w.shared_experts, a.shared, x, out);
   };
-  beside(p.device, shared_experts, [&] { routed_experts(p, w, a, x); });
+  p.both(shared_experts, [&] { routed_experts(p, w, a, x); });
   combine(p.device, {.out = out,
                      .rows = a.rows,
                      .weights = a.weights,

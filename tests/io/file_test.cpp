@@ -77,6 +77,7 @@ TEST(MappedFile, RefusesWhatIsNotAFile) {
   TempDir dir;
   EXPECT_EQ(error_of([&] { MappedFile(dir / "gone"); }),
             dir / "gone" + ": cannot open: No such file or directory");
+  EXPECT_EQ(error_of([] { MappedFile file(""); }), "a file name is empty");
   EXPECT_THAT(error_of([&] { MappedFile(dir.path()); }), HasSubstr("is a directory"));
   ::mkfifo((dir / "pipe").c_str(), 0600);
   EXPECT_THAT(error_of([&] { MappedFile(dir / "pipe"); }), HasSubstr("not a regular file"));

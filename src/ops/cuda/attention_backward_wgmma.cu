@@ -7,13 +7,15 @@ namespace {
 
 constexpr int tile_rows = 64;
 
-struct Memory : TileMemory<tile_rows, 3> {
+template <bool threads_share>
+struct Memory : TileMemory<tile_rows, 3, threads_share> {
   alignas(box_alignment) Bf16 block_v[block_rows * wide_v];
 };
 // lse, in powers of two, and delta of the queries a block of keys goes over.
-struct KeysMemory : Memory {
+struct KeysMemory : Memory<true> {
   float lse[stages][tile_rows], delta[stages][tile_rows];
 };
+using QueriesMemory = Memory<false>;
 
 __device__ void gradients_of_keys(KeysMemory& m, const AttentionMaps& maps, const MmaInputs& in,
                                   const MmaGradients& g) {
@@ -23,7 +25,7 @@ __device__ void gradients_of_keys(KeysMemory& m, const AttentionMaps& maps, cons
   const SequenceBounds s(in, tile.group);
   const int64_t skipped = tile.row - s.keys - s.ahead(), first = s.queries + (skipped > 0 ? skipped : 0);
   const int64_t tiles = (s.queries_end - first + tile_rows - 1) / tile_rows;
-  Turn<Memory::stages> turn;
+  Turn<KeysMemory::stages> turn;
 
   const auto copy = [&] {
     if (lane == 0) {
@@ -41,8 +43,10 @@ __device__ void gradients_of_keys(KeysMemory& m, const AttentionMaps& maps, cons
         m.lse[turn.stage][i] = valid ? g.lse[at] * log2_e : 0;
         m.delta[turn.stage][i] = valid ? g.delta[at] : 0;
       }
-      __syncwarp();
-      if (lane > 0) continue;
+      if (lane > 0) {
+        full.arrive();
+        continue;
+      }
       full.arrive_and_expect(tile_rows * (row_bytes_k + row_bytes_v));
       copy_queries<tile_rows>(full, m.tile_k[turn.stage], maps, query, h);
       copy_douts<tile_rows>(full, m.tile_v[turn.stage], maps, query, h);
@@ -95,14 +99,14 @@ __device__ void gradients_of_keys(KeysMemory& m, const AttentionMaps& maps, cons
   share_work(m, copy, multiply);
 }
 
-__device__ void gradients_of_queries(Memory& m, const AttentionMaps& maps, const MmaInputs& in,
+__device__ void gradients_of_queries(QueriesMemory& m, const AttentionMaps& maps, const MmaInputs& in,
                                      const MmaGradients& g) {
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, last_first(), block_rows);
   if (tile.group < 0) return;
   const SequenceBounds s(in, tile.group);
   const int64_t tiles = (s.seen(tile.end - 1) - s.keys + tile_rows - 1) / tile_rows;
-  Turn<Memory::stages> turn;
+  Turn<QueriesMemory::stages> turn;
 
   const auto copy = [&] {
     if (lane > 0) return;
@@ -173,7 +177,7 @@ __global__ void __launch_bounds__(wgmma_threads, 1)
 __global__ void __launch_bounds__(wgmma_threads, 1)
     backward_queries(const __grid_constant__ AttentionMaps maps, MmaInputs in, MmaGradients g) {
   extern __shared__ __align__(128) std::byte shared[];
-  if constexpr (wgmma_here) gradients_of_queries(memory_at<Memory>(shared), maps, in, g);
+  if constexpr (wgmma_here) gradients_of_queries(memory_at<QueriesMemory>(shared), maps, in, g);
 }
 
 }  // namespace
@@ -187,7 +191,8 @@ bool attention_backward_wgmma(const Device& device, const AttentionBackward& a, 
     return dim3(static_cast<unsigned>(most_row_tiles(rows, in.B, block_rows)), static_cast<unsigned>(in.H));
   };
   launch(device, grid(g.M), wgmma_threads, memory_bytes<KeysMemory>, backward_keys, maps, in, g);
-  launch(device, grid(a.q.shape[0]), wgmma_threads, memory_bytes<Memory>, backward_queries, maps, in, g);
+  launch(device, grid(a.q.shape[0]), wgmma_threads, memory_bytes<QueriesMemory>, backward_queries, maps, in,
+         g);
   return true;
 }
 

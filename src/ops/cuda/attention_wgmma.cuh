@@ -43,8 +43,9 @@ bool suits_wgmma(const Device& device, const Args& a) {
 }
 
 // Rows the block stays with and, in turns, `stages` tiles of `tile_rows` of the other side: their key-wide
-// part (queries or keys) and their value-wide part (values or douts).
-template <int rows, int stages_>
+// part (queries or keys) and their value-wide part (values or douts). threads_share: there is more in a tile
+// than boxes, which threads write and read themselves, so that every thread arrives at the gates.
+template <int rows, int stages_, bool threads_share = false>
 struct TileMemory {
   static constexpr int tile_rows = rows, stages = stages_;
   Bf16 block_k[block_rows * wide_k];
@@ -55,7 +56,10 @@ struct TileMemory {
   __device__ void init_gates() {
     if (threadIdx.x == 0) {
       block.init(1);
-      for (int i = 0; i < stages; ++i) full[i].init(1), empty[i].init(multiplying / warp_size);
+      for (int i = 0; i < stages; ++i) {
+        full[i].init(threads_share ? warp_size : 1);
+        empty[i].init(threads_share ? multiplying : multiplying / warp_size);
+      }
     }
     publish_boxes();
     __syncthreads();
@@ -63,7 +67,7 @@ struct TileMemory {
   // This warp has no more need of a tile.
   __device__ void release(int stage) {
     __syncwarp();
-    if (threadIdx.x % warp_size == 0) empty[stage].arrive();
+    if (threads_share || threadIdx.x % warp_size == 0) empty[stage].arrive();
   }
   // Rows past the end of a sequence are of the next one: zeros instead. Called by all multiplying threads.
   __device__ void clear_rows(int stage, int64_t valid) {
