@@ -52,6 +52,8 @@ TEST_P(GroupedLinearTest, MoreExpertsThanOneRoundHolds) {
   std::vector<int32_t> rows(300);
   for (size_t e = 0; e < rows.size(); ++e) rows[e] = static_cast<int32_t>(e * 7 % 13);
   check_all(rows, 1, 9, 17);
+  for (int32_t& r : rows) r += 33;
+  check_all(rows, 1, 64, 72);  // more tiles than a GPU holds at once
 }
 
 TEST_P(GroupedLinearTest, GradientsMatchDifferences) {

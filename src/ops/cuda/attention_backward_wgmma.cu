@@ -35,8 +35,8 @@ __device__ void gradients_of_keys(KeysMemory& m, const AttentionMaps& maps, cons
     }
     for (int64_t j = 0; j < tiles; ++j, turn.next()) {
       const int64_t query = first + j * tile_rows;
-      Gate& full = m.full[turn.stage];
-      m.empty[turn.stage].wait(turn.parity ^ 1);
+      Gate& full = m.gates.full[turn.stage];
+      m.gates.empty[turn.stage].wait(turn.parity ^ 1);
       for (int i = lane; i < tile_rows; i += warp_size) {
         const bool valid = query + i < s.queries_end;
         const int64_t at = (query + i) * in.H + h;
@@ -66,7 +66,7 @@ __device__ void gradients_of_keys(KeysMemory& m, const AttentionMaps& maps, cons
                            .columns = static_cast<int>(valid),
                            .ahead = static_cast<int>(s.seen(query) - first_row)};
       const Bf16 *queries = m.tile_k[turn.stage], *douts = m.tile_v[turn.stage];
-      m.full[turn.stage].wait(turn.parity);
+      m.gates.full[turn.stage].wait(turn.parity);
       if (valid < tile_rows) m.clear_rows(turn.stage, valid);
       float scores[tile_rows / 8][4];
       products_begin();
@@ -90,13 +90,13 @@ __device__ void gradients_of_keys(KeysMemory& m, const AttentionMaps& maps, cons
       add_product(dk, gradients, queries);
       products_commit();
       products_wait<0>();
-      m.release(turn.stage);
+      m.gates.release(turn.stage);
     }
     products_written(dk), products_written(dv);
     store_key_gradients(in, g, dk, dv, first_row, tile.end, h, lane);
   };
 
-  share_work(m, copy, multiply);
+  attend(m, copy, multiply);
 }
 
 __device__ void gradients_of_queries(QueriesMemory& m, const AttentionMaps& maps, const MmaInputs& in,
@@ -115,8 +115,8 @@ __device__ void gradients_of_queries(QueriesMemory& m, const AttentionMaps& maps
     copy_douts<block_rows>(m.block, m.block_v, maps, tile.row, h);
     for (int64_t j = 0; j < tiles; ++j, turn.next()) {
       const int64_t key = s.keys + j * tile_rows;
-      Gate& full = m.full[turn.stage];
-      m.empty[turn.stage].wait(turn.parity ^ 1);
+      Gate& full = m.gates.full[turn.stage];
+      m.gates.empty[turn.stage].wait(turn.parity ^ 1);
       full.arrive_and_expect(tile_rows * (row_bytes_k + row_bytes_v));
       copy_keys<tile_rows>(full, m.tile_k[turn.stage], maps, in.Dn, key, h);
       copy_values<tile_rows>(full, m.tile_v[turn.stage], maps, in.Dn, key, h);
@@ -139,7 +139,7 @@ __device__ void gradients_of_queries(QueriesMemory& m, const AttentionMaps& maps
           .columns = tile_rows,
           .ahead = static_cast<int>(s.seen(first_row) - key)};
       const Bf16 *keys = m.tile_k[turn.stage], *values = m.tile_v[turn.stage];
-      m.full[turn.stage].wait(turn.parity);
+      m.gates.full[turn.stage].wait(turn.parity);
       if (valid < tile_rows) m.clear_rows(turn.stage, valid);
       float p[tile_rows / 8][4], ds[tile_rows / 8][4];
       products_begin();
@@ -149,7 +149,7 @@ __device__ void gradients_of_queries(QueriesMemory& m, const AttentionMaps& maps
       products_commit();
       products_wait<1>();  // and for the last tile's gradients
       products_written(p);
-      if (j > 0) m.release(before);
+      if (j > 0) m.gates.release(before);
       before = turn.stage;
       weigh_queries(p, sight, scale, statistics, lane);
       products_wait<0>();
@@ -165,16 +165,16 @@ __device__ void gradients_of_queries(QueriesMemory& m, const AttentionMaps& maps
     store_query_gradients(in, g, dq, first_row, tile.end, h, lane);
   };
 
-  share_work(m, copy, multiply);
+  attend(m, copy, multiply);
 }
 
-__global__ void __launch_bounds__(wgmma_threads, 1)
+__global__ void __launch_bounds__(copying_block, 1)
     backward_keys(const __grid_constant__ AttentionMaps maps, MmaInputs in, MmaGradients g) {
   extern __shared__ __align__(128) std::byte shared[];
   if constexpr (wgmma_here) gradients_of_keys(memory_at<KeysMemory>(shared), maps, in, g);
 }
 
-__global__ void __launch_bounds__(wgmma_threads, 1)
+__global__ void __launch_bounds__(copying_block, 1)
     backward_queries(const __grid_constant__ AttentionMaps maps, MmaInputs in, MmaGradients g) {
   extern __shared__ __align__(128) std::byte shared[];
   if constexpr (wgmma_here) gradients_of_queries(memory_at<QueriesMemory>(shared), maps, in, g);
@@ -190,8 +190,8 @@ bool attention_backward_wgmma(const Device& device, const AttentionBackward& a, 
   const auto grid = [&](int64_t rows) {
     return dim3(static_cast<unsigned>(most_row_tiles(rows, in.B, block_rows)), static_cast<unsigned>(in.H));
   };
-  launch(device, grid(g.M), wgmma_threads, memory_bytes<KeysMemory>, backward_keys, maps, in, g);
-  launch(device, grid(a.q.shape[0]), wgmma_threads, memory_bytes<QueriesMemory>, backward_queries, maps, in,
+  launch(device, grid(g.M), copying_block, memory_bytes<KeysMemory>, backward_keys, maps, in, g);
+  launch(device, grid(a.q.shape[0]), copying_block, memory_bytes<QueriesMemory>, backward_queries, maps, in,
          g);
   return true;
 }

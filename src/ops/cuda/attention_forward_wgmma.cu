@@ -8,8 +8,8 @@ namespace {
 using Memory = TileMemory<64, 4>;
 constexpr int tile_rows = Memory::tile_rows;
 
-__device__ void attend(Memory& m, const AttentionMaps& maps, const MmaInputs& in,
-                       const AttentionOutput<Bf16>& o) {
+__device__ void outputs_of_queries(Memory& m, const AttentionMaps& maps, const MmaInputs& in,
+                                   const AttentionOutput<Bf16>& o) {
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, last_first(), block_rows);
   if (tile.group < 0) return;
@@ -23,8 +23,8 @@ __device__ void attend(Memory& m, const AttentionMaps& maps, const MmaInputs& in
     copy_queries<block_rows>(m.block, m.block_k, maps, tile.row, h);
     for (int64_t j = 0; j < tiles; ++j, turn.next()) {
       const int64_t key = s.keys + j * tile_rows;
-      Gate& full = m.full[turn.stage];
-      m.empty[turn.stage].wait(turn.parity ^ 1);
+      Gate& full = m.gates.full[turn.stage];
+      m.gates.empty[turn.stage].wait(turn.parity ^ 1);
       full.arrive_and_expect(tile_rows * (row_bytes_k + row_bytes_v));
       copy_keys<tile_rows>(full, m.tile_k[turn.stage], maps, in.Dn, key, h);
       copy_values<tile_rows>(full, m.tile_v[turn.stage], maps, in.Dn, key, h);
@@ -39,7 +39,7 @@ __device__ void attend(Memory& m, const AttentionMaps& maps, const MmaInputs& in
     float out[wide_v / 8][4] = {}, scores[tile_rows / 8][4];
     const auto begin_tile = [&](int64_t j) {
       const int64_t valid = s.keys_end - s.keys - j * tile_rows;
-      m.full[turn.stage].wait(turn.parity);
+      m.gates.full[turn.stage].wait(turn.parity);
       if (valid < tile_rows) m.clear_rows(turn.stage, valid);
       products_begin();
       score<wide_k>(scores, m.block_k, m.tile_k[turn.stage]);
@@ -69,7 +69,7 @@ __device__ void attend(Memory& m, const AttentionMaps& maps, const MmaInputs& in
       const float2 shrink = weigh(j);
       products_wait<0>();
       products_written(out);
-      m.release(before);
+      m.gates.release(before);
       shrink_rows(out, shrink);
       weights.take(scores);
       before = turn.stage;
@@ -82,13 +82,13 @@ __device__ void attend(Memory& m, const AttentionMaps& maps, const MmaInputs& in
     store_outputs(o, out, softmax, first_row, tile.end, h, in.H, lane);
   };
 
-  share_work(m, copy, multiply);
+  attend(m, copy, multiply);
 }
 
-__global__ void __launch_bounds__(wgmma_threads, 1)
+__global__ void __launch_bounds__(copying_block, 1)
     forward(const __grid_constant__ AttentionMaps maps, MmaInputs in, AttentionOutput<Bf16> o) {
   extern __shared__ __align__(128) std::byte shared[];
-  if constexpr (wgmma_here) attend(memory_at<Memory>(shared), maps, in, o);
+  if constexpr (wgmma_here) outputs_of_queries(memory_at<Memory>(shared), maps, in, o);
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ bool attention_forward_wgmma(const Device& device, const AttentionForward& a) {
   const AttentionMaps maps = {.q = map_heads(a.q), .kv = map_heads(a.kv), .k_rope = map_rows_of(a.k_rope)};
   const dim3 grid(static_cast<unsigned>(most_row_tiles(a.q.shape[0], in.B, block_rows)),
                   static_cast<unsigned>(in.H));
-  launch(device, grid, wgmma_threads, memory_bytes<Memory>, forward, maps, in,
+  launch(device, grid, copying_block, memory_bytes<Memory>, forward, maps, in,
          AttentionOutput<Bf16>{data<bf16>(a.out), a.out.row_stride, data<float>(a.lse)});
   return true;
 }

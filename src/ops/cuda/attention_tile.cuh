@@ -9,13 +9,6 @@ constexpr int attention_threads = 128, attention_warps = attention_threads / war
 constexpr int query_tile = 16, key_tile = 32;
 constexpr int most_columns = 256, per_lane = most_columns / warp_size;  // of a head's key or value
 
-// One head's rows of [rows, H, width].
-template <class T>
-struct HeadRows {
-  const T* data;
-  int64_t row_stride;  // from one token to the next
-};
-
 // Both directions' inputs. A key is k_nope (Dn columns of kv) then k_rope (Dr columns, shared by the heads).
 template <class T>
 struct AttentionInputs {

@@ -10,8 +10,6 @@ namespace fathom::cuda {
 constexpr int wide_k = 192, wide_v = 128;  // columns
 constexpr int block_rows = 128;            // of the side a block stays with
 constexpr int map_rows = 64;               // of the boxes that are copied
-constexpr int multiplying = 2 * warpgroup_size, wgmma_threads = multiplying + warpgroup_size;
-constexpr int multiplying_registers = 240, copying_registers = 24;  // of 168 each on average
 
 // The inputs as the copy engine wants them described: heads are matrices, tokens their rows.
 struct AttentionMaps {
@@ -42,44 +40,27 @@ bool suits_wgmma(const Device& device, const Args& a) {
          a.k_rope.cols() % box_width == 0;
 }
 
-// Rows the block stays with and, in turns, `stages` tiles of `tile_rows` of the other side: their key-wide
-// part (queries or keys) and their value-wide part (values or douts). threads_share: there is more in a tile
-// than boxes, which threads write and read themselves, so that every thread arrives at the gates.
+// Rows the block stays with and, in turns, tiles of `rows` of the other side: their key-wide part (queries or
+// keys) and their value-wide part (values or douts).
 template <int rows, int stages_, bool threads_share = false>
 struct TileMemory {
   static constexpr int tile_rows = rows, stages = stages_;
   Bf16 block_k[block_rows * wide_k];
   Bf16 tile_k[stages][tile_rows * wide_k];
   Bf16 tile_v[stages][tile_rows * wide_v];
-  Gate block, full[stages], empty[stages];
+  Gate block;
+  Gates<stages, threads_share> gates;
 
   __device__ void init_gates() {
-    if (threadIdx.x == 0) {
-      block.init(1);
-      for (int i = 0; i < stages; ++i) {
-        full[i].init(threads_share ? warp_size : 1);
-        empty[i].init(threads_share ? multiplying : multiplying / warp_size);
-      }
-    }
+    if (threadIdx.x == 0) block.init(1), gates.init();
     publish_boxes();
     __syncthreads();
   }
-  // This warp has no more need of a tile.
-  __device__ void release(int stage) {
-    __syncwarp();
-    if (threads_share || threadIdx.x % warp_size == 0) empty[stage].arrive();
-  }
   // Rows past the end of a sequence are of the next one: zeros instead. Called by all multiplying threads.
   __device__ void clear_rows(int stage, int64_t valid) {
-    const auto clear = [&](Bf16* boxes, int columns) {
-      constexpr int chunk = 16 / sizeof(Bf16);
-      for (int i = threadIdx.x; i < tile_rows * columns / chunk; i += multiplying)
-        if (i * chunk / box_width % tile_rows >= valid)
-          *reinterpret_cast<uint4*>(boxes + i * chunk) = uint4{};
-    };
-    clear(tile_k[stage], wide_k), clear(tile_v[stage], wide_v);
-    publish_boxes();
-    asm volatile("bar.sync 1, %0;" ::"n"(multiplying) : "memory");
+    clear_lines<tile_rows>(tile_k[stage], tile_rows * wide_k, valid);
+    clear_lines<tile_rows>(tile_v[stage], tile_rows * wide_v, valid);
+    wait_for_cleared();
   }
 };
 
@@ -90,17 +71,10 @@ __device__ Memory& memory_at(void* shared) {
   return *reinterpret_cast<Memory*>(first_box(shared));
 }
 
-// copy() by one warp, multiply() by two warpgroups.
 template <class Memory, class Copy, class Multiply>
-__device__ void share_work(Memory& m, const Copy& copy, const Multiply& multiply) {
+__device__ void attend(Memory& m, const Copy& copy, const Multiply& multiply) {
   m.init_gates();
-  if (threadIdx.x >= multiplying) {
-    give_registers<copying_registers>();
-    if (threadIdx.x < multiplying + warp_size) copy();
-  } else {
-    take_registers<multiplying_registers>();
-    multiply();
-  }
+  share_work<240, 24>(copy, multiply);
 }
 
 // Rows from `first` on, by one thread, into boxes of `rows` lines; their bytes were announced at the gate.

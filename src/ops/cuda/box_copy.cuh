@@ -34,7 +34,42 @@ class Gate {
   uint64_t state_;
 };
 
-// Which of the stages that are filled and emptied by turns comes next, and the parity of its gates' phase.
+// A block of two warpgroups that multiply what one more warp copies for them.
+constexpr int multiplying = 2 * warpgroup_size, copying_block = multiplying + warpgroup_size;
+
+// copy() by one warp, multiply() by two warpgroups, with so many registers a thread, of 168 each on average.
+template <int multiplying_registers, int copying_registers, class Copy, class Multiply>
+__device__ void share_work(const Copy& copy, const Multiply& multiply) {
+  if (threadIdx.x >= multiplying) {
+    give_registers<copying_registers>();
+    if (threadIdx.x < multiplying + warp_size) copy();
+  } else {
+    take_registers<multiplying_registers>();
+    multiply();
+  }
+}
+
+// The gates of stages of shared memory that are filled and emptied by turns. threads_share: there is more in
+// a stage than boxes, which threads write and read themselves, so that every thread arrives at its gates, and
+// not one for all of a warp.
+template <int stages, bool threads_share = false>
+struct Gates {
+  Gate full[stages], empty[stages];
+
+  __device__ void init() {
+    for (int i = 0; i < stages; ++i) {
+      full[i].init(threads_share ? warp_size : 1);
+      empty[i].init(threads_share ? multiplying : multiplying / warp_size);
+    }
+  }
+  // This warp has no more need of a stage.
+  __device__ void release(int stage) {
+    __syncwarp();
+    if (threads_share || threadIdx.x % warp_size == 0) empty[stage].arrive();
+  }
+};
+
+// Which of them comes next, and the parity of its gates' phase.
 template <int stages>
 struct Turn {
   int stage = 0;
@@ -45,5 +80,18 @@ struct Turn {
     stage = 0, parity ^= 1;
   }
 };
+
+// Lines from `first` on of boxes of `lines` lines become zeros, by all multiplying threads;
+// wait_for_cleared() comes after the last.
+template <int lines>
+__device__ void clear_lines(Bf16* boxes, int elements, int64_t first) {
+  constexpr int chunk = 16 / sizeof(Bf16);
+  for (int i = threadIdx.x; i < elements / chunk; i += multiplying)
+    if (i * chunk / box_width % lines >= first) *reinterpret_cast<uint4*>(boxes + i * chunk) = uint4{};
+}
+__device__ inline void wait_for_cleared() {
+  publish_boxes();
+  asm volatile("bar.sync 1, %0;" ::"n"(multiplying) : "memory");
+}
 
 }  // namespace fathom::cuda

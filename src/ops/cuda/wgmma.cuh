@@ -34,26 +34,8 @@ __device__ inline Bf16* first_box(void* shared) {
                                  ~uintptr_t{box_alignment - 1});
 }
 
-// Rows of `width` elements from row(line) + column on into boxes of `lines` lines, 16 bytes at a time,
-// without waiting; zeros past the valid lines and columns.
-template <int lines, int width, int threads, class Row>
-__device__ void copy_to_boxes(Bf16* boxes, int64_t valid_lines, int64_t valid_columns, const Row& row) {
-  constexpr int chunks = box_width / 8, at_once = threads / chunks;  // a thread keeps to its chunk of a line
-  static_assert(lines % at_once == 0 && at_once % 8 == 0 && width % box_width == 0);
-  const int chunk = threadIdx.x % chunks, first = threadIdx.x / chunks;
-  Bf16* to = boxes + first * box_width + (chunk ^ first % 8) * 8;
-#pragma unroll
-  for (int line = 0; line < lines; line += at_once)
-#pragma unroll
-    for (int box = 0; box < width / box_width; ++box) {
-      const int column = box * box_width + chunk * 8;
-      const bool inside = first + line < valid_lines && column < valid_columns;
-      __pipeline_memcpy_async(to + (box * lines + line) * box_width,
-                              inside ? row(first + line, column) : row(0, 0), 16, inside ? 0 : 16);
-    }
-}
-
-// What this thread copied becomes visible to the products that follow the next barrier.
+// What this thread wrote to shared memory becomes visible to the products, and to the copy engine, that
+// follow the next barrier.
 __device__ inline void publish_boxes() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }

@@ -12,7 +12,7 @@ template <bool a_along_depth, bool b_along_depth>
 class WgmmaTile {
  public:
   static constexpr int rows = 128, cols = 256, depth_step = box_width;
-  static constexpr int multiplying = 2 * warpgroup_size, threads = multiplying + warpgroup_size;
+  static constexpr int threads = copying_block;
 
   // A tile's first row and column, the matrix of b, and what part of the depth is to be summed up.
   struct Place {
@@ -22,13 +22,12 @@ class WgmmaTile {
   };
 
  private:
-  static constexpr int multiplying_registers = 232, copying_registers = 40;  // of 168 each on average
   static constexpr int stages = 4;
   static constexpr int a_elements = rows * depth_step, b_elements = cols * depth_step;
   struct Shared {
     Bf16 boxes[stages][a_elements + b_elements];
     std::byte out[multiplying / warp_size][4096];
-    Gate full[stages], empty[stages];
+    Gates<stages> gates;
   };
 
  public:
@@ -44,22 +43,23 @@ class WgmmaTile {
   template <class Tiles>
   __device__ void run(const CUtensorMap& a, const CUtensorMap& b, const Tiles& tiles) {
     if constexpr (wgmma_here) {
-      init_gates();
-      if (threadIdx.x >= multiplying) {
-        give_registers<copying_registers>();
-        if (threadIdx.x >= multiplying + warp_size) return;
+      if (threadIdx.x == 0) shared_.gates.init();
+      publish_boxes();
+      __syncthreads();
+      const auto copy_all = [&] {
         tiles([&](const Place& at, const auto&) {
           if (threadIdx.x == multiplying) copy(a, b, at);
           __syncwarp();
         });
-      } else {
-        take_registers<multiplying_registers>();
+      };
+      const auto multiply_all = [&] {
         tiles([&](const Place& at, const auto& write) {
           multiply(at);
           write();
         });
         ::cuda::ptx::cp_async_bulk_wait_group_read(::cuda::ptx::n32_t<0>{});  // of add_to()
-      }
+      };
+      share_work<232, 40>(copy_all, multiply_all);
     }
   }
 
@@ -126,21 +126,11 @@ class WgmmaTile {
   Turn<stages> turn_;
   float sums_[cols / 8][4];
 
-  __device__ void init_gates() {
-    if (threadIdx.x == 0)
-      for (int i = 0; i < stages; ++i) {
-        shared_.full[i].init(1);
-        shared_.empty[i].init(multiplying / warp_size);
-      }
-    publish_boxes();
-    __syncthreads();
-  }
-
   __device__ void copy(const CUtensorMap& a, const CUtensorMap& b, const Place& at) {
     for (int64_t depth = at.begin; depth < at.end; depth += depth_step, turn_.next()) {
       Bf16* boxes = shared_.boxes[turn_.stage];
-      Gate& full = shared_.full[turn_.stage];
-      shared_.empty[turn_.stage].wait(turn_.parity ^ 1);
+      Gate& full = shared_.gates.full[turn_.stage];
+      shared_.gates.empty[turn_.stage].wait(turn_.parity ^ 1);
       full.arrive_and_expect((a_elements + b_elements) * sizeof(Bf16));
       copy_operand<rows, a_along_depth>(full, boxes, a, at.row, depth, 0);
       copy_operand<cols, b_along_depth>(full, boxes + a_elements, b, at.col, depth, at.matrix);
@@ -160,16 +150,20 @@ class WgmmaTile {
   __device__ void multiply(const Place& at) {
     int before = 0;  // the stage
     for (int64_t depth = at.begin; depth < at.end; depth += depth_step, turn_.next()) {
-      shared_.full[turn_.stage].wait(turn_.parity);
-      if (!a_along_depth && at.end - depth < depth_step) clear_lines(at.end - depth);
+      shared_.gates.full[turn_.stage].wait(turn_.parity);
+      if (!a_along_depth &&
+          at.end - depth < depth_step) {  // what follows it in memory is there: zeros instead
+        clear_lines<depth_step>(shared_.boxes[turn_.stage], a_elements + b_elements, at.end - depth);
+        wait_for_cleared();
+      }
       multiply_stage(depth > at.begin);
       products_wait<1>();
-      if (depth > at.begin) release(before);
+      if (depth > at.begin) shared_.gates.release(before);
       before = turn_.stage;
     }
     products_wait<0>();
     products_written(sums_);
-    release(before);
+    shared_.gates.release(before);
   }
 
   __device__ void multiply_stage(bool add_to) {
@@ -187,22 +181,6 @@ class WgmmaTile {
           sums_, left + (a_along_depth ? step_along(k, rows) : step_across(k)),
           right + (b_along_depth ? step_along(k, cols) : step_across(k)), add_to || k > 0);
     products_commit();
-  }
-
-  // The multiplying threads have no more need of a stage.
-  __device__ void release(int stage) {
-    __syncwarp();
-    if (threadIdx.x % warp_size == 0) shared_.empty[stage].arrive();
-  }
-
-  // Boxes whose lines are steps of depth hold what follows it in memory: zeros instead, from line `first` on.
-  __device__ void clear_lines(int64_t first) {
-    constexpr int chunk = 16 / sizeof(Bf16), chunks = box_width / chunk;
-    Bf16* boxes = shared_.boxes[turn_.stage];
-    for (int i = threadIdx.x; i < (a_elements + b_elements) / chunk; i += multiplying)
-      if (i / chunks % depth_step >= first) *reinterpret_cast<uint4*>(boxes + i * chunk) = uint4{};
-    publish_boxes();
-    asm volatile("bar.sync 1, %0;" ::"n"(multiplying) : "memory");
   }
 };
 
