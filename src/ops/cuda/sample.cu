@@ -90,7 +90,7 @@ struct Histogram {
 
 // Keys of which a choice is made: those listed, or all tokens' of the row.
 struct Candidates {
-  static constexpr int most = 16384, all = most + 1;
+  static constexpr int most = 11 * threads, all = most + 1;  // fits the 99 KiB that small GPUs have
   Key keys[most];
   int count;
 };
