@@ -34,9 +34,14 @@ struct Descriptor {
   }
 };
 
+[[noreturn]] void fail_to_open(const std::string& path) {
+  check(!path.empty(), "a file name is empty");
+  fail("{}: cannot open: {}", path, reason(errno));
+}
+
 int open_for_reading(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail("{}: cannot open: {}", path, reason(errno));
+  if (descriptor < 0) fail_to_open(path);
   return descriptor;
 }
 
@@ -48,10 +53,9 @@ std::string folder_of(const std::string& path) {
 }  // namespace
 
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
-  check(!path_.empty(), "a file name is empty");
   // Looked at before it is opened: opening a pipe would wait for a writer.
   struct stat info {};
-  if (::stat(path_.c_str(), &info) != 0) fail("{}: cannot open: {}", path_, reason(errno));
+  if (::stat(path_.c_str(), &info) != 0) fail_to_open(path_);
   check(!S_ISDIR(info.st_mode), "{}: is a directory, expected a file", path_);
   check(S_ISREG(info.st_mode), "{}: is not a regular file", path_);
   const Descriptor file{open_for_reading(path_)};

@@ -72,10 +72,12 @@ void attend_expanded(const Pass& p, const AttentionWeights& w, const AttentionAc
                                .scale = p.softmax_scale});
 }
 
-// Section 2.1.2 and appendix C: W_UK moves to the query's side, W_UV to the output's.
+// W_UK and W_UV of every head: [H, Dn+Dv, Rkv].
 Tensor by_heads(const Config& c, const Tensor& kv_b_proj) {
   return kv_b_proj.reshape({c.num_attention_heads, c.qk_nope_head_dim + c.v_head_dim, c.kv_lora_rank});
 }
+
+// Section 2.1.2 and appendix C: W_UK moves to the query's side, W_UV to the output's.
 void absorb_queries(const Pass& p, const AttentionWeights& w, const AttentionActivations& a) {
   absorb_query(p.device, {.q_latent = a.q_latent,
                           .q_nope = a.q.columns(0, p.config.qk_nope_head_dim),

@@ -16,17 +16,23 @@ Fork::Fork(const Device& device) {
 }
 
 void Fork::turn() {
-  if (context_) context_->end_side();
+  if (context_) cuda_check(context_->end_side(), "recording an event");
+}
+
+void Fork::join() {
+  if (context_) cuda_check(context_->join_side(), "waiting for an event");
+  context_ = nullptr;
 }
 
 Fork::~Fork() {
-  if (!context_) return;
-  if (context_->beside()) context_->end_side();  // an Error left before turn()
+  if (!context_) return;  // joined; else an Error is on its way, which says more than one from here could
+  if (context_->beside()) context_->end_side();
   context_->join_side();
 }
 #else
 Fork::Fork(const Device&) {}
 void Fork::turn() {}
+void Fork::join() {}
 Fork::~Fork() = default;
 #endif
 

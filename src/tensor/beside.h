@@ -6,7 +6,8 @@
 namespace fathom {
 
 // A fork in the ops given to a device: those after the constructor go to the side, those after turn() to the
-// main line, and what follows the destructor comes after both. Within a fork there is no other.
+// main line, and what follows join() comes after both, as it does where an Error leaves the fork. Within a
+// fork there is no other.
 class Fork {
  public:
   explicit Fork(const Device& device);
@@ -14,6 +15,7 @@ class Fork {
   Fork(const Fork&) = delete;
   Fork& operator=(const Fork&) = delete;
   void turn();
+  void join();
 
  private:
   CudaContext* context_ = nullptr;  // where they do go on beside each other
@@ -26,6 +28,7 @@ void beside(const Device& device, const One& one, const Other& other) {
   one();
   fork.turn();
   other();
+  fork.join();
 }
 
 }  // namespace fathom

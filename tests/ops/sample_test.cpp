@@ -59,7 +59,6 @@ class SampleTest : public OpTest {
     for (int64_t i = 0; i < draws; ++i) ++counts[r.ids.target.as<int32_t>()[i]];
     return counts;
   }
-  void picks_what_the_reference_picks(int64_t V, int32_t k_step);
 };
 FATHOM_OP_TEST(SampleTest);
 
@@ -154,27 +153,26 @@ TEST_P(SampleDrawsTest, FiltersApplyInOrder) {
 // Settings that differ by row, rows that are part of wider ones; more tokens than a block has threads, and
 // more that top-k and top-p have to choose from than it lists.
 TEST_P(SampleTest, PicksWhatTheReferencePicks) {
-  picks_what_the_reference_picks(3001, 40);
-  picks_what_the_reference_picks(40001, 700);
-}
-
-void SampleTest::picks_what_the_reference_picks(int64_t V, int32_t k_step) {
   constexpr int64_t n = 48;
-  const Pair wide = random_stat({n, V + 7}, 3), ids = integers({n});
-  const double temperatures[] = {0, 0.3, 1, 2.5}, top_ps[] = {1, 0.9, 0.3}, min_ps[] = {0, 0.02};
-  const Pair settings = filled({n, sample_setting::columns}, DType::f64, [&](int64_t i) {
-    const int64_t row = i / sample_setting::columns;
-    const double all[] = {temperatures[row % 4], top_ps[row / 4 % 3], min_ps[row / 12 % 2], rng_.uniform()};
-    return all[i % sample_setting::columns];
-  });
-  std::vector<int32_t> top_k(n);
-  for (int64_t i = 0; i < n; ++i) top_k[i] = i % 5 ? static_cast<int32_t>(i) * k_step : 0;
-  const Pair k = integers({n}, top_k);
-  run(sample, [&](auto pick) {
-    return Sample{
-        .ids = pick(ids), .logits = pick(columns(wide, 3, V)), .settings = pick(settings), .top_k = pick(k)};
-  });
-  expect_close("ids", ids);
+  for (const auto& [V, k_step] : {std::pair(3001, 40), std::pair(40001, 700)}) {
+    const Pair wide = random_stat({n, V + 7}, 3), ids = integers({n});
+    const double temperatures[] = {0, 0.3, 1, 2.5}, top_ps[] = {1, 0.9, 0.3}, min_ps[] = {0, 0.02};
+    const Pair settings = filled({n, sample_setting::columns}, DType::f64, [&](int64_t i) {
+      const int64_t row = i / sample_setting::columns;
+      const double all[] = {temperatures[row % 4], top_ps[row / 4 % 3], min_ps[row / 12 % 2], rng_.uniform()};
+      return all[i % sample_setting::columns];
+    });
+    std::vector<int32_t> top_k(n);
+    for (int64_t i = 0; i < n; ++i) top_k[i] = i % 5 ? static_cast<int32_t>(i * k_step) : 0;
+    const Pair k = integers({n}, top_k);
+    run(sample, [&](auto pick) {
+      return Sample{.ids = pick(ids),
+                    .logits = pick(columns(wide, 3, V)),
+                    .settings = pick(settings),
+                    .top_k = pick(k)};
+    });
+    expect_close("ids", ids);
+  }
 }
 
 TEST_P(SampleDrawsTest, ExtremeTemperatures) {

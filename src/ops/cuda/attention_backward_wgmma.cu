@@ -113,14 +113,7 @@ __device__ void gradients_of_queries(QueriesMemory& m, const AttentionMaps& maps
     m.block.arrive_and_expect(block_rows * (row_bytes_k + row_bytes_v));
     copy_queries<block_rows>(m.block, m.block_k, maps, tile.row, h);
     copy_douts<block_rows>(m.block, m.block_v, maps, tile.row, h);
-    for (int64_t j = 0; j < tiles; ++j, turn.next()) {
-      const int64_t key = s.keys + j * tile_rows;
-      Gate& full = m.gates.full[turn.stage];
-      m.gates.empty[turn.stage].wait(turn.parity ^ 1);
-      full.arrive_and_expect(tile_rows * (row_bytes_k + row_bytes_v));
-      copy_keys<tile_rows>(full, m.tile_k[turn.stage], maps, in.Dn, key, h);
-      copy_values<tile_rows>(full, m.tile_v[turn.stage], maps, in.Dn, key, h);
-    }
+    copy_key_tiles(m, turn, maps, in.Dn, s.keys, tiles, h);
   };
 
   const auto multiply = [&] {

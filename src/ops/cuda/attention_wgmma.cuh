@@ -51,11 +51,6 @@ struct TileMemory {
   Gate block;
   Gates<stages, threads_share> gates;
 
-  __device__ void init_gates() {
-    if (threadIdx.x == 0) block.init(1), gates.init();
-    publish_boxes();
-    __syncthreads();
-  }
   // Rows past the end of a sequence are of the next one: zeros instead. Called by all multiplying threads.
   __device__ void clear_rows(int stage, int64_t valid) {
     clear_lines<tile_rows>(tile_k[stage], tile_rows * wide_k, valid);
@@ -64,17 +59,9 @@ struct TileMemory {
   }
 };
 
-template <class Memory>
-constexpr size_t memory_bytes = sizeof(Memory) + box_alignment;
-template <class Memory>
-__device__ Memory& memory_at(void* shared) {
-  return *reinterpret_cast<Memory*>(first_box(shared));
-}
-
 template <class Memory, class Copy, class Multiply>
 __device__ void attend(Memory& m, const Copy& copy, const Multiply& multiply) {
-  m.init_gates();
-  share_work<240, 24>(copy, multiply);
+  share_work<240, 24>([&] { m.block.init(1), m.gates.init(); }, copy, multiply);
 }
 
 // Rows from `first` on, by one thread, into boxes of `rows` lines; their bytes were announced at the gate.
@@ -103,6 +90,21 @@ __device__ void copy_values(Gate& gate, Bf16* to, const AttentionMaps& maps, int
   copy_columns<rows>(gate, to, maps.kv, Dn, wide_v, first, h);
 }
 constexpr int row_bytes_k = wide_k * sizeof(Bf16), row_bytes_v = wide_v * sizeof(Bf16);
+
+// Keys and values from row `first` on, tile after tile, as the stages become free; by one thread.
+template <class Memory>
+__device__ void copy_key_tiles(Memory& m, Turn<Memory::stages>& turn, const AttentionMaps& maps, int Dn,
+                               int64_t first, int64_t tiles, int h) {
+  constexpr int rows = Memory::tile_rows;
+  for (int64_t j = 0; j < tiles; ++j, turn.next()) {
+    const int64_t key = first + j * rows;
+    Gate& full = m.gates.full[turn.stage];
+    m.gates.empty[turn.stage].wait(turn.parity ^ 1);
+    full.arrive_and_expect(rows * (row_bytes_k + row_bytes_v));
+    copy_keys<rows>(full, m.tile_k[turn.stage], maps, Dn, key, h);
+    copy_values<rows>(full, m.tile_v[turn.stage], maps, Dn, key, h);
+  }
+}
 
 // scores = the warpgroup's 64 of the block's rows times the tile's rows, over `width` columns of both.
 template <int width, int eighths>

@@ -37,9 +37,21 @@ class Gate {
 // A block of two warpgroups that multiply what one more warp copies for them.
 constexpr int multiplying = 2 * warpgroup_size, copying_block = multiplying + warpgroup_size;
 
-// copy() by one warp, multiply() by two warpgroups, with so many registers a thread, of 168 each on average.
-template <int multiplying_registers, int copying_registers, class Copy, class Multiply>
-__device__ void share_work(const Copy& copy, const Multiply& multiply) {
+// Shared memory whose first member is boxes.
+template <class Memory>
+constexpr size_t memory_bytes = sizeof(Memory) + box_alignment;
+template <class Memory>
+__device__ Memory& memory_at(void* shared) {
+  return *reinterpret_cast<Memory*>(first_box(shared));
+}
+
+// First init_gates() by one thread. Then copy() by one warp, multiply() by two warpgroups, with so many
+// registers a thread, of 168 each on average.
+template <int multiplying_registers, int copying_registers, class InitGates, class Copy, class Multiply>
+__device__ void share_work(const InitGates& init_gates, const Copy& copy, const Multiply& multiply) {
+  if (threadIdx.x == 0) init_gates();
+  publish_boxes();
+  __syncthreads();
   if (threadIdx.x >= multiplying) {
     give_registers<copying_registers>();
     if (threadIdx.x < multiplying + warp_size) copy();

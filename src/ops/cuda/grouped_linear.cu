@@ -7,6 +7,7 @@
 #include "ops/cuda/grouped_linear.cuh"
 #include "ops/cuda/mma_tile.cuh"
 #include "ops/cuda/thin_tile.cuh"
+#include "ops/cuda/vec.cuh"
 #include "ops/cuda/wgmma.cuh"
 
 namespace fathom::cuda {
@@ -159,11 +160,6 @@ void launch_weight_gradient(Device& device, const Product& p) {
   launch(device, grid, Tile::threads, Tile::shared_bytes, weight_gradient<Tile>, p);
 }
 
-// Whether rows can be copied 16 bytes at a time.
-bool in_vectors(const Tensor& t) {
-  return rows_at_16_bytes(t) && t.cols() % 8 == 0;
-}
-
 int64_t expert_stride(const Tensor& w) {
   return w.shape[1] * w.row_stride;
 }
@@ -188,13 +184,13 @@ Product rows_times_experts(const Tensor& rows, const Tensor& w, const Tensor& ou
 void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
   with_dtype<float, bf16>("grouped_linear_forward", a.x.dtype, [](auto) {});
   multiply_by_experts<true>(device, a.x.dtype, rows_times_experts(a.x, a.w, a.out, a.offsets),
-                            in_vectors(a.x) && in_vectors(a.w), in_vectors(a.out));
+                            all_by_eights(a.x, a.w), by_eights(a.out));
 }
 
 void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardInput& a) {
   with_dtype<float, bf16>("grouped_linear_backward_input", a.dx.dtype, [](auto) {});
   multiply_by_experts<false>(device, a.dx.dtype, rows_times_experts(a.dout, a.w, a.dx, a.offsets),
-                             in_vectors(a.dout) && in_vectors(a.w), in_vectors(a.dx));
+                             all_by_eights(a.dout, a.w), by_eights(a.dx));
 }
 
 void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardWeight& a) {
@@ -213,7 +209,7 @@ void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardW
                      .E = static_cast<int>(a.dw.shape[0])};
   if (a.x.dtype == DType::f32)
     launch_weight_gradient<FmaTile<false, false>>(device, p);
-  else if (!(in_vectors(a.dout) && in_vectors(a.x)))
+  else if (!all_by_eights(a.dout, a.x))
     launch_weight_gradient<MmaTile<16, false, false, false>>(device, p);
   else if (has_wgmma(device) && rows_at_16_bytes(a.dw))
     weight_gradient_wgmma(device, p);

@@ -34,6 +34,13 @@ __device__ inline Bf16* first_box(void* shared) {
                                  ~uintptr_t{box_alignment - 1});
 }
 
+// Chunk (16 bytes) `chunk` of a line of a box.
+template <class T>
+__device__ T* chunk_of(T* box, int line, int chunk) {
+  constexpr int in_chunk = 16 / sizeof(T);
+  return box + line * (box_line_bytes / static_cast<int>(sizeof(T))) + (chunk ^ line % 8) * in_chunk;
+}
+
 // What this thread wrote to shared memory becomes visible to the products, and to the copy engine, that
 // follow the next barrier.
 __device__ inline void publish_boxes() {

@@ -31,21 +31,18 @@ class WgmmaTile {
   };
 
  public:
-  static constexpr size_t shared_bytes = sizeof(Shared) + box_alignment;
+  static constexpr size_t shared_bytes = memory_bytes<Shared>;
 
   static CUtensorMap map_a(const Matrices& m) { return box_map(m, a_along_depth ? rows : depth_step); }
   static CUtensorMap map_b(const Matrices& m) { return box_map(m, b_along_depth ? cols : depth_step); }
 
-  __device__ explicit WgmmaTile(void* memory) : shared_(*reinterpret_cast<Shared*>(first_box(memory))) {}
+  __device__ explicit WgmmaTile(void* memory) : shared_(memory_at<Shared>(memory)) {}
 
   // All tiles of this block: tiles(visit) calls visit(place, write) for one after another, and threads that
   // have sums call write() when they are complete.
   template <class Tiles>
   __device__ void run(const CUtensorMap& a, const CUtensorMap& b, const Tiles& tiles) {
     if constexpr (wgmma_here) {
-      if (threadIdx.x == 0) shared_.gates.init();
-      publish_boxes();
-      __syncthreads();
       const auto copy_all = [&] {
         tiles([&](const Place& at, const auto&) {
           if (threadIdx.x == multiplying) copy(a, b, at);
@@ -59,7 +56,7 @@ class WgmmaTile {
         });
         ::cuda::ptx::cp_async_bulk_wait_group_read(::cuda::ptx::n32_t<0>{});  // of add_to()
       };
-      share_work<232, 40>(copy_all, multiply_all);
+      share_work<232, 40>([&] { shared_.gates.init(); }, copy_all, multiply_all);
     }
   }
 
@@ -69,21 +66,19 @@ class WgmmaTile {
     constexpr int chunk = 16 / sizeof(Bf16), chunks = box_width / chunk;
     const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
     Bf16* piece = reinterpret_cast<Bf16*>(shared_.out[warp]);
-    const auto at = [&](int row, int chunk_of_row) {
-      return piece + row * box_width + (chunk_of_row ^ row % 8) * chunk;
-    };
 #pragma unroll
     for (int first = 0; first < cols; first += box_width) {
 #pragma unroll
       for (int i = 0; i < chunks; i += 2)
-        store_matrices(at(lane % 16, i + lane / 16), as_left(sums_[first / 8 + i], sums_[first / 8 + i + 1]));
+        store_matrices(chunk_of(piece, lane % 16, i + lane / 16),
+                       as_left(sums_[first / 8 + i], sums_[first / 8 + i + 1]));
       __syncwarp();
 #pragma unroll
       for (int i = lane; i < 16 * chunks; i += warp_size) {
         const int row = warp * 16 + i / chunks, col = first + i % chunks * chunk;
         if (row < valid_rows && col < valid_cols)
           *reinterpret_cast<uint4*>(c + row * stride + col) =
-              *reinterpret_cast<const uint4*>(at(i / chunks, i % chunks));
+              *reinterpret_cast<const uint4*>(chunk_of(piece, i / chunks, i % chunks));
       }
       __syncwarp();
     }
@@ -94,7 +89,7 @@ class WgmmaTile {
     return box_map(m, 16);
   }
   __device__ void add_to(const CUtensorMap& map, int64_t row, int64_t col, int matrix) {
-    constexpr int width = 128 / sizeof(float), chunk = 16 / sizeof(float);
+    constexpr int width = box_line_bytes / sizeof(float);
     const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
 #pragma unroll
     for (int first = 0; first < cols; first += width) {
@@ -105,8 +100,7 @@ class WgmmaTile {
       for (int i = 0; i < width / 8; ++i)
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-          const int r = lane / 4 + 8 * half, c = 2 * i + lane % 4 / 2;
-          store_pair(piece + r * width + (c ^ r % 8) * chunk + lane % 2 * 2,
+          store_pair(chunk_of(piece, lane / 4 + 8 * half, 2 * i + lane % 4 / 2) + lane % 2 * 2,
                      make_float2(sums_[first / 8 + i][2 * half], sums_[first / 8 + i][2 * half + 1]));
         }
       publish_boxes();

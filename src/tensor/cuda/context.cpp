@@ -83,17 +83,17 @@ cuda::Blas& CudaContext::blas() {
 
 void CudaContext::begin_side() {
   cuda_check(cudaEventRecord(forked_, stream()), "recording an event");
+  cuda_check(cudaStreamWaitEvent(lanes_[1].stream, forked_), "waiting for an event");
   current_ = 1;
-  cuda_check(cudaStreamWaitEvent(stream(), forked_), "waiting for an event");
 }
 
-void CudaContext::end_side() {
-  cuda_check(cudaEventRecord(joined_, stream()), "recording an event");
+cudaError_t CudaContext::end_side() {
   current_ = 0;
+  return cudaEventRecord(joined_, lanes_[1].stream);
 }
 
-void CudaContext::join_side() {
-  cuda_check(cudaStreamWaitEvent(stream(), joined_), "waiting for an event");
+cudaError_t CudaContext::join_side() {
+  return cudaStreamWaitEvent(stream(), joined_);
 }
 
 void CudaContext::synchronize() {

@@ -46,8 +46,8 @@ class CudaContext {
   // Ops go to the side lane, after what was given to the main lane; to the main lane again; and what follows
   // there comes after both.
   void begin_side();
-  void end_side();
-  void join_side();
+  cudaError_t end_side();
+  cudaError_t join_side();
   bool beside() const { return current_ == 1; }
 
   void synchronize();
