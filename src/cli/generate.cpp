@@ -21,7 +21,7 @@
 #include "engine/generation_config.h"
 #include "io/file.h"
 #include "io/json.h"
-#include "model/checkpoint.h"
+#include "model/model_folder.h"
 #include "model/summary.h"
 #include "text/utf8.h"
 

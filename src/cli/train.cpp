@@ -9,7 +9,7 @@
 #include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/profile_report.h"
-#include "train/train.h"
+#include "train/training_run.h"
 
 namespace fathom {
 namespace {

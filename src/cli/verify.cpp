@@ -7,8 +7,8 @@
 
 #include "cli/commands.h"
 #include "engine/verify_greedy.h"
-#include "model/checkpoint.h"
-#include "model/verify.h"
+#include "model/model_folder.h"
+#include "model/verify_model.h"
 
 namespace fathom {
 namespace {

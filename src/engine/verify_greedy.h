@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "io/safetensors.h"
-#include "model/verify.h"
+#include "model/verify_model.h"
 
 namespace fathom {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "io/checkpoint.h"
-#include "model/checkpoint.h"
+#include "model/model_folder.h"
 #include "ops/elementwise.h"
 #include "tensor/memory.h"
 

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "io/checkpoint.h"
-#include "model/checkpoint.h"
+#include "model/model_folder.h"
 #include "ops/cross_entropy.h"
 #include "ops/elementwise.h"
 #include "ops/permute.h"

@@ -11,12 +11,12 @@
 #include "model/head.h"
 #include "model/model.h"
 #include "tensor/device.h"
-#include "train/checkpoint.h"
 #include "train/loader.h"
 #include "train/optimizer.h"
 #include "train/recipe.h"
 #include "train/schedule.h"
 #include "train/snapshot.h"
+#include "train/training_checkpoint.h"
 
 namespace fathom {
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "io/json.h"
-#include "model/checkpoint.h"
+#include "model/model_folder.h"
 #include "support/byte_tokenizer.h"
 #include "support/paths.h"
 #include "support/program.h"

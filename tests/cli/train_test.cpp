@@ -12,7 +12,7 @@
 #include "cli/commands.h"
 #include "io/file.h"
 #include "io/json.h"
-#include "model/checkpoint.h"
+#include "model/model_folder.h"
 #include "support/needs_gpu.h"
 #include "support/temp_dir.h"
 #include "text/tokenizer.h"

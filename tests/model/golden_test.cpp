@@ -6,8 +6,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "model/checkpoint.h"
-#include "model/verify.h"
+#include "model/model_folder.h"
+#include "model/verify_model.h"
 #include "support/gpus.h"
 #include "support/paths.h"
 #include "support/temp_dir.h"

@@ -3,7 +3,7 @@
 
 #include "small_run.h"
 #include "support/needs_gpu.h"
-#include "train/train.h"
+#include "train/training_run.h"
 
 namespace fathom {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "base/interrupt.h"
 #include "small_run.h"
-#include "train/train.h"
+#include "train/training_run.h"
 
 extern char** environ;
 

@@ -1,4 +1,4 @@
-#include "model/checkpoint.h"
+#include "model/model_folder.h"
 
 #include <filesystem>
 #include <unordered_set>

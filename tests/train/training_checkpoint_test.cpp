@@ -1,5 +1,5 @@
 // Checkpoint folders: complete or absent, refused when damaged or of another run, pruned, readable as models.
-#include "train/checkpoint.h"
+#include "train/training_checkpoint.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "model/checkpoint.h"
+#include "model/model_folder.h"
 #include "small_run.h"
 #include "train/atomic_folder.h"
 

@@ -1,4 +1,4 @@
-#include "train/train.h"
+#include "train/training_run.h"
 
 #include <sys/resource.h>
 

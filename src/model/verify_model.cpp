@@ -1,11 +1,11 @@
-#include "model/verify.h"
+#include "model/verify_model.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
-#include "model/checkpoint.h"
 #include "model/head.h"
+#include "model/model_folder.h"
 #include "ops/cross_entropy.h"
 #include "tensor/compare.h"
 #include "tensor/memory.h"

@@ -1,4 +1,4 @@
-#include "train/checkpoint.h"
+#include "train/training_checkpoint.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
-#include "model/checkpoint.h"
+#include "model/model_folder.h"
 #include "tensor/memory.h"
 #include "train/atomic_folder.h"
 
