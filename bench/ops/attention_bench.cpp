@@ -6,6 +6,7 @@
 
 #include "bench/ops/rows.h"
 #include "ops/latent_attention.h"
+#include "ops/latent_cache.h"
 
 namespace fathom::bench {
 namespace {
@@ -89,6 +90,28 @@ void decode_row(Bench& b, const Latent& shape, int64_t B, int64_t depth, DType t
         });
 }
 
+// A prompt's rows written to the cache, and read back.
+void cache_rows(Bench& b, DType t) {
+  constexpr int64_t N = 4096, page = 64, width = 512 + 64, pages_needed = N / page;
+  const Tensor latent = b.random(t, {N, width}), pages = b.zeros(t, {pages_needed, page, width});
+  const auto count = [](int64_t i) { return static_cast<int32_t>(i); };
+  const Tensor table = b.integers({1, pages_needed}, count), positions = b.integers({N}, count),
+               sequence = b.zeros(DType::i32, {N}),
+               starts = b.integers({2}, [](int64_t i) { return static_cast<int32_t>(i * N); });
+  const std::string shape = fmt::format(" {}x{} {}", N, width, name_of(t));
+  const double bytes = static_cast<double>(2 * latent.bytes());
+  b.row("latent_cache_write" + shape, bytes, 0, [&] {
+    latent_cache_write(b.device(), {.pages = pages,
+                                    .latent = latent,
+                                    .block_table = table,
+                                    .sequence = sequence,
+                                    .positions = positions});
+  });
+  b.row("latent_cache_read" + shape, bytes, 0, [&] {
+    latent_cache_read(b.device(), {.out = latent, .pages = pages, .block_table = table, .kv_starts = starts});
+  });
+}
+
 }  // namespace
 
 void attention_rows(Bench& b) {
@@ -105,6 +128,8 @@ void attention_rows(Bench& b) {
       for (int64_t B : {1, 8})
         for (int64_t depth : {512, 4096, 32768})
           if (b.wants("latent_attention") && B * depth <= 32768) decode_row(b, shape, B, depth, t), b.clear();
+  if (b.wants("latent_cache"))
+    for (DType t : {DType::f32, DType::bf16}) cache_rows(b, t), b.clear();
 }
 
 }  // namespace fathom::bench

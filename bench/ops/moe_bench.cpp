@@ -1,5 +1,9 @@
-// Routing, sorting, permuting and combining at DeepSeek-V2-Lite's size: 64 experts, 6 active.
+// Routing, balance loss, sorting, permuting and combining at DeepSeek-V2-Lite's size: 64 experts, 6 active.
 #include "bench/ops/rows.h"
+#include "ops/balance.h"
+#include "ops/combine.h"
+#include "ops/expert_counts.h"
+#include "ops/expert_sort.h"
 #include "ops/permute.h"
 #include "ops/router.h"
 
@@ -22,6 +26,28 @@ void router_rows(Bench& b) {
   });
 }
 
+void balance_rows(Bench& b) {
+  constexpr int64_t B = 4;
+  const Tensor scores = b.random(DType::f32, {N, E}), loss = b.zeros(DType::f32, {1}),
+               load = b.zeros(DType::f32, {B, E});
+  const Tensor ids = b.integers({N, K}, [](int64_t i) { return static_cast<int32_t>(i * 7919 % E); }),
+               starts = b.integers({B + 1}, [](int64_t i) { return static_cast<int32_t>(i * N / B); });
+  const std::string shape = fmt::format(" {}x{}, K {}", N, E, K);
+  const double bytes = static_cast<double>(scores.bytes());
+  b.row("balance_loss" + shape, bytes, 0, [&] {
+    balance_loss(b.device(), {.loss = loss,
+                              .load = load,
+                              .scores = scores,
+                              .ids = ids,
+                              .sequence_starts = starts,
+                              .alpha = 0.001});
+  });
+  b.row("balance_loss_backward" + shape, bytes, 0, [&] {
+    balance_loss_backward(b.device(),
+                          {.dscores = scores, .load = load, .sequence_starts = starts, .alpha = 0.001});
+  });
+}
+
 void permute_rows(Bench& b, DType t) {
   const Tensor offsets = b.zeros(DType::i32, {E + 1}), row_of = b.zeros(DType::i32, {N, K}),
                token_of = b.zeros(DType::i32, {M});
@@ -30,6 +56,9 @@ void permute_rows(Bench& b, DType t) {
     expert_sort(b.device(), {.offsets = offsets, .row_of = row_of, .token_of = token_of, .ids = ids});
   });
   expert_sort(b.device(), {.offsets = offsets, .row_of = row_of, .token_of = token_of, .ids = ids});
+  const Tensor counts = b.zeros(DType::i32, {E});
+  b.row(fmt::format("expert_counts {}", E), static_cast<double>(2 * counts.bytes()), 0,
+        [&] { expert_counts(b.device(), {.counts = counts, .offsets = offsets}); });
 
   const Tensor x = b.random(t, {N, C}), rows = b.random(t, {M, C}), drows = b.zeros(t, {M, C}),
                weights = b.random(DType::f32, {N, K}), dweights = b.zeros(DType::f32, {N, K});
@@ -57,6 +86,7 @@ void permute_rows(Bench& b, DType t) {
 
 void moe_rows(Bench& b) {
   router_rows(b);
+  balance_rows(b);
   for (DType t : {DType::f32, DType::bf16}) {
     permute_rows(b, t);
     b.clear();

@@ -1,7 +1,7 @@
 // Embedding, rope, SwiGLU and the residual stream at DeepSeek-V2-Lite's size.
 #include "bench/ops/rows.h"
-#include "ops/elementwise.h"
 #include "ops/embedding.h"
+#include "ops/residual_add.h"
 #include "ops/rope.h"
 #include "ops/swiglu.h"
 
@@ -18,6 +18,18 @@ void embedding_rows(Bench& b, DType t) {
         [&] { embedding_forward(b.device(), {.out = out, .ids = ids, .table = table}); });
   b.row("embedding_backward" + shape, one + 8.0 * N * C, 1.0 * N * C,
         [&] { embedding_backward(b.device(), {.dtable = dtable, .ids = ids, .dout = out}); });
+}
+
+void rope_table_row(Bench& b) {
+  constexpr int64_t N = 4096, Dr = 64;
+  std::vector<double> frequencies(Dr / 2, 0.01);
+  const Tensor cos_sin = b.zeros(DType::f32, {N, Dr}),
+               positions = b.integers({N}, [](int64_t i) { return static_cast<int32_t>(i); });
+  b.row(fmt::format("rope_table {}x{}", N, Dr), static_cast<double>(cos_sin.bytes()), 0, [&] {
+    rope_table(b.device(), {.cos_sin = cos_sin,
+                            .positions = positions,
+                            .inv_freq = Tensor(frequencies.data(), DType::f64, {Dr / 2})});
+  });
 }
 
 void rope_rows(Bench& b, DType t) {
@@ -50,6 +62,7 @@ void residual_rows(Bench& b, DType t) {
 }  // namespace
 
 void pointwise_rows(Bench& b) {
+  rope_table_row(b);
   for (DType t : {DType::f32, DType::bf16}) {
     embedding_rows(b, t);
     rope_rows(b, t);

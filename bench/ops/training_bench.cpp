@@ -1,8 +1,10 @@
-// What a training step does besides the layers: cross-entropy, gradient norm, AdamW.
+// What a training step does besides the layers: cross-entropy, sums of losses, gradient norm, AdamW.
 #include "bench/ops/rows.h"
 #include "ops/adamw.h"
 #include "ops/cross_entropy.h"
-#include "ops/elementwise.h"
+#include "ops/scale.h"
+#include "ops/sum.h"
+#include "ops/sum_squares.h"
 
 namespace fathom::bench {
 namespace {
@@ -36,10 +38,13 @@ void adamw_rows(Bench& b) {
         [&] { adamw(b.device(), {.tensors = plain, .lr = 1e-4}); });
   b.row(fmt::format("adamw {}M bf16 with f32 master", P >> 20), 30.0 * P, 0,
         [&] { adamw(b.device(), {.tensors = with_master, .lr = 1e-4}); });
-  const Tensor sum = b.zeros(DType::f64, {1});
+  const Tensor squares = b.zeros(DType::f64, {1}), sum_of_losses = b.zeros(DType::f64, {1});
   b.row(fmt::format("sum_squares {}M", P >> 20), 4.0 * P, 2.0 * P, [&] {
-    sum_squares(b.device(), {.sum = sum, .all = {&grad, 1}});
+    sum_squares(b.device(), {.sum = squares, .all = {&grad, 1}});
   });
+  const Tensor losses = b.random(DType::f32, {4096});
+  b.row("sum 4096", static_cast<double>(losses.bytes()), 4096,
+        [&] { sum(b.device(), {.sum = sum_of_losses, .x = losses}); });
   b.row(fmt::format("scale {}M", P >> 20), 8.0 * P, 1.0 * P,
         [&] { scale(b.device(), {.x = grad, .factor = 1}); });
 }

@@ -3,7 +3,7 @@
 #include "model/mla.h"
 #include "model/mlp.h"
 #include "model/moe.h"
-#include "ops/elementwise.h"
+#include "ops/residual_add.h"
 #include "ops/rmsnorm.h"
 
 namespace fathom {

@@ -5,9 +5,10 @@
 
 #include "ops/absorb.h"
 #include "ops/attention.h"
-#include "ops/elementwise.h"
 #include "ops/latent_attention.h"
+#include "ops/latent_cache.h"
 #include "ops/linear.h"
+#include "ops/residual_add.h"
 #include "ops/rmsnorm.h"
 #include "ops/rope.h"
 
@@ -54,10 +55,10 @@ void attend_expanded(const Pass& p, const AttentionWeights& w, const AttentionAc
   const Batch& batch = p.batch;
   Tensor c_kv = a.c_kv, rows = a.latent;
   if (batch.cache) {
-    latent_read(p.device, {.out = a.prefix,
-                           .pages = batch.cache->pages[layer],
-                           .block_table = batch.block_table,
-                           .kv_starts = batch.kv_starts});
+    latent_cache_read(p.device, {.out = a.prefix,
+                                 .pages = batch.cache->pages[layer],
+                                 .block_table = batch.block_table,
+                                 .kv_starts = batch.kv_starts});
     rows = a.prefix;
     c_kv = rows.columns(0, p.config.kv_lora_rank);
   }
@@ -102,11 +103,11 @@ void mla_forward(const Pass& p, const AttentionWeights& w, const AttentionActiva
   const auto keys = [&] {
     latents(p, w, a, x);
     if (p.batch.cache)
-      latent_write(p.device, {.pages = p.batch.cache->pages[layer],
-                              .latent = a.latent,
-                              .block_table = p.batch.block_table,
-                              .sequence = p.batch.sequence,
-                              .positions = p.batch.positions});
+      latent_cache_write(p.device, {.pages = p.batch.cache->pages[layer],
+                                    .latent = a.latent,
+                                    .block_table = p.batch.block_table,
+                                    .sequence = p.batch.sequence,
+                                    .positions = p.batch.positions});
   };
   const bool absorbed = p.batch.cache && p.batch.absorbed;
   p.both(keys, [&] {

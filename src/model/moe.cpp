@@ -2,10 +2,12 @@
 
 #include "model/mlp.h"
 #include "ops/balance.h"
-#include "ops/elementwise.h"
+#include "ops/combine.h"
+#include "ops/expert_sort.h"
 #include "ops/grouped_linear.h"
 #include "ops/linear.h"
 #include "ops/permute.h"
+#include "ops/residual_add.h"
 #include "ops/router.h"
 #include "ops/swiglu.h"
 

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <functional>
 
-#include "ops/elementwise.h"
 #include "ops/linear.h"
+#include "ops/scale.h"
 #include "tensor/arena.h"
 #include "tensor/memory.h"
 

@@ -5,7 +5,7 @@
 
 #include "io/checkpoint.h"
 #include "model/model_folder.h"
-#include "ops/elementwise.h"
+#include "ops/sum_squares.h"
 #include "tensor/memory.h"
 
 namespace fathom {

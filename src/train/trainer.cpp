@@ -11,8 +11,8 @@
 #include "io/checkpoint.h"
 #include "model/model_folder.h"
 #include "ops/cross_entropy.h"
-#include "ops/elementwise.h"
-#include "ops/permute.h"
+#include "ops/expert_counts.h"
+#include "ops/sum.h"
 #include "tensor/memory.h"
 
 namespace fathom {

@@ -1,6 +1,6 @@
 // The cpu backend's matrix products themselves: every mix of types and layouts, edges of every tile, and what
 // the ops above do not reach (alpha, accumulation into bf16, serial use, batches of unlike products).
-#include "ops/cpu/gemm.h"
+#include "ops/cpu/matmul/gemm.h"
 
 #include "support/op_test.h"
 

@@ -3,53 +3,13 @@
 #include <gmock/gmock.h>
 
 #include "ops/attention.h"
-#include "support/op_test.h"
+#include "paged_cache.h"
 
 namespace fathom::testing {
 namespace {
 
-// A paged cache of sequences of the given lengths. Pages are handed out in a shuffled order; every slot and
-// every table entry that no sequence owns is poison: NaN, and ids that do not exist.
-struct Cache {
-  Pair pages, block_table;
-  std::vector<int64_t> row_of;  // for token t of sequence b, the row of pages: row_of[starts[b] + t]
-};
-
-class LatentAttentionTest : public OpTest {
+class LatentAttentionTest : public PagedCacheTest {
  protected:
-  // Rows of `latent` are the tokens of all sequences, one after the other.
-  Cache cache(const Pair& latent, const std::vector<int32_t>& lengths, int64_t page) {
-    const int64_t width = latent.ref.cols(), B = static_cast<int64_t>(lengths.size());
-    int64_t used = 0, longest = 0;
-    for (int64_t length : lengths)
-      used += (length + page - 1) / page, longest = std::max(longest, (length + page - 1) / page);
-    const int64_t P = used + 3, max_pages = longest + 2;
-    std::vector<int32_t> order(P), table(B * max_pages, -7);
-    for (int64_t i = 0; i < P; ++i) order[i] = static_cast<int32_t>(i);
-    for (int64_t i = P - 1; i > 0; --i) std::swap(order[i], order[rng_.below(i + 1)]);
-    for (size_t i = 1; i < table.size(); i += 2) table[i] = 1 << 30;
-    Cache c{.pages = output({P, page, width}), .block_table = {}, .row_of = {}};
-    int64_t next = 0, token = 0;
-    for (int64_t b = 0; b < B; ++b)
-      for (int64_t t = 0; t < lengths[b]; ++t, ++token) {
-        if (t % page == 0) table[b * max_pages + t / page] = order[next++];
-        c.row_of.push_back(table[b * max_pages + t / page] * page + t % page);
-        copy_row(latent, token, c.pages, c.row_of.back());
-      }
-    c.block_table = integers({B, max_pages}, table);
-    return c;
-  }
-
-  static void copy_row(const Pair& from, int64_t i, const Pair& to, int64_t j) {
-    for (int64_t c = 0; c < from.ref.cols(); ++c) {
-      to.ref.row<double>(j)[c] = from.ref.row<double>(i)[c];
-      if (from.target.dtype == DType::f32)
-        to.target.row<float>(j)[c] = from.target.row<float>(i)[c];
-      else
-        to.target.row<bf16>(j)[c] = from.target.row<bf16>(i)[c];
-    }
-  }
-
   // Queries (sequence, position) over sequences of the given lengths; their rotary part begins at column Dn.
   void expect_attention(int64_t H, int64_t R, int64_t Dr, int64_t page, const std::vector<int32_t>& lengths,
                         const std::vector<int32_t>& sequence, const std::vector<int32_t>& positions,
@@ -111,37 +71,6 @@ TEST_P(LatentAttentionTest, MoreQueriesThanAreTakenAtOnce) {
   std::vector<int32_t> sequence(70, 0), positions;
   for (int32_t i = 0; i < 70; ++i) positions.push_back(i);
   expect_attention(2, 8, 4, 16, {70}, sequence, positions);
-}
-
-TEST_P(LatentAttentionTest, WriteAndRead) {
-  const std::vector<int32_t> lengths = {5, 0, 33, 1};
-  for (int64_t page : {1, 3, 16}) {
-    const Pair latent = random({39, 12});
-    Cache c = cache(latent, lengths, page);
-    std::vector<int32_t> sequence, positions;
-    for (int32_t b = 0; b < 4; ++b)
-      for (int32_t t = 0; t < lengths[b]; ++t) sequence.push_back(b), positions.push_back(t);
-    const Pair s = integers({39}, sequence), p = integers({39}, positions);
-    const Pair fresh = random({39, 12}), starts = integers({5}, {0, 5, 5, 38, 39}), out = output({39, 12});
-    run(latent_write, [&](auto pick) {
-      return LatentWrite{.pages = pick(c.pages),
-                         .latent = pick(fresh),
-                         .block_table = pick(c.block_table),
-                         .sequence = pick(s),
-                         .positions = pick(p)};
-    });
-    run(latent_read, [&](auto pick) {
-      return LatentRead{.out = pick(out),
-                        .pages = pick(c.pages),
-                        .block_table = pick(c.block_table),
-                        .kv_starts = pick(starts)};
-    });
-    EXPECT_EQ(relative_error(out.ref, fresh.ref), 0);
-    EXPECT_EQ(relative_error(out.target, fresh.target), 0);
-    int64_t poison = 0;  // slots that no sequence owns were not touched
-    for (int64_t r = 0; r < c.pages.target.rows(); ++r) poison += std::isnan(element(c.pages.target, r, 11));
-    EXPECT_EQ(poison, c.pages.target.rows() - 39);
-  }
 }
 
 // The identity behind absorption: with q_latent = q_nope W_k per head, attention over the latents, then W_v
@@ -273,23 +202,6 @@ TEST_P(LatentAttentionTest, NamesTheFieldThatIsWrong) {
   refuses("positions[0] is -1", [&](auto& a) { a.positions = minus.target; });
   refuses("block_table[0, 3]", [&](auto& a) { a.positions = nine.target; });
   refuses("sequence 0 has 100 tokens", [&](auto& a) { a.positions = far.target; });
-  const Pair row = random({1, 12}), too_long = integers({2}, {0, 10});
-  LatentWrite w{.pages = c.pages.target,
-                .latent = row.target,
-                .block_table = c.block_table.target,
-                .sequence = zero.target,
-                .positions = nine.target};
-  EXPECT_THROW(latent_write(device_, w), Error);
-  w.positions = far.target;
-  EXPECT_THROW(latent_write(device_, w), Error);
-  const Pair read = output({9, 12}), longer = output({10, 12});
-  LatentRead r{.out = read.target,
-               .pages = c.pages.target,
-               .block_table = c.block_table.target,
-               .kv_starts = too_long.target};
-  EXPECT_THROW(latent_read(device_, r), Error);
-  r.out = longer.target;  // the tenth token lies in a page that was never given
-  EXPECT_THROW(latent_read(device_, r), Error);
 }
 
 }  // namespace

@@ -4,15 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/cached_row.h"
+
 namespace fathom::reference {
 namespace {
-
-// The cached row of token t of sequence b.
-template <class T>
-T* cached(const Tensor& pages, const Tensor& block_table, int64_t b, int64_t t) {
-  const int64_t page = pages.shape[1];
-  return pages.row<T>(block_table.row<int32_t>(b)[t / page] * page + t % page);
-}
 
 template <class T>
 T dot(const T* x, const T* y, int64_t n) {
@@ -34,7 +29,7 @@ void latent_attention(Device& device, const LatentAttention& a) {
         const T *q = a.q_latent.row<T>(n * H + h), *q_rope = a.q_rope.row<T>(n * H + h);
         T largest = -std::numeric_limits<T>::infinity(), sum = 0;
         for (int64_t t = 0; t < T_seen; ++t) {
-          const T* c = cached<T>(a.pages, a.block_table, b, t);
+          const T* c = cached_row<T>(a.pages, a.block_table, b, t);
           p[t] = static_cast<T>(a.scale) * (dot(q, c, R) + dot(q_rope, c + R, Dr));
           largest = std::max(largest, p[t]);
         }
@@ -42,29 +37,11 @@ void latent_attention(Device& device, const LatentAttention& a) {
         T* out = a.out.row<T>(n * H + h);
         std::fill_n(out, R, T{0});
         for (int64_t t = 0; t < T_seen; ++t) {
-          const T* c = cached<T>(a.pages, a.block_table, b, t);
+          const T* c = cached_row<T>(a.pages, a.block_table, b, t);
           for (int64_t r = 0; r < R; ++r) out[r] += p[t] / sum * c[r];
         }
       }
     }
-  });
-}
-
-void latent_write(Device&, const LatentWrite& a) {
-  with_dtype<double, float>("latent_write", a.latent.dtype, [&]<class T>(T) {
-    const int32_t *sequence = a.sequence.as<int32_t>(), *positions = a.positions.as<int32_t>();
-    for (int64_t n = 0; n < a.latent.rows(); ++n)
-      std::copy_n(a.latent.row<T>(n), a.latent.cols(),
-                  cached<T>(a.pages, a.block_table, sequence[n], positions[n]));
-  });
-}
-
-void latent_read(Device&, const LatentRead& a) {
-  with_dtype<double, float>("latent_read", a.out.dtype, [&]<class T>(T) {
-    const int32_t* starts = a.kv_starts.as<int32_t>();
-    for (int64_t b = 0; b < a.block_table.shape[0]; ++b)
-      for (int64_t t = 0; t < starts[b + 1] - starts[b]; ++t)
-        std::copy_n(cached<T>(a.pages, a.block_table, b, t), a.out.cols(), a.out.row<T>(starts[b] + t));
   });
 }
 

@@ -1,0 +1,40 @@
+// Rows between token order and expert order; a thread moves a few neighbouring columns.
+#pragma once
+#include "ops/cuda/vec.cuh"
+
+namespace fathom::cuda {
+
+constexpr int permute_threads = 256;
+
+// Where a thread works: row and first column.
+struct Place {
+  int64_t row, column;
+};
+template <int n>
+__device__ Place place(int64_t C) {
+  const int64_t per_row = C / n, i = static_cast<int64_t>(blockIdx.x) * permute_threads + threadIdx.x;
+  return {i / per_row, i % per_row * n};
+}
+
+// out[n] = base[n] + sum over k of weights[n, k] * rows[row_of[n, k]], or the plain sum without weights.
+template <int n, class T>
+__global__ void add_choices(T* out, int64_t out_stride, const T* rows, int64_t rows_stride,
+                            const float* weights, int64_t weights_stride, const int32_t* row_of,
+                            const T* base, int64_t base_stride, int64_t N, int64_t C, int K) {
+  const auto [t, c] = place<n>(C);
+  if (t >= N) return;
+  Vec<n> sum{};
+  if (base) sum = load<n>(base + t * base_stride + c);
+  for (int k = 0; k < K; ++k) {
+    const float weight = weights ? weights[t * weights_stride + k] : 1;
+    const Vec<n> row = load<n>(rows + row_of[t * K + k] * rows_stride + c);
+    for (int j = 0; j < n; ++j) sum.v[j] += weight * row.v[j];
+  }
+  store(out + t * out_stride + c, sum);
+}
+
+inline dim3 permute_grid(const Tensor& t, int n) {
+  return dim3(static_cast<unsigned>(blocks_for(t.count() / n, permute_threads)));
+}
+
+}  // namespace fathom::cuda

@@ -1,0 +1,15 @@
+// The residual stream, the one place where activations accumulate.
+#pragma once
+#include "ops/dispatch.h"
+
+namespace fathom {
+
+// stream += x: the residual stream, the one place where activations accumulate.
+struct ResidualAdd {
+  Tensor stream;  // [N, C] any
+  Tensor x;       // [N, C] any
+};
+
+FATHOM_OP(residual_add, ResidualAdd)
+
+}  // namespace fathom
