@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 
@@ -21,18 +22,6 @@ namespace {
 
 constexpr size_t buffer_size = 1 << 20;
 constexpr size_t largest_write = 1 << 30;  // the kernel writes at most 2 GiB a call
-
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
-
-// A file descriptor that closes itself.
-struct Descriptor {
-  int value;
-  ~Descriptor() {
-    if (value >= 0) ::close(value);
-  }
-};
 
 [[noreturn]] void fail_to_open(const std::string& path) {
   check(!path.empty(), "a file name is empty");
@@ -45,9 +34,22 @@ int open_for_reading(const std::string& path) {
   return descriptor;
 }
 
-std::string folder_of(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  return folder.empty() ? "." : folder;
+// Removes PATH.tmp.PID.N of processes that were killed; those of live ones are locked.
+void sweep_temporaries(const std::string& path) {
+  const std::string prefix = std::filesystem::path(path).filename().string() + ".tmp.";
+  std::vector<std::string> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder_of(path), error), end; !error && it != end;
+       it.increment(error))
+    if (const std::string name = it->path().filename().string();
+        name.starts_with(prefix) &&
+        name.find_first_not_of("0123456789.", prefix.size()) == std::string::npos &&
+        it->symlink_status(error).type() == std::filesystem::file_type::regular)
+      found.push_back(it->path().string());
+  for (const std::string& leftover : found) {
+    const Descriptor file(::open(leftover.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (file && try_lock(file) == Lock::taken && still_at(file, leftover)) ::unlink(leftover.c_str());
+  }
 }
 
 }  // namespace
@@ -58,11 +60,11 @@ MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   if (::stat(path_.c_str(), &info) != 0) fail_to_open(path_);
   check(!S_ISDIR(info.st_mode), "{}: is a directory, expected a file", path_);
   check(S_ISREG(info.st_mode), "{}: is not a regular file", path_);
-  const Descriptor file{open_for_reading(path_)};
-  if (::fstat(file.value, &info) != 0) fail("{}: cannot read its size: {}", path_, reason(errno));
+  const Descriptor file(open_for_reading(path_));
+  if (::fstat(file.value(), &info) != 0) fail("{}: cannot read its size: {}", path_, reason(errno));
   size_ = static_cast<size_t>(info.st_size);
   if (size_ == 0) return;
-  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.value, 0);
+  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.value(), 0);
   if (mapped == MAP_FAILED) fail("{}: cannot map {} bytes: {}", path_, size_, reason(errno));
   data_ = static_cast<const std::byte*>(mapped);
 }
@@ -84,14 +86,14 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 std::string read_file(const std::string& path) {
-  const Descriptor file{open_for_reading(path)};
+  const Descriptor file(open_for_reading(path));
   struct stat info {};
   std::string content;
-  if (::fstat(file.value, &info) == 0 && S_ISREG(info.st_mode))
+  if (::fstat(file.value(), &info) == 0 && S_ISREG(info.st_mode))
     content.reserve(static_cast<size_t>(info.st_size) + 4096);
   for (size_t used = 0;;) {
     content.resize(std::max(content.capacity(), used + 4096));
-    const ssize_t n = ::read(file.value, content.data() + used, content.size() - used);
+    const ssize_t n = ::read(file.value(), content.data() + used, content.size() - used);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail("{}: cannot read: {}", path, reason(errno));
     used += static_cast<size_t>(n);
@@ -106,10 +108,14 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
     check(!S_ISDIR(info.st_mode), "{}: cannot write: is a directory", path_);
     check(S_ISREG(info.st_mode), "{}: cannot write: is not a regular file", path_);
   }
+  sweep_temporaries(path_);
   static std::atomic<int> counter{0};
-  temporary_ = fmt::format("{}.tmp.{}.{}", path_, ::getpid(), counter++);
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail("{}: cannot write: {}", path_, reason(errno));
+  do {
+    temporary_ = fmt::format("{}.tmp.{}.{}", path_, ::getpid(), counter++);
+    descriptor_ = Descriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (!descriptor_ && errno != EEXIST) fail("{}: cannot write: {}", path_, reason(errno));
+    // Another process may have swept it away before it was locked.
+  } while (!descriptor_ || try_lock(descriptor_) == Lock::busy || !still_at(descriptor_, temporary_));
   buffer_.reserve(buffer_size);
 }
 
@@ -118,9 +124,9 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::discard() noexcept {
-  if (descriptor_ < 0) return;
-  ::close(std::exchange(descriptor_, -1));
+  if (!descriptor_) return;
   ::unlink(temporary_.c_str());
+  descriptor_.close();
 }
 
 void AtomicFile::fail_with(int error) {
@@ -129,7 +135,7 @@ void AtomicFile::fail_with(int error) {
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
-  check(descriptor_ >= 0, "{}: cannot write: already committed or failed", path_);
+  check(static_cast<bool>(descriptor_), "{}: cannot write: already committed or failed", path_);
   if (bytes.size() >= buffer_size) {
     flush();
     write_through(bytes);
@@ -147,7 +153,7 @@ void AtomicFile::flush() {
 
 void AtomicFile::write_through(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = ::write(descriptor_, bytes.data(), std::min(bytes.size(), largest_write));
+    const ssize_t n = ::write(descriptor_.value(), bytes.data(), std::min(bytes.size(), largest_write));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail_with(errno);
     if (n == 0) fail_with(ENOSPC);
@@ -156,16 +162,13 @@ void AtomicFile::write_through(std::span<const std::byte> bytes) {
 }
 
 void AtomicFile::commit() {
-  check(descriptor_ >= 0, "{}: cannot write: already committed or failed", path_);
+  check(static_cast<bool>(descriptor_), "{}: cannot write: already committed or failed", path_);
   flush();
-  if (::fsync(descriptor_) != 0) fail_with(errno);
+  if (::fsync(descriptor_.value()) != 0) fail_with(errno);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with(errno);
   // The temporary name is gone now, so from here on there is nothing to discard.
-  const int closed = ::close(std::exchange(descriptor_, -1));
-  if (closed != 0) fail("{}: cannot write: {}", path_, reason(errno));
-  const Descriptor folder{open_for_reading(folder_of(path_))};
-  // Some file systems refuse to sync a folder (EINVAL); there is nothing more one could do there.
-  if (::fsync(folder.value) != 0 && errno != EINVAL) fail("{}: cannot sync: {}", path_, reason(errno));
+  if (const int error = descriptor_.close()) fail("{}: cannot write: {}", path_, reason(error));
+  sync_folder(folder_of(path_));
 }
 
 void write_file(const std::string& path, std::string_view content) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "io/descriptor.h"
+
 namespace fathom {
 
 // A regular file mapped read-only. The bytes stay valid, and at the same address, until it is destroyed
@@ -31,7 +33,8 @@ class MappedFile {
 std::string read_file(const std::string& path);
 
 // Writes to a temporary name beside `path`; commit() moves it into place. Destroyed without commit(), or
-// after any failure, it leaves nothing behind and `path` as it was.
+// after any failure, it leaves nothing behind and `path` as it was. What a killed process left is removed by
+// the next one that writes the same file.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path);
@@ -54,7 +57,7 @@ class AtomicFile {
 
   std::string path_, temporary_, buffer_;
   uint64_t position_ = 0;
-  int descriptor_ = -1;
+  Descriptor descriptor_;
 };
 
 // Replaces the content of `path` with `content`, atomically.

@@ -99,6 +99,11 @@ Model load_model(const Device& device, const std::string& dir, std::optional<DTy
   return model;
 }
 
+FilePatterns model_folder_files() {
+  return {"config.json", "generation_config.json", "model.safetensors", "model-*-of-*.safetensors",
+          "model.safetensors.index.json"};
+}
+
 void save_model(const Device& device, const std::string& dir, const Config& config, const Weights& weights) {
   const auto path = [&](const char* file) { return (std::filesystem::path(dir) / file).string(); };
   write_sharded(dir, checkpoint_tensors(config, weights), largest_shard, &device);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "io/checkpoint.h"
+#include "io/hidden_folder.h"
 #include "model/model.h"
 
 namespace fathom {
@@ -22,6 +23,9 @@ void load_weights(const Device& device, const Config& config, const Weights& wei
 // Reads a model folder into the device's memory. dtype: that of the weights in memory; by default what the
 // checkpoint holds (f16 becomes f32).
 Model load_model(const Device& device, const std::string& dir, std::optional<DType> dtype = {});
+
+// Names of the files that save_model() writes.
+FilePatterns model_folder_files();
 
 // Writes config.json, generation_config.json and the weights into `dir` (created if need be), each file
 // atomically.

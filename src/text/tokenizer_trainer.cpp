@@ -1,8 +1,7 @@
 #include "text/tokenizer_trainer.h"
 
-#include <filesystem>
-
 #include "base/error.h"
+#include "io/atomic_folder.h"
 #include "io/file.h"
 #include "text/bpe_trainer.h"
 #include "text/byte_alphabet.h"
@@ -14,13 +13,15 @@ namespace {
 // white space at the end; Chinese, Japanese and Korean runs. Digits, one by one, follow.
 constexpr const char* deepseek_patterns[] = {
     "[\r\n]",
-    "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-"
+    "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-"
+    "ᶚḀ-"
     "ἕἘ-"
     "Ἕἠ-ὅ"
     "Ὀ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-"
     "ꚛꜢ-"
     "ꝯ"
-    "ꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-"
+    "ꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-"
+    "𑣟𞤀-"
     "𞥃]"
     "+",
     "\\s?[!-/:-~！-／：-～‘-‟　-。]+", "\\s+$", "[一-龥ࠀ-一가-퟿]+"};
@@ -99,11 +100,10 @@ std::string tokenizer_config_json(const TokenizerTraining& training) {
 }  // namespace
 
 void TokenizerFiles::save(const std::string& folder) const {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  check(!error, "{}: cannot make the folder: {}", folder, error.message());
-  write_file(folder + "/tokenizer.json", tokenizer_json);
-  write_file(folder + "/tokenizer_config.json", tokenizer_config_json);
+  AtomicFolder out(folder, {"tokenizer.json", "tokenizer_config.json"});
+  write_file(out.path() + "/tokenizer.json", tokenizer_json);
+  write_file(out.path() + "/tokenizer_config.json", tokenizer_config_json);
+  out.commit();
 }
 
 TokenizerTrainer::TokenizerTrainer(TokenizerTraining training)

@@ -23,7 +23,7 @@ struct TokenizerTraining {
 struct TokenizerFiles {
   std::string tokenizer_json, tokenizer_config_json;
 
-  // Writes both into `folder`, which is made if need be.
+  // Puts both into `folder` at once; it is made if need be, and what else is in it is kept.
   void save(const std::string& folder) const;
 };
 

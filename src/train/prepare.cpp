@@ -10,11 +10,11 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/threads.h"
+#include "io/atomic_folder.h"
 #include "io/file.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_trainer.h"
 #include "train/corpus.h"
-#include "train/staged_folder.h"
 #include "train/token_shard.h"
 
 namespace fathom {
@@ -152,7 +152,7 @@ void encode_corpus(const PrepareOptions& o, CorpusReader& reader, const Tokenize
 PrepareReport prepare(const PrepareOptions& o) {
   check_options(o);
   const std::vector<std::string> files = corpus_files(o.inputs);
-  StagedFolder folder(o.out);
+  AtomicFolder folder(o.out, data_set_files());
   const TokenizerFiles tokenizer_files =
       o.tokenizer.empty() ? learn_vocabulary(o, files) : read_tokenizer(o.tokenizer);
   const std::string name = o.tokenizer.empty() ? "new tokenizer" : o.tokenizer;
@@ -177,7 +177,7 @@ PrepareReport prepare(const PrepareOptions& o) {
   write_file(folder.path() + "/tokenizer.json", tokenizer_files.tokenizer_json);
   if (!tokenizer_files.tokenizer_config_json.empty())
     write_file(folder.path() + "/tokenizer_config.json", tokenizer_files.tokenizer_config_json);
-  folder.publish();
+  folder.commit();
 
   return {.documents = train.documents() + validation.documents(),
           .validation_documents = validation.documents(),

@@ -77,6 +77,10 @@ std::string fingerprint_of(std::string_view tokenizer_json) {
   return fmt::format("fnv1a:{:016x}", hash);
 }
 
+FilePatterns data_set_files() {
+  return {"train-*.safetensors", "val-*.safetensors", "tokenizer.json", "tokenizer_config.json"};
+}
+
 std::vector<std::string> shard_files(const std::vector<std::string>& paths_or_dirs, std::string_view split) {
   std::vector<std::string> files;
   for (const std::string& path : paths_or_dirs) {

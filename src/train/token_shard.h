@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "io/hidden_folder.h"
 #include "io/safetensors.h"
 
 namespace fathom {
@@ -23,6 +24,9 @@ struct TokenVocabulary {
 
 // Tells one tokenizer.json from another (FNV-1a, 64 bits, in hex); no protection against forgery.
 std::string fingerprint_of(std::string_view tokenizer_json);
+
+// Names of the files of a data set.
+FilePatterns data_set_files();
 
 // The shards of `split` ("train", "val") in each folder, sorted by name; paths of files stand for themselves.
 // Empty when the folders hold none.

@@ -1,15 +1,16 @@
 #include "train/training_checkpoint.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <vector>
 
 #include "base/error.h"
+#include "io/atomic_folder.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
 #include "model/model_folder.h"
 #include "tensor/memory.h"
-#include "train/atomic_folder.h"
 
 namespace fathom {
 namespace fs = std::filesystem;
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::string_view prefix = "step-";
 constexpr int64_t format_version = 1;
+constexpr std::array tokenizer_files = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"};
 
 std::string file_in(const std::string& dir, const char* name) {
   return (fs::path(dir) / name).string();
@@ -39,7 +41,7 @@ std::vector<std::pair<int64_t, std::string>> checkpoints_in(const std::string& o
 }
 
 void copy_tokenizer(const std::string& from, const std::string& to) {
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"})
+  for (const char* name : tokenizer_files)
     if (const std::string path = file_in(from, name); fs::is_regular_file(path))
       write_file(file_in(to, name), read_file(path));
 }
@@ -48,6 +50,18 @@ void write_model(const Device& device, const std::string& dir, const Model& mode
                  const std::string& tokenizer_dir) {
   save_model(device, dir, model.config, model.weights);
   copy_tokenizer(tokenizer_dir, dir);
+}
+
+FilePatterns model_files() {
+  FilePatterns files = model_folder_files();
+  files.insert(files.end(), tokenizer_files.begin(), tokenizer_files.end());
+  return files;
+}
+
+FilePatterns checkpoint_files() {
+  FilePatterns files = model_files();
+  files.insert(files.end(), {"optimizer.safetensors", "trainer.json"});
+  return files;
 }
 
 // Error naming the first key that differs.
@@ -99,7 +113,7 @@ std::string checkpoint_folder(const std::string& output, int64_t step) {
 void save_checkpoint(const Device& device, const std::string& output, const Recipe& recipe,
                      const RunState& state, const Model& model, const Optimizer& optimizer,
                      const std::string& tokenizer_dir) {
-  AtomicFolder folder(checkpoint_folder(output, state.step));
+  AtomicFolder folder(checkpoint_folder(output, state.step), checkpoint_files());
   write_model(device, folder.path(), model, tokenizer_dir);
   write_safetensors(file_in(folder.path(), "optimizer.safetensors"), optimizer.tensors(), {}, &device);
   const OrderedJson trainer = {{"format", format_version},         {"step", state.step},
@@ -131,18 +145,18 @@ RunState load_checkpoint(const Device& device, const std::string& checkpoint, co
 void prune_checkpoints(const std::string& output, int64_t keep) {
   const auto all = checkpoints_in(output);
   const auto kept = static_cast<size_t>(std::max<int64_t>(keep, 1));
-  for (size_t i = 0; i + kept < all.size(); ++i) {
-    std::error_code error;
-    fs::remove_all(all[i].second, error);
-    check(!error, "{}: cannot remove: {}", all[i].second, error.message());
-  }
+  for (size_t i = 0; i + kept < all.size(); ++i) remove_folder(all[i].second, checkpoint_files());
 }
 
 void save_model_folder(const Device& device, const std::string& dir, const Model& model,
                        const std::string& tokenizer_dir) {
-  AtomicFolder folder(dir);
+  AtomicFolder folder(dir, model_files());
   write_model(device, folder.path(), model, tokenizer_dir);
   folder.commit();
+}
+
+void sweep_output(const std::string& output) {
+  sweep_leftovers(output, checkpoint_files());
 }
 
 }  // namespace fathom

@@ -37,11 +37,15 @@ void save_checkpoint(const Device& device, const std::string& output, const Reci
 RunState load_checkpoint(const Device& device, const std::string& checkpoint, const Recipe& recipe,
                          const Model& model, const Optimizer& optimizer);
 
-// Removes all but the newest `keep` >= 1 checkpoints of `output`.
+// Removes all but the newest `keep` >= 1 checkpoints of `output`. What the user put into one of them stays.
 void prune_checkpoints(const std::string& output, int64_t keep);
 
-// Writes a plain model folder with the tokenizer's files, replacing `dir` if it is there.
+// Writes a plain model folder with the tokenizer's files, replacing an earlier one in `dir`; other files
+// there are kept.
 void save_model_folder(const Device& device, const std::string& dir, const Model& model,
                        const std::string& tokenizer_dir);
+
+// Removes what killed processes left in `output`.
+void sweep_output(const std::string& output);
 
 }  // namespace fathom

@@ -10,7 +10,6 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "train/atomic_folder.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
 
@@ -27,7 +26,7 @@ double seconds_since(Clock::time_point start) {
 
 std::string find_start(const Recipe& recipe, bool resume) {
   const std::string& output = recipe.run.output;
-  AtomicFolder::remove_leftovers(output);
+  sweep_output(output);
   const std::optional<std::string> latest = latest_checkpoint(output);
   check(resume || !latest, "{}: holds the checkpoint {} already; give --resume or another run.output", output,
         latest.value_or(""));

@@ -120,6 +120,21 @@ TEST(AtomicFile, AppearsOnlyWithCommit) {
   EXPECT_THROW(file.commit(), Error);
 }
 
+TEST(AtomicFile, SweepsWhatAKilledProcessLeft) {
+  TempDir dir;
+  AtomicFile live(dir / "a");
+  write_file(dir / "a.tmp.123.0", "half");
+  write_file(dir / "a.tmp.notes", "mine");
+  std::filesystem::create_symlink("a.tmp.notes", dir / "a.tmp.124.0");
+  write_file(dir / "a", "whole");
+  EXPECT_FALSE(std::filesystem::exists(dir / "a.tmp.123.0"));
+  EXPECT_EQ(read_file(dir / "a.tmp.124.0"), "mine");
+  live.write("later");
+  live.commit();
+  EXPECT_EQ(read_file(dir / "a"), "later");
+  EXPECT_EQ(files_in(dir), 3);
+}
+
 TEST(AtomicFile, FullDiskLeavesNothingBehind) {
   TempDir dir;
   write_file(dir / "a", "before");

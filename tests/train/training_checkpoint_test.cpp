@@ -11,7 +11,6 @@
 
 #include "model/model_folder.h"
 #include "small_run.h"
-#include "train/atomic_folder.h"
 
 namespace fathom {
 namespace {
@@ -138,20 +137,17 @@ TEST_F(CheckpointTest, ReplacesAModelFolderWhole) {
   const std::string dir = small_.output("out") + "/model";
   fs::create_directories(dir);
   write_file(dir + "/model-00001-of-00002.safetensors", "stale");
+  write_file(dir + "/README.md", "mine");
   trainer_->save_model_to(dir);
-  EXPECT_EQ(entries(dir), (std::vector<std::string>{"config.json", "generation_config.json",
+  EXPECT_EQ(entries(dir), (std::vector<std::string>{"README.md", "config.json", "generation_config.json",
                                                     "model.safetensors", "tokenizer.json"}));
   EXPECT_EQ(entries(small_.output("out")), (std::vector<std::string>{"model", "step-00000001"}));
 }
 
-TEST(AtomicFolder, LeftoversOfKilledProcessesGo) {
-  const TempDir dir;
-  fs::create_directories(dir / "keep");
-  fs::create_directories(dir / ".unfinished-step-00000004/inner");
-  AtomicFolder::remove_leftovers(dir.path());
-  EXPECT_EQ(entries(dir.path()), (std::vector<std::string>{"keep"}));
-  { const AtomicFolder abandoned(dir / "new"); }
-  EXPECT_EQ(entries(dir.path()), (std::vector<std::string>{"keep"}));
+TEST_F(CheckpointTest, PruningKeepsTheUsersFiles) {
+  write_file(path_ + "/notes.txt", "mine");
+  trainer_->step(), trainer_->save(), trainer_->step(), trainer_->save();
+  EXPECT_EQ(entries(path_), (std::vector<std::string>{"notes.txt"}));
 }
 
 }  // namespace
