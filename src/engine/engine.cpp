@@ -82,32 +82,43 @@ void Engine::abort(int64_t id) {
 
 std::vector<Output> Engine::step() {
   const std::vector<Scheduled> scheduled = scheduler_.schedule();
-  const std::vector<int32_t> tokens = runner_.run(scheduled);
+  const std::vector<Result> results = runner_.run(scheduled);
   std::vector<Output> outputs;
-  for (const Scheduled& item : scheduled) {
-    Sequence& s = *item.sequence;
-    s.cached += item.tokens;
-    blocks_.publish(s, s.cached - item.tokens);
-    if (s.pending() > 0) continue;
-    outputs.push_back(extend(sequences_.at(s.id), tokens[outputs.size()]));
+  for (size_t i = 0; i < scheduled.size(); ++i) {
+    Sequence& s = *scheduled[i].sequence;
+    if (!results[i].error.empty()) {  // before publish(): no other sequence shares these pages
+      outputs.push_back(end_with_error(sequences_.at(s.id), results[i].error));
+      continue;
+    }
+    s.cached += scheduled[i].tokens;
+    blocks_.publish(s, s.cached - scheduled[i].tokens);
+    if (s.pending() == 0) outputs.push_back(extend(sequences_.at(s.id), results[i].token));
   }
   for (const Output& o : outputs)
     if (o.finish != FinishReason::none) abort(o.id);
   return outputs;
 }
 
+Output Engine::end_with_error(Entry& entry, const std::string& error) {
+  Sequence& s = entry.sequence;
+  s.finish = FinishReason::error;
+  return {s.id, -1, entry.text ? entry.text->flush() : "", s.finish, error};
+}
+
 // Appends the token and decides whether the sequence ends with it.
 Output Engine::extend(Entry& entry, int32_t token) {
   Sequence& s = entry.sequence;
   s.tokens.push_back(token);
-  Output out{s.id, token, {}, FinishReason::none};
+  Output out{s.id, token, {}, FinishReason::none, {}};
   const std::vector<int64_t>& eos = s.stop.eos_token_ids;
   const bool ended = std::find(eos.begin(), eos.end(), token) != eos.end();
   if (entry.text && !ended) out.text = entry.text->push(token);
   if (ended || (entry.text && entry.text->stopped()))
     s.finish = FinishReason::stop;
-  else if (s.length() >= s.longest)
+  else if (s.generated() >= s.stop.max_tokens)
     s.finish = FinishReason::length;
+  else if (s.length() >= s.longest)
+    s.finish = FinishReason::context;
   if (s.finish != FinishReason::none && entry.text) {
     out.text += entry.text->flush();
     if (entry.text->stopped()) s.finish = FinishReason::stop;

@@ -30,9 +30,10 @@ struct EngineOptions {
 // finishes.
 struct Output {
   int64_t id = 0;
-  int32_t token = 0;
+  int32_t token = -1;  // none when the sequence ends with an error
   std::string text;
   FinishReason finish = FinishReason::none;
+  std::string error;  // what went wrong, for FinishReason::error
 };
 
 class Engine {
@@ -46,7 +47,8 @@ class Engine {
   // Drops a sequence; nothing more is heard of it. Unknown and finished ids are ignored.
   void abort(int64_t id);
   bool busy() const { return !sequences_.empty(); }
-  // Runs one batch. Sequences whose prompt is still being read give no output.
+  // Runs one batch. Sequences whose prompt is still being read give no output. A sequence for which the
+  // model's output is not finite ends with an error of its own; the others go on.
   std::vector<Output> step();
 
   // Most tokens, prompt and generated, one sequence can have.
@@ -65,6 +67,7 @@ class Engine {
 
   void check_request(const Request& request) const;
   Output extend(Entry& entry, int32_t token);
+  static Output end_with_error(Entry& entry, const std::string& error);
 
   const Model& model_;
   const Tokenizer* tokenizer_;

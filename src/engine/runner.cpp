@@ -1,6 +1,7 @@
 #include "engine/runner.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "model/head.h"
 #include "ops/permute.h"
@@ -39,6 +40,20 @@ HostBatch host_batch(std::span<const Scheduled> items, int64_t max_pages) {
   return batch;
 }
 
+bool all_finite(const Tensor& row) {
+  const auto finite = [&]<class T>(const T* x) {
+    return std::all_of(x, x + row.count(), [](T v) { return std::isfinite(static_cast<float>(v)); });
+  };
+  switch (row.dtype) {
+    case DType::f64:
+      return finite(row.as<double>());
+    case DType::bf16:
+      return finite(row.as<bf16>());
+    default:
+      return finite(row.as<float>());
+  }
+}
+
 }  // namespace
 
 Runner::Runner(Device& device, const Model& model, const RunnerOptions& options)
@@ -59,27 +74,52 @@ int64_t Runner::step_bytes() const {
   return plan.used();
 }
 
-std::vector<int32_t> Runner::run(std::span<const Scheduled> scheduled) {
-  size_t outputs = 0;
-  for (const Scheduled& s : scheduled) outputs += s.completes();
-  std::vector<int32_t> tokens(outputs);
-  for (const Group& group : split(scheduled)) run_group(group, tokens);
+std::vector<Result> Runner::run(std::span<const Scheduled> scheduled) {
+  const auto row_bytes = static_cast<size_t>(model_.config.hidden_size * size_of(model_.dtype));
+  Readback readback{std::vector<int32_t>(scheduled.size()),
+                    std::vector<std::byte>(scheduled.size() * row_bytes)};
+  for (const Group& group : split(scheduled)) run_group(group, readback);
   synchronize(device_);
-  for (const int32_t id : tokens) check(id >= 0, "the model's output is not finite: {}", sample_failure(id));
-  return tokens;
+  std::vector<Result> results(scheduled.size());
+  for (size_t i = 0; i < scheduled.size(); ++i) {
+    const Sequence& s = *scheduled[i].sequence;
+    if (!scheduled[i].completes()) {
+      // Every row before the last one goes into it by attention, so that it stands for all that were cached.
+      if (!all_finite(hidden_row(readback, i)))
+        results[i].error = fmt::format("the model's output is not finite within the first {} tokens",
+                                       s.cached + scheduled[i].tokens);
+    } else if (readback.ids[i] < 0) {
+      results[i].error = fmt::format("the model's output is not finite after {} tokens: {}", s.length(),
+                                     sample_failure(readback.ids[i]));
+    } else {
+      results[i].token = readback.ids[i];
+    }
+  }
+  return results;
+}
+
+Tensor Runner::hidden_row(Readback& readback, size_t place) const {
+  const int64_t C = model_.config.hidden_size;
+  return Tensor(readback.hidden.data() + static_cast<int64_t>(place) * C * size_of(model_.dtype),
+                model_.dtype, {1, C});
 }
 
 // A batch attends in one form, so that a step with both prompts and decoding sequences is two batches.
 std::vector<Runner::Group> Runner::split(std::span<const Scheduled> scheduled) const {
   Group expanded{false, {}, {}}, absorbed{true, {}, {}};
-  int64_t keys = 0, row = 0;
+  std::vector<Group*> group_of;
+  int64_t keys = 0;
   for (const Scheduled& s : scheduled) {
-    const bool absorb_it = absorb(s, keys);
-    Group& group = absorb_it ? absorbed : expanded;
-    if (!absorb_it) keys += s.sequence->cached + s.tokens;
-    group.items.push_back(s);
-    group.rows.push_back(s.completes() ? row++ : -1);
+    group_of.push_back(absorb(s, keys) ? &absorbed : &expanded);
+    if (group_of.back() == &expanded) keys += s.sequence->cached + s.tokens;
   }
+  for (const bool completing : {true, false})
+    for (size_t i = 0; i < scheduled.size(); ++i) {
+      if (scheduled[i].completes() != completing) continue;
+      group_of[i]->items.push_back(scheduled[i]);
+      group_of[i]->places.push_back(i);
+      group_of[i]->completing += completing;
+    }
   std::vector<Group> groups;
   for (Group* g : {&expanded, &absorbed})
     if (!g->items.empty()) groups.push_back(std::move(*g));
@@ -93,71 +133,71 @@ bool Runner::absorb(const Scheduled& s, int64_t expanded_keys) const {
   return options_.absorbed.value_or(absorbed_is_cheaper(model_.config, {&tokens, 1}, {&length, 1}));
 }
 
-void Runner::run_group(const Group& group, std::vector<int32_t>& tokens) {
+void Runner::run_group(const Group& group, Readback& readback) {
   int64_t max_pages = 0;
   for (const Scheduled& s : group.items)
     max_pages = std::max(max_pages, static_cast<int64_t>(s.sequence->pages.size()));
   max_pages = std::min((max_pages + table_step - 1) / table_step * table_step, options_.pages);
   const HostBatch host = host_batch(group.items, max_pages);
   std::vector<int32_t> last_tokens;
-  for (size_t b = 0; b < group.items.size(); ++b)
-    if (group.rows[b] >= 0) last_tokens.push_back(host.sequence_starts[b + 1] - 1);
-  const auto outputs = static_cast<int64_t>(last_tokens.size());
+  for (size_t b = 0; b < group.items.size(); ++b) last_tokens.push_back(host.sequence_starts[b + 1] - 1);
+  const auto pieces = static_cast<int64_t>(last_tokens.size()), completing = group.completing;
   BatchSize size = host.size();
   if (group.absorbed) size.keys = 0;
 
   step_memory_.rewind(0);
-  Memory m = allocate(step_memory_, size, max_pages, outputs);
+  Memory m = allocate(step_memory_, size, max_pages, completing);
   m.batch.absorbed = group.absorbed;
   upload_batch(device_, model_.config, host, m.batch);
-  upload(device_, m.last_tokens, Tensor(last_tokens.data(), DType::i32, {outputs}));
+  upload(device_, m.last_tokens, Tensor(last_tokens.data(), DType::i32, {pieces}));
   upload_sampling(group, m.sample);
   const auto forward = [&] {
     const Tensor hidden = model_forward(device_, model_, m.batch, m.activations);
-    if (outputs == 0) return;
     permute(device_, {.out = m.last_hidden, .x = hidden, .token_of = m.last_tokens});
-    head_logits(device_, model_, m.last_hidden, m.logits);
+    if (completing == 0) return;
+    head_logits(device_, model_, m.last_hidden.slice(0, completing), m.logits);
     sample(device_, m.sample);
   };
   if (group.absorbed && size.tokens == size.sequences)
-    decoding_.run(device_, {size.tokens, max_pages, outputs}, forward);
+    decoding_.run(device_, {size.tokens, max_pages, completing}, forward);
   else
     forward();
-  int64_t n = 0;
-  for (const int64_t row : group.rows)
-    if (row >= 0)
-      download_later(device_, Tensor(&tokens[static_cast<size_t>(row)], DType::i32, {1}),
-                     m.sample.ids.slice(n++, 1));
+  for (int64_t i = 0; i < pieces; ++i) {
+    const size_t place = group.places[static_cast<size_t>(i)];
+    if (i < completing)
+      download_later(device_, Tensor(&readback.ids[place], DType::i32, {1}), m.sample.ids.slice(i, 1));
+    else
+      download_later(device_, hidden_row(readback, place), m.last_hidden.slice(i, 1));
+  }
 }
 
 void Runner::upload_sampling(const Group& group, const Sample& sample) const {
   std::vector<double> settings;
   std::vector<int32_t> top_k;
-  for (size_t i = 0; i < group.items.size(); ++i) {
-    if (group.rows[i] < 0) continue;
-    const Sequence& s = *group.items[i].sequence;
+  for (int64_t i = 0; i < group.completing; ++i) {
+    const Sequence& s = *group.items[static_cast<size_t>(i)].sequence;
     const SamplingParameters& p = s.sampling;
     settings.insert(settings.end(), {p.temperature, p.top_p, p.min_p, sampling_draw(p, s.length())});
     top_k.push_back(static_cast<int32_t>(std::min(p.top_k, options_.vocabulary)));
   }
-  const auto n = static_cast<int64_t>(top_k.size());
+  const int64_t n = group.completing;
   upload(device_, sample.settings, Tensor(settings.data(), DType::f64, {n, sample_setting::columns}));
   upload(device_, sample.top_k, Tensor(top_k.data(), DType::i32, {n}));
 }
 
 Runner::Memory Runner::allocate(Arena& arena, const BatchSize& size, int64_t max_pages,
-                                int64_t outputs) const {
+                                int64_t completing) const {
   Memory m;
   m.batch = allocate_batch(arena, size, max_pages);
   m.batch.cache = &cache_;
   m.activations = allocate_activations(model_.config, arena, model_.dtype, Purpose::serving, size);
-  m.last_tokens = arena.allocate(DType::i32, {outputs});
-  m.last_hidden = arena.allocate(model_.dtype, {outputs, model_.config.hidden_size});
-  m.logits = arena.allocate(stat_of(model_.dtype), {outputs, model_.config.vocab_size});
-  m.sample = {.ids = arena.allocate(DType::i32, {outputs}),
+  m.last_tokens = arena.allocate(DType::i32, {size.sequences});
+  m.last_hidden = arena.allocate(model_.dtype, {size.sequences, model_.config.hidden_size});
+  m.logits = arena.allocate(stat_of(model_.dtype), {completing, model_.config.vocab_size});
+  m.sample = {.ids = arena.allocate(DType::i32, {completing}),
               .logits = m.logits.columns(0, options_.vocabulary),
-              .settings = arena.allocate(DType::f64, {outputs, sample_setting::columns}),
-              .top_k = arena.allocate(DType::i32, {outputs})};
+              .settings = arena.allocate(DType::f64, {completing, sample_setting::columns}),
+              .top_k = arena.allocate(DType::i32, {completing})};
   return m;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/scheduler.h"
@@ -23,39 +24,50 @@ struct RunnerOptions {
   std::optional<bool> absorbed;  // forces one form of attention; by default the cheaper one is taken
 };
 
+// What running a piece of a sequence gave.
+struct Result {
+  int32_t token = -1;  // the next one, when the piece completes the sequence
+  std::string error;   // why there is none: what the model computed for the piece is not finite
+};
+
 class Runner {
  public:
   // Device and model must outlive this object.
   Runner(Device& device, const Model& model, const RunnerOptions& options);
 
-  // Runs the scheduled tokens. Returns the next token of each sequence that completes, in order. An Error
-  // when the model's output is not finite.
-  std::vector<int32_t> run(std::span<const Scheduled> scheduled);
+  // Runs the scheduled tokens; a result for each scheduled piece, in order.
+  std::vector<Result> run(std::span<const Scheduled> scheduled);
 
   const LatentCache& cache() const { return cache_; }
 
  private:
-  // Scheduled sequences that attend in the same form, and where the tokens of those that complete go.
+  // Scheduled pieces that attend in the same form, those that complete their sequence first.
   struct Group {
     bool absorbed;
     std::vector<Scheduled> items;
-    std::vector<int64_t> rows;
+    std::vector<size_t> places;  // of the items among all that are scheduled
+    int64_t completing = 0;
   };
   struct Memory {
     Batch batch;
     Activations activations;
-    Tensor last_tokens;  // [n] i32, the last token of each sequence that completes
-    Tensor last_hidden;  // [n, C]
-    Tensor logits;       // [n, V] stat
+    Tensor last_tokens;  // [B] i32, the last token of each piece
+    Tensor last_hidden;  // [B, C]
+    Tensor logits;       // [n, V] stat, of the pieces that complete their sequence
     Sample sample;
   };
 
   std::vector<Group> split(std::span<const Scheduled> scheduled) const;
   bool absorb(const Scheduled& item, int64_t expanded_keys) const;
-  // The tokens are there after synchronize().
-  void run_group(const Group& group, std::vector<int32_t>& tokens);
+  // What is read back of a step, by place; complete after synchronize().
+  struct Readback {
+    std::vector<int32_t> ids;       // of the pieces that complete their sequence
+    std::vector<std::byte> hidden;  // [scheduled, C], the last row of the others
+  };
+  void run_group(const Group& group, Readback& readback);
+  Tensor hidden_row(Readback& readback, size_t place) const;
   void upload_sampling(const Group& group, const Sample& sample) const;
-  Memory allocate(Arena& arena, const BatchSize& size, int64_t max_pages, int64_t outputs) const;
+  Memory allocate(Arena& arena, const BatchSize& size, int64_t max_pages, int64_t completing) const;
   int64_t step_bytes() const;
 
   Device& device_;

@@ -23,8 +23,13 @@ struct Request {
   StopConditions stop;
 };
 
-// stop: an end-of-sequence token or a stop string; length: max_tokens, the context or the cache.
-enum class FinishReason { none, stop, length };
+enum class FinishReason {
+  none,
+  stop,     // an end-of-sequence token or a stop string
+  length,   // max_tokens
+  context,  // the model's context or the cache is full
+  error,    // the model's output is not finite
+};
 
 constexpr std::string_view name_of(FinishReason reason) {
   switch (reason) {
@@ -34,6 +39,10 @@ constexpr std::string_view name_of(FinishReason reason) {
       return "stop";
     case FinishReason::length:
       return "length";
+    case FinishReason::context:
+      return "context";
+    case FinishReason::error:
+      return "error";
   }
   return "?";
 }

@@ -11,7 +11,10 @@ std::vector<int32_t> generate(Engine& engine, const std::vector<int32_t>& prompt
       {.prompt = prompt, .sampling = {}, .stop = {.max_tokens = tokens, .eos_token_ids = {}, .strings = {}}});
   std::vector<int32_t> generated;
   while (engine.busy())
-    for (const Output& output : engine.step()) generated.push_back(output.token);
+    for (const Output& output : engine.step()) {
+      check(output.finish != FinishReason::error, "{}", output.error);
+      generated.push_back(output.token);
+    }
   return generated;
 }
 

@@ -174,7 +174,10 @@ TEST_F(EngineTest, EndsByMaxTokensAndByTheContext) {
   const Answer all =
       run_one(engine_, request_of(random_prompt(model_.config, 90, 1), 1'000'000'000'000, sampled_));
   EXPECT_EQ(all.tokens.size(), 6u);
-  EXPECT_EQ(all.finish, FinishReason::length);
+  EXPECT_EQ(all.finish, FinishReason::context);
+  const Answer both = run_one(engine_, request_of(random_prompt(model_.config, 90, 1), 6, sampled_));
+  EXPECT_EQ(both.tokens, all.tokens);
+  EXPECT_EQ(both.finish, FinishReason::length);
 }
 
 TEST_F(EngineTest, AnyOfSeveralEosTokensEndsIt) {
@@ -255,9 +258,11 @@ TEST_F(EngineTest, PaddingOfTheVocabularyIsNeverPicked) {
       EXPECT_LT(token, known);
 }
 
-TEST_F(EngineTest, WeightsThatAreNotNumbersAreAnError) {
+TEST_F(EngineTest, WeightsThatAreNotNumbersEndEverySequence) {
   model_.weights.norm.as<float>()[0] = NAN;
-  EXPECT_NE(error_of([&] { run_one(engine_, request_of({1}, 3)); }).find("not finite"), std::string::npos);
+  const Answer a = run_one(engine_, request_of({1}, 3));
+  EXPECT_EQ(a.finish, FinishReason::error);
+  EXPECT_NE(a.error.find("not finite"), std::string::npos);
 }
 
 TEST(GenerationConfig, ReadsWhatIsThereAndFallsBack) {

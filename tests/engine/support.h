@@ -27,6 +27,7 @@ struct Answer {
   std::vector<int32_t> tokens;
   std::string text;
   FinishReason finish = FinishReason::none;
+  std::string error;
 };
 
 // Steps until nothing is left; answers by id.
@@ -36,9 +37,10 @@ inline std::map<int64_t, Answer> run_all(Engine& engine) {
     for (const Output& o : engine.step()) {
       Answer& a = answers[o.id];
       EXPECT_EQ(a.finish, FinishReason::none) << "output after the end";
-      a.tokens.push_back(o.token);
+      if (o.finish != FinishReason::error) a.tokens.push_back(o.token);
       a.text += o.text;
       a.finish = o.finish;
+      a.error = o.error;
     }
   return answers;
 }
