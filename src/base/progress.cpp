@@ -64,10 +64,9 @@ void Progress::draw(bool last) const {
   else if (total_ > done_ && rate > 0)
     line += ", ETA " + human_duration(static_cast<double>(total_ - done_) / rate);
   if (!detail_.empty()) line += ", " + detail_;
-  if (terminal_)
-    fmt::print(stderr, "\r\033[K{}{}", line, last ? "\n" : "");
-  else
-    fmt::print(stderr, "{}\n", line);
+  // fputs, because fmt::print throws when standard error is closed, and this runs in a destructor.
+  line = terminal_ ? "\r\033[K" + line + (last ? "\n" : "") : line + "\n";
+  std::fputs(line.c_str(), stderr);
   std::fflush(stderr);
 }
 

@@ -5,8 +5,6 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
-#include <iostream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <random>
@@ -15,8 +13,12 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/model_argument.h"
 #include "cli/profile_report.h"
+#include "cli/standard_streams.h"
 #include "engine/engine.h"
 #include "engine/generation_config.h"
 #include "io/file.h"
@@ -30,14 +32,14 @@ namespace {
 
 struct Options {
   std::string model, standard_input;
-  std::optional<std::string> prompt, prompt_file, dtype;
+  std::optional<std::string> prompt, prompt_file;
   std::optional<std::vector<int32_t>> prompt_ids;
   std::optional<double> temperature, top_p, min_p;
   std::optional<int64_t> top_k;
   std::optional<uint64_t> seed;
   std::vector<std::string> stop;
   int64_t max_tokens = 256, page_size = 64;
-  std::string device = "cpu", trace;
+  std::string device = "cpu", dtype, trace;  // dtype empty: what the model is stored in
   int threads = 0;
   bool greedy = false, ignore_eos = false, no_bos = false, quiet = false, json = false;
 };
@@ -51,6 +53,7 @@ struct Result {
   std::vector<int32_t> ids;
   std::string text;
   FinishReason finish = FinishReason::none;
+  std::string error;                         // why it could not go on
   double load = 0, prefill = 0, decode = 0;  // seconds
 };
 
@@ -58,8 +61,7 @@ std::string prompt_text(const Options& o) {
   if (o.prompt) return *o.prompt;
   const bool standard_input = !o.standard_input.empty() || o.prompt_file == "-";
   const std::string name = standard_input ? "standard input" : *o.prompt_file;
-  std::string text =
-      standard_input ? std::string(std::istreambuf_iterator<char>(std::cin), {}) : read_file(*o.prompt_file);
+  std::string text = standard_input ? read_input() : read_file(*o.prompt_file);
   const size_t valid = valid_utf8_prefix(text);
   check(valid == text.size(), "{}: not valid UTF-8 at byte {}", name, valid);
   return text;
@@ -84,6 +86,19 @@ std::vector<int32_t> prompt_tokens(const Options& o, const std::optional<Tokeniz
   return ids;
 }
 
+// Flags that a greedy choice does not look at.
+void warn_of_ignored_flags(const Options& o) {
+  std::string flags;
+  const auto add = [&flags](bool given, const char* flag) {
+    if (given) flags += (flags.empty() ? "" : ", ") + std::string(flag);
+  };
+  add(o.top_k.has_value(), "--top-k");
+  add(o.top_p.has_value(), "--top-p");
+  add(o.min_p.has_value(), "--min-p");
+  add(o.seed.has_value(), "--seed");
+  if (!flags.empty()) log::warn("temperature 0 always takes the most likely token: {} has no effect", flags);
+}
+
 // generation_config.json, overridden by flags. A filter given to a model that is greedy by itself means
 // sampling.
 SamplingParameters sampling(const Options& o, SamplingParameters p) {
@@ -96,6 +111,7 @@ SamplingParameters sampling(const Options& o, SamplingParameters p) {
   p.top_k = o.top_k.value_or(p.top_k);
   p.top_p = o.top_p.value_or(p.top_p);
   p.min_p = o.min_p.value_or(p.min_p);
+  if (p.temperature == 0) warn_of_ignored_flags(o);
   std::random_device random;
   p.seed = o.seed ? *o.seed : random();
   return p;
@@ -108,9 +124,11 @@ Request make_request(const Options& o, const Config& config, const std::optional
   return r;
 }
 
-void write_out(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  check(written && std::fflush(stdout) == 0, "cannot write to standard output");
+// Before the model is loaded, which may take minutes.
+void check_length(size_t prompt, const Config& config) {
+  check(static_cast<int64_t>(prompt) < config.max_position_embeddings,
+        "the prompt has {} tokens; the longest context, prompt and answer, is {}", prompt,
+        config.max_position_embeddings);
 }
 
 // decoding() is called once the prompt is read.
@@ -121,12 +139,14 @@ void run_engine(Engine& engine, const Request& request, bool stream, Result& res
   engine.submit(request);
   while (engine.busy() && !interrupted()) {
     for (const Output& out : engine.step()) {
+      result.text += out.text;
+      result.finish = out.finish;
+      result.error = out.error;
+      if (stream) write_output(out.text, true);
+      if (out.finish == FinishReason::error) break;
       last = Clock::now();
       if (result.ids.empty()) first = last, decoding();
       result.ids.push_back(out.token);
-      result.text += out.text;
-      result.finish = out.finish;
-      if (stream) write_out(out.text);
     }
   }
   result.prefill = seconds(start, first);
@@ -137,15 +157,27 @@ double rate(size_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
 }
 
+std::string ending(const Result& r, const Request& q) {
+  switch (r.finish) {
+    case FinishReason::none:
+      return "interrupted";
+    case FinishReason::length:
+      return "ended by max tokens";
+    case FinishReason::context:
+      return fmt::format("ended by context, which holds {} tokens", q.prompt.size() + r.ids.size());
+    default:
+      return fmt::format("ended by {}", name_of(r.finish));
+  }
+}
+
 void print_statistics(const Result& r, const Request& q, const Model& model) {
   const size_t prompt = q.prompt.size(), decoded = r.ids.empty() ? 0 : r.ids.size() - 1;
   if (r.ids.empty())
     fmt::print(stderr, "interrupted in the prompt\n");
   else
-    fmt::print(
-        stderr, "prompt {} tokens in {:.3f} s, {:.1f} tokens/s; {} generated, {:.1f} tokens/s; {}\n", prompt,
-        r.prefill, rate(prompt, r.prefill), r.ids.size(), rate(decoded, r.decode),
-        r.finish == FinishReason::none ? "interrupted" : fmt::format("ended by {}", name_of(r.finish)));
+    fmt::print(stderr, "prompt {} tokens in {:.3f} s, {:.1f} tokens/s; {} generated, {:.1f} tokens/s; {}\n",
+               prompt, r.prefill, rate(prompt, r.prefill), r.ids.size(), rate(decoded, r.decode),
+               ending(r, q));
   const CacheBytes cache = cache_bytes_per_token(model.config, model.dtype);
   fmt::print(stderr,
              "latent cache {:.2f} KiB/token in {}; plain multi-head attention of these heads, H*(Dn+Dv) per "
@@ -174,27 +206,29 @@ void print_json(const Result& r, const Request& q, const Model& model) {
       {"latent_cache_bytes_per_token", cache.mla},
       {"multi_head_cache_bytes_per_token", cache.mha},
   };
-  write_out(json.dump(2) + "\n");
+  write_output(json.dump(2) + "\n");
 }
 
 void print_plainly(const Options& o, const Result& result, const Request& request, const Model& model,
                    bool as_ids) {
   if (as_ids)
-    for (const int32_t id : result.ids) write_out(fmt::format("{} ", id));
-  write_out("\n");
-  if (!o.quiet) print_statistics(result, request, model);
+    for (const int32_t id : result.ids) print_output("{} ", id);
+  write_output("\n", true);
+  if (!o.quiet && result.error.empty()) print_statistics(result, request, model);
 }
 
 void generate(const Options& o) {
   check_sources(o);
+  check_model_folder(o.model);
   const Clock::time_point start = Clock::now();
   const Config config = read_config(o.model);
   std::optional<Tokenizer> tokenizer;
   if (!o.prompt_ids) tokenizer = Tokenizer::load(o.model);
   const Request request = make_request(o, config, tokenizer);
   check_sampling(request.sampling);
+  check_length(request.prompt.size(), config);
   std::optional<DType> dtype;
-  if (o.dtype) dtype = dtype_named(*o.dtype);
+  if (!o.dtype.empty()) dtype = dtype_named(o.dtype);
   Device device = Device::named(o.device, o.threads);
   const Model model = load_model(device, o.model, dtype);
 
@@ -218,6 +252,7 @@ void generate(const Options& o) {
     print_json(result, request, model);
   else
     print_plainly(o, result, request, model, !tokenizer);
+  check(result.error.empty(), "{}", result.error);
   if (!profile) return;
   print_profile(device, model.dtype, *profile, "decoding");
   write_trace(o.trace, *profile);
@@ -230,20 +265,25 @@ void add_prompt_options(CLI::App& command, Options& o) {
   command.add_option("--prompt-file", o.prompt_file,
                      "a file with the prompt, taken byte by byte; - for standard input");
   command
-      .add_option("--prompt-ids", o.prompt_ids,
-                  "the prompt as token ids, 1,2,3; prints ids, needs no tokenizer")
-      ->delimiter(',');
+      .add_option_function<std::string>(
+          "--prompt-ids",
+          [&o](const std::string& text) { o.prompt_ids = parse_token_ids("--prompt-ids", text); },
+          "the prompt as token ids, 1,2,3; prints ids, needs no tokenizer")
+      ->type_name("IDS");
   command.add_flag("--no-bos", o.no_bos, "add no BOS to the prompt where the tokenizer would");
 }
 
 void add_sampling_options(CLI::App& command, Options& o) {
-  CLI::Option* temperature =
-      command.add_option("--temperature", o.temperature, "0: always the most likely token");
-  command.add_option("--top-k", o.top_k, "sample from the k most likely tokens; 0: all");
-  command.add_option("--top-p", o.top_p,
-                     "sample from the most likely tokens that hold this much probability");
-  command.add_option("--min-p", o.min_p, "drop tokens less likely than this times the most likely one");
-  command.add_option("--seed", o.seed, "of the random numbers; by default another one each time");
+  CLI::Option* temperature = add_number(command, "--temperature", o.temperature,
+                                        "0: always the most likely token", Allowed<double>{.low = 0});
+  add_number(command, "--top-k", o.top_k, "sample from the k most likely tokens; 0: all",
+             Allowed<int64_t>{.low = 0});
+  add_number(command, "--top-p", o.top_p,
+             "sample from the most likely tokens that hold this much probability",
+             Allowed<double>{.low = 0, .high = 1, .low_excluded = true});
+  add_number(command, "--min-p", o.min_p, "drop tokens less likely than this times the most likely one",
+             Allowed<double>{0, 1});
+  add_number(command, "--seed", o.seed, "of the random numbers; by default another one each time");
   command.add_flag("--greedy", o.greedy, "the same as --temperature 0")->excludes(temperature);
 }
 
@@ -254,9 +294,8 @@ void add_generate(CLI::App& app) {
   Options& o = *options;
   CLI::App* command = app.add_subcommand("generate", "Continue a prompt");
   add_prompt_options(*command, o);
-  command->add_option("-n,--max-tokens", o.max_tokens, "generate at most this many tokens")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_number(*command, "-n,--max-tokens", o.max_tokens, "generate at most this many tokens",
+             Allowed<int64_t>{.low = 1});
   add_sampling_options(*command, o);
   command->add_option("--stop", o.stop, "text that ends the answer, not printed; may be given several times")
       ->allow_extra_args(false);
@@ -265,14 +304,11 @@ void add_generate(CLI::App& app) {
       "--profile", o.trace,
       "print where the time goes while decoding, and write its trace, for Perfetto, to this file");
   command->add_option("--device", o.device, "cpu, cuda, or cuda:N for another GPU than the first");
-  command->add_option("--threads", o.threads, "CPU threads; 0: all")->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("--dtype", o.dtype,
-                   "weights, activations and cache; by default what the model is stored in")
-      ->check(CLI::IsMember({"f32", "bf16"}));
-  command->add_option("--page-size", o.page_size, "tokens in a page of the cache")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
-      ->capture_default_str();
+  add_threads(*command, o.threads);
+  add_choice(*command, "--dtype", o.dtype,
+             "weights, activations and cache; by default what the model is stored in", {"f32", "bf16"});
+  add_number(*command, "--page-size", o.page_size, "tokens in a page of the cache",
+             Allowed<int64_t>{1, int64_t{1} << 20});
   command->add_flag("--quiet", o.quiet, "print no statistics");
   command->add_flag("--json", o.json, "print one JSON object with text, ids and timings");
   command->callback([options] { generate(*options); });

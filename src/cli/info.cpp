@@ -8,6 +8,8 @@
 
 #include "base/progress.h"
 #include "cli/commands.h"
+#include "cli/model_argument.h"
+#include "cli/standard_streams.h"
 #include "io/checkpoint.h"
 #include "model/config.h"
 #include "model/summary.h"
@@ -57,7 +59,7 @@ void print_json(const Config& c, DType dtype, int64_t stored) {
       {"max_position_embeddings", c.max_position_embeddings},
   };
   if (stored > 0) j["stored_weight_bytes"] = stored;
-  fmt::print("{}\n", j.dump(2));
+  print_output("{}\n", j.dump(2));
 }
 
 std::string attention_text(const Config& c) {
@@ -90,7 +92,9 @@ std::string with_commas(int64_t n) {
 }
 
 void print_text(const Config& c, DType dtype, int64_t stored) {
-  const auto line = [](const char* name, const std::string& value) { fmt::print("{:<18}{}\n", name, value); };
+  const auto line = [](const char* name, const std::string& value) {
+    print_output("{:<18}{}\n", name, value);
+  };
   const int64_t n = parameter_count(c), active = active_parameter_count(c, false);
   line("layers", fmt::format("{} ({} MoE), hidden {}, vocabulary {}", c.num_hidden_layers, c.n_moe_layers(),
                              c.hidden_size, c.vocab_size));
@@ -104,10 +108,10 @@ void print_text(const Config& c, DType dtype, int64_t stored) {
                               human_bytes(2.0 * static_cast<double>(n))));
   if (stored > 0) line("stored", human_bytes(static_cast<double>(stored)));
   const CacheBytes cache = cache_bytes_per_token(c, dtype);
-  fmt::print("cache per token in {}:\n", name_of(dtype));
+  print_output("cache per token in {}:\n", name_of(dtype));
   const auto row = [&](const char* name, int64_t bytes) {
-    fmt::print("  {:<16}{:>10}   {:.1f}x\n", name, human_bytes(static_cast<double>(bytes)),
-               static_cast<double>(bytes) / static_cast<double>(cache.mla));
+    print_output("  {:<16}{:>10}   {:.1f}x\n", name, human_bytes(static_cast<double>(bytes)),
+                 static_cast<double>(bytes) / static_cast<double>(cache.mla));
   };
   row("MLA", cache.mla);
   row("MHA", cache.mha);
@@ -123,6 +127,7 @@ void add_info(CLI::App& app) {
   command->add_option("path", options->path, "model folder or config.json")->required();
   command->add_flag("--json", options->json, "print JSON");
   command->callback([options] {
+    check_model_folder(options->path);
     const Config config = read_config(options->path);
     const DType dtype = held_dtype(options->path);
     (options->json ? print_json : print_text)(config, dtype, stored_bytes(options->path));

@@ -1,16 +1,20 @@
 // The one program: `fathom SUBCOMMAND ...`. Errors become one clear line and exit code 1 here and nowhere
 // else.
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <sstream>
+#include <string>
 
+#include "base/error.h"
 #include "cli/commands.h"
+#include "cli/parse_errors.h"
+#include "cli/standard_streams.h"
 
 namespace {
 
-int run(int argc, char** argv) {
+void run(int argc, char** argv) {
   CLI::App app("DeepSeek-V2 models: train, exchange with Hugging Face, verify, generate.", "fathom");
   app.require_subcommand(1);
   app.set_version_flag("--version", "fathom " FATHOM_VERSION);
@@ -18,22 +22,30 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    fmt::print(stderr, "fathom: {}\n", e.what());
-    return 1;
+    fathom::check(e.get_exit_code() == 0, "{}", fathom::explain_parse_error(app, e));
+    std::ostringstream text, ignored;  // --help, --version
+    app.exit(e, text, ignored);
+    fathom::write_output(text.str());
   }
-  return 0;
+  fathom::flush_output();
+}
+
+int fail_with(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  std::fputs(("fathom: " + message + "\n").c_str(), stderr);
+  return 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  fathom::prepare_standard_streams();
   try {
-    return run(argc, argv);
+    run(argc, argv);
+    return 0;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "fathom: not enough memory\n");
+    return fail_with("not enough memory");
   } catch (const std::exception& e) {
-    fmt::print(stderr, "fathom: {}\n", e.what());
+    return fail_with(e.what());
   }
-  return 1;
 }

@@ -2,9 +2,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
-#include <iostream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +9,9 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/model_argument.h"
+#include "cli/standard_streams.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "text/tokenizer.h"
@@ -27,26 +27,10 @@ struct Options {
        no_special = false;
 };
 
-std::string read_input(const Options& options) {
+std::string input_text(const Options& options) {
   if (options.text) return *options.text;
   if (options.file) return read_file(*options.file);
-  return {std::istreambuf_iterator<char>(std::cin), {}};
-}
-
-// Numbers with spaces, newlines, commas or brackets between them.
-std::vector<int32_t> parse_ids(const std::string& text) {
-  constexpr const char* between = " \t\r\n,[]";
-  std::vector<int32_t> ids;
-  for (size_t at = 0; (at = text.find_first_not_of(between, at)) != std::string::npos;) {
-    const size_t end = std::min(text.find_first_of(between, at), text.size());
-    int32_t id = 0;
-    const auto [stop, error] = std::from_chars(text.data() + at, text.data() + end, id);
-    check(error == std::errc() && stop == text.data() + end && id >= 0, "'{}' is not a token id",
-          text.substr(at, std::min<size_t>(end - at, 40)));
-    ids.push_back(id);
-    at = end;
-  }
-  return ids;
+  return read_input();
 }
 
 // A token as a person can read it: a JSON string, or its bytes in hex if they are not whole characters.
@@ -66,25 +50,23 @@ void print_ids(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, bool
       out += fmt::format("{}{}", out.empty() ? "" : " ", id);
   }
   if (!pieces) out += '\n';
-  std::cout << out;
+  write_output(out);
 }
 
 void run(const Options& options) {
+  check_model_folder(options.model, "tokenizer.json");
   const Tokenizer tokenizer = Tokenizer::load(options.model);
-  const std::string input = read_input(options);
+  const std::string input = input_text(options);
   if (options.decode) {
-    const std::vector<int32_t> ids = parse_ids(input);
-    std::cout << tokenizer.decode(ids, options.skip_special);
-  } else {
-    const std::vector<int32_t> ids =
-        tokenizer.encode(input, {.add_special = !options.no_bos, .parse_special = !options.no_special});
-    if (options.count)
-      std::cout << ids.size() << '\n';
-    else
-      print_ids(tokenizer, ids, options.pieces);
+    const std::vector<int32_t> ids = parse_token_ids(options.file.value_or("the input"), input);
+    return write_output(tokenizer.decode(ids, options.skip_special));
   }
-  std::cout.flush();
-  check(std::cout.good(), "cannot write to standard output");
+  const std::vector<int32_t> ids =
+      tokenizer.encode(input, {.add_special = !options.no_bos, .parse_special = !options.no_special});
+  if (options.count)
+    print_output("{}\n", ids.size());
+  else
+    print_ids(tokenizer, ids, options.pieces);
 }
 
 }  // namespace

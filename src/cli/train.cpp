@@ -9,6 +9,7 @@
 #include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/profile_report.h"
+#include "cli/standard_streams.h"
 #include "train/training_run.h"
 
 namespace fathom {
@@ -24,14 +25,14 @@ struct Options {
 void print_outcome(const TrainOutcome& o) {
   if (o.model.empty()) {
     const char* reason = o.ending == Ending::interrupted ? "interrupted" : "stopped";
-    fmt::print("{} after step {}; checkpoint {}\ngo on with the same command and --resume\n", reason, o.step,
-               o.checkpoint);
+    print_output("{} after step {}; checkpoint {}\ngo on with the same command and --resume\n", reason,
+                 o.step, o.checkpoint);
     return;
   }
   const char* reason = o.ending == Ending::out_of_time ? "time is up" : "finished";
-  fmt::print("{} after step {}: training loss {:.4f}", reason, o.step, o.loss);
-  if (o.validation_loss) fmt::print(", validation loss {:.4f}", *o.validation_loss);
-  fmt::print("\nmodel: {}\n", o.model);
+  print_output("{} after step {}: training loss {:.4f}", reason, o.step, o.loss);
+  if (o.validation_loss) print_output(", validation loss {:.4f}", *o.validation_loss);
+  print_output("\nmodel: {}\n", o.model);
 }
 
 void run(const Options& options) {
@@ -46,6 +47,33 @@ void run(const Options& options) {
   print_outcome(train(recipe, how));
 }
 
+// A list's flag takes several values, or lists, and may be given several times: all of them count.
+Setting list_setting(const std::string& key, const std::vector<std::string>& texts) {
+  Setting setting{key, Json::array(), {}};
+  for (const std::string& text : texts) {
+    const Setting part = flag_setting(key, text);
+    setting.where = part.where;
+    for (const Json& value : part.value.is_array() ? part.value : Json::array({part.value}))
+      setting.value.push_back(value);
+  }
+  return setting;
+}
+
+void add_recipe_flag(CLI::App& command, const RecipeKey& key, std::vector<Setting>& overrides) {
+  const std::string help = key.otherwise.empty() ? key.help : fmt::format("{} [{}]", key.help, key.otherwise);
+  const auto read = [&overrides, name = key.name](const std::string& text) {
+    overrides.push_back(flag_setting(name, text));
+  };
+  const auto read_list = [&overrides, name = key.name](const std::vector<std::string>& texts) {
+    overrides.push_back(list_setting(name, texts));
+  };
+  const std::string flag = "--" + key.name;
+  CLI::Option* option = key.otherwise.starts_with('[')
+                            ? command.add_option_function<std::vector<std::string>>(flag, read_list, help)
+                            : command.add_option_function<std::string>(flag, read, help);
+  option->type_name("")->group("Recipe keys");
+}
+
 }  // namespace
 
 void add_train(CLI::App& app) {
@@ -57,19 +85,7 @@ void add_train(CLI::App& app) {
       "--profile", options->trace,
       "print where the time of the run's third step goes, and write its trace, for Perfetto, to this "
       "file");
-  for (const RecipeKey& key : recipe_keys()) {
-    const std::string help =
-        key.otherwise.empty() ? key.help : fmt::format("{} [{}]", key.help, key.otherwise);
-    command
-        ->add_option_function<std::string>(
-            "--" + key.name,
-            [options, name = key.name](const std::string& text) {
-              options->overrides.push_back(flag_setting(name, text));
-            },
-            help)
-        ->type_name("")
-        ->group("Recipe keys");
-  }
+  for (const RecipeKey& key : recipe_keys()) add_recipe_flag(*command, key, options->overrides);
   command->callback([options] { run(*options); });
 }
 

@@ -6,6 +6,9 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/model_argument.h"
+#include "cli/standard_streams.h"
 #include "engine/verify_greedy.h"
 #include "model/model_folder.h"
 #include "model/verify_model.h"
@@ -21,18 +24,19 @@ struct Options {
 
 void print_text(const std::vector<Verdict>& verdicts) {
   for (const Verdict& v : verdicts)
-    fmt::print("{:<6}{:>10.2e}  (at most {:.0e})  {}\n", v.pass() ? "ok" : "FAIL", v.error, v.tolerance,
-               v.name);
+    print_output("{:<6}{:>10.2e}  (at most {:.0e})  {}\n", v.pass() ? "ok" : "FAIL", v.error, v.tolerance,
+                 v.name);
 }
 
 void print_json(const std::vector<Verdict>& verdicts, bool pass) {
   OrderedJson tensors = OrderedJson::array();
   for (const Verdict& v : verdicts)
     tensors.push_back({{"name", v.name}, {"error", v.error}, {"tolerance", v.tolerance}, {"pass", v.pass()}});
-  fmt::print("{}\n", OrderedJson{{"pass", pass}, {"tensors", tensors}}.dump(2));
+  print_output("{}\n", OrderedJson{{"pass", pass}, {"tensors", tensors}}.dump(2));
 }
 
 void verify(const Options& o) {
+  check_model_folder(o.model);
   const DType dtype = dtype_named(o.dtype);
   Device device = Device::named(o.device, o.threads);
   const SafetensorsFile golden(o.golden);
@@ -56,12 +60,10 @@ void add_verify(CLI::App& app) {
   CLI::App* command = app.add_subcommand("verify", "Hold a model against reference results");
   command->add_option("model", options->model, "model folder")->required();
   command->add_option("golden", options->golden, "reference results (.safetensors)")->required();
-  command
-      ->add_option("--dtype", options->dtype,
-                   "weights and activations in f32, bf16, or f64 (reference device)")
-      ->check(CLI::IsMember({"f32", "bf16", "f64"}));
+  add_choice(*command, "--dtype", options->dtype,
+             "weights and activations in f32, bf16, or f64 (reference device)", {"f32", "bf16", "f64"});
   command->add_option("--device", options->device, "cpu, cuda (cuda:N), or reference for plain loops");
-  command->add_option("--threads", options->threads, "CPU threads; 0: all")->check(CLI::NonNegativeNumber);
+  add_threads(*command, options->threads);
   command->add_flag("--json", options->json, "print JSON");
   command->callback([options] { verify(*options); });
 }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "train/recipe_toml.h"
 
 namespace fathom {
@@ -144,6 +145,12 @@ bool same_kind(const Json& example, const Json& value) {
 
 constexpr std::string_view model_prefix = "model.";
 
+std::vector<std::string> key_names() {
+  std::vector<std::string> names;
+  for (const RecipeKey& key : recipe_keys()) names.push_back(key.name);
+  return names;
+}
+
 void set(Recipe& recipe, const Setting& s) {
   bool known = false;
   visit_recipe(recipe, [&](const char* key, auto& member, const Range& range, bool, const char*) {
@@ -155,7 +162,8 @@ void set(Recipe& recipe, const Setting& s) {
   if (known) return;
   const std::string field = s.key.starts_with(model_prefix) ? s.key.substr(model_prefix.size()) : "";
   const Json fields = config_fields();
-  check(fields.contains(field), "{}: unknown key '{}' (value {})", s.where, s.key, s.value.dump());
+  check(fields.contains(field), "{}: unknown key '{}' (value {}){}", s.where, s.key, s.value.dump(),
+        did_you_mean(s.key, key_names()));
   check(same_kind(fields[field], s.value), "{}: '{}' is {}: expected {} as in config.json", s.where, s.key,
         s.value.dump(), kind_of(fields[field]));
   const size_t dot = field.find('.');

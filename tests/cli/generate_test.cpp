@@ -90,16 +90,17 @@ TEST_F(GenerateText, BadInputIsOneClearError) {
       {"-p ''", "prompt is empty"},
       {"-p a --temperature -1", "temperature"},
       {"-p a --temperature x", "temperature"},
-      {"-p a --top-p 0", "top_p"},
-      {"-p a --min-p 2", "min_p"},
-      {"-p a --top-k -3", "top_k"},
+      {"-p a --top-p 0", "--top-p must be above 0"},
+      {"-p a --min-p 2", "--min-p must be between 0 and 1"},
+      {"-p a --top-k -3", "--top-k must be at least 0"},
       {"-p a --greedy --temperature 1", "--temperature"},
       {"-p a --dtype int7", "dtype"},
-      {"-p a -n 0", "max-tokens"},
+      {"-p a -n 0", "--max-tokens must be at least 1, got 0"},
+      {"-p a -n -4", "--max-tokens must be at least 1, got -4"},
       {"-p a --page-size 0", "page-size"},
       {"-p a --stop ''", "stop string"},
       {"-p a --no-such-flag", "no-such-flag"},
-      {"-p $(printf '%070d' 0)", "longest context"},
+      {"-p $(printf '%070d' 0)", "the prompt has 70 tokens; the longest context, prompt and answer, is 64"},
       {"--prompt-file /nonexistent", "/nonexistent"},
       {"--prompt-ids 1,x", "prompt-ids"},
       {"--prompt-ids 999", "999"},
@@ -110,6 +111,34 @@ TEST_F(GenerateText, BadInputIsOneClearError) {
     EXPECT_EQ(run.out, "");
   }
   EXPECT_TRUE(is_one_clear_error(generate("--prompt-file " + (dir / "latin1")), "not valid UTF-8 at byte 3"));
+}
+
+TEST_F(GenerateText, TheEndingSaysWhatItWas) {
+  EXPECT_NE(generate("-p a -n 5").err.find("; ended by max tokens\n"), std::string::npos);
+  EXPECT_NE(generate("-p a -n 500 --ignore-eos").err.find("; ended by context, which holds 64 tokens\n"),
+            std::string::npos);
+  EXPECT_EQ(json_of("-p a -n 500 --ignore-eos")["finish_reason"], "context");
+  EXPECT_EQ(json_of("-p a -n 63 --ignore-eos")["finish_reason"], "length");
+}
+
+TEST_F(GenerateText, FlagsWithoutEffectAreSaidOnce) {
+  const Outcome run = generate("-p a -n 2 --quiet --greedy --top-k 3 --seed 1");
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_NE(run.err.find("--top-k, --seed has no effect"), std::string::npos) << run.err;
+  EXPECT_EQ(generate("-p a -n 2 --quiet --top-k 3 --seed 1").err, "");
+}
+
+TEST(Generate, OutputThatIsNotFiniteIsAnError) {
+  TempDir dir;
+  Config c = v2_like();
+  const Model model = random_model(c, DType::f32);
+  std::fill_n(model.weights.embed_tokens.row<float>(9), c.hidden_size,
+              std::numeric_limits<float>::quiet_NaN());
+  save_model(Device::cpu(1), dir.path(), c, model.weights);
+  const std::string flags = " --threads 1 -n 4 --prompt-ids ";
+  EXPECT_TRUE(is_one_clear_error(run_fathom("generate " + dir.path() + flags + "1,9,3"),
+                                 "not finite after 3 tokens"));
+  EXPECT_EQ(run_fathom("generate " + dir.path() + flags + "1,2,3 --temperature 0").exit_code, 0);
 }
 
 TEST(Generate, IdsNeedNoTokenizer) {

@@ -43,13 +43,5 @@ TEST(Info, BadInputIsOneClearError) {
   EXPECT_TRUE(is_one_clear_error(run_fathom("info " + dir.path()), "config.json"));
 }
 
-TEST(Program, UnknownCommandsAndFlagsExitWithOne) {
-  EXPECT_EQ(run_fathom("frobnicate").exit_code, 1);
-  EXPECT_EQ(run_fathom("").exit_code, 1);
-  EXPECT_EQ(run_fathom("info --no-such-flag x").exit_code, 1);
-  EXPECT_EQ(run_fathom("--help").exit_code, 0);
-  EXPECT_EQ(run_fathom("--version").exit_code, 0);
-}
-
 }  // namespace
 }  // namespace fathom::testing

@@ -17,15 +17,18 @@ struct Outcome {
   std::string out, err;
 };
 
-// arguments are a shell command line without the program's name; `before` may set variables or pipe something
-// in.
-inline Outcome run_fathom(const std::string& arguments, const std::string& before = "") {
+inline Outcome run_shell(const std::string& script) {
   TempDir dir;
-  const std::string command = before + " " + testing::program() + " " + arguments + " >'" + (dir / "out") +
-                              "' 2>'" + (dir / "err") + "'";
+  const std::string command = "(" + script + "\n) >'" + (dir / "out") + "' 2>'" + (dir / "err") + "'";
   const int status = std::system(command.c_str());
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return {code, read_file(dir / "out"), read_file(dir / "err")};
+}
+
+// arguments are a shell command line without the program's name; `before` may set variables or pipe something
+// in.
+inline Outcome run_fathom(const std::string& arguments, const std::string& before = "") {
+  return run_shell(before + " " + testing::program() + " " + arguments);
 }
 
 // A failure as it should be: exit code 1, nothing on standard output, one line on standard error that says

@@ -1,0 +1,30 @@
+// Standard input, and standard output, which carries the result of a command. What cannot be read or written
+// (a full disk, a closed pipe) is an Error.
+#pragma once
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace fathom {
+
+// To its end.
+std::string read_input();
+
+// What is written shows up at once when `flush` is set, else at flush_output() at the latest.
+void write_output(std::string_view text, bool flush = false);
+
+template <class... Args>
+void print_output(fmt::format_string<Args...> format, Args&&... args) {
+  write_output(fmt::format(format, std::forward<Args>(args)...));
+}
+
+// To be called at the end of the program: text in buffers is not written yet.
+void flush_output();
+
+// A pipe closed by its reader becomes a failed write instead of a signal that ends the process without a
+// word, and a standard stream that is closed stays unusable instead of becoming the next file opened.
+void prepare_standard_streams();
+
+}  // namespace fathom
