@@ -1,8 +1,6 @@
 // fathom prepare FILES... --out DIR: text to token shards, with an existing or a newly learnt vocabulary.
 #include "train/prepare.h"
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <memory>
 
@@ -10,20 +8,25 @@
 #include "base/progress.h"
 #include "base/threads.h"
 #include "cli/commands.h"
+#include "cli/corpus_flags.h"
+#include "cli/flags.h"
+#include "cli/model_argument.h"
+#include "cli/standard_streams.h"
 
 namespace fathom {
 namespace {
 
 void run(const PrepareOptions& options) {
+  check_model_folder(options.tokenizer, "tokenizer.json");
   catch_interrupts();
   const PrepareReport r = prepare(options);
   const auto bytes = static_cast<double>(r.text_bytes);
   const auto tokens = static_cast<double>(r.train_tokens + r.validation_tokens);
-  fmt::print("{}: {} documents, {} of text, vocabulary {}\n", options.out, r.documents, human_bytes(bytes),
-             r.vocab_size);
-  fmt::print("{} tokens for training, {} for validation ({} documents), {:.2f} bytes per token, {}/s\n",
-             r.train_tokens, r.validation_tokens, r.validation_documents, bytes / tokens,
-             human_bytes(bytes / r.seconds));
+  print_output("{}: {} documents, {} of text, vocabulary {}\n", options.out, r.documents, human_bytes(bytes),
+               r.vocab_size);
+  print_output("{} tokens for training, {} for validation ({} documents), {:.2f} bytes per token, {}/s\n",
+               r.train_tokens, r.validation_tokens, r.validation_documents, bytes / tokens,
+               human_bytes(bytes / r.seconds));
 }
 
 }  // namespace
@@ -31,32 +34,20 @@ void run(const PrepareOptions& options) {
 void add_prepare(CLI::App& app) {
   auto options = std::make_shared<PrepareOptions>();
   options->threads = hardware_threads();
+  PrepareOptions& o = *options;
   CLI::App* command = app.add_subcommand("prepare", "Turn text into token shards for training");
-  command->add_option("inputs", options->inputs, "text: .txt, .jsonl, each also as .zst, or folders of them")
-      ->required();
-  command->add_option("-o,--out", options->out, "folder for the shards and the tokenizer")->required();
-  CLI::Option* tokenizer =
-      command->add_option("--tokenizer", options->tokenizer, "model folder or tokenizer.json to encode with");
-  command
-      ->add_option("--train-tokenizer", options->train_vocabulary,
-                   "learn a vocabulary of this many tokens from the text instead")
-      ->check(CLI::Range(258, 1 << 22))
-      ->excludes(tokenizer);
-  command->add_option("--validation", options->validation, "share of the text to set aside")
-      ->capture_default_str();
-  command->add_option("--text-field", options->text_field, "the field of a .jsonl line with the text")
-      ->capture_default_str();
-  command
-      ->add_option("--split-text", options->chunk_size,
-                   "cut .txt files into documents at the first blank line after this many bytes; 0: never")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--shard-tokens", options->shard_tokens, "tokens in one shard at most")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  command->add_option("--threads", options->threads, "threads that encode")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+  add_corpus_flags(*command, o.inputs, o.corpus);
+  command->add_option("-o,--out", o.out, "folder for the shards and the tokenizer")->required();
+  command->add_option("--tokenizer", o.tokenizer, "model folder or tokenizer.json to encode with");
+  add_number(*command, "--train-tokenizer", o.train_vocabulary,
+             "learn a vocabulary of this many tokens from the text instead", vocabulary_sizes<int64_t>)
+      ->default_str("");
+  add_number(*command, "--validation", o.validation, "share of the text to set aside",
+             Allowed<double>{.low = 0, .high = 1, .high_excluded = true});
+  command->add_flag("!--no-bos", o.add_bos, "write documents as text and EOS, with no BOS before them");
+  add_number(*command, "--shard-tokens", o.shard_tokens, "tokens in one shard at most",
+             Allowed<int64_t>{.low = 1});
+  add_number(*command, "--threads", o.threads, "threads that encode", Allowed<int>{1, most_threads});
   command->callback([options] { run(*options); });
 }
 

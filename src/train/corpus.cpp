@@ -4,49 +4,67 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "text/utf8.h"
 
 namespace fathom {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string_view without_zst(std::string_view path) {
-  return path.ends_with(".zst") ? path.substr(0, path.size() - 4) : path;
-}
-
-bool is_jsonl(std::string_view path) {
-  return without_zst(path).ends_with(".jsonl") || without_zst(path).ends_with(".ndjson");
-}
+constexpr const char* known_names = ".txt, .jsonl or .ndjson, plain or compressed (.zst, .gz)";
 
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos;
 }
 
-void add_folder(const std::string& folder, std::vector<std::string>& files) {
-  std::vector<std::string> found;
+std::string counted(int64_t n, const char* what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
+void add_folder(const std::string& folder, const CorpusOptions& options, std::vector<CorpusFile>& files) {
+  std::vector<CorpusFile> found;
+  std::vector<std::string> others;
   std::error_code error;
   for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const std::string path = it->path().string();
-    if (it->is_regular_file(error) && (is_jsonl(path) || without_zst(path).ends_with(".txt")))
-      found.push_back(path);
+    const fs::path& path = it->path();
+    if (!it->is_regular_file(error) || path.filename().string().starts_with('.')) continue;
+    const std::optional<TextFormat> format = options.format ? options.format : text_format_of(path.string());
+    if (format)
+      found.push_back({path.string(), *format});
+    else
+      others.push_back(path.string());
   }
   check(!error, "{}: cannot list the folder: {}", folder, error.message());
-  check(!found.empty(), "{}: the folder holds no .txt or .jsonl files (plain or .zst)", folder);
-  std::sort(found.begin(), found.end());
+  check(!found.empty(), "{}: the folder holds no text: no {} file", folder, known_names);
+  if (!others.empty())
+    log::warn("{}: {} left out, which {} not {}: {}", folder,
+              counted(static_cast<int64_t>(others.size()), "file"), others.size() == 1 ? "is" : "are",
+              known_names, *std::min_element(others.begin(), others.end()));
+  std::sort(found.begin(), found.end(),
+            [](const CorpusFile& a, const CorpusFile& b) { return a.path < b.path; });
   files.insert(files.end(), found.begin(), found.end());
+}
+
+CorpusFile named_file(const std::string& path, const CorpusOptions& options) {
+  const std::optional<TextFormat> format = options.format ? options.format : text_format_of(path);
+  check(format.has_value(),
+        "{}: its name does not say what it holds: expected {}; --as text or --as jsonl says it", path,
+        known_names);
+  return {path, *format};
 }
 
 }  // namespace
 
-std::vector<std::string> corpus_files(const std::vector<std::string>& inputs) {
-  std::vector<std::string> files;
+std::vector<CorpusFile> corpus_files(const std::vector<std::string>& inputs, const CorpusOptions& options) {
+  std::vector<CorpusFile> files;
   for (const std::string& input : inputs) {
     std::error_code ignored;
     check(fs::exists(input, ignored), "{}: no such file or folder", input);
     if (fs::is_directory(input, ignored))
-      add_folder(input, files);
+      add_folder(input, options, files);
     else
-      files.push_back(input);
+      files.push_back(named_file(input, options));
   }
   return files;
 }
@@ -60,6 +78,7 @@ bool TextChunks::next(std::string& chunk) {
       if (!chunk.empty()) chunk += '\n';
       continue;
     }
+    if (chunk.empty()) first_line_ = lines_.line_number();
     chunk += line;
     chunk += '\n';
     if (chunk.size() / 8 >= size_) break;
@@ -68,40 +87,102 @@ bool TextChunks::next(std::string& chunk) {
   return !chunk.empty();
 }
 
-CorpusReader::CorpusReader(std::vector<std::string> files, std::string text_field, int64_t chunk_size)
-    : files_(std::move(files)), text_field_(std::move(text_field)), chunk_size_(chunk_size) {
-  check(chunk_size >= 0, "text cannot be cut into chunks of {} bytes", chunk_size);
-  for (const std::string& file : files_) {
+void CorpusNotes::log() const {
+  if (bad_lines.count > 0) {
+    std::string examples;
+    for (const std::string& example : bad_lines.examples) examples += "; " + example;
+    log::warn("{} left out{}{}", counted(bad_lines.count, "malformed line"), examples,
+              bad_lines.count > static_cast<int64_t>(bad_lines.examples.size()) ? "; ..." : "");
+  }
+  if (blank_documents > 0) log::warn("{} left out", counted(blank_documents, "blank document"));
+  if (byte_order_marks > 0)
+    log::warn("{} skipped, the first in {}", counted(byte_order_marks, "byte order mark"),
+              first_byte_order_mark);
+  if (malformed_bytes > 0)
+    log::warn("{} of the text not valid UTF-8, the first in {}", counted(malformed_bytes, "byte"),
+              first_malformed);
+}
+
+CorpusReader::CorpusReader(std::vector<CorpusFile> files, const CorpusOptions& options)
+    : files_(std::move(files)), options_(options) {
+  check(options.chunk_size >= 0, "text cannot be cut into chunks of {} bytes", options.chunk_size);
+  for (const CorpusFile& file : files_) {
     std::error_code ignored;
-    const uintmax_t size = fs::file_size(file, ignored);
+    const uintmax_t size = fs::file_size(file.path, ignored);
     if (!ignored) bytes_total_ += static_cast<int64_t>(size);  // else opening it will say what is wrong
   }
 }
 
 bool CorpusReader::next(std::string& document) {
   for (;;) {
-    while ((documents_ || chunks_) && next_of_file(document))
-      if (!is_blank(document)) return true;
-    bytes_before_ = bytes_consumed();
-    documents_.reset();
-    chunks_.reset();
+    while (lines() && next_of_file(document)) {
+      if (is_blank(document)) {
+        notes_.blank_documents += is_jsonl_;
+        continue;
+      }
+      has_text_ = true;
+      note_malformed(document);
+      return true;
+    }
+    close();
     if (opened_ == files_.size()) return false;
-    const std::string& file = files_[opened_++];
-    if (is_jsonl(file) || chunk_size_ == 0)
-      documents_ = std::make_unique<DocumentReader>(file, text_field_);
-    else
-      chunks_ = std::make_unique<TextChunks>(file, chunk_size_);
+    open(files_[opened_++]);
   }
+}
+
+void CorpusReader::open(const CorpusFile& file) {
+  if (file.format == TextFormat::text && options_.chunk_size > 0)
+    chunks_ = std::make_unique<TextChunks>(file.path, options_.chunk_size);
+  else
+    documents_ = std::make_unique<DocumentReader>(file.path, file.format, options_.text_field,
+                                                  options_.skip_bad ? &notes_.bad_lines : nullptr);
+  is_jsonl_ = file.format == TextFormat::jsonl;
+  has_text_ = false;
+  if (lines()->had_byte_order_mark() && notes_.byte_order_marks++ == 0)
+    notes_.first_byte_order_mark = file.path;
+}
+
+void CorpusReader::close() {
+  if (lines() && !is_jsonl_ && !has_text_) ++notes_.blank_documents;
+  bytes_before_ = bytes_consumed();
+  documents_.reset();
+  chunks_.reset();
 }
 
 bool CorpusReader::next_of_file(std::string& document) {
   return documents_ ? documents_->next(document) : chunks_->next(document);
 }
 
+// JSON is known to be UTF-8.
+void CorpusReader::note_malformed(const std::string& document) {
+  std::string_view left = document;
+  for (left.remove_prefix(valid_utf8_prefix(left)); !left.empty();
+       left.remove_prefix(valid_utf8_prefix(left))) {
+    if (notes_.malformed_bytes == 0) {
+      const auto end = document.end() - static_cast<std::ptrdiff_t>(left.size());
+      const int64_t first_line = chunks_ ? chunks_->first_line() : 1;
+      notes_.first_malformed = fmt::format("{}:{}", lines()->source().path(),
+                                           first_line + std::count(document.begin(), end, '\n'));
+    }
+    const size_t malformed = malformed_utf8_prefix(left);
+    const size_t n = malformed > 0 ? malformed : left.size();  // cut off at the end
+    notes_.malformed_bytes += static_cast<int64_t>(n);
+    left.remove_prefix(n);
+  }
+}
+
+const LineReader* CorpusReader::lines() const {
+  return documents_ ? &documents_->lines() : chunks_ ? &chunks_->lines() : nullptr;
+}
+
+std::string CorpusReader::names() const {
+  if (files_.empty()) return "no files";
+  const auto more = static_cast<int64_t>(files_.size()) - 1;
+  return files_[0].path + (more > 0 ? " and " + counted(more, "more file") : "");
+}
+
 int64_t CorpusReader::bytes_consumed() const {
-  return bytes_before_ + (documents_ ? documents_->bytes_consumed()
-                          : chunks_  ? chunks_->source().consumed()
-                                     : 0);
+  return bytes_before_ + (lines() ? lines()->source().consumed() : 0);
 }
 
 }  // namespace fathom

@@ -13,9 +13,9 @@
 #include "io/atomic_folder.h"
 #include "io/file.h"
 #include "text/tokenizer.h"
-#include "text/tokenizer_trainer.h"
 #include "train/corpus.h"
 #include "train/token_shard.h"
+#include "train/vocabulary_training.h"
 
 namespace fathom {
 namespace {
@@ -25,8 +25,10 @@ namespace fs = std::filesystem;
 void check_options(const PrepareOptions& o) {
   check(!o.inputs.empty(), "no text to prepare: name files or folders");
   check(!o.out.empty(), "no folder for the result is named");
-  check(o.tokenizer.empty() != (o.train_vocabulary == 0),
-        "name either a tokenizer or the size of a vocabulary to learn");
+  check(!o.tokenizer.empty() || o.train_vocabulary != 0,
+        "prepare needs a vocabulary: give --tokenizer MODEL or --train-tokenizer SIZE");
+  check(o.tokenizer.empty() || o.train_vocabulary == 0,
+        "--tokenizer and --train-tokenizer cannot be given together");
   check(o.validation >= 0 && o.validation < 1,
         "the share for validation must be from 0 to less than 1, got {}", o.validation);
   check(o.threads > 0, "the number of threads must be positive, got {}", o.threads);
@@ -36,29 +38,12 @@ void stop_if_interrupted() {
   if (interrupted()) fail("interrupted; nothing was written");
 }
 
-CorpusReader open_corpus(const PrepareOptions& o, const std::vector<std::string>& files) {
-  return {files, o.text_field, o.chunk_size};
-}
-
-TokenizerFiles learn_vocabulary(const PrepareOptions& o, const std::vector<std::string>& files) {
+TokenizerFiles new_vocabulary(const PrepareOptions& o, const std::vector<CorpusFile>& files) {
   TokenizerTraining training;
   training.vocab_size = static_cast<size_t>(o.train_vocabulary);
   training.threads = o.threads;
-  TokenizerTrainer trainer(training);
-  {
-    CorpusReader reader = open_corpus(o, files);
-    Progress progress("read", reader.bytes_total(), "bytes");
-    for (std::string document; reader.next(document);) {
-      trainer.add(document);
-      progress.update(reader.bytes_consumed());
-      stop_if_interrupted();
-    }
-  }
-  Progress progress("merge", o.train_vocabulary, "tokens");
-  return trainer.train([&](size_t tokens) {
-    progress.update(static_cast<int64_t>(tokens));
-    stop_if_interrupted();
-  });
+  CorpusReader reader(files, o.corpus);
+  return train_vocabulary(reader, training);
 }
 
 TokenizerFiles read_tokenizer(const std::string& path) {
@@ -92,18 +77,18 @@ Batch read_batch(CorpusReader& reader, int threads) {
   return batch;
 }
 
-// BOS, text, EOS. What looks like a special token in the text stays text.
+// BOS unless it is unwanted, text, EOS. What looks like a special token in the text stays text.
 std::vector<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const TokenVocabulary& vocabulary,
-                                         const Batch& batch, int threads) {
+                                         const Batch& batch, const PrepareOptions& o) {
   const auto n = static_cast<int64_t>(batch.documents.size());
   std::vector<std::vector<int32_t>> ids(batch.documents.size());
-  std::vector<std::exception_ptr> failures(static_cast<size_t>(threads));
-  parallel_tasks(threads, n, [&](int thread, int64_t i) {
+  std::vector<std::exception_ptr> failures(static_cast<size_t>(o.threads));
+  parallel_tasks(o.threads, n, [&](int thread, int64_t i) {
     try {
       std::vector<int32_t>& document = ids[static_cast<size_t>(i)];
       document = tokenizer.encode(batch.documents[static_cast<size_t>(i)],
                                   {.add_special = false, .parse_special = false});
-      document.insert(document.begin(), vocabulary.bos);
+      if (o.add_bos) document.insert(document.begin(), vocabulary.bos);
       document.push_back(vocabulary.eos);
     } catch (...) {
       failures[static_cast<size_t>(thread)] = std::current_exception();
@@ -140,7 +125,7 @@ void encode_corpus(const PrepareOptions& o, CorpusReader& reader, const Tokenize
   for (Batch batch = read(); !batch.documents.empty();) {
     stop_if_interrupted();
     std::future<Batch> following = std::async(std::launch::async, read);
-    const auto ids = encode(tokenizer, vocabulary, batch, o.threads);
+    const auto ids = encode(tokenizer, vocabulary, batch, o);
     for (size_t i = 0; i < ids.size(); ++i) splitter.add(batch.documents[i], ids[i]);
     progress.update(batch.consumed);
     batch = following.get();
@@ -151,10 +136,10 @@ void encode_corpus(const PrepareOptions& o, CorpusReader& reader, const Tokenize
 
 PrepareReport prepare(const PrepareOptions& o) {
   check_options(o);
-  const std::vector<std::string> files = corpus_files(o.inputs);
+  const std::vector<CorpusFile> files = corpus_files(o.inputs, o.corpus);
   AtomicFolder folder(o.out, data_set_files());
   const TokenizerFiles tokenizer_files =
-      o.tokenizer.empty() ? learn_vocabulary(o, files) : read_tokenizer(o.tokenizer);
+      o.tokenizer.empty() ? new_vocabulary(o, files) : read_tokenizer(o.tokenizer);
   const std::string name = o.tokenizer.empty() ? "new tokenizer" : o.tokenizer;
   const Tokenizer tokenizer =
       Tokenizer::parse(tokenizer_files.tokenizer_json, name, tokenizer_files.tokenizer_config_json);
@@ -167,9 +152,10 @@ PrepareReport prepare(const PrepareOptions& o) {
   TokenShardWriter train(folder.path(), "train", vocabulary, o.shard_tokens);
   TokenShardWriter validation(folder.path(), "val", vocabulary, o.shard_tokens);
   Splitter splitter{train, validation, o.validation};
-  CorpusReader reader = open_corpus(o, files);
+  CorpusReader reader(files, o.corpus);
   encode_corpus(o, reader, tokenizer, vocabulary, splitter);
-  check(train.documents() > 0, "{}: there is no text in it", o.inputs.front());
+  reader.notes().log();
+  check(train.documents() > 0, "{}: there is no text in it", reader.names());
   if (o.validation > 0 && validation.documents() == 0)
     log::warn("the text is a single document: none is set aside for validation");
   train.finish();

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "train/corpus.h"
+
 namespace fathom {
 
 struct PrepareOptions {
@@ -13,9 +15,9 @@ struct PrepareOptions {
   // One of the two: a model folder or tokenizer.json, or the size of a vocabulary to learn from the text.
   std::string tokenizer;
   int64_t train_vocabulary = 0;
-  double validation = 0.01;         // share of the text; at least one document of two
-  std::string text_field = "text";  // of a .jsonl line
-  int64_t chunk_size = 2000;        // bytes after which a .txt file is cut; 0: never
+  double validation = 0.01;  // share of the text; at least one document of two
+  CorpusOptions corpus;
+  bool add_bos = true;  // before each document
   int64_t shard_tokens = 100'000'000;
   int threads = 1;
 };

@@ -62,14 +62,27 @@ TEST_F(TokenizeCommand, PiecesAndCounts) {
   EXPECT_NE(run({"tokenize", model_, "--count", "--no-special", "--text", "<｜end▁of▁sentence｜>"}), "2\n");
 }
 
+TEST_F(TokenizeCommand, AFolderOrItsFilesTrainTheSameTokenizer) {
+  const std::string both = folder_ + "/both";
+  std::filesystem::create_directories(both);
+  for (const char* name : {"/a.txt", "/b.jsonl"}) std::filesystem::copy_file(folder_ + name, both + name);
+  run({"train-tokenizer", "--vocab-size", "270", "--out", both + "/model", both});
+  EXPECT_EQ(read_file(both + "/model/tokenizer.json"), read_file(model_ + "/tokenizer.json"));
+}
+
+TEST_F(TokenizeCommand, AnEmptyCorpusIsRefused) {
+  write_file(folder_ + "/empty.txt", "\n \n");
+  EXPECT_THROW(run({"train-tokenizer", "--out", folder_ + "/new", folder_ + "/empty.txt"}), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/new"));
+}
+
 TEST_F(TokenizeCommand, BadInput) {
   EXPECT_THROW(run({"tokenize", model_, "-d", "--text", "1 two"}), Error);
   EXPECT_THROW(run({"tokenize", model_, "-d", "--text", "-1"}), Error);
   EXPECT_THROW(run({"tokenize", model_, "-d", "--text", "99999999999"}), Error);
   EXPECT_THROW(run({"tokenize", folder_ + "/none", "--text", "x"}), Error);
   EXPECT_THROW(run({"tokenize", model_, "--pieces", "-d", "--text", "1"}), CLI::ParseError);
-  EXPECT_THROW(run({"train-tokenizer", "--vocab-size", "200", "--out", model_, folder_ + "/a.txt"}),
-               CLI::ParseError);
+  EXPECT_THROW(run({"train-tokenizer", "--vocab-size", "200", "--out", model_, folder_ + "/a.txt"}), Error);
   EXPECT_THROW(run({"train-tokenizer", "--out", model_, folder_ + "/none.txt"}), Error);
 }
 

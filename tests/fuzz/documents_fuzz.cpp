@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "io/lines.h"
+#include "io/documents.h"
 
 namespace {
 
@@ -16,12 +16,14 @@ void write(const std::string& path, const uint8_t* data, size_t size) {
   std::fclose(file);
 }
 
-void read(const std::string& path) {
+// With `bad`, malformed lines are left out and never an Error.
+void read(const std::string& path, fathom::BadLines* bad) {
   try {
-    fathom::DocumentReader documents(path);
+    fathom::DocumentReader documents(path, *fathom::text_format_of(path), "text", bad);
     for (std::string document; documents.next(document);) {
     }
-    if (documents.bytes_consumed() > documents.bytes_total()) std::abort();
+    const fathom::TextSource& source = documents.lines().source();
+    if (source.consumed() > source.total()) std::abort();
   } catch (const fathom::Error&) {
   }
 }
@@ -30,10 +32,12 @@ void read(const std::string& path) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::string stem = "/tmp/fathom_documents_fuzz_" + std::to_string(::getpid());
-  for (const char* ending : {".jsonl", ".txt", ".jsonl.zst", ".txt.zst"}) {
+  for (const char* ending : {".jsonl", ".txt", ".jsonl.zst", ".txt.zst", ".jsonl.gz", ".txt.gz"}) {
     const std::string path = stem + ending;
     write(path, data, size);
-    read(path);
+    read(path, nullptr);
+    fathom::BadLines bad;
+    read(path, &bad);
     ::unlink(path.c_str());
   }
   return 0;

@@ -159,6 +159,27 @@ TEST_F(Prepare, SpecialTokensInTheTextStayText) {
   EXPECT_THAT(texts_of(o.out, "train"), ElementsAre("a<｜end▁of▁sentence｜>b", "c"));
 }
 
+TEST_F(Prepare, WithoutBosADocumentIsTextAndEos) {
+  write_file(dir_ / "in.jsonl", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n");
+  PrepareOptions o = options("out");
+  o.validation = 0;
+  o.add_bos = false;
+  prepare(o);
+  const TokenShards shards({o.out});
+  const Tokenizer tokenizer = Tokenizer::load(o.out);
+  ASSERT_EQ(shards.tokens(), 4);
+  EXPECT_EQ(shards.at(0), tokenizer.id_of("a"));
+  EXPECT_EQ(shards.at(1), tokenizer.eos_id());
+}
+
+TEST_F(Prepare, BadLinesCanBeLeftOut) {
+  write_file(dir_ / "in.jsonl", "{\"text\":\"a\"}\nnot JSON\n{\"text\":\"b\"}\n");
+  PrepareOptions o = options("out");
+  EXPECT_THAT(error(o), HasSubstr("in.jsonl:2: not valid JSON"));
+  o.corpus.skip_bad = true;
+  EXPECT_EQ(prepare(o).documents, 2);
+}
+
 TEST_F(Prepare, ASingleDocumentHasNoValidation) {
   write_file(dir_ / "in.jsonl", "{\"text\":\"only\"}\n");
   PrepareOptions o = options("out");
@@ -176,11 +197,11 @@ TEST_F(Prepare, BadInputIsOneErrorAndLeavesNothing) {
   EXPECT_THAT(error(o), HasSubstr("in.jsonl: there is no text in it"));
   write_corpus(dir_ / "in.jsonl");
   o.tokenizer = dir_ / "model";
-  EXPECT_THAT(error(o), HasSubstr("either a tokenizer or the size"));
+  EXPECT_THAT(error(o), HasSubstr("--tokenizer and --train-tokenizer"));
   o.train_vocabulary = 0;
   EXPECT_THAT(error(o), HasSubstr("model"));
   o.tokenizer.clear();
-  EXPECT_THAT(error(o), HasSubstr("either a tokenizer or the size"));
+  EXPECT_THAT(error(o), HasSubstr("give --tokenizer MODEL or --train-tokenizer SIZE"));
   o = options("out");
   o.train_vocabulary = 100;
   EXPECT_THAT(error(o), HasSubstr("a vocabulary of 100 tokens is too small"));
