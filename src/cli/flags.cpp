@@ -17,7 +17,7 @@ std::string shown(const std::string& text) {
 
 template <class T>
 std::string range_text(const Allowed<T>& a, bool name_limits) {
-  const bool low = name_limits || a.low > std::numeric_limits<T>::lowest(),
+  const bool low = name_limits || std::is_unsigned_v<T> || a.low > std::numeric_limits<T>::lowest(),
              high = name_limits || a.high < std::numeric_limits<T>::max();
   if (low && high && !a.low_excluded && !a.high_excluded)
     return fmt::format("between {} and {}", a.low, a.high);

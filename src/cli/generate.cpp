@@ -1,9 +1,6 @@
 // fathom generate MODEL: continues a prompt, streaming to standard output; statistics go to standard error.
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <cstdio>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,15 +13,14 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/generate_report.h"
 #include "cli/model_argument.h"
 #include "cli/profile_report.h"
 #include "cli/standard_streams.h"
 #include "engine/engine.h"
 #include "engine/generation_config.h"
 #include "io/file.h"
-#include "io/json.h"
 #include "model/model_folder.h"
-#include "model/summary.h"
 #include "text/utf8.h"
 
 namespace fathom {
@@ -48,14 +44,6 @@ using Clock = std::chrono::steady_clock;
 double seconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
-
-struct Result {
-  std::vector<int32_t> ids;
-  std::string text;
-  FinishReason finish = FinishReason::none;
-  std::string error;                         // why it could not go on
-  double load = 0, prefill = 0, decode = 0;  // seconds
-};
 
 std::string prompt_text(const Options& o) {
   if (o.prompt) return *o.prompt;
@@ -132,7 +120,7 @@ void check_length(size_t prompt, const Config& config) {
 }
 
 // decoding() is called once the prompt is read.
-void run_engine(Engine& engine, const Request& request, bool stream, Result& result,
+void run_engine(Engine& engine, const Request& request, bool stream, Generation& result,
                 const std::function<void()>& decoding) {
   const Clock::time_point start = Clock::now();
   Clock::time_point first = start, last = start;
@@ -153,63 +141,7 @@ void run_engine(Engine& engine, const Request& request, bool stream, Result& res
   result.decode = seconds(first, last);
 }
 
-double rate(size_t tokens, double seconds) {
-  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
-}
-
-std::string ending(const Result& r, const Request& q) {
-  switch (r.finish) {
-    case FinishReason::none:
-      return "interrupted";
-    case FinishReason::length:
-      return "ended by max tokens";
-    case FinishReason::context:
-      return fmt::format("ended by context, which holds {} tokens", q.prompt.size() + r.ids.size());
-    default:
-      return fmt::format("ended by {}", name_of(r.finish));
-  }
-}
-
-void print_statistics(const Result& r, const Request& q, const Model& model) {
-  const size_t prompt = q.prompt.size(), decoded = r.ids.empty() ? 0 : r.ids.size() - 1;
-  if (r.ids.empty())
-    fmt::print(stderr, "interrupted in the prompt\n");
-  else
-    fmt::print(stderr, "prompt {} tokens in {:.3f} s, {:.1f} tokens/s; {} generated, {:.1f} tokens/s; {}\n",
-               prompt, r.prefill, rate(prompt, r.prefill), r.ids.size(), rate(decoded, r.decode),
-               ending(r, q));
-  const CacheBytes cache = cache_bytes_per_token(model.config, model.dtype);
-  fmt::print(stderr,
-             "latent cache {:.2f} KiB/token in {}; plain multi-head attention of these heads, H*(Dn+Dv) per "
-             "layer: {:.1f} KiB/token ({:.1f}x)\n",
-             static_cast<double>(cache.mla) / 1024, name_of(model.dtype),
-             static_cast<double>(cache.mha) / 1024,
-             static_cast<double>(cache.mha) / static_cast<double>(cache.mla));
-}
-
-void print_json(const Result& r, const Request& q, const Model& model) {
-  const size_t decoded = r.ids.empty() ? 0 : r.ids.size() - 1;
-  const CacheBytes cache = cache_bytes_per_token(model.config, model.dtype);
-  const OrderedJson json = {
-      {"text", r.text},
-      {"ids", r.ids},
-      {"prompt_ids", q.prompt},
-      {"finish_reason", r.finish == FinishReason::none ? "interrupted" : name_of(r.finish)},
-      {"temperature", q.sampling.temperature},
-      {"seed", q.sampling.seed},
-      {"dtype", name_of(model.dtype)},
-      {"load_seconds", r.load},
-      {"prefill_seconds", r.prefill},
-      {"prefill_tokens_per_second", rate(q.prompt.size(), r.prefill)},
-      {"decode_seconds", r.decode},
-      {"decode_tokens_per_second", rate(decoded, r.decode)},
-      {"latent_cache_bytes_per_token", cache.mla},
-      {"multi_head_cache_bytes_per_token", cache.mha},
-  };
-  write_output(json.dump(2) + "\n");
-}
-
-void print_plainly(const Options& o, const Result& result, const Request& request, const Model& model,
+void print_plainly(const Options& o, const Generation& result, const Request& request, const Model& model,
                    bool as_ids) {
   if (as_ids)
     for (const int32_t id : result.ids) print_output("{} ", id);
@@ -240,7 +172,7 @@ void generate(const Options& o) {
                               .share_prefixes = false,
                               .absorbed = {}};
   Engine engine(device, model, tokenizer ? &*tokenizer : nullptr, options);
-  Result result;
+  Generation result;
   result.load = seconds(start, Clock::now());
   catch_interrupts();
   std::optional<Profile> profile;

@@ -2,7 +2,6 @@
 // else.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <exception>
 #include <sstream>
 #include <string>
@@ -32,7 +31,7 @@ void run(int argc, char** argv) {
 
 int fail_with(std::string message) {
   std::replace(message.begin(), message.end(), '\n', ' ');
-  std::fputs(("fathom: " + message + "\n").c_str(), stderr);
+  fathom::print_message("fathom: {}\n", message);
   return 1;
 }
 

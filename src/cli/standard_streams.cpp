@@ -26,6 +26,10 @@ void write_output(std::string_view text, bool flush) {
     fail("cannot write to standard output: {}", std::strerror(errno));
 }
 
+void write_message(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+}
+
 void flush_output() {
   check(std::ferror(stdout) == 0, "cannot write to standard output");
   write_output({}, true);

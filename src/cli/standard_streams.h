@@ -20,6 +20,14 @@ void print_output(fmt::format_string<Args...> format, Args&&... args) {
   write_output(fmt::format(format, std::forward<Args>(args)...));
 }
 
+// To standard error, which may be closed.
+void write_message(const std::string& text);
+
+template <class... Args>
+void print_message(fmt::format_string<Args...> format, Args&&... args) {
+  write_message(fmt::format(format, std::forward<Args>(args)...));
+}
+
 // To be called at the end of the program: text in buffers is not written yet.
 void flush_output();
 

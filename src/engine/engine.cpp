@@ -82,7 +82,7 @@ void Engine::abort(int64_t id) {
 
 std::vector<Output> Engine::step() {
   const std::vector<Scheduled> scheduled = scheduler_.schedule();
-  const std::vector<Result> results = runner_.run(scheduled);
+  const std::vector<PieceResult> results = runner_.run(scheduled);
   std::vector<Output> outputs;
   for (size_t i = 0; i < scheduled.size(); ++i) {
     Sequence& s = *scheduled[i].sequence;

@@ -74,13 +74,13 @@ int64_t Runner::step_bytes() const {
   return plan.used();
 }
 
-std::vector<Result> Runner::run(std::span<const Scheduled> scheduled) {
+std::vector<PieceResult> Runner::run(std::span<const Scheduled> scheduled) {
   const auto row_bytes = static_cast<size_t>(model_.config.hidden_size * size_of(model_.dtype));
   Readback readback{std::vector<int32_t>(scheduled.size()),
                     std::vector<std::byte>(scheduled.size() * row_bytes)};
   for (const Group& group : split(scheduled)) run_group(group, readback);
   synchronize(device_);
-  std::vector<Result> results(scheduled.size());
+  std::vector<PieceResult> results(scheduled.size());
   for (size_t i = 0; i < scheduled.size(); ++i) {
     const Sequence& s = *scheduled[i].sequence;
     if (!scheduled[i].completes()) {

@@ -25,7 +25,7 @@ struct RunnerOptions {
 };
 
 // What running a piece of a sequence gave.
-struct Result {
+struct PieceResult {
   int32_t token = -1;  // the next one, when the piece completes the sequence
   std::string error;   // why there is none: what the model computed for the piece is not finite
 };
@@ -36,7 +36,7 @@ class Runner {
   Runner(Device& device, const Model& model, const RunnerOptions& options);
 
   // Runs the scheduled tokens; a result for each scheduled piece, in order.
-  std::vector<Result> run(std::span<const Scheduled> scheduled);
+  std::vector<PieceResult> run(std::span<const Scheduled> scheduled);
 
   const LatentCache& cache() const { return cache_; }
 

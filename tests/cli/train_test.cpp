@@ -132,6 +132,28 @@ TEST_F(TrainCommand, CudaIsOneFlagAway) {
   EXPECT_EQ(load_model(Device::cpu(1), dir_ / "out/model").dtype, DType::bf16);
 }
 
+TEST_F(TrainCommand, AListIsGivenInSeveralWays) {
+  std::filesystem::copy(dir_ / "data", dir_ / "more", std::filesystem::copy_options::recursive);
+  std::set<std::string> outcomes;
+  int n = 0;
+  const std::string both = "[\"" + (dir_ / "data") + "\", \"" + (dir_ / "more") + "\"]";
+  const std::vector<std::vector<std::string>> ways = {
+      {"--data.train", dir_ / "data", "--data.train", dir_ / "more"},
+      {"--data.train", dir_ / "data", dir_ / "more"},
+      {"--data.train", both}};
+  for (const std::vector<std::string>& way : ways) {
+    std::vector<std::string> arguments = {"train", "--config", dir_ / "recipe.toml", "--run.output",
+                                          dir_ / fmt::format("out{}", n++)};
+    arguments.insert(arguments.end(), way.begin(), way.end());
+    const std::string printed = run(arguments);
+    outcomes.insert(printed.substr(0, printed.find('\n')));
+  }
+  EXPECT_EQ(outcomes.size(), 1u) << "the same data each time";
+  const std::string first_alone = run({"train", "--config", dir_ / "recipe.toml", "--run.output",
+                                       dir_ / "one", "--data.train", dir_ / "data"});
+  EXPECT_NE(*outcomes.begin(), first_alone.substr(0, first_alone.find('\n')));
+}
+
 TEST(TrainFlags, EveryKeyOfTheRecipeIsOne) {
   CLI::App app;
   add_train(app);
