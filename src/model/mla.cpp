@@ -110,7 +110,7 @@ void mla_forward(const Pass& p, const AttentionWeights& w, const AttentionActiva
                                     .positions = p.batch.positions});
   };
   const bool absorbed = p.batch.cache && p.batch.absorbed;
-  p.both(keys, [&] {
+  p.run_concurrently(keys, [&] {
     queries(p, w, a, x);
     if (absorbed) absorb_queries(p, w, a);
   });

@@ -54,7 +54,7 @@ void moe_forward(const Pass& p, const MoeWeights& w, const MoeActivations& a, co
   const auto shared_experts = [&] {
     if (has_shared) mlp_forward(p, w.shared_experts, a.shared, x, out);
   };
-  p.both(shared_experts, [&] { routed_experts(p, w, a, x); });
+  p.run_concurrently(shared_experts, [&] { routed_experts(p, w, a, x); });
   combine(p.device, {.out = out,
                      .rows = a.rows,
                      .weights = a.weights,

@@ -5,7 +5,7 @@
 #include "model/config.h"
 #include "model/weights.h"
 #include "model/yarn.h"
-#include "tensor/beside.h"
+#include "tensor/stream_fork.h"
 
 namespace fathom {
 
@@ -20,13 +20,12 @@ struct Pass {
   Tensor balance_starts;      // [B+1] or [2], training only: the sequences the balance loss is taken over
   double balance_weight = 1;  // gradient of the total loss with respect to the balance loss
 
-  // Both; serving's small pieces may go on beside each other, which training's large ones gain nothing from.
-  // Neither may touch what the other writes.
-  template <class One, class Other>
-  void both(const One& one, const Other& other) const {
-    if (!training) return beside(device, one, other);
-    one();
-    other();
+  // Runs both; in serving, whose kernels are small, concurrently. Neither may touch what the other writes.
+  template <class Side, class Main>
+  void run_concurrently(const Side& side, const Main& main) const {
+    if (!training) return fathom::run_concurrently(device, side, main);
+    side();
+    main();
   }
 };
 

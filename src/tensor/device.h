@@ -21,7 +21,7 @@ class Device {
  public:
   // Plain loops in any float type up to f64: the oracle the other backends are tested against.
   static Device reference() { return Device(Backend::reference, 1); }
-  // The fast CPU path (f32 and bf16). threads 0: all the machine offers.
+  // The fast CPU path (f32 and bf16). threads 0: all that the process may use.
   static Device cpu(int threads = 0) {
     return Device(Backend::cpu, threads > 0 ? threads : hardware_threads());
   }
@@ -39,12 +39,12 @@ class Device {
   CudaContext& cuda_context() const { return *context_; }
   // "CPU" or the GPU's name, for reports.
   std::string name() const;
-  // Whoever times the ops, if anybody does.
+  // The attached Profile, or null.
   Profile* profile() const { return profile_; }
   void attach(Profile* profile) { profile_ = profile; }
 
-  // After an op was given to a GPU: an Error naming it when it could not be launched. With the variable
-  // FATHOM_CUDA_SYNC=1 it also waits, so that a fault in a kernel is laid at the right door.
+  // After the launch of an op on a GPU: an Error naming the op when the launch failed. With
+  // FATHOM_CUDA_SYNC=1 it also waits, so that an error in a kernel is reported for the op that caused it.
   void finish_op(const char* op) const;
 
   // `bytes` of 64-byte aligned memory belonging to this thread number until the next call with the same

@@ -1,6 +1,5 @@
-// Moving values between the host's memory and a device's. Where the device works on the host's memory these
-// are plain copies, so code above the ops is written once. On a GPU they take their turn in its stream, after
-// the ops given to it before.
+// Copies between host and device memory. Where the device works on host memory these are plain copies, so
+// code above the ops is written once. On a GPU they run in its stream, after the ops launched before.
 #pragma once
 #include "tensor/arena.h"
 #include "tensor/device.h"
@@ -17,17 +16,18 @@ void download(const Device& device, const Tensor& to, const Tensor& from);
 //   download_later: the values are there after synchronize().
 void download_later(const Device& device, const Tensor& to, const Tensor& from);
 
-// What was allocated from a device's arena into the host's of the same layout; there after synchronize().
+// Copies what was allocated from a device's arena into a host arena of the same layout; there after
+// synchronize().
 void download_arena_later(const Device& device, const Arena& to, const Arena& from);
 
-// All bytes of a contiguous tensor become zero.
+// Sets all bytes of a contiguous tensor to zero.
 void clear(const Device& device, const Tensor& x);
 
-// Waits until the device has done all it was given.
+// Waits until the device has finished all its work.
 void synchronize(const Device& device);
 
-// Host memory through which a device's tensors are written and read one at a time; where the host can reach
-// the tensors themselves, it is those that are handed out, and nothing is copied.
+// A host buffer for reading and writing device tensors one at a time. Where the host can access the tensors
+// themselves, those are handed out and nothing is copied.
 class Staging {
  public:
   explicit Staging(const Device& device) : device_(device) {}
@@ -39,9 +39,9 @@ class Staging {
     fill(host);
     if (device_.on_host()) return;
     upload(device_, to, host);
-    synchronize(device_);  // page-locked memory is read while the host goes on
+    synchronize(device_);  // page-locked memory is read asynchronously
   }
-  // The tensor's values; they hold until the next call.
+  // The tensor's values, valid until the next call.
   Tensor read(const Tensor& from);
 
  private:

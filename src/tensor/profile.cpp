@@ -11,7 +11,7 @@
 
 namespace fathom {
 
-// Marks moments, two for each call, and later tells when they were.
+// Records time stamps, two per call, and reads them later.
 class Profile::Clock {
  public:
   explicit Clock(Device& device) : device_(device) {}

@@ -1,5 +1,5 @@
-// Where the time of a step goes: while a Profile is attached to a Device, every op given to it is timed, with
-// the bytes it must move and the operations it must do at least.
+// Times every op of a Device while a Profile is attached to it, with the bytes that the op must move and the
+// operations that it must do at least.
 #pragma once
 #include <memory>
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace fathom {
 
-// Bytes of all these tensors; absent ones count nothing.
+// Bytes of all these tensors; absent ones count as 0.
 template <class... Tensors>
 double moves(const Tensors&... tensors) {
   return (0.0 + ... + (tensors ? static_cast<double>(tensors.bytes()) : 0.0));
@@ -26,10 +26,10 @@ class Profile {
 
   void begin(const char* op);
   void end(double bytes, double operations);
-  // Ops from here on are not timed.
+  // Later ops are not timed.
   void stop();
 
-  // One op's calls, in seconds from the first op's beginning.
+  // One call of an op; times in seconds, `begin` from the first call.
   struct Call {
     const char* op;
     double begin, seconds, bytes, operations;
@@ -51,7 +51,7 @@ class Profile {
   Device& device_;
   std::unique_ptr<Clock> clock_;
   std::vector<Call> calls_;
-  bool open_ = true;  // times are yet to be read from the clock
+  bool open_ = true;  // the times have not been read from the clock yet
 };
 
 // Times one op, from when it is made to end(), if a profile is attached.

@@ -10,11 +10,11 @@ namespace fathom {
 #if FATHOM_WITH_CUDA
 namespace {
 
-constexpr size_t most_recordings = 32;
+constexpr size_t max_graphs = 32;
 
-cudaGraphExec_t record(cudaStream_t stream, const std::function<void()>& work) {
+cudaGraphExec_t capture(cudaStream_t stream, const std::function<void()>& work) {
   cudaGraph_t graph = nullptr;
-  cuda_check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "beginning to record");
+  cuda_check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "starting a stream capture");
   try {
     work();
   } catch (...) {
@@ -22,50 +22,50 @@ cudaGraphExec_t record(cudaStream_t stream, const std::function<void()>& work) {
     if (graph) cudaGraphDestroy(graph);
     throw;
   }
-  cuda_check(cudaStreamEndCapture(stream, &graph), "recording");
-  cudaGraphExec_t recorded = nullptr;
-  const cudaError_t status = cudaGraphInstantiate(&recorded, graph, 0);
+  cuda_check(cudaStreamEndCapture(stream, &graph), "ending a stream capture");
+  cudaGraphExec_t executable = nullptr;
+  const cudaError_t status = cudaGraphInstantiate(&executable, graph, 0);
   cudaGraphDestroy(graph);
-  cuda_check(status, "preparing what was recorded");
-  return recorded;
+  cuda_check(status, "instantiating a CUDA graph");
+  return executable;
 }
 
 }  // namespace
 
-struct Replay::Recording {
+struct Replay::CapturedGraph {
   cudaGraphExec_t graph = nullptr;
-  std::array<const void*, 2> workspaces{};  // of the ops, where they were when these were recorded
+  std::array<const void*, 2> workspaces{};  // addresses at the time of the capture
 
-  ~Recording() { forget(); }
-  void forget() {
+  ~CapturedGraph() { reset(); }
+  void reset() {
     if (graph) cudaGraphExecDestroy(graph);
     graph = nullptr;
   }
 };
 
 void Replay::run(Device& device, const std::vector<int64_t>& key, const std::function<void()>& work) {
-  // A profile looks at single ops.
+  // A profile times single ops.
   if (device.on_host() || device.profile() || device.cuda_context().synchronous()) return work();
-  const auto known = recordings_.find(key);
-  if (known == recordings_.end()) {
-    if (recordings_.size() >= most_recordings) {
+  const auto known = graphs_.find(key);
+  if (known == graphs_.end()) {
+    if (graphs_.size() >= max_graphs) {
       device.cuda_context().synchronize();
-      recordings_.clear();
+      graphs_.clear();
     }
-    recordings_[key] = std::make_unique<Recording>();
+    graphs_[key] = std::make_unique<CapturedGraph>();
     return work();
   }
   CudaContext& context = device.cuda_context();
-  Recording& recording = *known->second;
-  if (recording.workspaces != context.workspaces()) recording.forget();  // another form needed larger ones
-  if (!recording.graph) {
-    recording.graph = record(context.stream(), work);
-    recording.workspaces = context.workspaces();
+  CapturedGraph& captured = *known->second;
+  if (captured.workspaces != context.workspaces()) captured.reset();  // another form needed larger ones
+  if (!captured.graph) {
+    captured.graph = capture(context.stream(), work);
+    captured.workspaces = context.workspaces();
   }
-  cuda_check(cudaGraphLaunch(recording.graph, context.stream()), "replaying");
+  cuda_check(cudaGraphLaunch(captured.graph, context.stream()), "launching a CUDA graph");
 }
 #else
-struct Replay::Recording {};
+struct Replay::CapturedGraph {};
 
 void Replay::run(Device&, const std::vector<int64_t>&, const std::function<void()>& work) {
   work();

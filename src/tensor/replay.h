@@ -1,6 +1,6 @@
-// Replay: work that is given to a device again and again in the same form, such as a decoding step. On a GPU
-// it is recorded once as a CUDA graph and then launched whole, which spares the host the launch of every
-// kernel; on the CPU it is simply done.
+// Replay: work that a device gets again and again in the same form, such as a decoding step. On a GPU it is
+// captured once as a CUDA graph and then launched as a whole, which saves the host one launch per kernel; on
+// the CPU it simply runs.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -19,13 +19,14 @@ class Replay {
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;
 
-  // `key` names the form: with equal keys `work` must give the device the same ops on the same memory, and
-  // wait for nothing. The first time it is done plainly, which lets workspaces grow; then it is recorded.
+  // `key` names the form: with equal keys `work` must launch the same ops on the same memory, without
+  // synchronizing. The first time it runs plainly, which lets workspaces grow; the second time it is
+  // captured.
   void run(Device& device, const std::vector<int64_t>& key, const std::function<void()>& work);
 
  private:
-  struct Recording;
-  std::map<std::vector<int64_t>, std::unique_ptr<Recording>> recordings_;
+  struct CapturedGraph;
+  std::map<std::vector<int64_t>, std::unique_ptr<CapturedGraph>> graphs_;
 };
 
 }  // namespace fathom

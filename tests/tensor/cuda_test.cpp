@@ -1,4 +1,4 @@
-// A GPU's memory, and work recorded to be done again.
+// GPU memory, CUDA graphs and the side stream.
 #include <gtest/gtest.h>
 
 #include <numeric>
@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 #include "support/needs_gpu.h"
-#include "tensor/beside.h"
 #include "tensor/memory.h"
 #include "tensor/replay.h"
+#include "tensor/stream_fork.h"
 #if FATHOM_WITH_CUDA
 #include "tensor/cuda/context.h"
 #endif
@@ -69,7 +69,7 @@ TEST(CudaMemory, TooLittleSaysWhatWasAskedForAndWhatIsFree) {
 }
 
 #if FATHOM_WITH_CUDA
-// What was recorded goes through the ops' workspace, which moves when an op asks for a larger one.
+// A captured graph uses the ops' workspace, which moves when an op asks for a larger one.
 TEST(CudaReplay, FollowsTheWorkspace) {
   FATHOM_NEEDS_GPU();
   Device device = Device::cuda();
@@ -93,8 +93,8 @@ TEST(CudaReplay, FollowsTheWorkspace) {
   }
 }
 
-// The pieces are long enough to overlap; each goes through the workspace of its lane.
-TEST(CudaBeside, BothComeAfterWhatWasBeforeAndBeforeWhatFollows) {
+// The two pieces of work are long enough to overlap; each uses the workspace of its stream.
+TEST(CudaStreamFork, BothComeAfterWhatWasBeforeAndBeforeWhatFollows) {
   FATHOM_NEEDS_GPU();
   Device device = Device::cuda();
   CudaContext& context = device.cuda_context();
@@ -111,7 +111,7 @@ TEST(CudaBeside, BothComeAfterWhatWasBeforeAndBeforeWhatFollows) {
     copy(both.row<float>(row), middle);
   };
   const auto work = [&] {
-    beside(
+    run_concurrently(
         device, [&] { through_workspace(0); }, [&] { through_workspace(1); });
     copy(in.data, both.row<float>(0));
     copy(both.row<float>(1), in.data);
@@ -127,13 +127,13 @@ TEST(CudaBeside, BothComeAfterWhatWasBeforeAndBeforeWhatFollows) {
   EXPECT_NE(context.workspaces()[0], context.workspaces()[1]);
 }
 
-TEST(CudaBeside, AnErrorLeavesTheDeviceInOrder) {
+TEST(CudaStreamFork, AnErrorLeavesTheDeviceInOrder) {
   FATHOM_NEEDS_GPU();
   const Device device = Device::cuda();
-  EXPECT_THROW(beside(
+  EXPECT_THROW(run_concurrently(
                    device, [] { fail("no"); }, [] {}),
                Error);
-  EXPECT_FALSE(device.cuda_context().beside());
+  EXPECT_FALSE(device.cuda_context().on_side_stream());
   device.cuda_context().synchronize();
 }
 #endif

@@ -12,7 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
 namespace {
 
-// The step's constants, in f32 after being worked out in f64. The bias corrections are folded in:
+// The step's constants, computed in f64 and rounded to f32. The bias corrections are folded in:
 //   m / (1-beta1^t) / (sqrt(v / (1-beta2^t)) + eps) = step * m / (sqrt(v) * root + eps)
 struct Factors {
   float grad_scale, beta1, rest1, beta2, rest2, root, eps, step, decay;
@@ -37,7 +37,7 @@ void update(const Factors& k, float* w, bf16* rounded, const float* grad, float*
   const Vec grad_scale = hn::Set(d, k.grad_scale), beta1 = hn::Set(d, k.beta1), rest1 = hn::Set(d, k.rest1),
             beta2 = hn::Set(d, k.beta2), rest2 = hn::Set(d, k.rest2), root = hn::Set(d, k.root),
             eps = hn::Set(d, k.eps), step = hn::Set(d, k.step), decay = hn::Set(d, k.decay);
-  each_vector(n, [&](int64_t i, auto part) HWY_ATTR {
+  for_each_vector(n, [&](int64_t i, auto part) HWY_ATTR {
     const Vec g = hn::Mul(load(d, grad + i, part), grad_scale), old = load(d, w + i, part);
     const Vec m1 = hn::MulAdd(beta1, load(d, m + i, part), hn::Mul(rest1, g));
     const Vec v1 = hn::MulAdd(beta2, load(d, v + i, part), hn::Mul(rest2, hn::Mul(g, g)));

@@ -13,8 +13,8 @@ HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
 namespace {
 
-// One pass over memory: each block that fits the first-level cache gives its maximum and then its sum, and
-// the running sum is carried over to the new maximum.
+// One pass over memory: a block that fits into the L1 cache gives its maximum and then its sum; the running
+// sum is rescaled to the new maximum.
 float log_sum_exp(const float* x, int64_t V) {
   constexpr int64_t block = 2048;
   const F32 d;
@@ -22,11 +22,11 @@ float log_sum_exp(const float* x, int64_t V) {
   for (int64_t begin = 0; begin < V; begin += block) {
     const int64_t n = std::min(block, V - begin);
     Vec high = hn::Set(d, max), sum = hn::Zero(d);
-    each_vector(n, [&](int64_t i, auto part)
-                       HWY_ATTR { high = hn::Max(high, load(d, x + begin + i, part, -INFINITY)); });
+    for_each_vector(n, [&](int64_t i, auto part)
+                           HWY_ATTR { high = hn::Max(high, load(d, x + begin + i, part, -INFINITY)); });
     const float new_max = max_lanes(d, high);
     const Vec vmax = hn::Set(d, new_max);
-    each_vector(n, [&](int64_t i, auto part) HWY_ATTR {
+    for_each_vector(n, [&](int64_t i, auto part) HWY_ATTR {
       sum = hn::Add(sum, exp(d, hn::Sub(load(d, x + begin + i, part, -INFINITY), vmax)));
     });
     if (total != 0) total *= std::exp(max - new_max);
@@ -42,7 +42,7 @@ void write_gradient(const float* x, float lse, int32_t target, float scale, T* d
   const F32 d;
   const Vec vlse = hn::Set(d, lse), vscale = hn::Set(d, scale);
   const float at_target = scale * (std::exp(x[target] - lse) - 1);
-  each_vector(V, [&](int64_t v, auto part) HWY_ATTR {
+  for_each_vector(V, [&](int64_t v, auto part) HWY_ATTR {
     store(d, hn::Mul(exp(d, hn::Sub(load(d, x + v, part), vlse)), vscale), dlogits + v, part);
   });
   dlogits[target] = T(at_target);

@@ -28,7 +28,7 @@ void add_rows(const EmbeddingBackward& a, int64_t begin, int64_t end) {
   for (int64_t n = 0; n < a.dout.rows(); ++n) {
     const T* dout = a.dout.row<T>(n) + begin;
     float* row = a.dtable.row<float>(a.ids.as<int32_t>()[n]) + begin;
-    each_vector(end - begin, [&](int64_t c, auto part) HWY_ATTR {
+    for_each_vector(end - begin, [&](int64_t c, auto part) HWY_ATTR {
       store(d, hn::Add(load(d, row + c, part), load(d, dout + c, part)), row + c, part);
     });
   }
@@ -36,7 +36,7 @@ void add_rows(const EmbeddingBackward& a, int64_t begin, int64_t end) {
 
 }  // namespace
 
-// Threads share out the columns, so that every element is summed in the order of n.
+// Threads divide the columns, so that every element is summed in the order of n.
 void embedding_backward(Device& device, const EmbeddingBackward& a) {
   with_dtype<float, bf16>("embedding_backward", a.dout.dtype, [&]<class T>(T) {
     parallel_ranges(device.threads(), a.dout.cols(), 16,

@@ -13,7 +13,7 @@ namespace {
 template <class T>
 void add_row(T* stream, const T* x, int64_t C) {
   const F32 d;
-  each_vector(C, [&](int64_t c, auto part) HWY_ATTR {
+  for_each_vector(C, [&](int64_t c, auto part) HWY_ATTR {
     store(d, hn::Add(load(d, stream + c, part), load(d, x + c, part)), stream + c, part);
   });
 }

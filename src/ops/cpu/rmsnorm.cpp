@@ -1,6 +1,6 @@
-// A kernel file's pattern: the vector code is compiled once per instruction set (foreach_target includes this
-// very file again); helpers sit in an unnamed namespace, the op itself resolves dtypes and splits the work
-// over threads; the part under HWY_ONCE picks the instruction set at run time.
+// The pattern of a kernel file: the vector code is compiled once per instruction set (foreach_target includes
+// this very file again); helpers sit in an unnamed namespace, the op itself resolves dtypes and splits the
+// work over threads; the part under HWY_ONCE picks the instruction set at run time.
 #include "ops/rmsnorm.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -40,9 +40,9 @@ inline void store_pairs(F32 d, Pairs x, bf16* p) {
   hn::StoreU(both, d32, reinterpret_cast<uint32_t*>(p));
 }
 
-// All heads of one token: they share each vector of cosines and sines.
+// Rotates all heads of one token, which share each vector of cosines and sines.
 template <class T>
-void turn_heads(T* x, const float* cos_sin, int64_t heads, int64_t stride, int64_t Dr, float sign) {
+void rotate_heads(T* x, const float* cos_sin, int64_t heads, int64_t stride, int64_t Dr, float sign) {
   const F32 d;
   const int64_t step = 2 * static_cast<int64_t>(hn::Lanes(d));
   int64_t c = 0;
@@ -89,8 +89,8 @@ void rope(Device& device, const Rope& a) {
     const int64_t H = a.x.shape[1];
     parallel_ranges(device.threads(), a.x.shape[0], 1, [&](int, int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n)
-        turn_heads(a.x.row<T>(n * H), a.cos_sin.row<float>(n), H, a.x.row_stride, a.x.cols(),
-                   a.inverse ? -1.0f : 1.0f);
+        rotate_heads(a.x.row<T>(n * H), a.cos_sin.row<float>(n), H, a.x.row_stride, a.x.cols(),
+                     a.inverse ? -1.0f : 1.0f);
     });
   });
 }

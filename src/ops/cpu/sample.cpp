@@ -55,7 +55,7 @@ class Row {
     if (top_p >= 1) return candidates_[n - 1];
     double total = 0, mass = 0;
     for (int64_t i = 0; i < n; ++i) total += weight(candidates_[i].logit);
-    // Sorts only as many of the most likely as are needed, in blocks that double.
+    // Sorts only as many of the most likely tokens as needed, in blocks of doubling size.
     for (int64_t sorted = 0; sorted < n;) {
       const int64_t end = std::min(n, std::max<int64_t>(2 * sorted, 64));
       if (end < n) std::nth_element(candidates_ + sorted, candidates_ + end, candidates_ + n);

@@ -13,7 +13,7 @@ namespace {
 void scale_range(float* x, float factor, int64_t n) {
   const F32 d;
   const Vec f = hn::Set(d, factor);
-  each_vector(
+  for_each_vector(
       n, [&](int64_t i, auto part) HWY_ATTR { store(d, hn::Mul(load(d, x + i, part), f), x + i, part); });
 }
 

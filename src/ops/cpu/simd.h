@@ -1,5 +1,5 @@
-// What every vectorised kernel needs, once per Highway target: loads and stores that convert between f32
-// lanes and the storage type. Included inside foreach_target's passes; see ops/cpu/rmsnorm.cpp for the
+// Shared by all vectorized kernels, once per Highway target: loads and stores that convert between f32
+// lanes and the storage type. Included in every pass of foreach_target; see ops/cpu/rmsnorm.cpp for the
 // pattern of a kernel file.
 #if defined(FATHOM_OPS_CPU_SIMD_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FATHOM_OPS_CPU_SIMD_H_

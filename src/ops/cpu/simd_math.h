@@ -1,6 +1,6 @@
 // Exponentials, and loops whose last vector is partial, once per Highway target. A loop body is written once:
-// each_vector calls it with a tag that says whether a whole vector or only its first lanes lie inside the
-// row, and load and store do as the tag says.
+// for_each_vector passes a tag that says whether all lanes of a vector or only the first ones lie inside the
+// row, and load and store act accordingly.
 #if defined(FATHOM_OPS_CPU_SIMD_MATH_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FATHOM_OPS_CPU_SIMD_MATH_H_
 #undef FATHOM_OPS_CPU_SIMD_MATH_H_
@@ -13,18 +13,18 @@
 HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
 
-struct Whole {};
-struct Part {
+struct FullVector {};
+struct PartialVector {
   int64_t lanes;
 };
 
 template <class T>
-Vec load(F32 d, const T* p, Whole, float = 0) {
+Vec load(F32 d, const T* p, FullVector, float = 0) {
   return load(d, p);
 }
-// Lanes past the part hold `fill`.
+// Lanes outside the row hold `fill`.
 template <class T>
-Vec load(F32 d, const T* p, Part part, float fill = 0) {
+Vec load(F32 d, const T* p, PartialVector part, float fill = 0) {
   HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)];
   hn::Store(hn::Set(d, fill), d, lanes);
   for (int64_t i = 0; i < part.lanes; ++i) lanes[i] = to_float(p[i]);
@@ -32,28 +32,28 @@ Vec load(F32 d, const T* p, Part part, float fill = 0) {
 }
 
 template <class T>
-void store(F32 d, Vec v, T* p, Whole) {
+void store(F32 d, Vec v, T* p, FullVector) {
   store(d, v, p);
 }
 template <class T>
-void store(F32 d, Vec v, T* p, Part part) {
+void store(F32 d, Vec v, T* p, PartialVector part) {
   HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)];
   hn::Store(v, d, lanes);
   for (int64_t i = 0; i < part.lanes; ++i) p[i] = T(lanes[i]);
 }
 
-// body(index of the first lane, Whole or Part) over 0..n-1. Bodies are lambdas marked HWY_ATTR.
+// body(index of the first lane, FullVector or PartialVector) over 0..n-1. Bodies are lambdas marked HWY_ATTR.
 template <class Body>
-HWY_INLINE void each_vector(int64_t n, const Body& body) {
+HWY_INLINE void for_each_vector(int64_t n, const Body& body) {
   const int64_t L = hn::Lanes(F32());
   int64_t i = 0;
-  for (; i + L <= n; i += L) body(i, Whole{});
-  if (i < n) body(i, Part{n - i});
+  for (; i + L <= n; i += L) body(i, FullVector{});
+  if (i < n) body(i, PartialVector{n - i});
 }
 
 // e^x for x <= 88, within 1 ulp down to -86.6 and 0 below; NaN stays NaN. With x = n ln 2 + r, e^x = 2^n e^r:
-// adding 1.5 * 2^23 rounds n to the low bits of a float, and a polynomial of degree 6 (4e-9) gives e^r. Half
-// as long as Highway's, which also covers denormals.
+// adding 1.5 * 2^23 rounds n to the low bits of a float, and a polynomial of degree 6 (4e-9) gives e^r. About
+// half the instructions of Highway's, which also covers denormals.
 inline Vec exp(F32 d, Vec x) {
   const hn::RebindToSigned<F32> d32;
   const Vec magic = hn::Set(d, 12582912.0f);

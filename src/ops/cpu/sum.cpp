@@ -4,7 +4,7 @@
 
 namespace fathom::cpu {
 
-// Losses are few: one thread adds them.
+// Losses are few: one thread is enough.
 void sum(Device&, const Sum& a) {
   with_dtype<float>("sum", a.x.dtype, [&](float) {
     const float* x = a.x.as<float>();

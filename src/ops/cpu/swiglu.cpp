@@ -13,7 +13,7 @@ namespace {
 template <class T>
 void swiglu_row(const T* gate, const T* up, T* out, int64_t F) {
   const F32 d;
-  each_vector(F, [&](int64_t f, auto part) HWY_ATTR {
+  for_each_vector(F, [&](int64_t f, auto part) HWY_ATTR {
     const Vec g = load(d, gate + f, part);
     store(d, hn::Mul(hn::Mul(g, sigmoid(d, g)), load(d, up + f, part)), out + f, part);
   });
@@ -24,7 +24,7 @@ template <class T>
 void swiglu_row_backward(const T* gate, const T* up, const T* dout, T* dgate, T* dup, int64_t F) {
   const F32 d;
   const Vec one = hn::Set(d, 1.0f);
-  each_vector(F, [&](int64_t f, auto part) HWY_ATTR {
+  for_each_vector(F, [&](int64_t f, auto part) HWY_ATTR {
     const Vec g = load(d, gate + f, part), u = load(d, up + f, part), dy = load(d, dout + f, part);
     const Vec s = sigmoid(d, g), silu = hn::Mul(g, s);
     const Vec slope = hn::MulAdd(silu, hn::Sub(one, s), s);

@@ -10,12 +10,12 @@ namespace {
 
 constexpr int threads = 256;
 
-// The step's constants, in f32 after being worked out in f64.
+// The step's constants, computed in f64 and rounded to f32.
 struct Settings {
   float lr, beta1, rest1, beta2, rest2, eps, grad_scale, correction1, correction2;
 };
 
-// `exact` is the master copy, or w itself.
+// `exact` is the f32 master copy, or w itself.
 template <class T>
 struct Item {
   T* w;
@@ -23,12 +23,12 @@ struct Item {
   const float* grad;
   int64_t count;
   float weight_decay;
-  bool eights;  // whether all can be read and written by eights
+  bool vectorized;  // whether all can be accessed eight elements at a time
 };
 
 template <class... Tensors>
-bool all_begin_at_eights(const Tensors&... tensors) {
-  return (rows_at_16_bytes(tensors.data, 0) && ...);
+bool all_aligned_to_16_bytes(const Tensors&... tensors) {
+  return (rows_aligned_to_16_bytes(tensors.data, 0) && ...);
 }
 
 template <int n, class T>
@@ -51,11 +51,11 @@ __device__ void update_some(const Item<T>& t, int64_t i, const Settings& s) {
 
 template <class T>
 __global__ void update(TensorList<Item<T>> list, Settings s) {
-  const auto [t, begin, end] = list.piece();
-  const int64_t eights_end = t.eights ? end - (end - begin) % vec_width : begin;
-  for (int64_t i = begin + threadIdx.x * vec_width; i < eights_end; i += threads * vec_width)
+  const auto [t, begin, end] = list.chunk();
+  const int64_t vectorized_end = t.vectorized ? end - (end - begin) % vec_width : begin;
+  for (int64_t i = begin + threadIdx.x * vec_width; i < vectorized_end; i += threads * vec_width)
     update_some<vec_width>(t, i, s);
-  for (int64_t i = eights_end + threadIdx.x; i < end; i += threads) update_some<1>(t, i, s);
+  for (int64_t i = vectorized_end + threadIdx.x; i < end; i += threads) update_some<1>(t, i, s);
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ void adamw(Device& device, const AdamW& a) {
                             .grad = data<float>(t.grad),
                             .count = t.w.count(),
                             .weight_decay = static_cast<float>(a.decay_of(t)),
-                            .eights = all_begin_at_eights(t.w, t.master, t.m, t.v, t.grad)};
+                            .vectorized = all_aligned_to_16_bytes(t.w, t.master, t.m, t.v, t.grad)};
     };
     for_each_list(a.tensors, item, [&](const auto& list, int64_t blocks, int64_t) {
       launch(device, dim3(static_cast<unsigned>(blocks)), threads, 0, update<gpu_t<T>>, list, s);

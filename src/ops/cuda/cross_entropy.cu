@@ -1,4 +1,4 @@
-// A block a row: one pass for the sum of exponentials, kept relative to the largest so far, one for the
+// A block per row: one pass for the sum of exponentials, relative to the running maximum, one for the
 // gradient.
 #include "ops/cross_entropy.h"
 
@@ -49,7 +49,7 @@ __global__ void loss(float* losses, T* dlogits, int64_t d_stride, const float* l
 void cross_entropy(Device& device, const CrossEntropy& a) {
   with_dtype<float>("cross_entropy", a.logits.dtype, [&](float) {
     with_dtype<float, bf16>("cross_entropy", a.dlogits ? a.dlogits.dtype : DType::f32, [&]<class T>(T) {
-      with_width(all_by_eights(a.logits, a.dlogits), [&](auto n) {
+      with_vec_width(all_vectorizable(a.logits, a.dlogits), [&](auto n) {
         launch(device, dim3(static_cast<unsigned>(a.logits.rows())), threads, 0, loss<n, gpu_t<T>>,
                data<float>(a.losses), data<T>(a.dlogits), a.dlogits.row_stride, data<float>(a.logits),
                a.logits.row_stride, data<int32_t>(a.targets), a.logits.cols(), a.scale);

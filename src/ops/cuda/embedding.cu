@@ -1,5 +1,5 @@
-// The gradient of a row is the sum over the tokens that read it, in their order: tokens are sorted by id
-// (stably), and each row that occurs is added up by one block from its first token in that order on.
+// The gradient of a table row is the sum over the tokens that read it, in their order: tokens are sorted by
+// id (stably), and the block at the first token of each id adds up the row.
 #include "ops/embedding.h"
 
 #include <cub/device/device_radix_sort.cuh>
@@ -20,15 +20,16 @@ __global__ void look_up(T* out, int64_t out_stride, const int32_t* ids, const T*
   store(out + row * out_stride + c, load<n>(table + ids[row] * table_stride + c));
 }
 
-__global__ void number(int32_t* order, int64_t N) {
+__global__ void iota(int32_t* order, int64_t N) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   if (i < N) order[i] = static_cast<int32_t>(i);
 }
 
-// Block (i, part): if place i is where its id begins, adds that id's tokens to a part of the row.
+// Block (i, columns): if position i is the first of its id, adds that id's tokens to these columns of the
+// row.
 template <class T>
-__global__ void add_up(float* dtable, int64_t table_stride, const int32_t* sorted, const int32_t* order,
-                       const T* dout, int64_t stride, int64_t N, int64_t C) {
+__global__ void add_rows_of_id(float* dtable, int64_t table_stride, const int32_t* sorted,
+                               const int32_t* order, const T* dout, int64_t stride, int64_t N, int64_t C) {
   const int64_t begin = blockIdx.x, c = static_cast<int64_t>(blockIdx.y) * threads + threadIdx.x;
   const int32_t id = sorted[begin];
   if ((begin > 0 && sorted[begin - 1] == id) || c >= C) return;
@@ -41,8 +42,8 @@ __global__ void add_up(float* dtable, int64_t table_stride, const int32_t* sorte
 
 void embedding_forward(Device& device, const EmbeddingForward& a) {
   with_dtype<float, bf16>("embedding_forward", a.out.dtype, [&]<class T>(T) {
-    with_width(all_by_eights(a.out, a.table), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(blocks_for(a.out.count() / n, threads))), threads, 0,
+    with_vec_width(all_vectorizable(a.out, a.table), [&](auto n) {
+      launch(device, dim3(static_cast<unsigned>(ceil_div(a.out.count() / n, threads))), threads, 0,
              look_up<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<int32_t>(a.ids), data<T>(a.table),
              a.table.row_stride, a.out.rows(), a.out.cols());
     });
@@ -63,20 +64,20 @@ void embedding_backward(Device& device, const EmbeddingBackward& a) {
         "sorting token ids");
   };
   sort(nullptr, nullptr, nullptr, nullptr, nullptr);
-  const auto lay_out = [&](Pieces& p) {
+  const auto lay_out = [&](Workspace& p) {
     return std::tuple(p.take<int32_t>(N), p.take<int32_t>(N), p.take<int32_t>(N),
                       p.take<std::byte>(static_cast<int64_t>(sort_bytes)));
   };
-  Pieces sizes;
+  Workspace sizes;
   lay_out(sizes);
-  Pieces pieces(device.cuda_context().workspace(sizes.bytes()));
-  const auto [from, order, sorted, memory] = lay_out(pieces);
-  launch(device, dim3(static_cast<unsigned>(blocks_for(N, threads))), threads, 0, number, from, N);
+  Workspace workspace(device.cuda_context().workspace(sizes.bytes()));
+  const auto [from, order, sorted, memory] = lay_out(workspace);
+  launch(device, dim3(static_cast<unsigned>(ceil_div(N, threads))), threads, 0, iota, from, N);
   sort(memory, data<int32_t>(a.ids), sorted, from, order);
   with_dtype<float, bf16>("embedding_backward", a.dout.dtype, [&]<class T>(T) {
-    const dim3 grid(static_cast<unsigned>(N), static_cast<unsigned>(blocks_for(C, threads)));
-    launch(device, grid, threads, 0, add_up<gpu_t<T>>, data<float>(a.dtable), a.dtable.row_stride, sorted,
-           order, data<T>(a.dout), a.dout.row_stride, N, C);
+    const dim3 grid(static_cast<unsigned>(N), static_cast<unsigned>(ceil_div(C, threads)));
+    launch(device, grid, threads, 0, add_rows_of_id<gpu_t<T>>, data<float>(a.dtable), a.dtable.row_stride,
+           sorted, order, data<T>(a.dout), a.dout.row_stride, N, C);
   });
 }
 

@@ -1,4 +1,4 @@
-// What CUDA kernels share: element types, conversions, sums over a warp and a block, launching.
+// Shared by all CUDA kernels: element types, conversions, reductions over a warp and a block, launching.
 #pragma once
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "ops/dispatch.h"
+#include "ops/workspace_layout.h"
 #include "tensor/cuda/context.h"
 
 namespace fathom::cuda {
@@ -17,7 +18,7 @@ constexpr int warp_size = 32;
 template <class T>
 using gpu_t = std::conditional_t<std::is_same_v<T, bf16>, __nv_bfloat16, T>;
 
-// Typed pointer of a tensor, for a kernel's argument.
+// Typed device pointer of a tensor.
 template <class T>
 gpu_t<T>* data(const Tensor& t) {
   return reinterpret_cast<gpu_t<T>*>(t.data);
@@ -49,9 +50,9 @@ __device__ inline float warp_max(float x) {
   return x;
 }
 
-// The sum over the lanes up to this one.
+// The sum over lanes 0 .. this one.
 template <class T>
-__device__ T warp_sum_through(T x) {
+__device__ T warp_inclusive_sum(T x) {
   const int lane = threadIdx.x % warp_size;
   for (int step = 1; step < warp_size; step *= 2) {
     const T other = __shfl_up_sync(~0u, x, step);
@@ -70,35 +71,35 @@ struct Max {
   __device__ float operator()(float a, float b) const { return fmaxf(a, b); }
 };
 
-// x of all threads of a block of whole warps joined, in every thread and always in the same order. Has
-// barriers: all threads must call it.
-template <class T, class Join>
-__device__ T block_join(T x, Join join) {
+// Reduces x over a block of whole warps, always in the same order; every thread gets the result. Contains
+// __syncthreads(): all threads must call it.
+template <class T, class Op>
+__device__ T block_reduce(T x, Op op) {
   __shared__ T parts[warp_size];
-  for (int offset = warp_size / 2; offset > 0; offset /= 2) x = join(x, __shfl_xor_sync(~0u, x, offset));
+  for (int offset = warp_size / 2; offset > 0; offset /= 2) x = op(x, __shfl_xor_sync(~0u, x, offset));
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, warps = blockDim.x / warp_size;
   if (lane == 0) parts[warp] = x;
   __syncthreads();
   x = parts[0];
-  for (int w = 1; w < warps; ++w) x = join(x, parts[w]);
+  for (int w = 1; w < warps; ++w) x = op(x, parts[w]);
   __syncthreads();
   return x;
 }
 template <class T>
 __device__ T block_sum(T x) {
-  return block_join(x, Add());
+  return block_reduce(x, Add());
 }
 __device__ inline float block_max(float x) {
-  return block_join(x, Max());
+  return block_reduce(x, Max());
 }
 
-// The sum over the threads before this one, of a block of so many; total: over all. Has barriers: all threads
-// must call it.
+// The sum over the threads before this one; total: over all. Contains __syncthreads(): all threads must call
+// it.
 template <int threads, class T>
-__device__ T block_sum_before(T x, T* total) {
+__device__ T block_exclusive_sum(T x, T* total) {
   __shared__ T sums[threads / warp_size];
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
-  const T through = warp_sum_through(x);
+  const T through = warp_inclusive_sum(x);
   if (lane == warp_size - 1) sums[warp] = through;
   __syncthreads();
   T before = through - x, all = 0;
@@ -111,25 +112,25 @@ __device__ T block_sum_before(T x, T* total) {
   return before;
 }
 
-// Whether a tensor's rows begin where 16 bytes can be copied at once.
-inline bool rows_at_16_bytes(const void* data, int64_t row_bytes) {
+// Whether every row begins at a multiple of 16 bytes.
+inline bool rows_aligned_to_16_bytes(const void* data, int64_t row_bytes) {
   return (reinterpret_cast<uintptr_t>(data) | static_cast<uint64_t>(row_bytes)) % 16 == 0;
 }
-inline bool rows_at_16_bytes(const Tensor& t) {
-  return rows_at_16_bytes(t.data, t.row_stride * size_of(t.dtype));
+inline bool rows_aligned_to_16_bytes(const Tensor& t) {
+  return rows_aligned_to_16_bytes(t.data, t.row_stride * size_of(t.dtype));
 }
 
-constexpr int64_t blocks_for(int64_t items, int64_t per_block) {
+constexpr int64_t ceil_div(int64_t items, int64_t per_block) {
   return (items + per_block - 1) / per_block;
 }
 
-// Launches in the device's stream, unless there is nothing to do (an empty grid).
+// Launches in the device's stream; an empty grid launches nothing.
 template <class... Parameters, class... Arguments>
 void launch(const Device& device, dim3 grid, int threads, size_t shared_bytes, void (*kernel)(Parameters...),
             Arguments&&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-  constexpr size_t without_asking = 48 << 10;
-  if (shared_bytes > without_asking)
+  constexpr size_t default_limit = 48 << 10;
+  if (shared_bytes > default_limit)
     cuda_check(
         cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
                              cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
@@ -138,22 +139,7 @@ void launch(const Device& device, dim3 grid, int threads, size_t shared_bytes, v
       static_cast<Parameters>(arguments)...);
 }
 
-// Pieces of the device's workspace, 256-byte aligned: adds up sizes with no memory, hands out pointers with
-// it.
-class Pieces {
- public:
-  explicit Pieces(void* memory = nullptr) : memory_(static_cast<std::byte*>(memory)) {}
-  template <class T>
-  T* take(int64_t count) {
-    T* piece = memory_ ? reinterpret_cast<T*>(memory_ + used_) : nullptr;
-    used_ += (static_cast<size_t>(count) * sizeof(T) + 255) / 256 * 256;
-    return piece;
-  }
-  size_t bytes() const { return used_; }
-
- private:
-  std::byte* memory_;
-  size_t used_ = 0;
-};
+// Arrays in the device's workspace.
+using Workspace = WorkspaceLayout<256>;
 
 }  // namespace fathom::cuda

@@ -24,8 +24,8 @@ __global__ void add_rows(T* stream, int64_t stream_stride, const T* x, int64_t x
 
 void residual_add(Device& device, const ResidualAdd& a) {
   with_dtype<float, bf16>("residual_add", a.x.dtype, [&]<class T>(T) {
-    with_width(all_by_eights(a.stream, a.x), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(blocks_for(a.x.count() / n, threads))), threads, 0,
+    with_vec_width(all_vectorizable(a.stream, a.x), [&](auto n) {
+      launch(device, dim3(static_cast<unsigned>(ceil_div(a.x.count() / n, threads))), threads, 0,
              add_rows<n, gpu_t<T>>, data<T>(a.stream), a.stream.row_stride, data<T>(a.x), a.x.row_stride,
              a.x.rows(), a.x.cols());
     });

@@ -1,5 +1,5 @@
-// Forward, a block a row. Backward, a block a band of rows; the gradient of w is summed within bands, then
-// over them, always in the same order.
+// Forward: a block per row. Backward: a block per chunk of rows; the gradient of w is summed within chunks,
+// then over them, always in the same order.
 #include "ops/rmsnorm.h"
 
 #include "ops/cuda/vec.cuh"
@@ -7,7 +7,7 @@
 namespace fathom::cuda {
 namespace {
 
-constexpr int64_t most_bands = 512;
+constexpr int64_t max_bands = 512;
 
 // x * rstd is rounded to the activation type before it meets w, as in Hugging Face.
 template <int n, class T>
@@ -30,10 +30,10 @@ __global__ void forward(T* out, int64_t out_stride, float* rstd, const T* x, int
   if (rstd && threadIdx.x == 0) rstd[row] = r;
 }
 
-// With y = x * rstd: dx = rstd * (g - y * mean(g * y)), g = dout * w; bands[b] = sum over the band's rows of
-// dout * y. dx may be dout: each element is read before it is written, by the same thread.
+// With y = x * rstd: dx = rstd * (g - y * mean(g * y)), g = dout * w; chunks[b] = sum over the chunk's rows
+// of dout * y. dx may be dout: each element is read before it is written, by the same thread.
 template <int n, class T>
-__global__ void backward(T* dx, int64_t dx_stride, float* bands, const T* dout, int64_t dout_stride,
+__global__ void backward(T* dx, int64_t dx_stride, float* chunks, const T* dout, int64_t dout_stride,
                          const T* x, int64_t x_stride, const T* w, const float* rstd, int64_t N, int64_t C) {
   extern __shared__ __align__(16) float dw[];  // [C], every thread its own columns
   for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n) store(dw + c, Vec<n>{});
@@ -59,17 +59,17 @@ __global__ void backward(T* dx, int64_t dx_stride, float* bands, const T* dout, 
     }
   }
   for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n)
-    store(bands + blockIdx.x * C + c, load<n>(dw + c));
+    store(chunks + blockIdx.x * C + c, load<n>(dw + c));
 }
 
-// A warp's width of columns; a warp adds up every 32nd band.
-__global__ void add_bands(float* dw, const float* bands, int64_t count, int64_t C) {
+// A block takes 32 columns; a warp adds up every 32nd chunk.
+__global__ void reduce_chunks(float* dw, const float* chunks, int64_t count, int64_t C) {
   __shared__ float sums[warp_size][warp_size + 1];
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const int64_t c = static_cast<int64_t>(blockIdx.x) * warp_size + lane;
   float sum = 0;
   if (c < C)
-    for (int64_t b = warp; b < count; b += warp_size) sum += bands[b * C + c];
+    for (int64_t b = warp; b < count; b += warp_size) sum += chunks[b * C + c];
   sums[lane][warp] = sum;
   __syncthreads();
   const float all = warp_sum(sums[warp][lane]);
@@ -81,8 +81,8 @@ __global__ void add_bands(float* dw, const float* bands, int64_t count, int64_t 
 
 void rmsnorm_forward(Device& device, const RmsNormForward& a) {
   with_dtype<float, bf16>("rmsnorm_forward", a.x.dtype, [&]<class T>(T) {
-    with_width(all_by_eights(a.out, a.x, a.w), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(a.x.rows())), threads_of_row(a.x.cols(), n), 0,
+    with_vec_width(all_vectorizable(a.out, a.x, a.w), [&](auto n) {
+      launch(device, dim3(static_cast<unsigned>(a.x.rows())), threads_for_row(a.x.cols(), n), 0,
              forward<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<float>(a.rstd), data<T>(a.x),
              a.x.row_stride, data<T>(a.w), a.x.cols(), a.eps);
     });
@@ -90,20 +90,20 @@ void rmsnorm_forward(Device& device, const RmsNormForward& a) {
 }
 
 void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
-  const int64_t N = a.x.rows(), C = a.x.cols(), bands = std::min(most_bands, N);
+  const int64_t N = a.x.rows(), C = a.x.cols(), chunks = std::min(max_bands, N);
   if (N == 0) return;
   auto* sums =
-      static_cast<float*>(device.cuda_context().workspace(static_cast<size_t>(bands * C) * sizeof(float)));
+      static_cast<float*>(device.cuda_context().workspace(static_cast<size_t>(chunks * C) * sizeof(float)));
   with_dtype<float, bf16>("rmsnorm_backward", a.x.dtype, [&]<class T>(T) {
-    with_width(all_by_eights(a.dx, a.dout, a.x, a.w), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(bands)), threads_of_row(C, n),
+    with_vec_width(all_vectorizable(a.dx, a.dout, a.x, a.w), [&](auto n) {
+      launch(device, dim3(static_cast<unsigned>(chunks)), threads_for_row(C, n),
              static_cast<size_t>(C) * sizeof(float), backward<n, gpu_t<T>>, data<T>(a.dx), a.dx.row_stride,
              sums, data<T>(a.dout), a.dout.row_stride, data<T>(a.x), a.x.row_stride, data<T>(a.w),
              data<float>(a.rstd), N, C);
     });
   });
-  launch(device, dim3(static_cast<unsigned>(blocks_for(C, warp_size))), warp_size * warp_size, 0, add_bands,
-         data<float>(a.dw), sums, bands, C);
+  launch(device, dim3(static_cast<unsigned>(ceil_div(C, warp_size))), warp_size * warp_size, 0, reduce_chunks,
+         data<float>(a.dw), sums, chunks, C);
 }
 
 }  // namespace fathom::cuda

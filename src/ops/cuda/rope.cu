@@ -1,4 +1,4 @@
-// A thread turns one pair; angles in f64, as positions times frequencies lose their fraction in f32.
+// A thread rotates one pair. Angles are in f64: position times frequency loses its fraction in f32.
 #include "ops/rope.h"
 
 #include "ops/cuda/kernel.cuh"
@@ -7,11 +7,11 @@ namespace fathom::cuda {
 namespace {
 
 constexpr int threads = 256;
-constexpr int most_frequencies = 256;
+constexpr int max_frequencies = 256;
 
-// By value: the frequencies are the host's.
+// Passed by value: the frequencies are in host memory.
 struct Frequencies {
-  double inv_freq[most_frequencies];
+  double inv_freq[max_frequencies];
 };
 
 __global__ void make_table(float* cos_sin, int64_t stride, const int32_t* positions, Frequencies f, int half,
@@ -26,8 +26,8 @@ __global__ void make_table(float* cos_sin, int64_t stride, const int32_t* positi
 }
 
 template <class T>
-__global__ void turn(T* x, int64_t x_stride, const float* cos_sin, int64_t table_stride, int64_t rows, int H,
-                     int half, float sign) {
+__global__ void rotate(T* x, int64_t x_stride, const float* cos_sin, int64_t table_stride, int64_t rows,
+                       int H, int half, float sign) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   if (i >= rows * half) return;
   const int64_t row = i / half, k = i % half;
@@ -44,10 +44,10 @@ __global__ void turn(T* x, int64_t x_stride, const float* cos_sin, int64_t table
 void rope_table(Device& device, const RopeTable& a) {
   with_dtype<float>("rope_table", a.cos_sin.dtype, [&](float) {
     const int64_t half = a.inv_freq.count(), N = a.cos_sin.rows();
-    check(half <= most_frequencies, "rope_table: {} frequencies are more than {}", half, most_frequencies);
+    check(half <= max_frequencies, "rope_table: {} frequencies are more than {}", half, max_frequencies);
     Frequencies f{};
     for (int64_t k = 0; k < half; ++k) f.inv_freq[k] = a.inv_freq.as<double>()[k];
-    launch(device, dim3(static_cast<unsigned>(blocks_for(N * half, threads))), threads, 0, make_table,
+    launch(device, dim3(static_cast<unsigned>(ceil_div(N * half, threads))), threads, 0, make_table,
            data<float>(a.cos_sin), a.cos_sin.row_stride, data<int32_t>(a.positions), f, half, a.factor, N);
   });
 }
@@ -55,7 +55,7 @@ void rope_table(Device& device, const RopeTable& a) {
 void rope(Device& device, const Rope& a) {
   with_dtype<float, bf16>("rope", a.x.dtype, [&]<class T>(T) {
     const int64_t half = a.x.cols() / 2, rows = a.x.rows();
-    launch(device, dim3(static_cast<unsigned>(blocks_for(rows * half, threads))), threads, 0, turn<gpu_t<T>>,
+    launch(device, dim3(static_cast<unsigned>(ceil_div(rows * half, threads))), threads, 0, rotate<gpu_t<T>>,
            data<T>(a.x), a.x.row_stride, data<float>(a.cos_sin), a.cos_sin.row_stride, rows, a.x.shape[1],
            half, a.inverse ? -1 : 1);
   });

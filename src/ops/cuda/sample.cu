@@ -1,6 +1,6 @@
-// A block a row. The token that top-k or top-p keep last is found digit by digit, from histograms of keys
-// that order as likelihood does; weights are whole numbers, so that it does not matter in which order threads
-// add them up.
+// A block per row. The last token that top-k or top-p keeps is found by radix selection: digit by digit, from
+// histograms of keys that order as likelihood does. Weights are integers, so the order of atomic additions
+// does not matter.
 #include "ops/sample.h"
 
 #include "ops/cuda/kernel.cuh"
@@ -11,7 +11,7 @@ namespace {
 constexpr int threads = 1024;
 using Key = unsigned long long;
 
-// Larger is more likely: the logit, then of equal ones the lower id.
+// Orders by likelihood: the logit, then for equal logits the lower id.
 __device__ Key key_of(float logit, int id) {
   const unsigned bits = __float_as_uint(logit + 0.0f);  // both zeros are one
   const unsigned ordered = bits >> 31 ? ~bits : bits | 0x80000000u;
@@ -41,12 +41,12 @@ struct Row {
   float best, inverse;  // the largest logit, 1 / temperature
 
   __device__ float weight(float logit) const { return logit == best ? 1 : expf((logit - best) * inverse); }
-  // In units of 2^-40: the sum of a vocabulary's fits 64 bits.
+  // In units of 2^-40: the sum over a vocabulary fits 64 bits.
   __device__ Key units(float logit) const { return static_cast<Key>(weight(logit) * 0x1p40f); }
 };
 
-// visit(id, logit) for the ids from `first` on, `step` apart, below `end`; a warp's lanes do it together,
-// with id = -1 where there is none. Some reads are always on their way.
+// visit(id, logit) for the ids from `first` on, `step` apart, below `end`; the lanes of a warp call it
+// together, with id = -1 past the end. Several loads are in flight.
 template <class Visit>
 __device__ void for_each_logit(const float* logits, int first, int end, int step, const Visit& visit) {
   constexpr int at_once = 8;
@@ -60,7 +60,8 @@ __device__ void for_each_logit(const float* logits, int first, int end, int step
   }
 }
 
-// The mass of every digit, in parts of so few bits that a vocabulary's sum of one fits 32.
+// Counts and mass per digit. Mass is kept in parts of 11 bits, so that a part summed over a vocabulary fits
+// 32 bits.
 constexpr int digits = 256;
 struct Histogram {
   static constexpr int part_bits = 11, parts = 4;
@@ -88,7 +89,7 @@ struct Histogram {
   }
 };
 
-// Keys of which a choice is made: those listed, or all tokens' of the row.
+// The candidate tokens: a list of keys, or the whole row.
 struct Candidates {
   static constexpr int most = 11 * threads, all = most + 1;  // fits the 99 KiB that small GPUs have
   Key keys[most];
@@ -106,7 +107,7 @@ __device__ void for_each_key(const Candidates& c, const Row& row, const Visit& v
                    [&](int id, float logit) { visit(id < 0 ? 0 : key_of(logit, id)); });
 }
 
-// Lists the row's tokens that `wanted` holds for, in any order; all, if they are too many.
+// Lists the row's tokens for which `wanted` holds, in any order; all tokens, if they are too many.
 template <class Wanted>
 __device__ void list_candidates(Candidates& c, const Row& row, const Wanted& wanted) {
   __syncthreads();
@@ -142,11 +143,11 @@ __device__ Key last_of(Histogram& h, Candidates& c, const Row& row, double wante
       if (mass > 0) h.add(static_cast<int>(key >> shift & (digits - 1)), mass);
     });
     __syncthreads();
-    // A thread looks at a digit, the highest first: the one whose mass reaches what is wanted is the one.
+    // A thread per digit, the highest first: the digit at which the running mass reaches what is wanted.
     const int digit = digits - 1 - static_cast<int>(threadIdx.x);
     const Key mine = digit >= 0 ? h.mass(digit) : 0;
     Key total = 0;
-    const Key before = above + block_sum_before<threads>(mine, &total);
+    const Key before = above + block_exclusive_sum<threads>(mine, &total);
     if (mine > 0 && static_cast<double>(before) < wanted && static_cast<double>(before + mine) >= wanted)
       h.digit = digit, h.before = before;
     __syncthreads();
@@ -166,17 +167,17 @@ __device__ Key last_of(Histogram& h, Candidates& c, const Row& row, double wante
   return prefix;
 }
 
-// A key that k keys or more reach, given every thread's largest: the least of the largest of k or more groups
-// of threads; 0 when there are fewer threads. Called by all threads.
+// A lower bound of the k-th largest key, from the largest key of every thread: the least of the maxima of k
+// or more groups of threads; 0 when k exceeds the threads. Called by all threads.
 __device__ Key below_kth(Key mine, int k) {
   if (k > threads) return 0;
   for (int group = 1; group < warp_size && threads / (2 * group) >= k; group *= 2)
     mine = Largest()(mine, __shfl_xor_sync(~0u, mine, group));
-  return block_join(mine, Smallest());
+  return block_reduce(mine, Smallest());
 }
 
-// A warp looks after a stretch of ids: first all add theirs up, then the one that has the target walks to it.
-// A token lighter than a unit is never drawn.
+// Each warp owns a range of ids: all warps sum their range, then the one that contains the target finds it. A
+// token of less than one unit is never drawn.
 __device__ void draw(int32_t* picked, const Row& row, Key last, double min_p, double uniform) {
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const int share = (row.V + threads - 1) / threads * warp_size, begin = min(row.V, warp * share),
@@ -188,14 +189,14 @@ __device__ void draw(int32_t* picked, const Row& row, Key last, double min_p, do
   for_each_logit(row.logits, begin + lane, end, warp_size,
                  [&](int id, float logit) { mine += units(id, logit); });
   mine = warp_sum(mine);
-  const Key before = __shfl_sync(~0u, block_sum_before<threads>(lane == 0 ? mine : 0, &total), 0);
+  const Key before = __shfl_sync(~0u, block_exclusive_sum<threads>(lane == 0 ? mine : 0, &total), 0);
   const Key wanted = static_cast<Key>(uniform * static_cast<double>(total)),
             target = wanted < total ? wanted : total - 1;
   if (target < before || target >= before + mine) return;  // the whole warp
   Key passed = before;
   for_each_logit(row.logits, begin + lane, end, warp_size, [&](int id, float logit) {
     const Key u = units(id, logit);
-    const Key through = warp_sum_through(u);
+    const Key through = warp_inclusive_sum(u);
     if (u > 0 && passed + through - u <= target && target < passed + through) *picked = id;
     passed += __shfl_sync(~0u, through, warp_size - 1);
   });
@@ -217,8 +218,8 @@ __global__ void __launch_bounds__(threads)
     best = Largest()(best, key_of(logit, id));
   });
   const Key mine = best;
-  bad = block_join(bad, Smallest());
-  best = block_join(best, Largest());
+  bad = block_reduce(bad, Smallest());
+  best = block_reduce(best, Largest());
   const int first = id_of(best), k = top_k[n];
   const double temperature = settings[sample_setting::temperature], top_p = settings[sample_setting::top_p];
   const float largest = bad < V ? 0 : logits[first];
@@ -240,8 +241,8 @@ __global__ void __launch_bounds__(threads)
     const auto units = [&](Key key) -> Key { return key > 0 && key >= last ? row.units(logit_of(key)) : 0; };
     Key sum = 0, total = 0;
     for_each_key(candidates, row, [&](Key key) { sum += units(key); });
-    block_sum_before<threads>(sum, &total);
-    // All tokens lighter than this hold less together than top-p leaves out.
+    block_exclusive_sum<threads>(sum, &total);
+    // All tokens below this weight hold less mass together than top-p leaves out.
     const auto least = static_cast<Key>((1 - top_p) * static_cast<double>(total) / V);
     if (candidates.count == Candidates::all)
       list_candidates(candidates, row, [&](Key key) { return units(key) >= least; });

@@ -27,7 +27,7 @@ void scale(Device& device, const Scale& a) {
     const int64_t count = a.x.count(), most = 32 * device.cuda_context().multiprocessors();
     const bool fours = count % 4 == 0 && reinterpret_cast<uintptr_t>(a.x.data) % 16 == 0;
     const int64_t items = fours ? count / 4 : count;
-    const dim3 grid(static_cast<unsigned>(std::min(most, blocks_for(items, threads))));
+    const dim3 grid(static_cast<unsigned>(std::min(most, ceil_div(items, threads))));
     if (fours)
       launch(device, grid, threads, 0, multiply_by_fours, reinterpret_cast<float4*>(a.x.data), a.factor,
              items);

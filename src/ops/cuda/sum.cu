@@ -5,7 +5,7 @@
 namespace fathom::cuda {
 
 void sum(Device& device, const Sum& a) {
-  with_dtype<float>("sum", a.x.dtype, [&](float) { add_up<false>(device, a.sum, {&a.x, 1}); });
+  with_dtype<float>("sum", a.x.dtype, [&](float) { sum_all<false>(device, a.sum, {&a.x, 1}); });
 }
 
 }  // namespace fathom::cuda

@@ -6,7 +6,7 @@ namespace fathom::cuda {
 
 void sum_squares(Device& device, const SumSquares& a) {
   for (const Tensor& x : a.all) with_dtype<float>("sum_squares", x.dtype, [](float) {});
-  add_up<true>(device, a.sum, a.all);
+  sum_all<true>(device, a.sum, a.all);
 }
 
 }  // namespace fathom::cuda

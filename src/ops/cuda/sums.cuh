@@ -1,5 +1,4 @@
-// Sums in f64 go in two steps, over pieces that do not depend on the GPU, so that the same input gives the
-// same bits.
+// Sums in f64 in two steps, over chunks that do not depend on the GPU: the same input gives the same bits.
 #pragma once
 #include "ops/cuda/tensor_list.cuh"
 
@@ -7,14 +6,14 @@ namespace fathom::cuda {
 
 constexpr int sum_threads = 256;
 
-// parts[b] = the sum, or of the squares, of a piece.
+// parts[b] = the sum (of squares) of a chunk.
 struct Summed {
   const float* x;
   int64_t count;
 };
 template <bool squares>
 __global__ void partial_sums(double* parts, TensorList<Summed> list) {
-  const auto [t, begin, end] = list.piece();
+  const auto [t, begin, end] = list.chunk();
   double sum = 0;
 #pragma unroll 8
   for (int64_t i = begin + threadIdx.x; i < end; i += sum_threads) {
@@ -33,18 +32,18 @@ inline __global__ void add_parts(double* total, const double* parts, int64_t cou
 }
 
 template <bool squares>
-void add_up(Device& device, const Tensor& total, std::span<const Tensor> all) {
-  int64_t pieces = 0;
-  for (const Tensor& x : all) pieces += pieces_of(x.count());
-  if (pieces == 0) return;
+void sum_all(Device& device, const Tensor& total, std::span<const Tensor> all) {
+  int64_t chunks = 0;
+  for (const Tensor& x : all) chunks += chunks_of(x.count());
+  if (chunks == 0) return;
   auto* parts =
-      static_cast<double*>(device.cuda_context().workspace(static_cast<size_t>(pieces) * sizeof(double)));
+      static_cast<double*>(device.cuda_context().workspace(static_cast<size_t>(chunks) * sizeof(double)));
   const auto item = [](const Tensor& x) { return Summed{data<float>(x), x.count()}; };
   for_each_list(all, item, [&](const auto& list, int64_t blocks, int64_t before) {
     launch(device, dim3(static_cast<unsigned>(blocks)), sum_threads, 0, partial_sums<squares>, parts + before,
            list);
   });
-  launch(device, dim3(1), 1024, 0, add_parts, data<double>(total), parts, pieces);
+  launch(device, dim3(1), 1024, 0, add_parts, data<double>(total), parts, chunks);
 }
 
 }  // namespace fathom::cuda

@@ -37,17 +37,17 @@ __global__ void backward(T* dgate_up, int64_t d_stride, const T* dout, int64_t o
   store(dgate_up + row * d_stride + F + f, dup);
 }
 
-// Both halves of a row begin where eights can.
-bool eights(const Tensor& half, const Tensor& both) {
-  return all_by_eights(half, both) && half.cols() % vec_width == 0;
+// Both halves of a row begin where vectorized can.
+bool vectorized(const Tensor& half, const Tensor& both) {
+  return all_vectorizable(half, both) && half.cols() % vec_width == 0;
 }
 
 }  // namespace
 
 void swiglu_forward(Device& device, const SwigluForward& a) {
   with_dtype<float, bf16>("swiglu_forward", a.out.dtype, [&]<class T>(T) {
-    with_width(eights(a.out, a.gate_up), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(blocks_for(a.out.count() / n, threads))), threads, 0,
+    with_vec_width(vectorized(a.out, a.gate_up), [&](auto n) {
+      launch(device, dim3(static_cast<unsigned>(ceil_div(a.out.count() / n, threads))), threads, 0,
              forward<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<T>(a.gate_up), a.gate_up.row_stride,
              a.out.rows(), a.out.cols());
     });
@@ -56,8 +56,8 @@ void swiglu_forward(Device& device, const SwigluForward& a) {
 
 void swiglu_backward(Device& device, const SwigluBackward& a) {
   with_dtype<float, bf16>("swiglu_backward", a.dout.dtype, [&]<class T>(T) {
-    with_width(eights(a.dout, a.gate_up) && by_eights(a.dgate_up), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(blocks_for(a.dout.count() / n, threads))), threads, 0,
+    with_vec_width(vectorized(a.dout, a.gate_up) && vectorizable(a.dgate_up), [&](auto n) {
+      launch(device, dim3(static_cast<unsigned>(ceil_div(a.dout.count() / n, threads))), threads, 0,
              backward<n, gpu_t<T>>, data<T>(a.dgate_up), a.dgate_up.row_stride, data<T>(a.dout),
              a.dout.row_stride, data<T>(a.gate_up), a.gate_up.row_stride, a.dout.rows(), a.dout.cols());
     });

@@ -1,5 +1,5 @@
-// Eight neighbouring elements of a row at a time where address, stride and width allow it (16 bytes of bf16,
-// 32 of f32), one by one where not.
+// Vectorized access: eight neighbouring elements of a row at a time (16 bytes of bf16, 32 of f32) where
+// address, stride and width allow it, single elements elsewhere.
 #pragma once
 #include "ops/cuda/kernel.cuh"
 
@@ -7,14 +7,14 @@ namespace fathom::cuda {
 
 constexpr int vec_width = 8;
 
-// Whether rows of this tensor can be read and written by eights.
-inline bool by_eights(const Tensor& t) {
+// Whether rows of this tensor can be accessed eight elements at a time.
+inline bool vectorizable(const Tensor& t) {
   return !t || (reinterpret_cast<uintptr_t>(t.data) % 16 == 0 && t.row_stride % vec_width == 0 &&
                 t.cols() % vec_width == 0);
 }
 template <class... Tensors>
-bool all_by_eights(const Tensors&... tensors) {
-  return (by_eights(tensors) && ...);
+bool all_vectorizable(const Tensors&... tensors) {
+  return (vectorizable(tensors) && ...);
 }
 
 template <int n>
@@ -60,16 +60,16 @@ __device__ void store(T* p, const Vec<n>& x) {
   }
 }
 
-// Threads of a block that goes over a row of C columns, n at a time.
-inline int threads_of_row(int64_t C, int n) {
+// Threads of a block that loops over a row of C columns, n at a time.
+inline int threads_for_row(int64_t C, int n) {
   constexpr int most = 256;
-  return static_cast<int>(std::min<int64_t>(most, blocks_for(blocks_for(C, n), warp_size) * warp_size));
+  return static_cast<int>(std::min<int64_t>(most, ceil_div(ceil_div(C, n), warp_size) * warp_size));
 }
 
 // body(std::integral_constant<int, 8 or 1>)
 template <class Body>
-void with_width(bool eights, const Body& body) {
-  if (eights)
+void with_vec_width(bool vectorized, const Body& body) {
+  if (vectorized)
     body(std::integral_constant<int, vec_width>());
   else
     body(std::integral_constant<int, 1>());

@@ -11,30 +11,30 @@
 namespace fathom::cuda {
 namespace {
 
-constexpr int64_t workspace_bytes = 32 << 20;  // what NVIDIA advises for Hopper
-constexpr size_t most_plans = 4096;            // serving meets ever new numbers of tokens
-constexpr uint32_t most_alignment = 16;        // no kernel of cuBLASLt needs more
+constexpr int64_t workspace_bytes = 32 << 20;  // as NVIDIA recommends for Hopper
+constexpr size_t max_plans = 4096;             // serving produces ever new numbers of tokens
+constexpr uint32_t max_alignment = 16;         // no cuBLASLt kernel needs more
 
 cudaDataType_t type_of(DType dtype) {
   return dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F;
 }
 
-// Of every matrix of the batch, in bytes. Larger ones count as the largest that matters: the choice of an
-// algorithm, and with it the bits of a result, should not hang on where memory happened to be.
+// The alignment of every matrix of the batch, in bytes, at most max_alignment: the choice of an algorithm,
+// and with it the bits of a result, must not depend on where memory happens to be.
 uint32_t alignment(const Matrix& m) {
   const uint64_t bits = reinterpret_cast<uintptr_t>(m.data) |
-                        static_cast<uint64_t>(m.batch_stride * size_of(m.dtype)) | most_alignment;
+                        static_cast<uint64_t>(m.batch_stride * size_of(m.dtype)) | max_alignment;
   return static_cast<uint32_t>(bits & (~bits + 1));
 }
 
-// Type, form and alignment in 16 bits.
+// Type, transposition and alignment in 16 bits.
 int64_t kind_of(const Matrix& m) {
   return static_cast<int64_t>(m.dtype) << 8 | static_cast<int64_t>(m.transposed) << 7 | alignment(m);
 }
 
 void* open_library() {
   const std::string name = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
-  std::string why;  // the first name's reason is the telling one
+  std::string why;  // of the first name: the most telling
   for (const std::string& path : {name, std::string("libcublasLt.so"), "/usr/local/cuda/lib64/" + name}) {
     if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
     if (const char* error = dlerror(); error && why.empty()) why = error;
@@ -50,7 +50,7 @@ void find(void* library, const char* name, Function& function) {
 
 }  // namespace
 
-// Never closed: CUDA's libraries do not take it well while the program ends.
+// Never closed: unloading CUDA libraries at exit is not safe.
 Blas::Library Blas::load() {
   void* opened = open_library();
   Library l{};
@@ -89,13 +89,12 @@ bool Blas::gemm(const Gemm& g) {
   const Key key = key_of(g);
   auto found = plans_.find(key);
   if (found == plans_.end()) {
-    if (plans_.size() >= most_plans) plans_.clear();
+    if (plans_.size() >= max_plans) plans_.clear();
     found = plans_.emplace(key, plan(g)).first;
   }
   Plan& p = found->second;
   if (!p.exists) return false;
-  // Columns for rows throughout: what cuBLASLt takes for A^T, B^T and C^T lies as A, B and C lie here, and
-  // C^T = B^T A^T.
+  // cuBLASLt is column-major: it sees A^T, B^T and C^T in our row-major memory, so we compute C^T = B^T A^T.
   const float alpha = 1, beta = g.accumulate ? 1 : 0;
   const cublasStatus_t status =
       library_.multiply(handle_, &p.product, &alpha, g.b.data, &p.b, g.a.data, &p.a, &beta, g.c.data, &p.c,
@@ -160,7 +159,7 @@ cublasLtMatrixLayoutOpaque_t Blas::layout(const Matrix& m, int64_t rows, int64_t
   return l;
 }
 
-// The first of those that its heuristic names; partial sums, where it makes them, stay f32.
+// The first choice of its heuristic; partial sums stay f32.
 void Blas::choose(const Gemm& g, Plan& p) const {
   cublasLtMatmulPreferenceOpaque_t preference{};
   expect(library_.init_preference(&preference, sizeof preference), "a preference");

@@ -1,7 +1,6 @@
-// Blas: large matrix products, by NVIDIA's cuBLASLt. The library is loaded when the first product is wanted,
-// so that the program also starts where it is not installed. What cuBLASLt has to be told and asked about a
-// product is remembered by its shape, so that a step that has run once costs the host little when it runs
-// again.
+// Blas: GEMMs with NVIDIA's cuBLASLt. The library is loaded on first use, so that the program also starts
+// where it is not installed. Descriptors and the chosen algorithm are cached by shape, so that a step that
+// has run once costs the host little when it runs again.
 #pragma once
 #include <cublasLt.h>
 
@@ -42,12 +41,12 @@ class Blas {
   Blas(const Blas&) = delete;
   Blas& operator=(const Blas&) = delete;
 
-  // Launches a product in which no size is zero. False, with nothing launched, when cuBLASLt has no way to
-  // compute it: A and B of unlike types, or strides and addresses that none of its kernels takes.
+  // Launches a product in which no size is zero. False, with nothing launched, when cuBLASLt does not support
+  // it: A and B of different types, or strides and addresses that none of its kernels takes.
   bool gemm(const Gemm& g);
 
  private:
-  // The functions that are used; their headers' inline ones need the _internal ones.
+  // The functions in use; inline functions of the header call the _internal ones.
   struct Library {
     decltype(&cublasLtCreate) create;
     decltype(&cublasLtDestroy) destroy;
@@ -67,7 +66,7 @@ class Blas {
     cublasLtMatmulAlgo_t algorithm;
     bool exists = false;
   };
-  // All that an algorithm is chosen by.
+  // Everything that the choice of an algorithm depends on.
   using Key = std::array<int64_t, 11>;
   struct Hash {
     size_t operator()(const Key& key) const;

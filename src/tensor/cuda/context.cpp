@@ -43,8 +43,8 @@ void cuda_check(cudaError_t status, const char* what) {
 
 CudaContext::CudaContext(int ordinal) : properties_(properties_of(ordinal)) {
   cuda_check(cudaSetDevice(ordinal), "choosing the GPU");
-  for (Lane& lane : lanes_)
-    cuda_check(cudaStreamCreateWithFlags(&lane.stream, cudaStreamNonBlocking), "creating a stream");
+  for (Stream& s : streams_)
+    cuda_check(cudaStreamCreateWithFlags(&s.stream, cudaStreamNonBlocking), "creating a stream");
   for (cudaEvent_t* event : {&forked_, &joined_})
     cuda_check(cudaEventCreateWithFlags(event, cudaEventDisableTiming), "creating an event");
   synchronous_ = variable("FATHOM_CUDA_SYNC") == "1";
@@ -55,44 +55,44 @@ CudaContext::CudaContext(int ordinal) : properties_(properties_of(ordinal)) {
 }
 
 CudaContext::~CudaContext() {
-  for (Lane& lane : lanes_) {
-    cudaStreamSynchronize(lane.stream);
-    lane.blas.reset();
-    cudaFree(lane.workspace);
-    cudaStreamDestroy(lane.stream);
+  for (Stream& s : streams_) {
+    cudaStreamSynchronize(s.stream);
+    s.blas.reset();
+    cudaFree(s.workspace);
+    cudaStreamDestroy(s.stream);
   }
   for (cudaEvent_t event : {forked_, joined_}) cudaEventDestroy(event);
 }
 
 void* CudaContext::workspace(size_t bytes) {
-  Lane& l = lane();
-  if (bytes > l.workspace_bytes) {
+  Stream& s = current();
+  if (bytes > s.workspace_bytes) {
     synchronize();
-    cuda_check(cudaFree(l.workspace), "freeing the workspace");
-    l.workspace = nullptr, l.workspace_bytes = 0;
-    l.workspace = allocate_on_gpu(*this, "the ops' workspace", static_cast<int64_t>(bytes));
-    l.workspace_bytes = bytes;
+    cuda_check(cudaFree(s.workspace), "freeing the workspace");
+    s.workspace = nullptr, s.workspace_bytes = 0;
+    s.workspace = allocate_on_gpu(*this, "the ops' workspace", static_cast<int64_t>(bytes));
+    s.workspace_bytes = bytes;
   }
-  return l.workspace;
+  return s.workspace;
 }
 
 cuda::Blas& CudaContext::blas() {
-  if (!lane().blas) lane().blas = std::make_unique<cuda::Blas>(*this);
-  return *lane().blas;
+  if (!current().blas) current().blas = std::make_unique<cuda::Blas>(*this);
+  return *current().blas;
 }
 
-void CudaContext::begin_side() {
+void CudaContext::fork_side_stream() {
   cuda_check(cudaEventRecord(forked_, stream()), "recording an event");
-  cuda_check(cudaStreamWaitEvent(lanes_[1].stream, forked_), "waiting for an event");
+  cuda_check(cudaStreamWaitEvent(streams_[1].stream, forked_), "waiting for an event");
   current_ = 1;
 }
 
-cudaError_t CudaContext::end_side() {
+cudaError_t CudaContext::leave_side_stream() {
   current_ = 0;
-  return cudaEventRecord(joined_, lanes_[1].stream);
+  return cudaEventRecord(joined_, streams_[1].stream);
 }
 
-cudaError_t CudaContext::join_side() {
+cudaError_t CudaContext::join_side_stream() {
   return cudaStreamWaitEvent(stream(), joined_);
 }
 

@@ -1,6 +1,6 @@
-// CudaContext: the CUDA side of a Device. One GPU and two lanes, the main one, in which ops take their turn,
-// and one beside it (tensor/beside.h). A lane is a stream with a workspace and the library for matrix
-// products. Only code under a cuda/ folder, and what is compiled with CUDA in tensor/, includes this.
+// CudaContext: the CUDA side of a Device: one GPU, a main stream in which ops run in order, and a side stream
+// for independent work (tensor/stream_fork.h). Each stream has its own workspace and cuBLASLt handle. Only
+// code under a cuda/ folder, and what is compiled with CUDA in tensor/, includes this.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -16,7 +16,7 @@ namespace cuda {
 class Blas;  // tensor/cuda/blas.h
 }
 
-// Throws Error: `what` failed, with CUDA's own words.
+// Throws an Error with `what` and CUDA's message unless status is success.
 void cuda_check(cudaError_t status, const char* what);
 
 class CudaContext {
@@ -27,46 +27,46 @@ class CudaContext {
   CudaContext(const CudaContext&) = delete;
   CudaContext& operator=(const CudaContext&) = delete;
 
-  // The lane's that ops are given to at present, as are the workspace and the library.
-  cudaStream_t stream() const { return lane().stream; }
+  // The stream that ops are launched in at present; workspace() and blas() are that stream's.
+  cudaStream_t stream() const { return current().stream; }
   int multiprocessors() const { return properties_.multiProcessorCount; }
   const cudaDeviceProp& properties() const { return properties_; }
-  // Whether kernels may use the instructions that only Hopper has (sm_90a). FATHOM_CUDA=ampere says no, for
-  // tests of what other GPUs run.
+  // Whether kernels may use what only Hopper has (sm_90a: TMA, wgmma). FATHOM_CUDA=ampere says no, to test
+  // the kernels for other GPUs.
   bool hopper() const { return hopper_; }
 
-  // 256-byte aligned GPU memory that belongs to the op being launched, until the next op. Grows and stays:
-  // a step that has run once allocates nothing when it runs again. Contents are unspecified.
+  // 256-byte aligned GPU memory that belongs to the op being launched, until the next op. It only grows: a
+  // step that has run once allocates nothing when it runs again. Contents are unspecified.
   void* workspace(size_t bytes);
-  // Where both lanes' are.
-  std::array<const void*, 2> workspaces() const { return {lanes_[0].workspace, lanes_[1].workspace}; }
-  // Made when it is first asked for; an Error when the library is not installed.
+  // The addresses of both workspaces.
+  std::array<const void*, 2> workspaces() const { return {streams_[0].workspace, streams_[1].workspace}; }
+  // Created on first use; an Error when the library is not installed.
   cuda::Blas& blas();
 
-  // Ops go to the side lane, after what was given to the main lane; to the main lane again; and what follows
-  // there comes after both.
-  void begin_side();
-  cudaError_t end_side();
-  cudaError_t join_side();
-  bool beside() const { return current_ == 1; }
+  // The steps of a StreamFork: ops go to the side stream, after what the main stream was given; to the main
+  // stream again; and the main stream waits for the side stream.
+  void fork_side_stream();
+  cudaError_t leave_side_stream();
+  cudaError_t join_side_stream();
+  bool on_side_stream() const { return current_ == 1; }
 
   void synchronize();
-  // Every op is waited for (FATHOM_CUDA_SYNC).
+  // Whether the host waits for every op (FATHOM_CUDA_SYNC).
   bool synchronous() const { return synchronous_; }
   void finish_op(const char* op);
 
  private:
-  struct Lane {
+  struct Stream {
     cudaStream_t stream = nullptr;
     void* workspace = nullptr;
     size_t workspace_bytes = 0;
     std::unique_ptr<cuda::Blas> blas;
   };
-  Lane& lane() { return lanes_[current_]; }
-  const Lane& lane() const { return lanes_[current_]; }
+  Stream& current() { return streams_[current_]; }
+  const Stream& current() const { return streams_[current_]; }
 
   cudaDeviceProp properties_{};
-  std::array<Lane, 2> lanes_;
+  std::array<Stream, 2> streams_;
   size_t current_ = 0;
   cudaEvent_t forked_ = nullptr, joined_ = nullptr;
   bool hopper_ = false;
@@ -77,7 +77,7 @@ class CudaContext {
 std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_t bytes,
                            const std::string& advice = {});
 void free_on_gpu(std::byte* memory, int64_t bytes);
-// The host's memory, page-locked; contents are unspecified.
+// Page-locked host memory; contents are unspecified.
 std::byte* allocate_pinned(const std::string& name, int64_t bytes);
 void free_pinned(std::byte* memory, int64_t bytes);
 

@@ -1,13 +1,13 @@
-// Attention in blocks (Dao et al. 2022): a thread takes one head and a run of queries, walks over blocks of
-// keys packed once into its scratch, and keeps the softmax's running maximum and sum. The backward pass
-// recomputes the probabilities from lse. A task's result does not depend on the thread that runs it.
+// FlashAttention (Dao et al. 2022): a task takes one head and a range of queries and iterates over blocks of
+// keys, packed once into the thread's scratch memory, with online softmax. The backward pass recomputes the
+// probabilities from lse. The result of a task does not depend on the thread that runs it.
 #include "ops/attention.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/cpu/attention/attention.cpp"
 #include <hwy/foreach_target.h>
 // must come after foreach_target
-#include "ops/cpu/attention/block.h"
+#include "ops/cpu/attention/block_gemm.h"
 
 #include <algorithm>
 #include <cmath>
@@ -19,12 +19,12 @@ namespace fathom::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t query_block = 64, key_block = 128;  // one block of scores: 32 KiB
-constexpr int64_t query_run = 256;                    // queries of a forward task: they share packed keys
+constexpr int64_t query_run = 256;                    // queries of a forward task, which share packed keys
 constexpr int64_t score_ld = padded(key_block);
-// Scores are packed in units of log 2, so that their exponential is a power of two.
+// Scores are in base 2, so that exp becomes exp2.
 constexpr float log2_e = std::numbers::log2e_v<float>, ln_2 = std::numbers::ln2_v<float>;
 
-// The head sizes, and the row lengths of packed blocks.
+// Head sizes, and row lengths of packed blocks.
 struct Sizes {
   int64_t H, Dn, Dr, Dv, D = Dn + Dr;
   int64_t ld_qk = padded(D), ld_v = padded(Dv);
@@ -37,13 +37,13 @@ Sizes sizes_of(const Args& a) {
   return {.H = a.q.shape[1], .Dn = a.kv.cols() - a.out.cols(), .Dr = a.k_rope.cols(), .Dv = a.out.cols()};
 }
 
-// The causal edge inside a pair of blocks: of the `keys` keys at hand, query i sees the first at(i).
-struct Seen {
+// The causal mask of a block of queries and `keys` keys: query i sees the first visible(i) keys.
+struct CausalMask {
   int64_t first, keys;  // query 0 sees `first`, which may be negative or past the end
-  int64_t at(int64_t i) const { return std::clamp<int64_t>(first + i, 0, keys); }
+  int64_t visible(int64_t i) const { return std::clamp<int64_t>(first + i, 0, keys); }
 };
 
-// Right operands of head h's keys m..m+keys-1: [k_nope | k_rope] transposed.
+// Operand B of head h's keys m .. m + keys - 1: [k_nope | k_rope] transposed.
 template <class T, class Args>
 void pack_keys_transposed(const Args& a, const Sizes& z, int64_t h, int64_t m, int64_t keys, float* out) {
   const int64_t panel = z.D * panel_width;
@@ -53,32 +53,32 @@ void pack_keys_transposed(const Args& a, const Sizes& z, int64_t h, int64_t m, i
                   panel, panel_width);
 }
 
-// scores[rows, keys] = left . right, left of the edge only; right is transposed and `depth` deep.
-void score_block(int64_t rows, const Seen& seen, const float* left, int64_t ld, const float* right,
+// scores[rows, keys] = left . right for the visible pairs; right is transposed, K is `depth`.
+void score_block(int64_t rows, const CausalMask& mask, const float* left, int64_t ld, const float* right,
                  int64_t depth, float* scores) {
-  block_product(rows, round_up(seen.at(rows - 1), panel_width) / panel_width, Left<false>{left, ld},
-                Right{right, panel_width, depth * panel_width}, scores, score_ld, false,
-                [&](int64_t, int64_t end, int64_t panel) {
-                  return Range{0, panel * panel_width < seen.at(end - 1) ? depth : 0};
-                });
+  block_gemm(rows, round_up(mask.visible(rows - 1), panel_width) / panel_width, OperandA<false>{left, ld},
+             OperandB{right, panel_width, depth * panel_width}, scores, score_ld, false,
+             [&](int64_t, int64_t end, int64_t panel) {
+               return Range{0, panel * panel_width < mask.visible(end - 1) ? depth : 0};
+             });
 }
 
-// One row of scores becomes 2^(score - max), zero from `seen` to `width`; the running max and sum and the
-// output row o follow.
-void softmax_row(float* s, int64_t seen, int64_t width, float& max, float& sum, float* o, int64_t Dv) {
+// Online softmax of a row of scores: they become 2^(score - max), zero from `visible` to `width`; max, sum
+// and the output row o are rescaled.
+void softmax_row(float* s, int64_t visible, int64_t width, float& max, float& sum, float* o, int64_t Dv) {
   const F32 d;
-  std::fill(s + seen, s + round_up(width, lanes), -std::numeric_limits<float>::infinity());
-  if (seen == 0) {
+  std::fill(s + visible, s + round_up(width, lanes), -std::numeric_limits<float>::infinity());
+  if (visible == 0) {
     std::fill_n(s, width, 0.0f);
     return;
   }
   Vec top = hn::Set(d, max);
-  for (int64_t c = 0; c < seen; c += lanes) top = hn::Max(top, hn::LoadU(d, s + c));
+  for (int64_t c = 0; c < visible; c += lanes) top = hn::Max(top, hn::LoadU(d, s + c));
   const float new_max = max_lanes(d, top);
   if (new_max > max) {
-    const float shrink = std::exp2(max - new_max);
-    max = new_max, sum *= shrink;
-    scale_row(o, o, Dv, shrink);
+    const float rescale = std::exp2(max - new_max);
+    max = new_max, sum *= rescale;
+    scale_row(o, o, Dv, rescale);
   }
   const Vec shift = hn::Set(d, max);
   Vec total = hn::Zero(d);
@@ -90,57 +90,58 @@ void softmax_row(float* s, int64_t seen, int64_t width, float& max, float& sum, 
   sum += sum_lanes(d, total);
 }
 
-// A run of one head's queries of one sequence.
-struct Run {
+// A range of queries of one head of one sequence.
+struct QueryRun {
   int64_t h, n, queries;  // first query row and their number
-  int64_t m, seen;        // first key row; keys that the run's first query sees
+  int64_t m, visible;     // first key row; keys that the first query sees
 };
 
 struct ForwardScratch {
   float *q, *out, *max, *sum, *keys, *values, *scores;
   size_t bytes;
   ForwardScratch(const Sizes& z, void* memory) {
-    Pieces p(memory);
-    q = p.take(query_run * z.ld_qk), out = p.take(query_run * z.ld_v);
-    max = p.take(query_run), sum = p.take(query_run);
-    keys = p.take(z.key_panels * panel_width * z.D), values = p.take(key_block * z.ld_v);
-    scores = p.take(query_block * score_ld);
+    Scratch64 p(memory);
+    q = p.take<float>(query_run * z.ld_qk), out = p.take<float>(query_run * z.ld_v);
+    max = p.take<float>(query_run), sum = p.take<float>(query_run);
+    keys = p.take<float>(z.key_panels * panel_width * z.D), values = p.take<float>(key_block * z.ld_v);
+    scores = p.take<float>(query_block * score_ld);
     bytes = p.bytes();
   }
 };
 
 // The rows of one query block against the packed keys and values.
-void attend_block(const Sizes& z, const ForwardScratch& w, int64_t row, int64_t rows, const Seen& seen) {
+void forward_block(const Sizes& z, const ForwardScratch& w, int64_t row, int64_t rows,
+                   const CausalMask& mask) {
   float* out = w.out + row * z.ld_v;
-  score_block(rows, seen, w.q + row * z.ld_qk, z.ld_qk, w.keys, z.D, w.scores);
+  score_block(rows, mask, w.q + row * z.ld_qk, z.ld_qk, w.keys, z.D, w.scores);
   const int64_t strip = strip_height(rows);
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t strip_end = std::min(rows, (i / strip + 1) * strip);
-    softmax_row(w.scores + i * score_ld, seen.at(i), seen.at(strip_end - 1), w.max[row + i], w.sum[row + i],
-                out + i * z.ld_v, z.Dv);
+    softmax_row(w.scores + i * score_ld, mask.visible(i), mask.visible(strip_end - 1), w.max[row + i],
+                w.sum[row + i], out + i * z.ld_v, z.Dv);
   }
-  block_product(rows, z.v_panels, Left<false>{w.scores, score_ld}, Right{w.values, z.ld_v, panel_width}, out,
-                z.ld_v, true, [&](int64_t, int64_t end, int64_t) {
-                  return Range{0, seen.at(end - 1)};
-                });
+  block_gemm(rows, z.v_panels, OperandA<false>{w.scores, score_ld}, OperandB{w.values, z.ld_v, panel_width},
+             out, z.ld_v, true, [&](int64_t, int64_t end, int64_t) {
+               return Range{0, mask.visible(end - 1)};
+             });
 }
 
 template <class T>
-void forward_run(const AttentionForward& a, const Sizes& z, const Run& run, const ForwardScratch& w) {
+void forward_run(const AttentionForward& a, const Sizes& z, const QueryRun& run, const ForwardScratch& w) {
   pack_rows(a.q.row<T>(run.n * z.H + run.h), z.H * a.q.row_stride, run.queries, z.D, w.q, z.ld_qk,
             static_cast<float>(a.scale) * log2_e);
   std::fill_n(w.out, run.queries * z.ld_v, 0.0f);
   std::fill_n(w.max, run.queries, -std::numeric_limits<float>::infinity());
   std::fill_n(w.sum, run.queries, 0.0f);
-  const int64_t all_keys = run.seen + run.queries - 1;
+  const int64_t all_keys = run.visible + run.queries - 1;
   for (int64_t key = 0; key < all_keys; key += key_block) {
     const int64_t keys = std::min(key_block, all_keys - key), m = run.m + key;
     pack_keys_transposed<T>(a, z, run.h, m, keys, w.keys);
     pack_rows(a.kv.row<T>(m * z.H + run.h) + z.Dn, z.H * a.kv.row_stride, keys, z.Dv, w.values, z.ld_v, 1);
     for (int64_t row = 0; row < run.queries; row += query_block) {
       const int64_t rows = std::min(query_block, run.queries - row);
-      const Seen seen{run.seen + row - key, keys};
-      if (seen.at(rows - 1) > 0) attend_block(z, w, row, rows, seen);
+      const CausalMask mask{run.visible + row - key, keys};
+      if (mask.visible(rows - 1) > 0) forward_block(z, w, row, rows, mask);
     }
   }
   for (int64_t i = 0; i < run.queries; ++i) {
@@ -155,56 +156,57 @@ struct BackwardScratch {
   float *p, *ds;
   size_t bytes;
   BackwardScratch(const Sizes& z, int64_t queries, void* memory) {
-    Pieces pieces(memory);
-    auto take = [&](int64_t count) { return pieces.take(count); };
+    Scratch64 layout(memory);
+    auto take = [&](int64_t count) { return layout.take<float>(count); };
     q = take(queries * z.ld_qk), dq = take(queries * z.ld_qk), dout = take(queries * z.ld_v);
     lse = take(queries), delta = take(queries);
     keys = take(key_block * z.ld_qk), dk = take(key_block * z.ld_qk), dv = take(key_block * z.ld_v);
     keys_transposed = take(z.key_panels * panel_width * z.D);
     values_transposed = take(z.key_panels * panel_width * z.Dv);
     p = take(query_block * score_ld), ds = take(query_block * score_ld);
-    bytes = pieces.bytes();
+    bytes = layout.bytes();
   }
 };
 
-// p: scores become probabilities; ds: p * (dp - delta). Zero from `seen` to `keys`.
-void probability_row(float* p, float* ds, int64_t seen, int64_t keys, float lse, float delta) {
+// p: scores become probabilities; ds: p * (dp - delta). Zero from `visible` to `keys`.
+void probability_row(float* p, float* ds, int64_t visible, int64_t keys, float lse, float delta) {
   const F32 d;
   const Vec shift = hn::Set(d, lse), mean = hn::Set(d, delta);
-  for (int64_t c = 0; c < seen; c += lanes) {
+  for (int64_t c = 0; c < visible; c += lanes) {
     const Vec v = exp2(d, hn::Sub(hn::LoadU(d, p + c), shift));
     hn::StoreU(v, d, p + c);
     hn::StoreU(hn::Mul(v, hn::Sub(hn::LoadU(d, ds + c), mean)), d, ds + c);
   }
-  std::fill(p + seen, p + keys, 0.0f);
-  std::fill(ds + seen, ds + keys, 0.0f);
+  std::fill(p + visible, p + keys, 0.0f);
+  std::fill(ds + visible, ds + keys, 0.0f);
 }
 
-// One pair of blocks: the five products of the backward pass.
-void backward_block(const Sizes& z, const BackwardScratch& w, int64_t row, int64_t rows, const Seen& seen) {
+// One pair of blocks: the five GEMMs of the backward pass.
+void backward_block(const Sizes& z, const BackwardScratch& w, int64_t row, int64_t rows,
+                    const CausalMask& mask) {
   const float *q = w.q + row * z.ld_qk, *dout = w.dout + row * z.ld_v;
-  score_block(rows, seen, q, z.ld_qk, w.keys_transposed, z.D, w.p);
-  score_block(rows, seen, dout, z.ld_v, w.values_transposed, z.Dv, w.ds);
+  score_block(rows, mask, q, z.ld_qk, w.keys_transposed, z.D, w.p);
+  score_block(rows, mask, dout, z.ld_v, w.values_transposed, z.Dv, w.ds);
   for (int64_t i = 0; i < rows; ++i)
-    probability_row(w.p + i * score_ld, w.ds + i * score_ld, seen.at(i), seen.keys, w.lse[row + i],
+    probability_row(w.p + i * score_ld, w.ds + i * score_ld, mask.visible(i), mask.keys, w.lse[row + i],
                     w.delta[row + i]);
-  // Key `first` is seen by the queries from first - seen.first + 1 on.
+  // Key `first` is visible to the queries from first - mask.first + 1 on.
   const auto from_edge = [&](int64_t first, int64_t, int64_t) {
-    return Range{std::max<int64_t>(0, first - seen.first + 1), rows};
+    return Range{std::max<int64_t>(0, first - mask.first + 1), rows};
   };
-  const int64_t keys = seen.at(rows - 1);
-  block_product(keys, z.v_panels, Left<true>{w.p, score_ld}, Right{dout, z.ld_v, panel_width}, w.dv, z.ld_v,
-                true, from_edge);
-  block_product(keys, z.qk_panels, Left<true>{w.ds, score_ld}, Right{q, z.ld_qk, panel_width}, w.dk, z.ld_qk,
-                true, from_edge);
-  block_product(rows, z.qk_panels, Left<false>{w.ds, score_ld}, Right{w.keys, z.ld_qk, panel_width},
-                w.dq + row * z.ld_qk, z.ld_qk, true, [&](int64_t, int64_t end, int64_t) {
-                  return Range{0, seen.at(end - 1)};
-                });
+  const int64_t keys = mask.visible(rows - 1);
+  block_gemm(keys, z.v_panels, OperandA<true>{w.p, score_ld}, OperandB{dout, z.ld_v, panel_width}, w.dv,
+             z.ld_v, true, from_edge);
+  block_gemm(keys, z.qk_panels, OperandA<true>{w.ds, score_ld}, OperandB{q, z.ld_qk, panel_width}, w.dk,
+             z.ld_qk, true, from_edge);
+  block_gemm(rows, z.qk_panels, OperandA<false>{w.ds, score_ld}, OperandB{w.keys, z.ld_qk, panel_width},
+             w.dq + row * z.ld_qk, z.ld_qk, true, [&](int64_t, int64_t end, int64_t) {
+               return Range{0, mask.visible(end - 1)};
+             });
 }
 
 template <class T>
-void pack_queries(const AttentionBackward& a, const Sizes& z, const Run& run, const BackwardScratch& w) {
+void pack_queries(const AttentionBackward& a, const Sizes& z, const QueryRun& run, const BackwardScratch& w) {
   const int64_t first = run.n * z.H + run.h;
   pack_rows(a.q.row<T>(first), z.H * a.q.row_stride, run.queries, z.D, w.q, z.ld_qk,
             static_cast<float>(a.scale) * log2_e);
@@ -221,7 +223,7 @@ void pack_queries(const AttentionBackward& a, const Sizes& z, const Run& run, co
 // One head of one sequence. dk_rope [keys, Dr] is the task's own sum over its heads; `add` is false for the
 // first of them.
 template <class T>
-void backward_head(const AttentionBackward& a, const Sizes& z, const Run& run, int64_t all_keys,
+void backward_head(const AttentionBackward& a, const Sizes& z, const QueryRun& run, int64_t all_keys,
                    const BackwardScratch& w, float* dk_rope, bool add) {
   pack_queries<T>(a, z, run, w);
   for (int64_t key = 0; key < all_keys; key += key_block) {
@@ -235,8 +237,8 @@ void backward_head(const AttentionBackward& a, const Sizes& z, const Run& run, i
     std::fill_n(w.dv, keys * z.ld_v, 0.0f);
     for (int64_t row = 0; row < run.queries; row += query_block) {
       const int64_t rows = std::min(query_block, run.queries - row);
-      const Seen seen{run.seen + row - key, keys};
-      if (seen.at(rows - 1) > 0) backward_block(z, w, row, rows, seen);
+      const CausalMask mask{run.visible + row - key, keys};
+      if (mask.visible(rows - 1) > 0) backward_block(z, w, row, rows, mask);
     }
     for (int64_t i = 0; i < keys; ++i) {
       T* dkv = a.dkv.row<T>(first + i * z.H);
@@ -271,7 +273,8 @@ int64_t runs_of(int64_t queries) {
 
 }  // namespace
 
-// Tasks: every head of every run of queries, the last (longest) run of a sequence first.
+// Tasks: every head of every range of queries; the last range of a sequence sees the most keys, so it starts
+// first.
 void attention_forward(Device& device, const AttentionForward& a) {
   const Sizes z = sizes_of(a);
   const int32_t *q = a.q_starts.as<int32_t>(), *kv = a.kv_starts.as<int32_t>();
@@ -288,7 +291,7 @@ void attention_forward(Device& device, const AttentionForward& a) {
                       .n = q[b] + begin,
                       .queries = std::min(query_run, queries - begin),
                       .m = kv[b],
-                      .seen = kv[b + 1] - kv[b] - queries + begin + 1},
+                      .visible = kv[b + 1] - kv[b] - queries + begin + 1},
                      ForwardScratch(z, device.scratch(thread, bytes)));
     });
   });
@@ -311,7 +314,7 @@ void attention_backward(Device& device, const AttentionBackward& a) {
       const int64_t first = z.H * g / groups, end = z.H * (g + 1) / groups;
       for (int64_t h = first; h < end; ++h)
         backward_head<T>(a, z,
-                         {.h = h, .n = q[b], .queries = queries, .m = kv[b], .seen = keys - queries + 1},
+                         {.h = h, .n = q[b], .queries = queries, .m = kv[b], .visible = keys - queries + 1},
                          keys, w, parts + (g * M + kv[b]) * z.Dr, h > first);
     });
     sum_groups<T>(device, parts, groups, a.dk_rope);

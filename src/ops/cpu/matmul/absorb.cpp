@@ -1,4 +1,4 @@
-// One product per head; a head's rows lie H tensor rows apart.
+// A GEMM per head, as one batch; the rows of a head are H tensor rows apart.
 #include "ops/absorb.h"
 
 #include <algorithm>

@@ -1,7 +1,6 @@
-// The matrix products behind every dense op of the cpu backend, C (=|+=) alpha op(A) op(B) + bias: any mix of
-// f32 and bf16, f32 sums, one rounding at the end. bf16 times bf16 runs on the processor's bf16 units where
-// it has them; with an f32 operand nothing is rounded to bf16. Results do not depend on the number of
-// threads.
+// The GEMM of all dense ops of the CPU backend, C (=|+=) alpha op(A) op(B) + bias: any mix of f32 and bf16,
+// f32 accumulation, one rounding at the end. bf16 times bf16 uses the processor's bf16 units where it has
+// them; with an f32 operand nothing is rounded to bf16. Results do not depend on the number of threads.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -19,7 +18,7 @@ struct Matrix {
   bool transposed = false;
 };
 
-// The rows of t as they are, and read as columns.
+// t, and its transpose.
 inline Matrix matrix(const Tensor& t) {
   return {.data = t.data, .dtype = t.dtype, .row_stride = t.row_stride};
 }
@@ -40,14 +39,14 @@ struct Gemm {
   DType bias_dtype = DType::f32;
 };
 
-// Spreads the products over the device's threads; their sizes may differ, and be zero. Uses the device's
+// Computes the GEMMs on all of the device's threads; their sizes may differ, and be zero. Uses the device's
 // shared scratch. No C may overlap another.
 void gemm_batch(Device& device, std::span<const Gemm> batch);
 inline void gemm(Device& device, const Gemm& g) {
   gemm_batch(device, {&g, 1});
 }
 
-// One product on the calling thread, for use inside a parallel task. `scratch` holds gemm_scratch(g) bytes,
+// One GEMM on the calling thread, for use inside a parallel task. `scratch` holds gemm_scratch(g) bytes,
 // 64-byte aligned; that size depends on g's sizes and dtypes only.
 size_t gemm_scratch(const Gemm& g);
 void gemm_serial(const Gemm& g, void* scratch);

@@ -1,14 +1,14 @@
 // The bf16 micro-kernels: 12x32 with vdpbf16ps, 32x32 in AMX tiles. Both multiply pairs: a "word" holds the
-// numbers k and k + 1 of a row. B's panels, and A's for vdpbf16ps, hold word (i, k / 2) at [k / 2][i].
+// elements k and k + 1 of a row. B's panels, and A's for vdpbf16ps, hold word (i, k / 2) at [k / 2][i].
 #include "ops/cpu/level.h"
-#include "ops/cpu/matmul/gemm_kernel.h"
+#include "ops/cpu/matmul/micro_kernel.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
 #include <algorithm>
 
-#if defined(__GNUC__) && !defined(__clang__)  // GCC 12 takes its own intrinsics' undefined operands for ours
+#if defined(__GNUC__) && !defined(__clang__)  // false alarms on GCC 12's own intrinsics
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
@@ -20,7 +20,7 @@ namespace fathom::cpu {
 namespace {
 
 constexpr int64_t nr = 32;
-constexpr int64_t block = 32;  // rows and depth of a block of AMX's A panel: two tiles of 16 rows x 64 bytes
+constexpr int64_t block = 32;  // rows and K of a block of AMX's A panel: two tiles of 16 rows x 64 bytes
 
 const char* row_of(const void* data, int64_t bytes) {
   return static_cast<const char*>(data) + bytes;
@@ -32,8 +32,8 @@ void store_words(uint32_t* p, __m128i words) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), words);
 }
 
-// Word (i, pair) of a strip, with zeros past its end.
-uint32_t word_at(const Strip& s, int64_t i, int64_t pair) {
+// Word (i, pair) of the source, zeros outside.
+uint32_t word_at(const PackSource& s, int64_t i, int64_t pair) {
   const auto* x = static_cast<const uint16_t*>(s.data);
   const int64_t k = 2 * pair, at = s.by_row ? i * s.stride + k : k * s.stride + i;
   if (i >= s.rows || k >= s.depth) return 0;
@@ -53,8 +53,8 @@ void transpose4(const char* x, int64_t stride, uint32_t* out, int64_t out_stride
   store_words(out + 3 * out_stride, _mm_unpackhi_epi64(high01, high23));
 }
 
-// Words (i..i+count-1, pair) of a strip that is not by_row, count <= 16.
-FATHOM_BF16 void interleave(const Strip& s, int64_t i, int64_t count, int64_t pair, uint32_t* out) {
+// Words (i..i+count-1, pair) of a source that is not by_row, count <= 16.
+FATHOM_BF16 void interleave(const PackSource& s, int64_t i, int64_t count, int64_t pair, uint32_t* out) {
   const int64_t k = 2 * pair, valid = std::clamp<int64_t>(s.rows - i, 0, 16);
   const auto inside = static_cast<__mmask16>((1u << valid) - 1);
   const __mmask16 low_mask = k < s.depth ? inside : 0, high_mask = k + 1 < s.depth ? inside : 0;
@@ -67,7 +67,7 @@ FATHOM_BF16 void interleave(const Strip& s, int64_t i, int64_t count, int64_t pa
 
 // Panels of W rows as words [pair][W].
 template <int64_t W, int64_t unit>
-void pack_words(const Strip& s, void* panels) {
+void pack_words(const PackSource& s, void* panels) {
   const int64_t pairs = (s.depth + unit - 1) / unit * unit / 2;
   for (int64_t i = 0; i < s.rows; i += W) {
     uint32_t* out = static_cast<uint32_t*>(panels) + i * pairs;
@@ -87,8 +87,8 @@ void pack_words(const Strip& s, void* panels) {
   }
 }
 
-// Blocks [row][k] of 32 x 32 along the depth: rows k..k+31 of the strip, copied.
-FATHOM_BF16 void copy_rows(const Strip& s, int64_t i, int64_t k, uint32_t* out) {
+// A block [row][k] of 32 x 32, copied from rows.
+FATHOM_BF16 void copy_rows(const PackSource& s, int64_t i, int64_t k, uint32_t* out) {
   const int64_t depth = std::min(block, s.depth - k);
   const auto mask = static_cast<__mmask32>(depth == block ? ~0u : (1u << depth) - 1);
   for (int64_t r = 0; r < block; ++r) {
@@ -98,7 +98,7 @@ FATHOM_BF16 void copy_rows(const Strip& s, int64_t i, int64_t k, uint32_t* out) 
   }
 }
 // The same from columns: words [pair][row] first, then transposed.
-void turn_columns(const Strip& s, int64_t i, int64_t k, uint32_t* out) {
+void transpose_columns(const PackSource& s, int64_t i, int64_t k, uint32_t* out) {
   uint32_t words[16 * block];
   for (int64_t pair = 0; pair < 16; ++pair)
     for (int64_t r = 0; r < block; r += 16) interleave(s, i + r, 16, k / 2 + pair, words + pair * block + r);
@@ -106,11 +106,11 @@ void turn_columns(const Strip& s, int64_t i, int64_t k, uint32_t* out) {
     for (int64_t r = 0; r < block; r += 4)
       transpose4(row_of(words + pair * block + r, 0), block * 4, out + r * 16 + pair, 16);
 }
-void pack_amx_rows(const Strip& s, void* panels) {
+void pack_amx_rows(const PackSource& s, void* panels) {
   auto* out = static_cast<uint32_t*>(panels);
   for (int64_t i = 0; i < s.rows; i += block)
     for (int64_t k = 0; k < s.depth; k += block, out += 16 * block)
-      s.by_row ? copy_rows(s, i, k, out) : turn_columns(s, i, k, out);
+      s.by_row ? copy_rows(s, i, k, out) : transpose_columns(s, i, k, out);
 }
 
 constexpr int64_t dot_mr = 12;
@@ -163,7 +163,7 @@ FATHOM_AMX void amx_store(float* c, int64_t c_stride) {
   _tile_stored(3, c + 16 * c_stride + 16, c_stride * 4);
 }
 
-// c = alpha * sums (+ c): by way of memory, as tile registers know no other arithmetic.
+// c = alpha * sums (+ c), through memory: tile registers have no other arithmetic.
 FATHOM_AMX void amx_scaled(float* c, int64_t c_stride, float alpha, bool add) {
   alignas(64) float sums[32 * nr];
   amx_store(sums, nr);
@@ -207,32 +207,32 @@ FATHOM_AMX void amx_tile(int64_t depth, const void* a_panel, const void* b_panel
     amx_scaled(c, c_stride, alpha, add);
 }
 
-constexpr Kernel dot_kernel = {.mr = dot_mr,
-                               .nr = nr,
-                               .depth_unit = 2,
-                               .depth_block = 512,
-                               .row_block = 20 * dot_mr,
-                               .element = 2,
-                               .pack_a = pack_words<dot_mr, 2>,
-                               .pack_b = pack_words<nr, 2>,
-                               .tile = dot_tile,
-                               .begin = nullptr,
-                               .end = nullptr};
-constexpr Kernel amx_kernel = {.mr = 32,
-                               .nr = nr,
-                               .depth_unit = block,
-                               .depth_block = 512,
-                               .row_block = 512,
-                               .element = 2,
-                               .pack_a = pack_amx_rows,
-                               .pack_b = pack_words<nr, block>,
-                               .tile = amx_tile,
-                               .begin = amx_begin,
-                               .end = amx_end};
+constexpr MicroKernel dot_kernel = {.mr = dot_mr,
+                                    .nr = nr,
+                                    .depth_unit = 2,
+                                    .depth_block = 512,
+                                    .row_block = 20 * dot_mr,
+                                    .element = 2,
+                                    .pack_a = pack_words<dot_mr, 2>,
+                                    .pack_b = pack_words<nr, 2>,
+                                    .tile = dot_tile,
+                                    .begin = nullptr,
+                                    .end = nullptr};
+constexpr MicroKernel amx_kernel = {.mr = 32,
+                                    .nr = nr,
+                                    .depth_unit = block,
+                                    .depth_block = 512,
+                                    .row_block = 512,
+                                    .element = 2,
+                                    .pack_a = pack_amx_rows,
+                                    .pack_b = pack_words<nr, block>,
+                                    .tile = amx_tile,
+                                    .begin = amx_begin,
+                                    .end = amx_end};
 
 }  // namespace
 
-const Kernel* bf16_kernel() {
+const MicroKernel* bf16_kernel() {
   if (level() >= Level::amx) return &amx_kernel;
   return level() >= Level::avx512_bf16 ? &dot_kernel : nullptr;
 }
@@ -243,7 +243,7 @@ const Kernel* bf16_kernel() {
 
 namespace fathom::cpu {
 
-const Kernel* bf16_kernel() {
+const MicroKernel* bf16_kernel() {
   return nullptr;
 }
 

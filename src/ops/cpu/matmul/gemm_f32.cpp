@@ -1,6 +1,6 @@
 // The f32 micro-kernels: 6x16 (AVX2), 14x32 (AVX-512). The tile of C lives in registers: mr rows
-// of two vectors each; a step along the depth takes two vectors of B and mr broadcast numbers of A.
-#include "ops/cpu/matmul/gemm_kernel.h"
+// of two vectors each; a step along K takes two vectors of B and mr broadcast elements of A.
+#include "ops/cpu/matmul/micro_kernel.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/cpu/matmul/gemm_f32.cpp"
@@ -13,7 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
 #if HWY_TARGET == HWY_SCALAR
-const Kernel* kernel() {
+const MicroKernel* kernel() {
   return &portable_kernel();
 }
 #else
@@ -115,14 +115,13 @@ void pack_edge(const T* x, int64_t row_step, int64_t depth_step, int64_t rows, i
       out[k * W + i] = i < rows ? to_float(x[i * row_step + k * depth_step]) : 0.0f;
 }
 
-// Panel after panel in short stretches of the depth, so that memory is read in runs longer than a panel's
-// width.
+// All panels over a short range of K at a time, so that reads are contiguous over more than a panel's width.
 template <int64_t W, class T>
-void pack_panels(const Strip& s, float* out) {
-  constexpr int64_t stretch = 64;
+void pack_panels(const PackSource& s, float* out) {
+  constexpr int64_t k_range = 64;
   const int64_t row_step = s.by_row ? s.stride : 1, depth_step = s.by_row ? 1 : s.stride;
-  for (int64_t k = 0; k < s.depth; k += stretch) {
-    const int64_t depth = std::min(stretch, s.depth - k);
+  for (int64_t k = 0; k < s.depth; k += k_range) {
+    const int64_t depth = std::min(k_range, s.depth - k);
     for (int64_t i = 0; i < s.rows; i += W) {
       const T* x = static_cast<const T*>(s.data) + i * row_step + k * depth_step;
       float* panel = out + i * s.depth + k * W;
@@ -137,7 +136,7 @@ void pack_panels(const Strip& s, float* out) {
 }
 
 template <int64_t W>
-void pack(const Strip& s, void* panels) {
+void pack(const PackSource& s, void* panels) {
   if (s.dtype == DType::bf16)
     pack_panels<W, bf16>(s, static_cast<float*>(panels));
   else
@@ -146,18 +145,18 @@ void pack(const Strip& s, void* panels) {
 
 }  // namespace
 
-const Kernel* kernel() {
-  static constexpr Kernel k = {.mr = mr,
-                               .nr = nr,
-                               .depth_unit = 1,
-                               .depth_block = 384,
-                               .row_block = lanes == 16 ? 14 * 16 : 96,
-                               .element = 4,
-                               .pack_a = pack<mr>,
-                               .pack_b = pack<nr>,
-                               .tile = tile,
-                               .begin = nullptr,
-                               .end = nullptr};
+const MicroKernel* kernel() {
+  static constexpr MicroKernel k = {.mr = mr,
+                                    .nr = nr,
+                                    .depth_unit = 1,
+                                    .depth_block = 384,
+                                    .row_block = lanes == 16 ? 14 * 16 : 96,
+                                    .element = 4,
+                                    .pack_a = pack<mr>,
+                                    .pack_b = pack<nr>,
+                                    .tile = tile,
+                                    .begin = nullptr,
+                                    .end = nullptr};
   return &k;
 }
 #endif
@@ -169,7 +168,7 @@ HWY_AFTER_NAMESPACE();
 namespace fathom::cpu {
 HWY_EXPORT(kernel);
 
-const Kernel& f32_kernel() {
+const MicroKernel& f32_kernel() {
   level();
   return *HWY_DYNAMIC_DISPATCH(kernel)();
 }

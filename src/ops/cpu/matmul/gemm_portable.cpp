@@ -1,7 +1,7 @@
-// The f32 kernel of last resort: plain C++, 4x8 tiles in vectors of four, for any processor.
+// The portable f32 micro-kernel: plain C++, 4x8 tiles in vectors of four, for any processor.
 #include <algorithm>
 
-#include "ops/cpu/matmul/gemm_kernel.h"
+#include "ops/cpu/matmul/micro_kernel.h"
 
 namespace fathom::cpu {
 namespace {
@@ -26,7 +26,7 @@ void tile(int64_t depth, const void* a_panel, const void* b_panel, float* c, int
 }
 
 template <int64_t W, class T>
-void pack_panels(const Strip& s, float* out) {
+void pack_panels(const PackSource& s, float* out) {
   const int64_t row_step = s.by_row ? s.stride : 1, depth_step = s.by_row ? 1 : s.stride;
   for (int64_t i = 0; i < s.rows; i += W) {
     const T* x = static_cast<const T*>(s.data) + i * row_step;
@@ -38,7 +38,7 @@ void pack_panels(const Strip& s, float* out) {
 }
 
 template <int64_t W>
-void pack(const Strip& s, void* panels) {
+void pack(const PackSource& s, void* panels) {
   if (s.dtype == DType::bf16)
     pack_panels<W, bf16>(s, static_cast<float*>(panels));
   else
@@ -47,18 +47,18 @@ void pack(const Strip& s, void* panels) {
 
 }  // namespace
 
-const Kernel& portable_kernel() {
-  static constexpr Kernel kernel = {.mr = mr,
-                                    .nr = nr,
-                                    .depth_unit = 1,
-                                    .depth_block = 256,
-                                    .row_block = 128,
-                                    .element = 4,
-                                    .pack_a = pack<mr>,
-                                    .pack_b = pack<nr>,
-                                    .tile = tile,
-                                    .begin = nullptr,
-                                    .end = nullptr};
+const MicroKernel& portable_kernel() {
+  static constexpr MicroKernel kernel = {.mr = mr,
+                                         .nr = nr,
+                                         .depth_unit = 1,
+                                         .depth_block = 256,
+                                         .row_block = 128,
+                                         .element = 4,
+                                         .pack_a = pack<mr>,
+                                         .pack_b = pack<nr>,
+                                         .tile = tile,
+                                         .begin = nullptr,
+                                         .end = nullptr};
   return kernel;
 }
 

@@ -1,4 +1,5 @@
-// The balance loss is small beside the layers around it: plain loops, sums in f64, sequences over threads.
+// The balance loss is cheap compared to the layers around it: plain loops, sums in f64, sequences over
+// threads.
 #include "ops/balance.h"
 
 #include <algorithm>
@@ -6,7 +7,7 @@
 namespace fathom::cpu {
 namespace {
 
-// sum_i f_i P_i of sequence b; stores its f. `sums` is room for E numbers.
+// sum_i f_i P_i of sequence b; stores its f. `sums` has room for E values.
 double sequence_loss(const BalanceLoss& a, int64_t b, double* sums) {
   const int64_t E = a.scores.cols(), K = a.ids.cols();
   const int32_t *starts = a.sequence_starts.as<int32_t>(), begin = starts[b], end = starts[b + 1];

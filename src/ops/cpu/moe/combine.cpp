@@ -4,19 +4,19 @@
 #define HWY_TARGET_INCLUDE "ops/cpu/moe/combine.cpp"
 #include <hwy/foreach_target.h>
 // must come after foreach_target
-#include "ops/cpu/moe/sum_rows.h"
+#include "ops/cpu/moe/expert_rows.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
 namespace {
 
-// drow = weight * dout; returns dout . row. drow may be row.
+// drow = weight * dout; returns dout . row. drow may alias row.
 template <class T>
 float combine_row_backward(const T* dout, const T* row, T* drow, float weight, int64_t C) {
   const F32 d;
   const Vec w = hn::Set(d, weight);
   Vec dot = hn::Zero(d);
-  each_vector(C, [&](int64_t c, auto part) HWY_ATTR {
+  for_each_vector(C, [&](int64_t c, auto part) HWY_ATTR {
     const Vec g = load(d, dout + c, part);
     dot = hn::MulAdd(g, load(d, row + c, part), dot);
     store(d, hn::Mul(w, g), drow + c, part);

@@ -1,5 +1,5 @@
-// A stable counting sort. Each thread counts its own range of tokens; expert by expert, thread by thread, the
-// counts become the first row of each (expert, thread), and each thread then places its tokens in order.
+// A stable counting sort. Each thread counts its own range of tokens; a scan over (expert, thread) turns the
+// counts into first rows, and each thread then scatters its tokens in order.
 #include <algorithm>
 
 #include "ops/expert_sort.h"

@@ -1,5 +1,5 @@
-// The experts' products run as one batch, so that a crowded expert is shared by all threads and empty ones
-// cost nothing.
+// The experts' GEMMs run as one batch: all threads share an expert with many rows, and empty experts cost
+// nothing.
 #include "ops/grouped_linear.h"
 
 #include <algorithm>
@@ -9,17 +9,17 @@
 namespace fathom::cpu {
 namespace {
 
-// Runs product(expert, first row, rows) of every expert that has rows.
-template <class Product>
+// Runs gemm_of(expert, first row, rows) of every expert that has rows.
+template <class GemmOf>
 void run_experts(const char* op, Device& device, const Tensor& x, const Tensor& offsets,
-                 const Product& product) {
+                 const GemmOf& gemm_of) {
   with_dtype<float, bf16>(op, x.dtype, [](auto) {});
   const int32_t* begin = offsets.as<int32_t>();
   const int64_t E = offsets.cols() - 1;
   Gemm* batch = static_cast<Gemm*>(device.scratch(0, std::max<int64_t>(E, 1) * sizeof(Gemm)));
   int64_t n = 0;
   for (int64_t e = 0; e < E; ++e)
-    if (begin[e + 1] > begin[e]) new (batch + n++) Gemm(product(e, begin[e], begin[e + 1] - begin[e]));
+    if (begin[e + 1] > begin[e]) new (batch + n++) Gemm(gemm_of(e, begin[e], begin[e + 1] - begin[e]));
   gemm_batch(device, {batch, static_cast<size_t>(n)});
 }
 

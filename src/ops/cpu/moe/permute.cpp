@@ -4,7 +4,7 @@
 #define HWY_TARGET_INCLUDE "ops/cpu/moe/permute.cpp"
 #include <hwy/foreach_target.h>
 // must come after foreach_target
-#include "ops/cpu/moe/sum_rows.h"
+#include "ops/cpu/moe/expert_rows.h"
 
 #include <cstring>
 

@@ -16,22 +16,22 @@ namespace {
 void softmax(const float* x, float* out, int64_t n) {
   const F32 d;
   Vec high = hn::Set(d, -INFINITY), sum = hn::Zero(d);
-  each_vector(n,
-              [&](int64_t i, auto part) HWY_ATTR { high = hn::Max(high, load(d, x + i, part, -INFINITY)); });
+  for_each_vector(
+      n, [&](int64_t i, auto part) HWY_ATTR { high = hn::Max(high, load(d, x + i, part, -INFINITY)); });
   const Vec max = hn::Set(d, max_lanes(d, high));
-  each_vector(n, [&](int64_t i, auto part) HWY_ATTR {
+  for_each_vector(n, [&](int64_t i, auto part) HWY_ATTR {
     const Vec e = exp(d, hn::Sub(load(d, x + i, part, -INFINITY), max));
     sum = hn::Add(sum, e);
     store(d, e, out + i, part);
   });
   const Vec scale = hn::Set(d, 1 / sum_lanes(d, sum));
-  each_vector(n, [&](int64_t i, auto part)
-                     HWY_ATTR { store(d, hn::Mul(load(d, out + i, part), scale), out + i, part); });
+  for_each_vector(n, [&](int64_t i, auto part)
+                         HWY_ATTR { store(d, hn::Mul(load(d, out + i, part), scale), out + i, part); });
 }
 
-// The `size` best of the values offered, best first; of equal ones the one offered first. NaN beats nothing
-// and is taken only while there is room.
-struct Best {
+// The `size` largest values offered, in descending order; of equal values the one offered first. NaN compares
+// below all values: it is kept only while there is room.
+struct TopK {
   float* values;
   int32_t* ids;
   int64_t size;
@@ -46,14 +46,14 @@ struct Best {
 };
 
 // Marks the groups with the highest maximum. `scratch` holds n_groups floats, then 2 * n_groups ints.
-const int32_t* choose_groups(const float* scores, int64_t E, int n_groups, int topk_groups, void* scratch) {
+const int32_t* select_groups(const float* scores, int64_t E, int n_groups, int topk_groups, void* scratch) {
   float* maxima = static_cast<float*>(scratch);
   int32_t* chosen = reinterpret_cast<int32_t*>(maxima + n_groups);
   int32_t* marks = chosen + n_groups;
   const int64_t size = E / n_groups;
-  Best best{maxima, chosen, topk_groups};
+  TopK top{maxima, chosen, topk_groups};
   for (int g = 0; g < n_groups; ++g)
-    best.offer(*std::max_element(scores + g * size, scores + (g + 1) * size), g);
+    top.offer(*std::max_element(scores + g * size, scores + (g + 1) * size), g);
   std::fill_n(marks, n_groups, 0);
   for (int i = 0; i < topk_groups; ++i) marks[chosen[i]] = 1;
   return marks;
@@ -64,11 +64,11 @@ void route_token(const RouterForward& a, int64_t n, void* scratch) {
   float *scores = a.scores.row<float>(n), *weights = a.weights.row<float>(n);
   softmax(a.logits.row<float>(n), scores, E);
   const int32_t* allowed =
-      a.n_groups > 1 ? choose_groups(scores, E, a.n_groups, a.topk_groups, scratch) : nullptr;
-  Best best{weights, a.ids.row<int32_t>(n), K};
+      a.n_groups > 1 ? select_groups(scores, E, a.n_groups, a.topk_groups, scratch) : nullptr;
+  TopK top{weights, a.ids.row<int32_t>(n), K};
   for (int64_t g = 0; g < a.n_groups; ++g) {
     if (allowed && !allowed[g]) continue;
-    for (int64_t e = g * size; e < (g + 1) * size; ++e) best.offer(scores[e], static_cast<int32_t>(e));
+    for (int64_t e = g * size; e < (g + 1) * size; ++e) top.offer(scores[e], static_cast<int32_t>(e));
   }
   float sum = 1e-20f;
   for (int64_t k = 0; k < K; ++k) sum += weights[k];
@@ -92,11 +92,11 @@ void route_token_backward(const RouterBackward& a, int64_t n) {
     dlogits[ids[k]] +=
         a.normalize ? (dweights[k] - dot / sum) / sum : dweights[k] * static_cast<float>(a.scaling);
   Vec product = hn::Zero(d);
-  each_vector(E, [&](int64_t e, auto part) HWY_ATTR {
+  for_each_vector(E, [&](int64_t e, auto part) HWY_ATTR {
     product = hn::MulAdd(load(d, dlogits + e, part), load(d, scores + e, part), product);
   });
   const Vec mean = hn::Set(d, sum_lanes(d, product));
-  each_vector(E, [&](int64_t e, auto part) HWY_ATTR {
+  for_each_vector(E, [&](int64_t e, auto part) HWY_ATTR {
     store(d, hn::Mul(load(d, scores + e, part), hn::Sub(load(d, dlogits + e, part), mean)), dlogits + e,
           part);
   });

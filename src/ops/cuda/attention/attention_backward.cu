@@ -1,15 +1,15 @@
 // With P = exp(scale * q k - lse), dP = dout v and dS = scale * P (dP - dout out): dv = P^T dout, dk = dS^T
 // q, dq = dS k. One kernel goes over the queries of a tile of keys, one over the keys of a tile of queries;
-// nothing is added up between blocks but dk_rope over the heads, in their order, from the workspace.
+// blocks share no output except dk_rope, which is summed over the heads in order, from the workspace.
 #include "ops/cuda/attention/attention_backward.cuh"
-#include "ops/cuda/attention/attention_tile.cuh"
+#include "ops/cuda/attention/attention_simt.cuh"
 
 namespace fathom::cuda {
 namespace {
 
 template <class T>
-__global__ void make_delta(float* delta, const T* dout, int64_t dout_stride, const T* out, int64_t out_stride,
-                           int64_t rows, int Dv) {
+__global__ void compute_delta(float* delta, const T* dout, int64_t dout_stride, const T* out,
+                              int64_t out_stride, int64_t rows, int Dv) {
   const int64_t row = static_cast<int64_t>(blockIdx.x) * attention_warps + threadIdx.x / warp_size;
   if (row >= rows) return;
   float sum = 0;
@@ -34,8 +34,8 @@ struct Tiles {
 };
 
 template <class T>
-__device__ void fill_query_side(const Tiles& t, const AttentionInputs<T>& in, const AttentionGradients<T>& g,
-                                int64_t first, int64_t valid, int h) {
+__device__ void fill_query_tiles(const Tiles& t, const AttentionInputs<T>& in, const AttentionGradients<T>& g,
+                                 int64_t first, int64_t valid, int h) {
   fill_queries(t.queries, in, first, valid, h);
   fill_tile(t.douts, query_tile, in.Dv, valid,
             [&](int row, int c) { return to_float(g.dout[((first + row) * in.H + h) * g.dout_stride + c]); });
@@ -43,13 +43,14 @@ __device__ void fill_query_side(const Tiles& t, const AttentionInputs<T>& in, co
 
 // P and dS of a pair of tiles; zero where a query does not see a key or either does not exist.
 template <class T>
-__device__ void make_pairs(const Tiles& t, const AttentionInputs<T>& in, const AttentionGradients<T>& g,
-                           const SequenceBounds& s, int64_t query, int64_t queries_end, int64_t key, int h) {
+__device__ void compute_p_ds(const Tiles& t, const AttentionInputs<T>& in, const AttentionGradients<T>& g,
+                             const SequenceBounds& s, int64_t query, int64_t queries_end, int64_t key,
+                             int h) {
   for (int i = threadIdx.x; i < query_tile * key_tile; i += attention_threads) {
     const int row = i / key_tile, col = i % key_tile;
     const int64_t n = query + row;
     float p = 0, ds = 0;
-    if (n < queries_end && key + col < s.seen(n)) {
+    if (n < queries_end && key + col < s.visible_end(n)) {
       const float score =
           in.scale * dot(t.queries + row * (in.Dk() + 1), t.keys + col * (in.Dk() + 1), in.Dk());
       p = expf(score - g.lse[n * in.H + h]);
@@ -62,9 +63,9 @@ __device__ void make_pairs(const Tiles& t, const AttentionInputs<T>& in, const A
 }
 
 template <class T>
-__global__ void backward_keys(AttentionInputs<T> in, AttentionGradients<T> g) {
+__global__ void backward_dkv(AttentionInputs<T> in, AttentionGradients<T> g) {
   extern __shared__ float shared[];
-  constexpr int mine = key_tile / attention_warps;
+  constexpr int rows_per_warp = key_tile / attention_warps;
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.kv_starts, in.B, blockIdx.x, key_tile);
   if (tile.group < 0) return;
@@ -72,18 +73,19 @@ __global__ void backward_keys(AttentionInputs<T> in, AttentionGradients<T> g) {
   const Tiles t(shared, in.Dk(), in.Dv);
   fill_keys(t.keys, in, tile.row, tile.end - tile.row, h);
   fill_values(t.values, in, tile.row, tile.end - tile.row, h);
-  float dk[mine][per_lane] = {}, dv[mine][per_lane] = {};
+  float dk[rows_per_warp][per_lane] = {}, dv[rows_per_warp][per_lane] = {};
   // The first query that sees any of these keys.
-  const int64_t skipped = tile.row - s.keys - s.ahead(), first = s.queries + (skipped > 0 ? skipped : 0);
+  const int64_t skipped = tile.row - s.keys - s.causal_offset(),
+                first = s.queries + (skipped > 0 ? skipped : 0);
   for (int64_t query = first; query < s.queries_end; query += query_tile) {
     __syncthreads();
-    fill_query_side(t, in, g, query, s.queries_end - query, h);
+    fill_query_tiles(t, in, g, query, s.queries_end - query, h);
     __syncthreads();
-    make_pairs(t, in, g, s, query, s.queries_end, tile.row, h);
+    compute_p_ds(t, in, g, s, query, s.queries_end, tile.row, h);
     __syncthreads();
     for (int row = 0; row < query_tile; ++row)
-      for (int i = 0; i < mine; ++i) {
-        const int col = warp * mine + i;
+      for (int i = 0; i < rows_per_warp; ++i) {
+        const int col = warp * rows_per_warp + i;
         const float p = t.p[row * (key_tile + 1) + col], ds = t.ds[row * (key_tile + 1) + col];
         for (int j = 0; j < per_lane; ++j) {
           const int c = lane + j * warp_size;
@@ -92,8 +94,8 @@ __global__ void backward_keys(AttentionInputs<T> in, AttentionGradients<T> g) {
         }
       }
   }
-  for (int i = 0; i < mine; ++i) {
-    const int64_t m = tile.row + warp * mine + i;
+  for (int i = 0; i < rows_per_warp; ++i) {
+    const int64_t m = tile.row + warp * rows_per_warp + i;
     if (m >= tile.end) continue;
     T* dkv = g.dkv + (m * in.H + h) * g.dkv_stride;
     for (int j = 0; j < per_lane; ++j) {
@@ -108,33 +110,33 @@ __global__ void backward_keys(AttentionInputs<T> in, AttentionGradients<T> g) {
 }
 
 template <class T>
-__global__ void backward_queries(AttentionInputs<T> in, AttentionGradients<T> g) {
+__global__ void backward_dq(AttentionInputs<T> in, AttentionGradients<T> g) {
   extern __shared__ float shared[];
-  constexpr int mine = query_tile / attention_warps;
+  constexpr int rows_per_warp = query_tile / attention_warps;
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, blockIdx.x, query_tile);
   if (tile.group < 0) return;
   const SequenceBounds s(in, tile.group);
   const Tiles t(shared, in.Dk(), in.Dv);
-  fill_query_side(t, in, g, tile.row, tile.end - tile.row, h);
-  float dq[mine][per_lane] = {};
-  for (int64_t key = s.keys; key < s.seen(tile.end - 1); key += key_tile) {
+  fill_query_tiles(t, in, g, tile.row, tile.end - tile.row, h);
+  float dq[rows_per_warp][per_lane] = {};
+  for (int64_t key = s.keys; key < s.visible_end(tile.end - 1); key += key_tile) {
     __syncthreads();
     fill_keys(t.keys, in, key, s.keys_end - key, h);
     fill_values(t.values, in, key, s.keys_end - key, h);
     __syncthreads();
-    make_pairs(t, in, g, s, tile.row, tile.end, key, h);
+    compute_p_ds(t, in, g, s, tile.row, tile.end, key, h);
     __syncthreads();
     for (int col = 0; col < key_tile; ++col)
-      for (int i = 0; i < mine; ++i) {
-        const float ds = t.ds[(warp * mine + i) * (key_tile + 1) + col];
+      for (int i = 0; i < rows_per_warp; ++i) {
+        const float ds = t.ds[(warp * rows_per_warp + i) * (key_tile + 1) + col];
         for (int j = 0; j < per_lane; ++j)
           if (const int c = lane + j * warp_size; c < in.Dk())
             dq[i][j] += ds * t.keys[col * (in.Dk() + 1) + c];
       }
   }
-  for (int i = 0; i < mine; ++i) {
-    const int64_t n = tile.row + warp * mine + i;
+  for (int i = 0; i < rows_per_warp; ++i) {
+    const int64_t n = tile.row + warp * rows_per_warp + i;
     if (n >= tile.end) continue;
     for (int j = 0; j < per_lane; ++j)
       if (const int c = lane + j * warp_size; c < in.Dk())
@@ -143,7 +145,7 @@ __global__ void backward_queries(AttentionInputs<T> in, AttentionGradients<T> g)
 }
 
 template <class T>
-__global__ void add_heads(T* dk_rope, int64_t stride, const float* heads, int64_t M, int H, int Dr) {
+__global__ void reduce_heads(T* dk_rope, int64_t stride, const float* heads, int64_t M, int H, int Dr) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * attention_threads + threadIdx.x;
   if (i >= M * Dr) return;
   float sum = 0;
@@ -157,30 +159,30 @@ void attention_backward(Device& device, const AttentionBackward& a) {
   with_dtype<float, bf16>("attention_backward", a.out.dtype, [&]<class T>(T) {
     const AttentionInputs<gpu_t<T>> in = attention_inputs<T>(a);
     const int64_t N = a.q.shape[0], M = a.kv.shape[0], H = in.H, Dk = a.q.cols(), Dv = in.Dv;
-    Pieces sizes;
+    Workspace sizes;
     sizes.take<float>(N * H), sizes.take<float>(H * M * in.Dr);
-    Pieces pieces(device.cuda_context().workspace(sizes.bytes()));
-    float *delta = pieces.take<float>(N * H), *rope_heads = pieces.take<float>(H * M * in.Dr);
-    launch(device, dim3(static_cast<unsigned>(blocks_for(N * H, attention_warps))), attention_threads, 0,
-           make_delta<gpu_t<T>>, delta, data<T>(a.dout), a.dout.row_stride, data<T>(a.out), a.out.row_stride,
-           N * H, Dv);
+    Workspace workspace(device.cuda_context().workspace(sizes.bytes()));
+    float *delta = workspace.take<float>(N * H), *rope_heads = workspace.take<float>(H * M * in.Dr);
+    launch(device, dim3(static_cast<unsigned>(ceil_div(N * H, attention_warps))), attention_threads, 0,
+           compute_delta<gpu_t<T>>, delta, data<T>(a.dout), a.dout.row_stride, data<T>(a.out),
+           a.out.row_stride, N * H, Dv);
 
     const AttentionGradients<gpu_t<T>> g = {
         data<T>(a.dq),     data<T>(a.dkv),     a.dq.row_stride, a.dkv.row_stride, data<T>(a.dout),
         a.dout.row_stride, data<float>(a.lse), delta,           rope_heads,       M};
     const auto grid = [&](int64_t rows, int height) {
-      return dim3(static_cast<unsigned>(most_row_tiles(rows, in.B, height)), static_cast<unsigned>(H));
+      return dim3(static_cast<unsigned>(max_row_tiles(rows, in.B, height)), static_cast<unsigned>(H));
     };
     bool done = false;
     if constexpr (std::is_same_v<T, bf16>)
       done = attention_backward_wgmma(device, a, g) || attention_backward_mma(device, a, g);
     if (!done) {
       const size_t bytes = Tiles::bytes(Dk, Dv);
-      launch(device, grid(M, key_tile), attention_threads, bytes, backward_keys<gpu_t<T>>, in, g);
-      launch(device, grid(N, query_tile), attention_threads, bytes, backward_queries<gpu_t<T>>, in, g);
+      launch(device, grid(M, key_tile), attention_threads, bytes, backward_dkv<gpu_t<T>>, in, g);
+      launch(device, grid(N, query_tile), attention_threads, bytes, backward_dq<gpu_t<T>>, in, g);
     }
-    launch(device, dim3(static_cast<unsigned>(blocks_for(M * in.Dr, attention_threads))), attention_threads,
-           0, add_heads<gpu_t<T>>, data<T>(a.dk_rope), a.dk_rope.row_stride, rope_heads, M, H, in.Dr);
+    launch(device, dim3(static_cast<unsigned>(ceil_div(M * in.Dr, attention_threads))), attention_threads, 0,
+           reduce_heads<gpu_t<T>>, data<T>(a.dk_rope), a.dk_rope.row_stride, rope_heads, M, H, in.Dr);
   });
 }
 

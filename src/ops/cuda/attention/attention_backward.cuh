@@ -1,4 +1,4 @@
-// What the backward kernels of attention write, and the ones for the tensor cores.
+// Outputs of the backward kernels, and the tensor core kernels.
 #pragma once
 #include "ops/attention.h"
 #include "ops/cuda/kernel.cuh"
@@ -12,12 +12,13 @@ struct AttentionGradients {
   const T* dout;
   int64_t dout_stride;
   const float* lse;    // [N, H]
-  const float* delta;  // [N, H]: dout out
-  float* rope_heads;   // [H, M, Dr]: each head's share of dk_rope
+  const float* delta;  // [N, H]: dout . out
+  float* rope_heads;   // [H, M, Dr]: dk_rope of each head
   int64_t M;
 };
 
-// Write dq, dkv and rope_heads. False, with nothing launched, for heads or GPUs they are not built for.
+// Write dq, dkv and rope_heads. False, with nothing launched, for head sizes, alignments or GPUs that they do
+// not support.
 bool attention_backward_wgmma(const Device& device, const AttentionBackward& a,
                               const AttentionGradients<__nv_bfloat16>& g);
 bool attention_backward_mma(const Device& device, const AttentionBackward& a,

@@ -1,12 +1,13 @@
-// A block attends for 16 queries of one head, a warp for four of them, over tiles of 32 keys: a lane scores
-// one key of the tile, and then holds every 32nd column of the output.
+// FlashAttention without tensor cores, for any head size. A block takes 16 queries of one head, a warp four
+// of them, over tiles of 32 keys: a lane computes the score of one key, and holds every 32nd column of the
+// output.
 #include "ops/cuda/attention/attention_forward.cuh"
-#include "ops/cuda/attention/attention_tile.cuh"
+#include "ops/cuda/attention/attention_simt.cuh"
 
 namespace fathom::cuda {
 namespace {
 
-constexpr int mine = query_tile / attention_warps;  // queries of a warp
+constexpr int rows_per_warp = query_tile / attention_warps;
 
 template <class T>
 __global__ void forward(AttentionInputs<T> in, AttentionOutput<T> o) {
@@ -19,27 +20,27 @@ __global__ void forward(AttentionInputs<T> in, AttentionOutput<T> o) {
         *values = keys + key_tile * (in.Dk() + 1);
   fill_queries(queries, in, tile.row, tile.end - tile.row, h);
 
-  float max[mine], sum[mine] = {}, out[mine][per_lane] = {};
-  for (int i = 0; i < mine; ++i) max[i] = -INFINITY;
-  const int64_t keys_end = s.seen(tile.end - 1);
+  float max[rows_per_warp], sum[rows_per_warp] = {}, out[rows_per_warp][per_lane] = {};
+  for (int i = 0; i < rows_per_warp; ++i) max[i] = -INFINITY;
+  const int64_t keys_end = s.visible_end(tile.end - 1);
   for (int64_t key = s.keys; key < keys_end; key += key_tile) {
     __syncthreads();
     fill_keys(keys, in, key, s.keys_end - key, h);
     fill_values(values, in, key, s.keys_end - key, h);
     __syncthreads();
-    for (int i = 0; i < mine; ++i) {
-      const int row = warp * mine + i;
+    for (int i = 0; i < rows_per_warp; ++i) {
+      const int row = warp * rows_per_warp + i;
       const int64_t n = tile.row + row;
-      const bool visible = n < tile.end && key + lane < s.seen(n);
+      const bool visible = n < tile.end && key + lane < s.visible_end(n);
       const float score =
           visible ? in.scale * dot(queries + row * (in.Dk() + 1), keys + lane * (in.Dk() + 1), in.Dk())
                   : -INFINITY;
       const float largest = fmaxf(max[i], warp_max(score));
       if (largest == -INFINITY) continue;  // the same in all lanes
-      const float p = expf(score - largest), shrink = expf(max[i] - largest);
-      sum[i] = sum[i] * shrink + warp_sum(p);
+      const float p = expf(score - largest), rescale = expf(max[i] - largest);
+      sum[i] = sum[i] * rescale + warp_sum(p);
       max[i] = largest;
-      for (float& x : out[i]) x *= shrink;
+      for (float& x : out[i]) x *= rescale;
       for (int k = 0; k < key_tile; ++k) {
         const float weight = __shfl_sync(~0u, p, k);
         for (int j = 0; j < per_lane; ++j)
@@ -48,8 +49,8 @@ __global__ void forward(AttentionInputs<T> in, AttentionOutput<T> o) {
       }
     }
   }
-  for (int i = 0; i < mine; ++i) {
-    const int64_t n = tile.row + warp * mine + i;
+  for (int i = 0; i < rows_per_warp; ++i) {
+    const int64_t n = tile.row + warp * rows_per_warp + i;
     if (n >= tile.end) continue;
     for (int j = 0; j < per_lane; ++j)
       if (const int c = lane + j * warp_size; c < in.Dv)
@@ -66,7 +67,7 @@ void attention_forward(Device& device, const AttentionForward& a) {
     const AttentionInputs<gpu_t<T>> in = attention_inputs<T>(a);
     const int64_t Dk = a.q.cols(), Dv = a.out.cols();
     const size_t bytes = ((query_tile + key_tile) * (Dk + 1) + key_tile * (Dv + 1)) * sizeof(float);
-    const dim3 grid(static_cast<unsigned>(most_row_tiles(a.q.shape[0], in.B, query_tile)),
+    const dim3 grid(static_cast<unsigned>(max_row_tiles(a.q.shape[0], in.B, query_tile)),
                     static_cast<unsigned>(in.H));
     launch(device, grid, attention_threads, bytes, forward<gpu_t<T>>, in,
            AttentionOutput<gpu_t<T>>{data<T>(a.out), a.out.row_stride, data<float>(a.lse)});

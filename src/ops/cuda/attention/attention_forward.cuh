@@ -1,4 +1,4 @@
-// What the forward kernels of attention write, and those for the tensor cores.
+// Outputs of the forward kernels, and the tensor core kernels.
 #pragma once
 #include "ops/attention.h"
 #include "ops/cuda/kernel.cuh"
@@ -12,7 +12,7 @@ struct AttentionOutput {
   float* lse;          // [N, H], may be absent
 };
 
-// False, with nothing launched, for heads or GPUs they are not built for.
+// False, with nothing launched, for head sizes, alignments or GPUs that they do not support.
 bool attention_forward_wgmma(const Device& device, const AttentionForward& a);
 bool attention_forward_mma(const Device& device, const AttentionForward& a);
 

@@ -1,98 +1,100 @@
-// The scores of a tile are on their way while those of the tile before are weighed with: the products of a
-// warpgroup overlap its own softmax and the other warpgroup's (as in FlashAttention-3, Shah et al. 2024).
+// Q K^T of a tile is in flight while the P V of the previous tile is issued: the wgmmas of a warpgroup
+// overlap its own softmax and the other warpgroup's (FlashAttention-3's intra- and inter-warpgroup overlap).
 #include "ops/cuda/attention/attention_wgmma.cuh"
 
 namespace fathom::cuda {
 namespace {
 
-using Memory = TileMemory<64, 4>;
-constexpr int tile_rows = Memory::tile_rows;
+using Storage = SharedStorage<64, 4>;
+constexpr int tile_rows = Storage::tile_rows;
 
-__device__ void outputs_of_queries(Memory& m, const AttentionMaps& maps, const MmaInputs& in,
-                                   const AttentionOutput<Bf16>& o) {
+__device__ void forward_tile(Storage& m, const AttentionTensorMaps& maps, const MmaInputs& in,
+                             const AttentionOutput<Bf16>& o) {
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
-  const RowTile tile = find_row_tile(in.q_starts, in.B, last_first(), block_rows);
+  const RowTile tile = find_row_tile(in.q_starts, in.B, longest_tile_first(), block_rows);
   if (tile.group < 0) return;
   const SequenceBounds s(in, tile.group);
-  const int64_t tiles = (s.seen(tile.end - 1) - s.keys + tile_rows - 1) / tile_rows;
-  Turn<Memory::stages> turn;
+  const int64_t tiles = (s.visible_end(tile.end - 1) - s.keys + tile_rows - 1) / tile_rows;
+  PipelineState<Storage::stages> state;
 
-  const auto copy = [&] {
+  const auto produce = [&] {
     if (lane > 0) return;
-    m.block.arrive_and_expect(block_rows * row_bytes_k);
-    copy_queries<block_rows>(m.block, m.block_k, maps, tile.row, h);
-    copy_key_tiles(m, turn, maps, in.Dn, s.keys, tiles, h);
+    m.block.arrive_expect_tx(block_rows * k_row_bytes);
+    load_queries<block_rows>(m.block, m.block_k, maps, tile.row, h);
+    load_key_tiles(m, state, maps, in.Dn, s.keys, tiles, h);
   };
 
-  const auto multiply = [&] {
-    const int64_t first_row = tile.row + warp * 16 + lane / 4;  // the lane's other row is 8 further
+  const auto consume = [&] {
+    const int64_t first_row = tile.row + warp * 16 + lane / 4;  // and the row 8 further
     const float scale = in.scale * log2_e;
-    Softmax softmax;
-    LeftRows<tile_rows> weights;
-    float out[wide_v / 8][4] = {}, scores[tile_rows / 8][4];
-    const auto begin_tile = [&](int64_t j) {
+    SoftmaxRows softmax;
+    RegisterOperand<tile_rows> p;
+    float out[head_dim_v / 8][4] = {}, scores[tile_rows / 8][4];
+    const auto issue_scores = [&](int64_t j) {
       const int64_t valid = s.keys_end - s.keys - j * tile_rows;
-      m.gates.full[turn.stage].wait(turn.parity);
-      if (valid < tile_rows) m.clear_rows(turn.stage, valid);
-      products_begin();
-      score<wide_k>(scores, m.block_k, m.tile_k[turn.stage]);
-      products_commit();
+      m.barriers.full[state.stage].wait(state.parity);
+      if (valid < tile_rows) m.zero_tail(state.stage, valid);
+      warpgroup_arrive();
+      wgmma_scores<head_dim_k>(scores, m.block_k, m.tile_k[state.stage]);
+      warpgroup_commit();
     };
-    const auto weigh = [&](int64_t j) {
+    const auto softmax_tile = [&](int64_t j) {
       const int64_t key = s.keys + j * tile_rows;
-      if (key + tile_rows > s.seen(tile.row + warp * 16))  // else all of the warp's queries see all of them
-        hide_unseen(scores, static_cast<int>(s.seen(first_row) - key), lane);
-      return softmax.take(scores, scale);
+      if (key + tile_rows >
+          s.visible_end(tile.row + warp * 16))  // else the warp's queries see the whole tile
+        apply_causal_mask(scores, static_cast<int>(s.visible_end(first_row) - key), lane);
+      return softmax.update(scores, scale);
     };
 
     m.block.wait(0);
-    begin_tile(0);
-    products_wait<0>();
-    products_written(scores);
-    weigh(0);
-    weights.take(scores);
-    int before = turn.stage;
+    issue_scores(0);
+    warpgroup_wait<0>();
+    warpgroup_fence_operand(scores);
+    softmax_tile(0);
+    p.set(scores);
+    int previous = state.stage;
     for (int64_t j = 1; j < tiles; ++j) {
-      turn.next();
-      begin_tile(j);
-      add_product(out, weights, m.tile_v[before]);
-      products_commit();
-      products_wait<1>();
-      products_written(scores);
-      const float2 shrink = weigh(j);
-      products_wait<0>();
-      products_written(out);
-      m.gates.release(before);
-      shrink_rows(out, shrink);
-      weights.take(scores);
-      before = turn.stage;
+      state.advance();
+      issue_scores(j);
+      wgmma_ab(out, p, m.tile_v[previous]);
+      warpgroup_commit();
+      warpgroup_wait<1>();
+      warpgroup_fence_operand(scores);
+      const float2 factor = softmax_tile(j);
+      warpgroup_wait<0>();
+      warpgroup_fence_operand(out);
+      m.barriers.consumer_release(previous);
+      rescale_rows(out, factor);
+      p.set(scores);
+      previous = state.stage;
     }
-    products_begin();
-    add_product(out, weights, m.tile_v[before]);
-    products_commit();
-    products_wait<0>();
-    products_written(out);
+    warpgroup_arrive();
+    wgmma_ab(out, p, m.tile_v[previous]);
+    warpgroup_commit();
+    warpgroup_wait<0>();
+    warpgroup_fence_operand(out);
     store_outputs(o, out, softmax, first_row, tile.end, h, in.H, lane);
   };
 
-  attend(m, copy, multiply);
+  specialize_attention(m, produce, consume);
 }
 
-__global__ void __launch_bounds__(copying_block, 1)
-    forward(const __grid_constant__ AttentionMaps maps, MmaInputs in, AttentionOutput<Bf16> o) {
+__global__ void __launch_bounds__(specialized_threads, 1)
+    forward(const __grid_constant__ AttentionTensorMaps maps, MmaInputs in, AttentionOutput<Bf16> o) {
   extern __shared__ __align__(128) std::byte shared[];
-  if constexpr (wgmma_here) outputs_of_queries(memory_at<Memory>(shared), maps, in, o);
+  if constexpr (compiled_for_sm90a) forward_tile(shared_storage_at<Storage>(shared), maps, in, o);
 }
 
 }  // namespace
 
 bool attention_forward_wgmma(const Device& device, const AttentionForward& a) {
-  if (!suits_wgmma(device, a)) return false;
+  if (!wgmma_supports(device, a)) return false;
   const MmaInputs in = attention_inputs<bf16>(a);
-  const AttentionMaps maps = {.q = map_heads(a.q), .kv = map_heads(a.kv), .k_rope = map_rows_of(a.k_rope)};
-  const dim3 grid(static_cast<unsigned>(most_row_tiles(a.q.shape[0], in.B, block_rows)),
+  const AttentionTensorMaps maps = {
+      .q = tensor_map_of_heads(a.q), .kv = tensor_map_of_heads(a.kv), .k_rope = tensor_map_of_rows(a.k_rope)};
+  const dim3 grid(static_cast<unsigned>(max_row_tiles(a.q.shape[0], in.B, block_rows)),
                   static_cast<unsigned>(in.H));
-  launch(device, grid, copying_block, memory_bytes<Memory>, forward, maps, in,
+  launch(device, grid, specialized_threads, shared_bytes_of<Storage>, forward, maps, in,
          AttentionOutput<Bf16>{data<bf16>(a.out), a.out.row_stride, data<float>(a.lse)});
   return true;
 }

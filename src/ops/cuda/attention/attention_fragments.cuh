@@ -1,34 +1,34 @@
-// What the attention kernels on the tensor cores do with scores and sums in registers, whichever instruction
-// made them. Of its warp's sixteen rows a lane has number lane / 4 (`row` below) and the one eight further;
-// of every eight columns, 2 (lane % 4) and the next.
+// What the tensor core attention kernels (mma.sync and wgmma) do with accumulators: online softmax, causal
+// mask, score gradients, stores. Of its warp's sixteen rows a lane holds row lane / 4 (`row` below) and the
+// one eight further; of every eight columns, 2 (lane % 4) and the next.
 #pragma once
 #include "ops/cuda/attention/attention_backward.cuh"
 #include "ops/cuda/attention/attention_forward.cuh"
-#include "ops/cuda/attention/attention_tile.cuh"
-#include "ops/cuda/matmul/mma.cuh"
+#include "ops/cuda/attention/attention_inputs.cuh"
+#include "ops/cuda/attention/online_softmax.cuh"
 
 namespace fathom::cuda {
 
 using MmaInputs = AttentionInputs<Bf16>;
 using MmaGradients = AttentionGradients<Bf16>;
 
-// Whether the inputs are bf16 in rows that can be copied 16 bytes at a time.
+// Whether the inputs are bf16 with rows aligned to 16 bytes, as cp.async and TMA need.
 template <class Args>
-bool inputs_fit(const Args& a) {
-  return a.q.dtype == DType::bf16 && a.k_rope.cols() % 8 == 0 && rows_at_16_bytes(a.q) &&
-         rows_at_16_bytes(a.kv) && rows_at_16_bytes(a.k_rope);
+bool inputs_aligned(const Args& a) {
+  return a.q.dtype == DType::bf16 && a.k_rope.cols() % 8 == 0 && rows_aligned_to_16_bytes(a.q) &&
+         rows_aligned_to_16_bytes(a.kv) && rows_aligned_to_16_bytes(a.k_rope);
 }
 
-// Rows that are read 16 bytes and written 4 bytes at a time.
-inline bool gradients_fit(const AttentionBackward& a) {
-  const auto in_pairs = [](const Tensor& t) {
+// dout is loaded 16 bytes at a time, dq and dkv are stored 4 bytes at a time.
+inline bool gradients_aligned(const AttentionBackward& a) {
+  const auto aligned_to_4_bytes = [](const Tensor& t) {
     return reinterpret_cast<uintptr_t>(t.data) % 4 == 0 && t.row_stride % 2 == 0;
   };
-  return rows_at_16_bytes(a.dout) && in_pairs(a.dq) && in_pairs(a.dkv);
+  return rows_aligned_to_16_bytes(a.dout) && aligned_to_4_bytes(a.dq) && aligned_to_4_bytes(a.dkv);
 }
 
-// Blocks with the most keys to see come first.
-__device__ inline int64_t last_first() {
+// Tile index of this block: with the causal mask the last tiles have the most keys, so they start first.
+__device__ inline int64_t longest_tile_first() {
   return gridDim.x - 1 - blockIdx.x;
 }
 
@@ -36,64 +36,63 @@ __device__ inline int column_of(int n, int i, int lane) {
   return n * 8 + lane % 4 * 2 + i % 2;
 }
 
-// The running softmax of a lane's two rows, in powers of two.
-struct Softmax {
-  float max[2] = {-INFINITY, -INFINITY}, sum[2] = {};
+// The softmax of a lane's two rows.
+struct SoftmaxRows {
+  OnlineSoftmax rows[2];
 
-  // Scores become 2^(scale score - max). Sums over earlier weights must be multiplied by what it returns.
+  // Scores become 2^(scale * score - max). Returns the factors that rescale the rows' accumulated outputs.
   template <int tiles>
-  __device__ float2 take(float (&scores)[tiles][4], float scale) {
-    float shrink[2];
+  __device__ float2 update(float (&scores)[tiles][4], float scale) {
+    float factor[2];
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
-      float largest = max[row];
+      float largest = rows[row].max;
 #pragma unroll
       for (int n = 0; n < tiles; ++n)
 #pragma unroll
         for (int i = 2 * row; i < 2 * row + 2; ++i) largest = fmaxf(largest, scores[n][i] *= scale);
       for (int offset = 1; offset < 4; offset *= 2)
         largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, offset));
-      const float base = largest == -INFINITY ? 0 : largest;
-      shrink[row] = power_of_2(max[row] - base);
-      sum[row] *= shrink[row];
+      factor[row] = rows[row].raise_max(largest);
+      const float shift = rows[row].shift();
 #pragma unroll
       for (int n = 0; n < tiles; ++n)
 #pragma unroll
         for (int i = 2 * row; i < 2 * row + 2; ++i)
-          sum[row] += scores[n][i] = power_of_2(scores[n][i] - base);
-      max[row] = largest;
+          rows[row].sum += scores[n][i] = exp2_approx(scores[n][i] - shift);
     }
-    return make_float2(shrink[0], shrink[1]);
+    return make_float2(factor[0], factor[1]);
   }
-  // The whole sum of a row: lanes hold parts of it.
+  // The sum of a row over the lanes that share it.
   __device__ float total(int row) const {
-    float x = sum[row];
+    float x = rows[row].sum;
     for (int offset = 1; offset < 4; offset *= 2) x += __shfl_xor_sync(~0u, x, offset);
     return x;
   }
 };
 
 template <int columns>
-__device__ void shrink_rows(float (&out)[columns][4], float2 by) {
+__device__ void rescale_rows(float (&out)[columns][4], float2 factor) {
 #pragma unroll
   for (int n = 0; n < columns; ++n)
-    out[n][0] *= by.x, out[n][1] *= by.x, out[n][2] *= by.y, out[n][3] *= by.y;
+    out[n][0] *= factor.x, out[n][1] *= factor.x, out[n][2] *= factor.y, out[n][3] *= factor.y;
 }
 
-// The lane's first row sees `seen` keys of the tile, its other one eight more.
+// Scores of queries by keys: the lane's first row sees the first `visible` keys of the tile, its other row
+// eight more.
 template <int tiles>
-__device__ void hide_unseen(float (&scores)[tiles][4], int seen, int lane) {
+__device__ void apply_causal_mask(float (&scores)[tiles][4], int visible, int lane) {
 #pragma unroll
   for (int n = 0; n < tiles; ++n)
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      if (column_of(n, i, lane) >= seen + i / 2 * 8) scores[n][i] = -INFINITY;
+      if (column_of(n, i, lane) >= visible + i / 2 * 8) scores[n][i] = -INFINITY;
 }
 
 // Outputs of queries `row` and 8 further, if before `end`.
 template <int columns>
 __device__ void store_outputs(const AttentionOutput<Bf16>& o, const float (&out)[columns][4],
-                              const Softmax& softmax, int64_t first_row, int64_t end, int h, int H,
+                              const SoftmaxRows& softmax, int64_t first_row, int64_t end, int h, int H,
                               int lane) {
 #pragma unroll
   for (int row = 0; row < 2; ++row) {
@@ -104,62 +103,63 @@ __device__ void store_outputs(const AttentionOutput<Bf16>& o, const float (&out)
 #pragma unroll
     for (int c = 0; c < columns; ++c)
       store_pair(to + c * 8, make_float2(out[c][2 * row] * inverse, out[c][2 * row + 1] * inverse));
-    if (o.lse && lane % 4 == 0) o.lse[n * H + h] = (softmax.max[row] + log2f(sum)) * ln_2;
+    if (o.lse && lane % 4 == 0) o.lse[n * H + h] = (softmax.rows[row].max + log2f(sum)) * ln_2;
   }
 }
 
-// Which (row, column) pairs of a tile see each other: all of them, or those of so many first rows and columns
-// where column < row + ahead (rows are queries), or row < column + ahead (rows are keys).
-struct Sight {
-  bool whole;
-  int rows, columns, ahead;
+// The causal mask of a tile: all pairs are visible (full), or those among the first `rows` and `columns`
+// where key < query + causal_offset.
+struct CausalMask {
+  bool full;
+  int rows, columns, causal_offset;
 
-  // Rows are counted from the lane's first.
-  __device__ bool query_sees(int row, int column) const {
-    return row < rows && column < columns && column < row + ahead;
+  // Rows are queries, counted from the lane's first.
+  __device__ bool visible_qk(int row, int column) const {
+    return row < rows && column < columns && column < row + causal_offset;
   }
-  __device__ bool seen_by_query(int row, int column) const {
-    return row < rows && column < columns && row < column + ahead;
+  // Rows are keys.
+  __device__ bool visible_kq(int row, int column) const {
+    return row < rows && column < columns && row < column + causal_offset;
   }
 };
 
-// The values of a lane's two columns of eight.
-__device__ inline float2 two_columns(const float* columns, int n, int lane) {
+// The values of a lane's two columns in column group n of 8.
+__device__ inline float2 load_column_pair(const float* columns, int n, int lane) {
   return *reinterpret_cast<const float2*>(columns + column_of(n, 0, lane));
 }
 
-// Keys by queries: scores become weights, lse in powers of two.
+// The backward pass recomputes P = exp(S - lse), with lse in base 2. kq: rows are keys, columns queries.
 template <int tiles>
-__device__ void weigh_keys(float (&scores)[tiles][4], const Sight& sight, float scale, const float* lse,
-                           int lane) {
+__device__ void probabilities_kq(float (&scores)[tiles][4], const CausalMask& mask, float scale,
+                                 const float* lse, int lane) {
 #pragma unroll
   for (int n = 0; n < tiles; ++n) {
-    const float2 base = two_columns(lse, n, lane);
+    const float2 base = load_column_pair(lse, n, lane);
 #pragma unroll
-    for (int i = 0; i < 4; ++i) scores[n][i] = power_of_2(scores[n][i] * scale - (i % 2 ? base.y : base.x));
+    for (int i = 0; i < 4; ++i) scores[n][i] = exp2_approx(scores[n][i] * scale - (i % 2 ? base.y : base.x));
   }
-  if (sight.whole) return;
+  if (mask.full) return;
 #pragma unroll
   for (int n = 0; n < tiles; ++n)
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      if (!sight.seen_by_query(i / 2 * 8, column_of(n, i, lane))) scores[n][i] = 0;
+      if (!mask.visible_kq(i / 2 * 8, column_of(n, i, lane))) scores[n][i] = 0;
 }
-// dP becomes dS = scale P (dP - delta), where P is weight(n, i).
-template <int tiles, class Weight>
-__device__ void score_gradients_of_keys(float (&ds)[tiles][4], const Weight& weight, float scale,
-                                        const float* delta, int lane) {
+// dP becomes dS = scale * P * (dP - delta), where P is p(n, i).
+template <int tiles, class Probability>
+__device__ void score_gradients_kq(float (&ds)[tiles][4], const Probability& p, float scale,
+                                   const float* delta, int lane) {
 #pragma unroll
   for (int n = 0; n < tiles; ++n) {
-    const float2 base = two_columns(delta, n, lane);
+    const float2 base = load_column_pair(delta, n, lane);
 #pragma unroll
-    for (int i = 0; i < 4; ++i) ds[n][i] = weight(n, i) * (ds[n][i] - (i % 2 ? base.y : base.x)) * scale;
+    for (int i = 0; i < 4; ++i) ds[n][i] = p(n, i) * (ds[n][i] - (i % 2 ? base.y : base.x)) * scale;
   }
 }
 
 // The statistics of a lane's two queries.
 struct QueryStatistics {
-  float lse[2], delta[2];  // lse in powers of two
+  float lse[2], delta[2];  // lse in base 2
 
   __device__ QueryStatistics(const MmaGradients& g, int64_t first_row, int64_t end, int h, int H) {
     for (int row = 0; row < 2; ++row) {
@@ -169,24 +169,24 @@ struct QueryStatistics {
     }
   }
 };
-// Queries by keys.
+// qk: rows are queries, columns keys.
 template <int tiles>
-__device__ void weigh_queries(float (&scores)[tiles][4], const Sight& sight, float scale,
-                              const QueryStatistics& q, int lane) {
+__device__ void probabilities_qk(float (&scores)[tiles][4], const CausalMask& mask, float scale,
+                                 const QueryStatistics& q, int lane) {
 #pragma unroll
   for (int n = 0; n < tiles; ++n)
 #pragma unroll
-    for (int i = 0; i < 4; ++i) scores[n][i] = power_of_2(scores[n][i] * scale - q.lse[i / 2]);
-  if (sight.whole) return;
+    for (int i = 0; i < 4; ++i) scores[n][i] = exp2_approx(scores[n][i] * scale - q.lse[i / 2]);
+  if (mask.full) return;
 #pragma unroll
   for (int n = 0; n < tiles; ++n)
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      if (!sight.query_sees(i / 2 * 8, column_of(n, i, lane))) scores[n][i] = 0;
+      if (!mask.visible_qk(i / 2 * 8, column_of(n, i, lane))) scores[n][i] = 0;
 }
 template <int tiles>
-__device__ void score_gradients_of_queries(float (&ds)[tiles][4], const float (&p)[tiles][4], float scale,
-                                           const QueryStatistics& q) {
+__device__ void score_gradients_qk(float (&ds)[tiles][4], const float (&p)[tiles][4], float scale,
+                                   const QueryStatistics& q) {
 #pragma unroll
   for (int n = 0; n < tiles; ++n)
 #pragma unroll

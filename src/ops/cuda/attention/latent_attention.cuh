@@ -1,5 +1,4 @@
-// What the kernels of latent attention share: where cached rows lie, how a context is cut into parts, and
-// what a part leaves behind for the parts to be joined.
+// Split-KV of latent attention: how a context is split, and the partial result of a split.
 #pragma once
 #include "ops/cuda/attention/latent_cache.cuh"
 #include "ops/latent_attention.h"
@@ -22,30 +21,31 @@ struct LatentQueries {
   }
 };
 
-// How a context is cut depends on its length alone, so a result depends neither on the batch nor on the GPU.
-constexpr int most_parts = 128, least_part = 32;
-__host__ __device__ inline int64_t parts_of(int64_t tokens) {
-  const int64_t parts = (tokens + least_part - 1) / least_part;
-  return parts < most_parts ? parts : most_parts;
+// Splits depend on the length of the context alone, so results depend neither on the batch nor on the GPU.
+constexpr int max_splits = 128, min_split_tokens = 32;
+__host__ __device__ inline int64_t splits_of(int64_t tokens) {
+  const int64_t splits = (tokens + min_split_tokens - 1) / min_split_tokens;
+  return splits < max_splits ? splits : max_splits;
 }
 
-// What a part knows of a head: sums relative to the largest score; out is not yet divided by the sum.
-struct PartResult {
+// Of one head: the largest score, the sum of exp(score - max), and the output before the division by the sum.
+struct SplitResult {
   float *max, *sum, *out;
 };
-struct PartResults {
+struct SplitResults {
   float* memory;
-  int parts, H, R;  // parts: of the longest context
+  int splits, H, R;  // splits: of the longest context
 
-  int64_t floats_a_query() const { return int64_t{parts} * H * (R + 2); }
-  __device__ PartResult at(int64_t n, int part, int h) const {
-    float* p = memory + ((n * parts + part) * H + h) * (R + 2);
+  int64_t floats_per_query() const { return int64_t{splits} * H * (R + 2); }
+  __device__ SplitResult at(int64_t n, int split, int h) const {
+    float* p = memory + ((n * splits + split) * H + h) * (R + 2);
     return {p, p + 1, p + 2};
   }
 };
 
-// Attends for some queries, in parts. False, with nothing launched, for sizes it is not built for.
+// The splits of N queries with tensor cores. False, with nothing launched, for sizes or alignments it does
+// not support.
 bool latent_attention_mma(const Device& device, const LatentQueries<__nv_bfloat16>& queries, int64_t N,
-                          const LatentCache<__nv_bfloat16>& cache, const PartResults& results);
+                          const LatentCache<__nv_bfloat16>& cache, const SplitResults& results);
 
 }  // namespace fathom::cuda

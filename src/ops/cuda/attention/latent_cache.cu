@@ -1,7 +1,7 @@
 #include "ops/latent_cache.h"
 
 #include "ops/cuda/attention/latent_cache.cuh"
-#include "ops/cuda/grouped_tile.cuh"
+#include "ops/cuda/row_tile.cuh"
 
 namespace fathom::cuda {
 namespace {
@@ -30,7 +30,7 @@ __global__ void read_rows(T* out, int64_t stride, LatentCache<T> cache, const in
 void latent_cache_write(Device& device, const LatentCacheWrite& a) {
   with_dtype<float, bf16>("latent_cache_write", a.latent.dtype, [&]<class T>(T) {
     launch(device, dim3(static_cast<unsigned>(a.latent.rows())), threads, 0, write_rows<gpu_t<T>>,
-           cache_of<T>(a.pages, a.block_table), data<T>(a.latent), a.latent.row_stride,
+           latent_cache_of<T>(a.pages, a.block_table), data<T>(a.latent), a.latent.row_stride,
            data<int32_t>(a.sequence), data<int32_t>(a.positions), a.latent.cols());
   });
 }
@@ -38,7 +38,7 @@ void latent_cache_write(Device& device, const LatentCacheWrite& a) {
 void latent_cache_read(Device& device, const LatentCacheRead& a) {
   with_dtype<float, bf16>("latent_cache_read", a.out.dtype, [&]<class T>(T) {
     launch(device, dim3(static_cast<unsigned>(a.out.rows())), threads, 0, read_rows<gpu_t<T>>, data<T>(a.out),
-           a.out.row_stride, cache_of<T>(a.pages, a.block_table), data<int32_t>(a.kv_starts),
+           a.out.row_stride, latent_cache_of<T>(a.pages, a.block_table), data<int32_t>(a.kv_starts),
            a.block_table.shape[0], a.out.cols());
   });
 }

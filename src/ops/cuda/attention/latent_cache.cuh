@@ -20,7 +20,7 @@ struct LatentCache {
 };
 
 template <class T>
-LatentCache<gpu_t<T>> cache_of(const Tensor& pages, const Tensor& block_table) {
+LatentCache<gpu_t<T>> latent_cache_of(const Tensor& pages, const Tensor& block_table) {
   return {data<T>(pages), pages.row_stride, data<int32_t>(block_table), block_table.row_stride,
           static_cast<int>(pages.shape[1])};
 }

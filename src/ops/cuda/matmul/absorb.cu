@@ -1,4 +1,4 @@
-// One product per head, in one batch; a head's rows lie H tensor rows apart.
+// A batched GEMM over the heads; the rows of a head are H tensor rows apart.
 #include "ops/absorb.h"
 
 #include "ops/cuda/matmul/gemm.h"

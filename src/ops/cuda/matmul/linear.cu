@@ -1,5 +1,5 @@
-// Projections are products of gemm.h. An f32 gradient beside bf16 weights or activations (the router's) keeps
-// its precision on the bf16 units as the sum of three bf16 parts, 8 bits each.
+// Linear layers as GEMMs. An f32 gradient (the router's) with bf16 weights or activations keeps its precision
+// on bf16 tensor cores as the sum of three bf16 parts of 8 bits each.
 #include "ops/linear.h"
 
 #include "ops/cuda/kernel.cuh"
@@ -11,7 +11,7 @@ namespace {
 constexpr int threads = 256;
 constexpr int parts = 3;
 
-// out[n] = bias, which the product is then added to: one rounding.
+// out[n] = bias; the GEMM then accumulates into it.
 template <class Out, class Bias>
 __global__ void fill_rows(Out* out, int64_t stride, const Bias* bias, int64_t N, int64_t O) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
@@ -32,7 +32,7 @@ __global__ void split(__nv_bfloat16* columns, int64_t stride, const float* dout,
   }
 }
 
-// sums += the columns' sums. A block takes a warp's width of columns, its warps take turns at the rows.
+// sums += column sums of x. A block takes 32 columns, its warps take turns at the rows.
 constexpr int sum_warps = 32;
 template <class T>
 __global__ void add_rows(float* sums, const T* x, int64_t stride, int64_t N, int64_t O) {
@@ -55,7 +55,7 @@ void check_dtype(const char* op, DType dtype) {
 }
 
 dim3 grid_of(const Tensor& t) {
-  return dim3(static_cast<unsigned>(blocks_for(t.count(), threads)));
+  return dim3(static_cast<unsigned>(ceil_div(t.count(), threads)));
 }
 
 void write_bias(Device& device, const Tensor& out, const Tensor& bias) {
@@ -67,23 +67,23 @@ void write_bias(Device& device, const Tensor& out, const Tensor& bias) {
   });
 }
 
-// The parts of dout side by side, [N, 3 O], in the workspace; after them, if w is given, w three times below
-// itself, [3 O, I].
+// The three parts of dout side by side, [N, 3 O], in the workspace; after them, if w is given, three copies
+// of w below each other, [3 O, I].
 struct Parts {
   Tensor dout, w;
 };
 Parts split_parts(Device& device, const Tensor& dout, const Tensor& w) {
   const int64_t N = dout.rows(), O = dout.cols(), I = w ? w.cols() : 0;
   const int64_t stride = (parts * O + 7) / 8 * 8;
-  Pieces sizes;
+  Workspace sizes;
   sizes.take<__nv_bfloat16>(N * stride), sizes.take<__nv_bfloat16>(parts * O * I);
-  Pieces pieces(device.cuda_context().workspace(sizes.bytes()));
+  Workspace workspace(device.cuda_context().workspace(sizes.bytes()));
   Parts p;
-  p.dout = Tensor(pieces.take<__nv_bfloat16>(N * stride), DType::bf16, {N, stride}).columns(0, parts * O);
+  p.dout = Tensor(workspace.take<__nv_bfloat16>(N * stride), DType::bf16, {N, stride}).columns(0, parts * O);
   launch(device, grid_of(dout), threads, 0, split, data<bf16>(p.dout), stride, data<float>(dout),
          dout.row_stride, N, O);
   if (!w) return p;
-  p.w = Tensor(pieces.take<__nv_bfloat16>(parts * O * I), DType::bf16, {parts * O, I});
+  p.w = Tensor(workspace.take<__nv_bfloat16>(parts * O * I), DType::bf16, {parts * O, I});
   for (int part = 0; part < parts; ++part) {
     const size_t row_bytes = static_cast<size_t>(I) * sizeof(bf16);
     cuda_check(
@@ -142,7 +142,7 @@ void linear_backward_weight(Device& device, const LinearBackwardWeight& a) {
   }
   if (!a.dbias) return;
   with_dtype<float, bf16>("linear_backward_weight", a.dout.dtype, [&]<class T>(T) {
-    const auto blocks = static_cast<unsigned>(blocks_for(a.dout.cols(), warp_size));
+    const auto blocks = static_cast<unsigned>(ceil_div(a.dout.cols(), warp_size));
     launch(device, dim3(blocks), sum_warps * warp_size, 0, add_rows<gpu_t<T>>, data<float>(a.dbias),
            data<T>(a.dout), a.dout.row_stride, a.dout.rows(), a.dout.cols());
   });

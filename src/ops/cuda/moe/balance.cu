@@ -1,8 +1,8 @@
-// Sums over bands of a sequence's tokens, then over the bands, then over the sequences, always in the same
+// Sums over chunks of a sequence's tokens, then over the chunks, then over the sequences, always in the same
 // order.
 #include "ops/balance.h"
 
-#include "ops/cuda/grouped_tile.cuh"
+#include "ops/cuda/row_tile.cuh"
 #include "ops/cuda/vec.cuh"
 
 namespace fathom::cuda {
@@ -10,21 +10,21 @@ namespace {
 
 constexpr int threads = 256;
 
-constexpr int bands = 64;  // of a sequence
+constexpr int chunks = 64;  // of a sequence
 
-// Of a band's tokens: how often each expert was chosen, and the sum of its scores.
-struct BandSums {
-  int* counts;     // [B, bands, E]
-  double* scores;  // [B, bands, E]
+// Of each chunk: how many times every expert was chosen, and the sum of its scores.
+struct ChunkSums {
+  int* counts;     // [B, chunks, E]
+  double* scores;  // [B, chunks, E]
 };
 
-// A thread an expert.
-__global__ void sum_band(BandSums sums, const float* scores, int64_t scores_stride, const int32_t* ids,
-                         const int32_t* starts, int E, int K) {
+// A thread per expert.
+__global__ void sum_chunk(ChunkSums sums, const float* scores, int64_t scores_stride, const int32_t* ids,
+                          const int32_t* starts, int E, int K) {
   extern __shared__ int counts[];
-  const int b = blockIdx.x, band = blockIdx.y;
-  const int64_t first = starts[b], end = starts[b + 1], share = (end - first + bands - 1) / bands;
-  const int64_t from = min(first + band * share, end), to = min(from + share, end);
+  const int b = blockIdx.x, chunk = blockIdx.y;
+  const int64_t first = starts[b], end = starts[b + 1], share = (end - first + chunks - 1) / chunks;
+  const int64_t from = min(first + chunk * share, end), to = min(from + share, end);
   for (int e = threadIdx.x; e < E; e += blockDim.x) counts[e] = 0;
   __syncthreads();
   for (int64_t i = from * K + threadIdx.x; i < to * K; i += blockDim.x) atomicAdd(counts + ids[i], 1);
@@ -33,13 +33,13 @@ __global__ void sum_band(BandSums sums, const float* scores, int64_t scores_stri
     double sum = 0;
 #pragma unroll 8
     for (int64_t n = from; n < to; ++n) sum += scores[n * scores_stride + e];
-    const int64_t at = (static_cast<int64_t>(b) * bands + band) * E + e;
+    const int64_t at = (static_cast<int64_t>(b) * chunks + chunk) * E + e;
     sums.counts[at] = counts[e], sums.scores[at] = sum;
   }
 }
 
-// A block a sequence: its load, and its share of the loss.
-__global__ void sequence_loss(double* losses, float* load, int64_t load_stride, BandSums sums,
+// A block per sequence: its load, and its loss.
+__global__ void sequence_loss(double* losses, float* load, int64_t load_stride, ChunkSums sums,
                               const int32_t* starts, int E, int K) {
   const int b = blockIdx.x;
   const double tokens = static_cast<double>(starts[b + 1] - starts[b]);
@@ -47,8 +47,8 @@ __global__ void sequence_loss(double* losses, float* load, int64_t load_stride, 
   for (int e = threadIdx.x; e < E; e += threads) {
     double count = 0, scores = 0;
 #pragma unroll 8
-    for (int band = 0; band < bands; ++band) {
-      const int64_t at = (static_cast<int64_t>(b) * bands + band) * E + e;
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      const int64_t at = (static_cast<int64_t>(b) * chunks + chunk) * E + e;
       count += sums.counts[at], scores += sums.scores[at];
     }
     const double f = tokens > 0 ? count * E / (K * tokens) : 0;
@@ -80,14 +80,14 @@ __global__ void backward(float* dscores, int64_t stride, const float* load, int6
 void balance_loss(Device& device, const BalanceLoss& a) {
   with_dtype<float>("balance_loss", a.scores.dtype, [&](float) {
     const int64_t B = a.load.rows(), E = a.scores.cols();
-    Pieces sizes;
-    sizes.take<double>(B), sizes.take<int>(B * bands * E), sizes.take<double>(B * bands * E);
-    Pieces pieces(device.cuda_context().workspace(sizes.bytes()));
-    auto* losses = pieces.take<double>(B);
-    const BandSums sums = {.counts = pieces.take<int>(B * bands * E),
-                           .scores = pieces.take<double>(B * bands * E)};
-    launch(device, dim3(static_cast<unsigned>(B), bands), threads_of_row(E, 1),
-           static_cast<size_t>(E) * sizeof(int), sum_band, sums, data<float>(a.scores), a.scores.row_stride,
+    Workspace sizes;
+    sizes.take<double>(B), sizes.take<int>(B * chunks * E), sizes.take<double>(B * chunks * E);
+    Workspace workspace(device.cuda_context().workspace(sizes.bytes()));
+    auto* losses = workspace.take<double>(B);
+    const ChunkSums sums = {.counts = workspace.take<int>(B * chunks * E),
+                            .scores = workspace.take<double>(B * chunks * E)};
+    launch(device, dim3(static_cast<unsigned>(B), chunks), threads_for_row(E, 1),
+           static_cast<size_t>(E) * sizeof(int), sum_chunk, sums, data<float>(a.scores), a.scores.row_stride,
            data<int32_t>(a.ids), data<int32_t>(a.sequence_starts), E, a.ids.cols());
     launch(device, dim3(static_cast<unsigned>(B)), threads, 0, sequence_loss, losses, data<float>(a.load),
            a.load.row_stride, sums, data<int32_t>(a.sequence_starts), E, a.ids.cols());

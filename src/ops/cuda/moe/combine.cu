@@ -1,16 +1,16 @@
 #include "ops/combine.h"
 
-#include "ops/cuda/moe/sum_rows.cuh"
+#include "ops/cuda/moe/expert_rows.cuh"
 
 namespace fathom::cuda {
 namespace {
 
-// A block a slot. drows may be rows: each element is read before it is written, by the same thread.
+// A block per slot. drows may alias rows: each element is read before the same thread writes it.
 template <int n, class T>
-__global__ void combine_back(T* drows, int64_t drows_stride, float* dweights, int64_t dw_stride,
-                             const T* dout, int64_t dout_stride, const T* rows, int64_t rows_stride,
-                             const float* weights, int64_t w_stride, const int32_t* row_of, int64_t C,
-                             int K) {
+__global__ void combine_backward_kernel(T* drows, int64_t drows_stride, float* dweights, int64_t dw_stride,
+                                        const T* dout, int64_t dout_stride, const T* rows,
+                                        int64_t rows_stride, const float* weights, int64_t w_stride,
+                                        const int32_t* row_of, int64_t C, int K) {
   const int64_t slot = blockIdx.x, t = slot / K, k = slot % K, m = row_of[slot];
   const float weight = weights[t * w_stride + k];
   float dot = 0;
@@ -28,8 +28,8 @@ __global__ void combine_back(T* drows, int64_t drows_stride, float* dweights, in
 
 void combine(Device& device, const Combine& a) {
   with_dtype<float, bf16>("combine", a.out.dtype, [&]<class T>(T) {
-    with_width(all_by_eights(a.out, a.rows, a.shared), [&](auto n) {
-      launch(device, permute_grid(a.out, n), permute_threads, 0, add_choices<n, gpu_t<T>>, data<T>(a.out),
+    with_vec_width(all_vectorizable(a.out, a.rows, a.shared), [&](auto n) {
+      launch(device, permute_grid(a.out, n), permute_threads, 0, sum_expert_rows<n, gpu_t<T>>, data<T>(a.out),
              a.out.row_stride, data<T>(a.rows), a.rows.row_stride, data<float>(a.weights),
              a.weights.row_stride, data<int32_t>(a.row_of), data<T>(a.shared), a.shared.row_stride,
              a.out.rows(), a.out.cols(), a.row_of.cols());
@@ -39,12 +39,12 @@ void combine(Device& device, const Combine& a) {
 
 void combine_backward(Device& device, const CombineBackward& a) {
   with_dtype<float, bf16>("combine_backward", a.dout.dtype, [&]<class T>(T) {
-    with_width(all_by_eights(a.drows, a.dout, a.rows), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(a.row_of.count())), threads_of_row(a.dout.cols(), n), 0,
-             combine_back<n, gpu_t<T>>, data<T>(a.drows), a.drows.row_stride, data<float>(a.dweights),
-             a.dweights.row_stride, data<T>(a.dout), a.dout.row_stride, data<T>(a.rows), a.rows.row_stride,
-             data<float>(a.weights), a.weights.row_stride, data<int32_t>(a.row_of), a.dout.cols(),
-             a.row_of.cols());
+    with_vec_width(all_vectorizable(a.drows, a.dout, a.rows), [&](auto n) {
+      launch(device, dim3(static_cast<unsigned>(a.row_of.count())), threads_for_row(a.dout.cols(), n), 0,
+             combine_backward_kernel<n, gpu_t<T>>, data<T>(a.drows), a.drows.row_stride,
+             data<float>(a.dweights), a.dweights.row_stride, data<T>(a.dout), a.dout.row_stride,
+             data<T>(a.rows), a.rows.row_stride, data<float>(a.weights), a.weights.row_stride,
+             data<int32_t>(a.row_of), a.dout.cols(), a.row_of.cols());
     });
   });
 }

@@ -16,7 +16,7 @@ __global__ void add_counts(int32_t* counts, const int32_t* offsets, int E) {
 
 void expert_counts(Device& device, const ExpertCounts& a) {
   const int64_t E = a.counts.cols();
-  launch(device, dim3(static_cast<unsigned>(blocks_for(E, threads))), threads, 0, add_counts,
+  launch(device, dim3(static_cast<unsigned>(ceil_div(E, threads))), threads, 0, add_counts,
          data<int32_t>(a.counts), data<int32_t>(a.offsets), E);
 }
 

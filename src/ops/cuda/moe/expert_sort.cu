@@ -1,5 +1,5 @@
-// A stable counting sort of the slots by expert, in three launches: each block counts its own run of slots,
-// the counts become every (expert, block)'s first row, and each block then places its slots in order. Few
+// A stable counting sort of the slots by expert in three launches: every block makes a histogram of its range
+// of slots, a scan turns the histograms into first rows, and every block scatters its slots in order. Few
 // slots are sorted by one block in one launch.
 #include "ops/cuda/kernel.cuh"
 #include "ops/expert_sort.h"
@@ -8,35 +8,35 @@ namespace fathom::cuda {
 namespace {
 
 constexpr int threads = 256;
-constexpr int64_t most_blocks = 256;
-constexpr int64_t least_slots = 256;
+constexpr int64_t max_blocks = 256;
+constexpr int64_t min_block_slots = 256;
 
-struct Split {
-  int64_t M, blocks, share;  // slots, blocks, slots of a block
+struct Partition {
+  int64_t M, blocks, share;  // slots, blocks, slots per block
 };
-Split split_of(int64_t M) {
-  const int64_t blocks = std::min(most_blocks, blocks_for(M, least_slots));
-  return {M, blocks, blocks ? blocks_for(M, blocks) : 0};
+Partition partition_of(int64_t M) {
+  const int64_t blocks = std::min(max_blocks, ceil_div(M, min_block_slots));
+  return {M, blocks, blocks ? ceil_div(M, blocks) : 0};
 }
 
-// counts[e, block]
-__global__ void count(int32_t* counts, const int32_t* ids, Split s, int E) {
-  extern __shared__ int here[];
-  for (int e = threadIdx.x; e < E; e += threads) here[e] = 0;
+// counts[e, block]: the histograms.
+__global__ void count_slots(int32_t* counts, const int32_t* ids, Partition s, int E) {
+  extern __shared__ int histogram[];
+  for (int e = threadIdx.x; e < E; e += threads) histogram[e] = 0;
   __syncthreads();
   const int64_t begin = blockIdx.x * s.share, end = min(begin + s.share, s.M);
-  for (int64_t i = begin + threadIdx.x; i < end; i += threads) atomicAdd(here + ids[i], 1);
+  for (int64_t i = begin + threadIdx.x; i < end; i += threads) atomicAdd(histogram + ids[i], 1);
   __syncthreads();
-  for (int e = threadIdx.x; e < E; e += threads) counts[e * s.blocks + blockIdx.x] = here[e];
+  for (int e = threadIdx.x; e < E; e += threads) counts[e * s.blocks + blockIdx.x] = histogram[e];
 }
 
-// counts become first rows: a running sum over all experts' blocks, by one block of threads, a piece each.
-__global__ void first_rows(int32_t* counts, int32_t* offsets, Split s, int E) {
+// Exclusive scan of counts over (expert, block), by one block.
+__global__ void scan_counts(int32_t* counts, int32_t* offsets, Partition s, int E) {
   const int64_t n = static_cast<int64_t>(E) * s.blocks, share = (n + blockDim.x - 1) / blockDim.x;
   const int64_t begin = min(threadIdx.x * share, n), end = min(begin + share, n);
   int32_t sum = 0;
   for (int64_t i = begin; i < end; ++i) sum += counts[i];
-  int32_t total, row = block_sum_before<1024>(sum, &total);
+  int32_t total, row = block_exclusive_sum<1024>(sum, &total);
   for (int64_t i = begin; i < end; ++i) {
     if (i % s.blocks == 0) offsets[i / s.blocks] = row;
     const int32_t next = row + counts[i];
@@ -46,10 +46,10 @@ __global__ void first_rows(int32_t* counts, int32_t* offsets, Split s, int E) {
   if (threadIdx.x == 0) offsets[E] = static_cast<int32_t>(s.M);
 }
 
-// Slots begin .. end - 1 in order, by one warp, its width at a time: a slot comes after those of its expert
-// in earlier lanes. next[e]: the next free row of expert e.
-__device__ void place_run(int32_t* row_of, int32_t* token_of, int* next, const int32_t* ids, int64_t begin,
-                          int64_t end, int K) {
+// Scatters slots begin .. end - 1 in order, by one warp: within a step a slot follows those of its expert in
+// earlier lanes. next[e]: the next free row of expert e.
+__device__ void scatter_slots(int32_t* row_of, int32_t* token_of, int* next, const int32_t* ids,
+                              int64_t begin, int64_t end, int K) {
   for (int64_t i = begin; i < end; i += warp_size) {
     const int64_t slot = i + threadIdx.x;
     const int e = slot < end ? ids[slot] : -1;
@@ -65,18 +65,18 @@ __device__ void place_run(int32_t* row_of, int32_t* token_of, int* next, const i
   }
 }
 
-__global__ void place(int32_t* row_of, int32_t* token_of, const int32_t* first, const int32_t* ids, Split s,
-                      int E, int K) {
+__global__ void scatter(int32_t* row_of, int32_t* token_of, const int32_t* first, const int32_t* ids,
+                        Partition s, int E, int K) {
   extern __shared__ int next[];
   for (int e = threadIdx.x; e < E; e += warp_size) next[e] = first[e * s.blocks + blockIdx.x];
   __syncwarp();
   const int64_t begin = blockIdx.x * s.share, end = min(begin + s.share, s.M);
-  place_run(row_of, token_of, next, ids, begin, end, K);
+  scatter_slots(row_of, token_of, next, ids, begin, end, K);
 }
 
-// All of it at once, where one block counts.
-__global__ void sort_few(int32_t* row_of, int32_t* token_of, int32_t* offsets, const int32_t* ids, int64_t M,
-                         int E, int K) {
+// The whole sort in one block.
+__global__ void sort_in_one_block(int32_t* row_of, int32_t* token_of, int32_t* offsets, const int32_t* ids,
+                                  int64_t M, int E, int K) {
   extern __shared__ int next[];
   for (int e = threadIdx.x; e < E; e += threads) next[e] = 0;
   __syncthreads();
@@ -86,30 +86,30 @@ __global__ void sort_few(int32_t* row_of, int32_t* token_of, int32_t* offsets, c
   int row = 0;
   for (int first = 0; first < E; first += warp_size) {
     const int e = first + threadIdx.x, count = e < E ? next[e] : 0;
-    const int through = warp_sum_through(count);
+    const int through = warp_inclusive_sum(count);
     if (e < E) offsets[e] = next[e] = row + through - count;
     row += __shfl_sync(~0u, through, warp_size - 1);
   }
   if (threadIdx.x == 0) offsets[E] = row;
   __syncwarp();
-  place_run(row_of, token_of, next, ids, 0, M, K);
+  scatter_slots(row_of, token_of, next, ids, 0, M, K);
 }
 
 }  // namespace
 
 void expert_sort(Device& device, const ExpertSort& a) {
   const int64_t E = a.offsets.cols() - 1, K = a.ids.cols();
-  const Split s = split_of(a.ids.count());
+  const Partition s = partition_of(a.ids.count());
   const size_t shared = static_cast<size_t>(E) * sizeof(int);
   if (s.blocks <= 1)
-    return launch(device, dim3(1), threads, shared, sort_few, data<int32_t>(a.row_of),
+    return launch(device, dim3(1), threads, shared, sort_in_one_block, data<int32_t>(a.row_of),
                   data<int32_t>(a.token_of), data<int32_t>(a.offsets), data<int32_t>(a.ids), s.M, E, K);
   auto* counts = static_cast<int32_t*>(
       device.cuda_context().workspace(static_cast<size_t>(E * s.blocks) * sizeof(int32_t)));
   const dim3 grid(static_cast<unsigned>(s.blocks));
-  launch(device, grid, threads, shared, count, counts, data<int32_t>(a.ids), s, E);
-  launch(device, dim3(1), 1024, 0, first_rows, counts, data<int32_t>(a.offsets), s, E);
-  launch(device, grid, warp_size, shared, place, data<int32_t>(a.row_of), data<int32_t>(a.token_of), counts,
+  launch(device, grid, threads, shared, count_slots, counts, data<int32_t>(a.ids), s, E);
+  launch(device, dim3(1), 1024, 0, scan_counts, counts, data<int32_t>(a.offsets), s, E);
+  launch(device, grid, warp_size, shared, scatter, data<int32_t>(a.row_of), data<int32_t>(a.token_of), counts,
          data<int32_t>(a.ids), s, E, K);
 }
 

@@ -1,23 +1,23 @@
-// Between the files of the experts' products.
+// Grouped GEMM: rows sorted by expert, one weight matrix per expert.
 #pragma once
 #include "ops/cuda/kernel.cuh"
 
 namespace fathom::cuda {
 
-// The three products in the words of a tile.
-struct Product {
+// C = A B per expert (forward, input gradient), or C += A^T B over the rows of each expert (weight gradient).
+struct GroupedGemm {
   const void *a, *b;
   void* c;
-  int64_t a_stride, b_stride, c_stride;  // elements, from one row to the next
-  int64_t b_expert = 0, c_expert = 0;    // from one expert's matrix to the next
-  int64_t rows, cols, depth;             // of C, and of the sums over all experts' shares
+  int64_t a_stride, b_stride, c_stride;              // elements, from one row to the next
+  int64_t b_expert_stride = 0, c_expert_stride = 0;  // from one expert's matrix to the next
+  int64_t rows, cols, K;  // of C; rows and, for the weight gradient, K are those of all experts together
   const int32_t* offsets;
   int E;
 };
 
-// By Hopper's warpgroup instruction: rows times their expert's matrix, whose rows run along the depth or are
-// steps of it; and dw += dout^T x. bf16, all rows at multiples of 16 bytes, columns in eights.
-void times_expert_wgmma(Device& device, const Product& p, bool b_along_depth);
-void weight_gradient_wgmma(Device& device, const Product& p);
+// With wgmma. bf16, rows aligned to 16 bytes, columns a multiple of 8. b_k_major: the rows of an expert's
+// matrix run along K.
+void grouped_gemm_wgmma(Device& device, const GroupedGemm& p, bool b_k_major);
+void grouped_wgrad_wgmma(Device& device, const GroupedGemm& p);
 
 }  // namespace fathom::cuda

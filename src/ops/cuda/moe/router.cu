@@ -1,4 +1,4 @@
-// A warp a token; lane l holds experts l, l + 32, ... of its scores.
+// A warp per token; lane l holds experts l, l + 32, ... of its scores.
 #include "ops/router.h"
 
 #include "ops/cuda/kernel.cuh"
@@ -9,9 +9,9 @@ namespace {
 constexpr int threads = 128;
 constexpr int tokens_per_block = threads / warp_size;
 
-// Scores are not negative, so their bits order them as numbers do. Of equal ones the lower id is better; NaN
-// is best, and every lane comes to the same answer whatever the scores. 0: nobody.
-struct Best {
+// The best candidate so far. Scores are not negative, so their bits order as they do. Of equal scores the
+// lower id wins; NaN wins over all, so that every lane agrees whatever the scores are. key 0: no candidate.
+struct BestCandidate {
   unsigned key = 0;
   int id = -1;
 
@@ -19,8 +19,8 @@ struct Best {
     const unsigned k = __float_as_uint(score) + 1;
     if (k > key) key = k, id = candidate;
   }
-  // Of all lanes; each must have taken its candidates by rising id.
-  __device__ int of_warp() const {
+  // The best of all lanes; each must have taken its candidates in order of id.
+  __device__ int warp_best() const {
     const unsigned best = __reduce_max_sync(~0u, key);
     return static_cast<int>(__reduce_min_sync(~0u, key == best ? static_cast<unsigned>(id) : ~0u));
   }
@@ -41,12 +41,12 @@ __device__ void softmax(float* scores, const float* logits, int E, int lane) {
   for (int e = lane; e < E; e += warp_size) scores[e] /= sum;
 }
 
-// open[e]: whether expert e may be chosen, those of the groups with the highest maximum. A group's maximum is
-// its own lane's work.
-__device__ void open_groups(unsigned char* open, float* group_best, const float* scores, const Choice& c,
-                            int lane) {
+// eligible[e]: whether expert e is in one of the topk_groups groups with the highest maximum score. A lane
+// computes the maxima of its groups.
+__device__ void mark_eligible_groups(unsigned char* eligible, float* group_best, const float* scores,
+                                     const Choice& c, int lane) {
   const int size = c.E / c.n_groups;
-  for (int e = lane; e < c.E; e += warp_size) open[e] = c.n_groups == c.topk_groups;
+  for (int e = lane; e < c.E; e += warp_size) eligible[e] = c.n_groups == c.topk_groups;
   if (c.n_groups == c.topk_groups) return;
   for (int g = lane; g < c.n_groups; g += warp_size) {
     float best = scores[g * size];
@@ -56,39 +56,39 @@ __device__ void open_groups(unsigned char* open, float* group_best, const float*
   __syncwarp();
   unsigned taken[8] = {};  // bit per group, as many as group_best holds for this lane
   for (int i = 0; i < c.topk_groups; ++i) {
-    Best best;
+    BestCandidate best;
     for (int g = lane, j = 0; g < c.n_groups; g += warp_size, ++j)
       if (!(taken[j / 32] >> (j % 32) & 1)) best.take(group_best[g], g);
-    const int group = best.of_warp();
+    const int group = best.warp_best();
     if (group % warp_size == lane) taken[group / warp_size / 32] |= 1u << (group / warp_size % 32);
-    for (int e = lane; e < size; e += warp_size) open[group * size + e] = 1;
+    for (int e = lane; e < size; e += warp_size) eligible[group * size + e] = 1;
   }
 }
 
-__global__ void choose(float* scores, int64_t scores_stride, int32_t* ids, float* weights,
-                       int64_t weights_stride, const float* logits, int64_t logits_stride, int64_t N,
-                       Choice c) {
+__global__ void forward(float* scores, int64_t scores_stride, int32_t* ids, float* weights,
+                        int64_t weights_stride, const float* logits, int64_t logits_stride, int64_t N,
+                        Choice c) {
   extern __shared__ float shared[];
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const int64_t n = static_cast<int64_t>(blockIdx.x) * tokens_per_block + warp;
   if (n >= N) return;
   float* s = shared + warp * 3 * c.E;
   float* group_best = s + c.E;
-  auto* open = reinterpret_cast<unsigned char*>(s + 2 * c.E);
+  auto* eligible = reinterpret_cast<unsigned char*>(s + 2 * c.E);
   softmax(s, logits + n * logits_stride, c.E, lane);
   __syncwarp();
-  open_groups(open, group_best, s, c, lane);
+  mark_eligible_groups(eligible, group_best, s, c, lane);
   __syncwarp();
   float sum = 1e-20f;
   for (int k = 0; k < c.K; ++k) {
-    Best best;
+    BestCandidate best;
     for (int e = lane; e < c.E; e += warp_size)
-      if (open[e]) best.take(s[e], e);
-    const int expert = best.of_warp();
+      if (eligible[e]) best.take(s[e], e);
+    const int expert = best.warp_best();
     sum += s[expert];
     __syncwarp();
     if (lane == 0) {
-      open[expert] = 0;
+      eligible[expert] = 0;
       ids[n * c.K + k] = expert;
       weights[n * weights_stride + k] = s[expert];
     }
@@ -129,7 +129,7 @@ __global__ void backward(float* dlogits, int64_t d_stride, const float* dweights
 }
 
 dim3 grid_of(const Tensor& t) {
-  return dim3(static_cast<unsigned>(blocks_for(t.rows(), tokens_per_block)));
+  return dim3(static_cast<unsigned>(ceil_div(t.rows(), tokens_per_block)));
 }
 
 }  // namespace
@@ -142,8 +142,8 @@ void router_forward(Device& device, const RouterForward& a) {
                    a.topk_groups,
                    a.normalize,
                    static_cast<float>(a.scaling)};
-    launch(device, grid_of(a.logits), threads, tokens_per_block * 3 * a.logits.cols() * sizeof(float), choose,
-           data<float>(a.scores), a.scores.row_stride, data<int32_t>(a.ids), data<float>(a.weights),
+    launch(device, grid_of(a.logits), threads, tokens_per_block * 3 * a.logits.cols() * sizeof(float),
+           forward, data<float>(a.scores), a.scores.row_stride, data<int32_t>(a.ids), data<float>(a.weights),
            a.weights.row_stride, data<float>(a.logits), a.logits.row_stride, a.logits.rows(), c);
   });
 }

@@ -1,4 +1,4 @@
-#include "ops/cpu/matmul/gemm_round.h"
+#include "ops/cpu/matmul/gemm_batch.h"
 
 #include <algorithm>
 #include <cassert>
@@ -10,8 +10,8 @@ namespace {
 constexpr int64_t packing_elements = 1 << 15;  // of a packing task, about
 constexpr double least_work = 1 << 19;         // multiply-adds of a compute task, about
 constexpr int64_t col_limit = 512;             // columns of a compute task
-constexpr int64_t thin_unit = 64;              // columns of a thin task are a multiple of this
-constexpr double thin_weight = 8;  // a number read by a thin product costs this many multiply-adds
+constexpr int64_t skinny_unit = 64;            // columns of a skinny task are a multiple of this
+constexpr double skinny_weight = 8;  // an element of B read by a skinny GEMM costs this many multiply-adds
 
 int64_t parts(int64_t n, int64_t size) {
   return (n + size - 1) / size;
@@ -36,10 +36,10 @@ void add_values(float* c, const void* x, DType dtype, int64_t offset, int64_t n)
     add_values(c, static_cast<const float*>(x) + offset, n);
 }
 
-// Puts into the f32 block what the sums are added to; false if that is nothing.
+// Initializes the f32 block that sums are added to; false if there is nothing to add to.
 bool start_block(const Gemm& g, int64_t row, int64_t rows, int64_t col, int64_t cols, float* c,
-                 int64_t stride, bool image) {
-  const bool load_c = image && g.accumulate;
+                 int64_t stride, bool accumulator) {
+  const bool load_c = accumulator && g.accumulate;
   if (!g.bias && !load_c) return g.accumulate;
   for (int64_t i = 0; i < rows; ++i, c += stride) {
     if (!g.accumulate || load_c) std::fill_n(c, cols, 0.0f);
@@ -49,33 +49,33 @@ bool start_block(const Gemm& g, int64_t row, int64_t rows, int64_t col, int64_t 
   return true;
 }
 
-void finish_block(const Gemm& g, int64_t row, int64_t rows, int64_t col, int64_t cols, const float* image,
-                  int64_t stride) {
+void finish_block(const Gemm& g, int64_t row, int64_t rows, int64_t col, int64_t cols,
+                  const float* accumulator, int64_t stride) {
   for (int64_t i = 0; i < rows; ++i)
-    round_values(image + i * stride, cols, static_cast<bf16*>(g.c) + (row + i) * g.c_stride + col);
+    convert_to_bf16(accumulator + i * stride, cols, static_cast<bf16*>(g.c) + (row + i) * g.c_stride + col);
 }
 
 }  // namespace
 
-double Round::Piece::work() const {
+double GemmBatch::Block::work() const {
   const double columns = static_cast<double>(cols) * static_cast<double>(std::max<int64_t>(depth, 1));
-  return columns * (kernel ? static_cast<double>(rows) : thin_weight);
+  return columns * (kernel ? static_cast<double>(rows) : skinny_weight);
 }
 
-int64_t Round::Piece::a_tasks() const {
+int64_t GemmBatch::Block::a_tasks() const {
   return parts(rows, a_rows);
 }
-int64_t Round::Piece::b_tasks() const {
+int64_t GemmBatch::Block::b_tasks() const {
   return kernel ? parts(cols, b_cols) : 0;
 }
-int64_t Round::Piece::col_tasks() const {
+int64_t GemmBatch::Block::col_tasks() const {
   return parts(cols, col_block);
 }
 
-void Round::Piece::pack(int64_t task) const {
+void GemmBatch::Block::pack(int64_t task) const {
   if (!kernel) {
     const int64_t step = g->a.transposed ? g->a.row_stride : 1;
-    widen_values(at(g->a, task, 0), g->a.dtype, step, depth, reinterpret_cast<float*>(a) + task * depth);
+    convert_to_f32(at(g->a, task, 0), g->a.dtype, step, depth, reinterpret_cast<float*>(a) + task * depth);
   } else if (task < a_tasks()) {
     const int64_t i = task * a_rows;
     kernel->pack_a({.data = at(g->a, row + i, k),
@@ -97,22 +97,23 @@ void Round::Piece::pack(int64_t task) const {
   }
 }
 
-void Round::Piece::compute(int64_t task) const {
+void GemmBatch::Block::compute(int64_t task) const {
   const int64_t j = task % col_tasks() * col_block, n = std::min(col_block, cols - j);
-  if (!kernel) return thin_product(*g, reinterpret_cast<const float*>(a), j, j + n);
+  if (!kernel) return skinny_product(*g, reinterpret_cast<const float*>(a), j, j + n);
   const int64_t i = task / col_tasks() * row_block, m = std::min(row_block, rows - i);
-  float* c = image ? image + i * cols + j : static_cast<float*>(g->c) + (row + i) * g->c_stride + col + j;
-  const int64_t stride = image ? cols : g->c_stride;
-  const bool add = !first || start_block(*g, row + i, m, col + j, n, c, stride, image != nullptr);
+  float* c = accumulator ? accumulator + i * cols + j
+                         : static_cast<float*>(g->c) + (row + i) * g->c_stride + col + j;
+  const int64_t stride = accumulator ? cols : g->c_stride;
+  const bool add = !first || start_block(*g, row + i, m, col + j, n, c, stride, accumulator != nullptr);
   if (kernel->begin) kernel->begin();
   product(i, m, j, n, c, stride, add);
   if (kernel->end) kernel->end();
-  if (image && last) finish_block(*g, row + i, m, col + j, n, c, stride);
+  if (accumulator && last) finish_block(*g, row + i, m, col + j, n, c, stride);
 }
 
-// Rows i.. and columns j.. of the piece: panel of B by panel of A, one block of the depth after the other.
-void Round::Piece::product(int64_t i, int64_t m, int64_t j, int64_t n, float* c, int64_t c_stride,
-                           bool add) const {
+// Rows i.. and columns j.. of the block: panels of B by panels of A, one range of K after the other.
+void GemmBatch::Block::product(int64_t i, int64_t m, int64_t j, int64_t n, float* c, int64_t c_stride,
+                               bool add) const {
   const int64_t mr = kernel->mr, nr = kernel->nr, element = kernel->element;
   alignas(64) float edge[max_tile * max_tile];
   int64_t kb = 0;
@@ -139,24 +140,25 @@ void Round::Piece::product(int64_t i, int64_t m, int64_t j, int64_t n, float* c,
   } while (kb < padded_depth);
 }
 
-void Round::add(const Gemm& g, const PieceShape& shape) {
+void GemmBatch::add(const Gemm& g, const BlockShape& shape) {
   if (g.M <= 0 || g.N <= 0) return;
   for (int64_t col = 0; col < g.N; col += shape.cols)
     for (int64_t row = 0; row < g.M; row += shape.rows)
       add_block(g, shape, row, std::min(shape.rows, g.M - row), col, std::min(shape.cols, g.N - col));
 }
 
-// A block whose depth is cut is alone in its rounds: each stretch adds to what the one before has left.
-void Round::add_block(const Gemm& g, const PieceShape& shape, int64_t row, int64_t rows, int64_t col,
-                      int64_t cols) {
-  const bool stretches = shape.depth < g.K;
-  if (stretches || count_ == static_cast<int>(pieces_.size()) || used_ + shape.bytes() > size_) run();
-  float* image = shape.image_bytes ? reinterpret_cast<float*>(take(shape.image_bytes)) : nullptr;
-  const int64_t image_end = used_, unit = shape.kernel ? shape.kernel->depth_unit : 1;
+// A block whose K is sliced is alone in its rounds: each slice adds to the result of the previous one.
+void GemmBatch::add_block(const Gemm& g, const BlockShape& shape, int64_t row, int64_t rows, int64_t col,
+                          int64_t cols) {
+  const bool k_slices = shape.depth < g.K;
+  if (k_slices || count_ == static_cast<int>(blocks_.size()) || used_ + shape.bytes() > size_) run();
+  float* accumulator =
+      shape.accumulator_bytes ? reinterpret_cast<float*>(take(shape.accumulator_bytes)) : nullptr;
+  const int64_t accumulator_end = used_, unit = shape.kernel ? shape.kernel->depth_unit : 1;
   int64_t k = 0;
   do {
     const int64_t depth = std::min(shape.depth, g.K - k);
-    pieces_[count_++] = {.g = &g,
+    blocks_[count_++] = {.g = &g,
                          .kernel = shape.kernel,
                          .row = row,
                          .rows = rows,
@@ -169,30 +171,30 @@ void Round::add_block(const Gemm& g, const PieceShape& shape, int64_t row, int64
                          .last = k + depth >= g.K,
                          .a = take(shape.a_bytes),
                          .b = take(shape.b_bytes),
-                         .image = image};
+                         .accumulator = accumulator};
     k += depth;
-    if (stretches) {
+    if (k_slices) {
       run();
-      used_ = k < g.K ? image_end : 0;
+      used_ = k < g.K ? accumulator_end : 0;
     }
   } while (k < g.K);
 }
 
-std::byte* Round::take(int64_t bytes) {
+std::byte* GemmBatch::take(int64_t bytes) {
   assert(used_ + bytes <= size_);
   std::byte* block = pool_ + used_;
   used_ += bytes;
   return block;
 }
 
-// Tasks small enough that every thread gets several; where a C is split has no influence on its values.
-void Round::cut_tasks() {
+// Tasks small enough that every thread gets several. The division of C does not influence its values.
+void GemmBatch::cut_tasks() {
   double total = 0;
-  for (int i = 0; i < count_; ++i) total += pieces_[i].work();
+  for (int i = 0; i < count_; ++i) total += blocks_[i].work();
   const double share = std::max(total / (8.0 * threads_), least_work);
   int64_t packing = 0, compute = 0;
   for (int i = 0; i < count_; ++i) {
-    Piece& p = pieces_[i];
+    Block& p = blocks_[i];
     if (p.kernel) {
       const int64_t height = std::max<int64_t>(packing_elements / std::max<int64_t>(p.depth, 1), 1);
       p.a_rows = round_up(height, p.kernel->mr), p.b_cols = round_up(height, p.kernel->nr);
@@ -204,7 +206,7 @@ void Round::cut_tasks() {
     } else {
       p.a_rows = 1;
       const double wanted = share * static_cast<double>(p.cols) / p.work();
-      p.col_block = round_up(std::min(static_cast<int64_t>(wanted), p.cols) + 1, thin_unit);
+      p.col_block = round_up(std::min(static_cast<int64_t>(wanted), p.cols) + 1, skinny_unit);
       compute += p.col_tasks();
     }
     packing += p.a_tasks() + p.b_tasks();
@@ -212,22 +214,22 @@ void Round::cut_tasks() {
   }
 }
 
-void Round::run() {
+void GemmBatch::run() {
   if (count_ > 0) {
     cut_tasks();
-    const Piece *begin = pieces_.data(), *end = begin + count_, *last = end - 1;
-    const auto in_phase = [&](int64_t Piece::*phase_end, int threads, const auto& body) {
+    const Block *begin = blocks_.data(), *end = begin + count_, *last = end - 1;
+    const auto in_phase = [&](int64_t Block::*phase_end, int threads, const auto& body) {
       parallel_tasks(threads, last->*phase_end, [&](int, int64_t task) {
-        const Piece* p =
-            std::upper_bound(begin, end, task, [&](int64_t t, const Piece& q) { return t < q.*phase_end; });
+        const Block* p =
+            std::upper_bound(begin, end, task, [&](int64_t t, const Block& q) { return t < q.*phase_end; });
         body(*p, task - (p == begin ? 0 : p[-1].*phase_end));
       });
     };
     int64_t packed = 0;
-    for (const Piece* p = begin; p < end; ++p) packed += (p->rows + (p->kernel ? p->cols : 0)) * p->depth;
-    in_phase(&Piece::packing_end, packed < packing_elements ? 1 : threads_,
-             [](const Piece& p, int64_t task) { p.pack(task); });
-    in_phase(&Piece::compute_end, threads_, [](const Piece& p, int64_t task) { p.compute(task); });
+    for (const Block* p = begin; p < end; ++p) packed += (p->rows + (p->kernel ? p->cols : 0)) * p->depth;
+    in_phase(&Block::packing_end, packed < packing_elements ? 1 : threads_,
+             [](const Block& p, int64_t task) { p.pack(task); });
+    in_phase(&Block::compute_end, threads_, [](const Block& p, int64_t task) { p.compute(task); });
   }
   count_ = 0;
   used_ = 0;

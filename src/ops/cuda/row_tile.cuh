@@ -1,25 +1,24 @@
-// Which rows of which group (an expert, a sequence) a block works on: found on the device from the groups'
-// first rows, so the host need not know how many rows each has. It launches as many blocks as there can be
-// tiles at most.
+// Which rows of which group (an expert, a sequence) a block computes: found on the device from the groups'
+// first rows, so the host need not know them. It launches as many blocks as there can be tiles.
 #pragma once
 #include "ops/cuda/kernel.cuh"
 
 namespace fathom::cuda {
 
-// Rows [row, end), all of one group; group < 0: no tile left for this block.
+// Rows [row, end), all of one group; group < 0: there is no tile for this block.
 struct RowTile {
   int group;
   int64_t row, end;
 };
 
-// Tiles of `height` rows, group after group. One warp's work; all lanes get the answer.
+// Tile number `tile` when each group is divided into tiles of `height` rows. Called by whole warps.
 __device__ inline RowTile find_row_tile(const int32_t* offsets, int E, int64_t tile, int height) {
   const int lane = threadIdx.x % warp_size;
   for (int first = 0; first < E; first += warp_size) {
     const int e = first + lane;
     const int begin = e < E ? offsets[e] : 0, end = e < E ? offsets[e + 1] : 0;
     const int tiles = (end - begin + height - 1) / height;
-    const int before = warp_sum_through(tiles);
+    const int before = warp_inclusive_sum(tiles);
     const int total = __shfl_sync(~0u, before, warp_size - 1);
     if (tile < total) {
       const unsigned past = __ballot_sync(~0u, before > tile);
@@ -34,12 +33,12 @@ __device__ inline RowTile find_row_tile(const int32_t* offsets, int E, int64_t t
   return {-1, 0, 0};
 }
 
-// Most tiles there can be for M rows of E groups.
-inline int64_t most_row_tiles(int64_t M, int64_t E, int height) {
-  return blocks_for(M, height) + std::min(M, E);
+// Upper bound of the tiles for M rows in E groups.
+inline int64_t max_row_tiles(int64_t M, int64_t E, int height) {
+  return ceil_div(M, height) + std::min(M, E);
 }
 
-// The group of row n: the last that starts there or before, as empty ones are passed over.
+// The group of row n: the last one that starts at or before it, so empty groups are skipped.
 __device__ inline int group_of(const int32_t* starts, int groups, int64_t n) {
   int low = 0, high = groups - 1;
   while (low < high) {
@@ -51,12 +50,5 @@ __device__ inline int group_of(const int32_t* starts, int groups, int64_t n) {
   }
   return low;
 }
-
-// A matrix as lines of contiguous elements.
-template <class T>
-struct Operand {
-  const T* data;
-  int64_t stride;
-};
 
 }  // namespace fathom::cuda

@@ -1,4 +1,4 @@
-// Rows between token order and expert order; a thread moves a few neighbouring columns.
+// Sums of rows in expert order; a thread handles a few neighbouring columns.
 #pragma once
 #include "ops/cuda/vec.cuh"
 
@@ -6,22 +6,23 @@ namespace fathom::cuda {
 
 constexpr int permute_threads = 256;
 
-// Where a thread works: row and first column.
-struct Place {
+// A thread's row and first column.
+struct Position {
   int64_t row, column;
 };
 template <int n>
-__device__ Place place(int64_t C) {
+__device__ Position position_in(int64_t C) {
   const int64_t per_row = C / n, i = static_cast<int64_t>(blockIdx.x) * permute_threads + threadIdx.x;
   return {i / per_row, i % per_row * n};
 }
 
-// out[n] = base[n] + sum over k of weights[n, k] * rows[row_of[n, k]], or the plain sum without weights.
+// out[n] = base[n] + sum over k of weights[n, k] * rows[row_of[n, k]]; weights may be absent (1), base too
+// (0).
 template <int n, class T>
-__global__ void add_choices(T* out, int64_t out_stride, const T* rows, int64_t rows_stride,
-                            const float* weights, int64_t weights_stride, const int32_t* row_of,
-                            const T* base, int64_t base_stride, int64_t N, int64_t C, int K) {
-  const auto [t, c] = place<n>(C);
+__global__ void sum_expert_rows(T* out, int64_t out_stride, const T* rows, int64_t rows_stride,
+                                const float* weights, int64_t weights_stride, const int32_t* row_of,
+                                const T* base, int64_t base_stride, int64_t N, int64_t C, int K) {
+  const auto [t, c] = position_in<n>(C);
   if (t >= N) return;
   Vec<n> sum{};
   if (base) sum = load<n>(base + t * base_stride + c);
@@ -34,7 +35,7 @@ __global__ void add_choices(T* out, int64_t out_stride, const T* rows, int64_t r
 }
 
 inline dim3 permute_grid(const Tensor& t, int n) {
-  return dim3(static_cast<unsigned>(blocks_for(t.count() / n, permute_threads)));
+  return dim3(static_cast<unsigned>(ceil_div(t.count() / n, permute_threads)));
 }
 
 }  // namespace fathom::cuda

@@ -1,10 +1,9 @@
-// Products with at most thin_rows rows. They are bound by reading B (in decoding: the weights), so B is read
-// once, unpacked, and every number of it is used for all rows at once from a register. Also the conversions
-// of whole rows.
-#include "ops/cpu/matmul/gemm_kernel.h"
+// Skinny GEMMs: at most skinny_rows rows, as in decoding. They are bound by reading B (the weights), so B is
+// read once, unpacked, and each element is used for all rows from a register. Also conversions of whole rows.
+#include "ops/cpu/matmul/micro_kernel.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "ops/cpu/matmul/gemm_thin.cpp"
+#define HWY_TARGET_INCLUDE "ops/cpu/matmul/gemm_skinny.cpp"
 #include <hwy/foreach_target.h>
 // must come after foreach_target
 #include "ops/cpu/simd.h"
@@ -63,7 +62,7 @@ void dots(const Gemm& g, const float* a, int64_t n) {
     }
 }
 
-// C[0..M, n..n+V*lanes]: sums of B's rows weighted with A's numbers.
+// C[0..M, n..n+V*lanes]: sums of B's rows weighted by elements of A.
 template <int M, int V, class T>
 void weighted_rows(const Gemm& g, const float* a, int64_t n) {
   const F32 d;
@@ -100,7 +99,7 @@ void weighted_column(const Gemm& g, const float* a, int64_t n) {
   }
 }
 
-// As many rows or vectors of B at a time as the sixteen registers of AVX2 hold sums for.
+// R rows or V vectors of B at a time: as many as AVX2 has registers for their sums.
 template <int M, class T>
 void columns(const Gemm& g, const float* a, int64_t begin, int64_t end) {
   constexpr int R = M <= 2 ? 4 : M == 3 ? 3 : M <= 6 ? 2 : 1;
@@ -129,8 +128,8 @@ void for_rows(const Gemm& g, const float* a, int64_t begin, int64_t end) {
 
 }  // namespace
 
-void thin(const Gemm& g, const float* a, int64_t begin, int64_t end) {
-  for_rows<thin_rows>(g, a, begin, end);
+void skinny(const Gemm& g, const float* a, int64_t begin, int64_t end) {
+  for_rows<skinny_rows>(g, a, begin, end);
 }
 
 template <class T>
@@ -140,14 +139,14 @@ void widen(const T* x, int64_t step, int64_t n, float* out) {
   for (; step == 1 && i + lanes <= n; i += lanes) store(d, load(d, x + i), out + i);
   for (; i < n; ++i) out[i] = to_float(x[i * step]);
 }
-void widen_any(const void* x, DType dtype, int64_t step, int64_t n, float* out) {
+void widen_row(const void* x, DType dtype, int64_t step, int64_t n, float* out) {
   if (dtype == DType::bf16)
     widen(static_cast<const bf16*>(x), step, n, out);
   else
     widen(static_cast<const float*>(x), step, n, out);
 }
 
-void round_all(const float* x, int64_t n, bf16* out) {
+void round_row(const float* x, int64_t n, bf16* out) {
   const F32 d;
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) store(d, load(d, x + i), out + i);
@@ -159,18 +158,18 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace fathom::cpu {
-HWY_EXPORT(thin);
-HWY_EXPORT(widen_any);
-HWY_EXPORT(round_all);
+HWY_EXPORT(skinny);
+HWY_EXPORT(widen_row);
+HWY_EXPORT(round_row);
 
-void thin_product(const Gemm& g, const float* a, int64_t begin, int64_t end) {
-  HWY_DYNAMIC_DISPATCH(thin)(g, a, begin, end);
+void skinny_product(const Gemm& g, const float* a, int64_t begin, int64_t end) {
+  HWY_DYNAMIC_DISPATCH(skinny)(g, a, begin, end);
 }
-void widen_values(const void* x, DType dtype, int64_t step, int64_t n, float* out) {
-  HWY_DYNAMIC_DISPATCH(widen_any)(x, dtype, step, n, out);
+void convert_to_f32(const void* x, DType dtype, int64_t step, int64_t n, float* out) {
+  HWY_DYNAMIC_DISPATCH(widen_row)(x, dtype, step, n, out);
 }
-void round_values(const float* x, int64_t n, bf16* out) {
-  HWY_DYNAMIC_DISPATCH(round_all)(x, n, out);
+void convert_to_bf16(const float* x, int64_t n, bf16* out) {
+  HWY_DYNAMIC_DISPATCH(round_row)(x, n, out);
 }
 
 }  // namespace fathom::cpu

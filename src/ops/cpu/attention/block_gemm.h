@@ -1,16 +1,17 @@
-// Products of the small f32 blocks that attention works on, and the packing that feeds them. A block is
-// packed once and used by many products; causal masks become a range of k for every strip of rows and panel
-// of columns, so that nothing above the diagonal is computed. Included once per Highway target, like simd.h.
-#if defined(FATHOM_OPS_CPU_BLOCK_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef FATHOM_OPS_CPU_BLOCK_H_
-#undef FATHOM_OPS_CPU_BLOCK_H_
+// GEMMs of small f32 blocks for attention, and the packing of their operands. A block is packed once and used
+// several times; causal masks become a range of K per strip of rows and panel of columns, so nothing above
+// the diagonal is computed. Included once per Highway target, like simd.h.
+#if defined(FATHOM_OPS_CPU_BLOCK_GEMM_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FATHOM_OPS_CPU_BLOCK_GEMM_H_
+#undef FATHOM_OPS_CPU_BLOCK_GEMM_H_
 #else
-#define FATHOM_OPS_CPU_BLOCK_H_
+#define FATHOM_OPS_CPU_BLOCK_GEMM_H_
 #endif
 
 #include <algorithm>
 
 #include "ops/cpu/simd.h"
+#include "ops/workspace_layout.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
@@ -29,41 +30,28 @@ constexpr int64_t padded(int64_t n) {
   return (round_up(n, std::max<int64_t>(panel_width, 16)) / 16 | 1) * 16;
 }
 
-// Hands out 64-byte aligned pieces of a thread's scratch memory. With no memory it only counts.
-class Pieces {
- public:
-  explicit Pieces(void* memory) : memory_(static_cast<float*>(memory)) {}
-  float* take(int64_t count) {
-    float* piece = memory_ ? memory_ + used_ : nullptr;
-    used_ += round_up(count, 16);
-    return piece;
-  }
-  size_t bytes() const { return used_ * sizeof(float); }
+using Scratch64 = WorkspaceLayout<64>;
 
- private:
-  float* memory_;
-  int64_t used_ = 0;
-};
-
+// A range of K.
 struct Range {
   int64_t begin, end;
 };
 
-// The left operand of a product: element (row, k) is data[row * ld + k], transposed data[k * ld + row].
+// Operand A: element (row, k) is data[row * ld + k], or data[k * ld + row] if transposed.
 template <bool transposed>
-struct Left {
+struct OperandA {
   const float* data;
   int64_t ld;
 };
-// The right operand: element k of column c of panel j is data[j * panel + k * ld + c].
-struct Right {
+// Operand B in panels: element k of column c of panel j is data[j * panel + k * ld + c].
+struct OperandB {
   const float* data;
   int64_t ld, panel;
 };
 
 // c[R, V vectors] = or += a b.
 template <int R, int V, bool transposed>
-void tile(Left<transposed> a, const float* b, int64_t ldb, int64_t K, float* c, int64_t ldc, bool add) {
+void tile(OperandA<transposed> a, const float* b, int64_t ldb, int64_t K, float* c, int64_t ldc, bool add) {
   const F32 d;
   Vec sum[R][V];
   for (int r = 0; r < R; ++r)
@@ -76,7 +64,7 @@ void tile(Left<transposed> a, const float* b, int64_t ldb, int64_t K, float* c, 
       for (int v = 0; v < V; ++v) sum[r][v] = hn::MulAdd(left, right[v], sum[r][v]);
     }
   }
-  // Unrolled, or the sums would leave their registers.
+  // Unrolled, so that the sums stay in registers.
   HWY_UNROLL(24)
   for (int r = 0; r < R; ++r) {
     HWY_UNROLL(2)
@@ -88,25 +76,25 @@ void tile(Left<transposed> a, const float* b, int64_t ldb, int64_t K, float* c, 
 }
 
 template <int R, int V, bool transposed>
-void tile_of(int64_t rows, Left<transposed> a, const float* b, int64_t ldb, int64_t K, float* c, int64_t ldc,
-             bool add) {
+void tile_of(int64_t rows, OperandA<transposed> a, const float* b, int64_t ldb, int64_t K, float* c,
+             int64_t ldc, bool add) {
   if (rows == R) return tile<R, V>(a, b, ldb, K, c, ldc, add);
   if constexpr (R > 1) tile_of<R - 1, V>(rows, a, b, ldb, K, c, ldc, add);
 }
 
-// Rows of each strip when `rows` rows are cut into as few strips of at most `most` as there must be, as even
-// as can be: 8 rows in strips of at most 6 are 4 and 4, since a strip of 2 would leave the multiply-add units
-// waiting.
+// Height of the strips that `rows` rows are divided into: as few strips of at most `most` rows as possible,
+// of even heights. 8 rows in strips of at most 6 become 4 and 4: a strip of 2 would not hide the latency of
+// multiply-adds.
 inline int64_t strip_height(int64_t rows, int64_t most = strip_rows) {
   const int64_t strips = (rows + most - 1) / most;
   return (rows + strips - 1) / strips;
 }
 
-// C = or += A B for `rows` rows and `panels` panels of V vectors; span(first row, end row, panel) is the
-// range of k that counts for that tile, an empty one leaves the tile of C as it is. C holds whole panels.
+// C = or += A B for `rows` rows and `panels` panels of V vectors. span(first row, end row, panel) is the
+// range of K to compute for a tile of C; an empty range leaves the tile unchanged. C holds whole panels.
 template <int V = 2, bool transposed, class Span>
-void block_product(int64_t rows, int64_t panels, Left<transposed> a, Right b, float* c, int64_t ldc, bool add,
-                   const Span& span) {
+void block_gemm(int64_t rows, int64_t panels, OperandA<transposed> a, OperandB b, float* c, int64_t ldc,
+                bool add, const Span& span) {
   constexpr int most = V == 1 ? 2 * strip_rows : strip_rows;  // as many sums as the registers hold
   const int64_t height = strip_height(rows, most);
   for (int64_t j = 0; j < panels; ++j)
@@ -114,18 +102,18 @@ void block_product(int64_t rows, int64_t panels, Left<transposed> a, Right b, fl
       const int64_t end = std::min(rows, r + height);
       const Range k = span(r, end, j);
       if (k.begin >= k.end) continue;
-      const Left<transposed> strip{a.data + (transposed ? r + k.begin * a.ld : r * a.ld + k.begin), a.ld};
+      const OperandA<transposed> strip{a.data + (transposed ? r + k.begin * a.ld : r * a.ld + k.begin), a.ld};
       tile_of<most, V>(end - r, strip, b.data + j * b.panel + k.begin * b.ld, b.ld, k.end - k.begin,
                        c + r * ldc + j * V * lanes, ldc, add);
     }
 }
 
-// 2^x to 3e-8 for x up to 127, zero below -126.5 and for -infinity: a polynomial on [-1/2, 1/2], the whole
-// part put into the exponent. Softmax in powers of two saves what exp(x) needs besides.
+// 2^x within 3e-8 for x up to 127, zero below -126.5 and for -infinity: a polynomial on [-1/2, 1/2], the
+// integer part goes into the exponent. A softmax in base 2 avoids the extra multiplication of exp(x).
 inline Vec exp2(F32 d, Vec x) {
   const hn::RebindToSigned<F32> integer;
   constexpr float c[] = {1.339985989e-3f, 9.618519805e-3f, 5.550329015e-2f, 0.2402264625f, 0.6931471825f, 1};
-  x = hn::Max(hn::Set(d, -127), x);        // a NaN, as the second operand, stays
+  x = hn::Max(hn::Set(d, -127), x);        // keeps NaN, the second operand
   const Vec shift = hn::Set(d, 12582912);  // 1.5 * 2^23: adding it rounds to a whole number, in the low bits
   const Vec shifted = hn::Add(x, shift), r = hn::Sub(x, hn::Sub(shifted, shift));
   Vec p = hn::Set(d, 1.533757604e-4f);
@@ -178,8 +166,8 @@ void transpose_four(const T* in, int64_t stride, float* out, int64_t ld) {
 }
 #endif
 
-// The transpose of `in` as a right operand: row r of `in` becomes column r % width of panel r / width.
-// Columns past the last row keep what they held: no product mixes columns.
+// The transpose of `in` as operand B: row r of `in` becomes column r % width of panel r / width. Columns
+// after the last row are not written; columns do not affect each other.
 template <class T>
 void pack_transposed(const T* in, int64_t stride, int64_t rows, int64_t cols, float* out, int64_t panel,
                      int64_t width) {

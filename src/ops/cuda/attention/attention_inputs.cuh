@@ -1,0 +1,62 @@
+// The inputs of all attention kernels, and which keys a query of a packed batch sees.
+#pragma once
+#include "ops/cuda/row_tile.cuh"
+
+namespace fathom::cuda {
+
+constexpr int max_head_dim = 256;
+
+// Inputs of the forward and backward pass. A key is k_nope (Dn columns of kv) then k_rope (Dr columns, shared
+// by the heads).
+template <class T>
+struct AttentionInputs {
+  const T *q, *kv, *k_rope;
+  int64_t q_stride, kv_stride, rope_stride;  // of a (token, head) row, a (token, head) row, a token
+  const int32_t *q_starts, *kv_starts;
+  int B, H, Dn, Dr, Dv;
+  float scale;
+
+  __device__ int Dk() const { return Dn + Dr; }
+  __device__ const T* query(int64_t n, int h) const { return q + (n * H + h) * q_stride; }
+  __device__ const T* key_value(int64_t m, int h) const { return kv + (m * H + h) * kv_stride; }
+};
+
+template <class T, class Args>
+AttentionInputs<gpu_t<T>> attention_inputs(const Args& a) {
+  const int Dr = static_cast<int>(a.k_rope.cols()), Dv = static_cast<int>(a.out.cols());
+  const int Dn = static_cast<int>(a.q.cols()) - Dr;
+  check(a.q.cols() <= max_head_dim && Dv <= max_head_dim,
+        "attention: heads of {} and {} columns are wider than this backend's {}", a.q.cols(), Dv,
+        max_head_dim);
+  return {.q = data<T>(a.q),
+          .kv = data<T>(a.kv),
+          .k_rope = data<T>(a.k_rope),
+          .q_stride = a.q.row_stride,
+          .kv_stride = a.kv.row_stride,
+          .rope_stride = a.k_rope.row_stride,
+          .q_starts = data<int32_t>(a.q_starts),
+          .kv_starts = data<int32_t>(a.kv_starts),
+          .B = static_cast<int>(a.q_starts.cols() - 1),
+          .H = static_cast<int>(a.q.shape[1]),
+          .Dn = Dn,
+          .Dr = Dr,
+          .Dv = Dv,
+          .scale = static_cast<float>(a.scale)};
+}
+
+// The rows of one sequence. Its query i sees its keys 0 .. i + causal_offset, both counted from its first.
+struct SequenceBounds {
+  int64_t queries, queries_end, keys, keys_end;
+
+  template <class T>
+  __device__ SequenceBounds(const AttentionInputs<T>& in, int b)
+      : queries(in.q_starts[b]),
+        queries_end(in.q_starts[b + 1]),
+        keys(in.kv_starts[b]),
+        keys_end(in.kv_starts[b + 1]) {}
+  __device__ int64_t causal_offset() const { return (keys_end - keys) - (queries_end - queries); }
+  // One past the last key that query n sees.
+  __device__ int64_t visible_end(int64_t n) const { return keys + (n - queries) + causal_offset() + 1; }
+};
+
+}  // namespace fathom::cuda
