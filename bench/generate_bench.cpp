@@ -35,7 +35,7 @@ void fill_weights(const Device& device, const Config& config, const Weights& wei
   for (float& v : values) v = static_cast<float>(rng.normal() * config.initializer_range);
   Staging staging(device);
   for (const NamedWeight& w : list_weights(config, weights))
-    staging.write(w.tensor, [&](const Tensor& host) {
+    staging.write(w.weight.data, [&](const Tensor& host) {
       const std::vector<float>& from = w.info.kind == WeightKind::norm ? ones : values;
       host.dtype == DType::bf16 ? fill<bf16>(host, from) : fill<float>(host, from);
     });

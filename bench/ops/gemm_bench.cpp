@@ -22,12 +22,12 @@ void linear_shape(Bench& b, DType t, int64_t N, int64_t O, int64_t I) {
   const Tensor x = b.random(t, {N, I}), w = b.random(t, {O, I}), dout = b.random(t, {N, O});
   const Tensor dw = b.zeros(DType::f32, {O, I});
   b.row("linear_forward" + shape, bytes_of({x, w, dout}), flops,
-        [&] { linear_forward(b.device(), {.out = dout, .x = x, .w = w, .bias = {}}); });
+        [&] { linear_forward(b.device(), {.out = dout, .x = x, .w = w}); });
   if (N < 16) return b.clear();
   b.row("linear_backward_input" + shape, bytes_of({x, w, dout}), flops,
         [&] { linear_backward_input(b.device(), {.dx = x, .dout = dout, .w = w}); });
   b.row("linear_backward_weight" + shape, bytes_of({x, dout, dw, dw}), flops,
-        [&] { linear_backward_weight(b.device(), {.dw = dw, .dbias = {}, .dout = dout, .x = x}); });
+        [&] { linear_backward_weight(b.device(), {.dw = dw, .dout = dout, .x = x}); });
   b.clear();
 }
 

@@ -69,9 +69,8 @@ void permute_rows(Bench& b, DType t) {
         [&] { permute(b.device(), {.out = rows, .x = x, .token_of = token_of}); });
   b.row("permute_backward" + shape, one + many, elements,
         [&] { permute_backward(b.device(), {.dx = x, .dout = rows, .row_of = row_of}); });
-  b.row("combine" + shape, one + many, 2 * elements, [&] {
-    combine(b.device(), {.out = x, .rows = rows, .weights = weights, .row_of = row_of, .shared = {}});
-  });
+  b.row("combine" + shape, one + many, 2 * elements,
+        [&] { combine(b.device(), {.out = x, .rows = rows, .weights = weights, .row_of = row_of}); });
   b.row("combine_backward" + shape, one + 2 * many, 3 * elements, [&] {
     combine_backward(b.device(), {.drows = drows,
                                   .dweights = dweights,

@@ -15,9 +15,8 @@ void cross_entropy_rows(Bench& b) {
   const Tensor targets = b.integers({N}, [](int64_t i) { return static_cast<int32_t>(i * 379); });
   const std::string shape = fmt::format("cross_entropy {}x{}", N, V);
   const double one = static_cast<double>(logits.bytes());
-  b.row(shape + " loss only", one, 0, [&] {
-    cross_entropy(b.device(), {.losses = losses, .dlogits = {}, .logits = logits, .targets = targets});
-  });
+  b.row(shape + " loss only", one, 0,
+        [&] { cross_entropy(b.device(), {.losses = losses, .logits = logits, .targets = targets}); });
   for (DType t : {DType::f32, DType::bf16}) {
     const Tensor dlogits = b.zeros(t, {N, V});
     b.row(fmt::format("{} dlogits {}", shape, name_of(t)), one + static_cast<double>(dlogits.bytes()), 0,
@@ -32,7 +31,7 @@ void adamw_rows(Bench& b) {
   constexpr int64_t P = 16 << 20;
   const Tensor w = b.zeros(DType::f32, {P}), rounded = b.zeros(DType::bf16, {P}),
                grad = b.random(DType::f32, {P}), m = b.zeros(DType::f32, {P}), v = b.zeros(DType::f32, {P});
-  const AdamWTensor plain[] = {{.w = w, .master = {}, .grad = grad, .m = m, .v = v}},
+  const AdamWTensor plain[] = {{.w = w, .grad = grad, .m = m, .v = v}},
                     with_master[] = {{.w = rounded, .master = w, .grad = grad, .m = m, .v = v}};
   b.row(fmt::format("adamw {}M f32", P >> 20), 28.0 * P, 0,
         [&] { adamw(b.device(), {.tensors = plain, .lr = 1e-4}); });

@@ -50,7 +50,8 @@ void print_json(const Config& c, DType dtype, int64_t stored) {
       {"parameters", n},
       {"active_parameters", active_parameter_count(c, false)},
       {"active_parameters_with_input_embedding", active_parameter_count(c, true)},
-      {"weight_bytes", {{"f32", 4 * n}, {"bf16", 2 * n}}},
+      {"weight_bytes",
+       {{"f32", checkpoint_bytes(c, DType::f32)}, {"bf16", checkpoint_bytes(c, DType::bf16)}}},
       {"kv_cache_bytes_per_token",
        {{"mla", cache.mla}, {"mha", cache.mha}, {"gqa8", cache.gqa8}, {"mqa", cache.mqa}}},
       {"kv_cache_dtype", name_of(dtype)},
@@ -104,8 +105,10 @@ void print_text(const Config& c, DType dtype, int64_t stored) {
   line("parameters", with_commas(n));
   line("active per token", fmt::format("{} ({} with the input embedding)", with_commas(active),
                                        with_commas(active_parameter_count(c, true))));
-  line("weights", fmt::format("{} in f32, {} in bf16", human_bytes(4.0 * static_cast<double>(n)),
-                              human_bytes(2.0 * static_cast<double>(n))));
+  const auto bytes_in = [&](DType type) {
+    return human_bytes(static_cast<double>(checkpoint_bytes(c, type)));
+  };
+  line("weights", fmt::format("{} in f32, {} in bf16", bytes_in(DType::f32), bytes_in(DType::bf16)));
   if (stored > 0) line("stored", human_bytes(static_cast<double>(stored)));
   const CacheBytes cache = cache_bytes_per_token(c, dtype);
   print_output("cache per token in {}:\n", name_of(dtype));

@@ -79,13 +79,13 @@ std::vector<std::string> CheckpointReader::names() const {
   return names;
 }
 
-Tensor CheckpointReader::find(std::string_view name) const {
+ConstTensor CheckpointReader::find(std::string_view name) const {
   const auto found = shard_of_.find(std::string(name));
-  return found == shard_of_.end() ? Tensor{} : shards_[found->second].find(name);
+  return found == shard_of_.end() ? ConstTensor{} : shards_[found->second].find(name);
 }
 
-Tensor CheckpointReader::tensor(std::string_view name) const {
-  const Tensor found = find(name);
+ConstTensor CheckpointReader::tensor(std::string_view name) const {
+  const ConstTensor found = find(name);
   check(static_cast<bool>(found), "{}: tensor '{}' is missing", path_, name);
   return found;
 }

@@ -23,10 +23,10 @@ class CheckpointReader {
   const std::string& path() const { return path_; }
   // Sorted.
   std::vector<std::string> names() const;
-  // An empty tensor if there is none of this name; the view is read-only and lives as long as the reader.
-  Tensor find(std::string_view name) const;
+  // An empty tensor if there is none of this name; the view lives as long as the reader.
+  ConstTensor find(std::string_view name) const;
   // The same, but its absence is an Error.
-  Tensor tensor(std::string_view name) const;
+  ConstTensor tensor(std::string_view name) const;
   // Size of all tensors together, in bytes.
   int64_t bytes() const { return bytes_; }
 
@@ -48,6 +48,6 @@ void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors,
 
 // to = from, converting between float types (round to nearest, ties to even); i32 only to i32. Both may be
 // strided. Error naming the tensor and both shapes when they differ.
-void copy_tensor(const Tensor& from, const Tensor& to, const std::string& name);
+void copy_tensor(const ConstTensor& from, const Tensor& to, const std::string& name);
 
 }  // namespace fathom

@@ -82,7 +82,7 @@ RowCopy row_copy(DType to, DType from) {
 
 }  // namespace
 
-void copy_tensor(const Tensor& from, const Tensor& to, const std::string& name) {
+void copy_tensor(const ConstTensor& from, const Tensor& to, const std::string& name) {
   check(static_cast<bool>(from) && static_cast<bool>(to), "tensor '{}': nothing to copy", name);
   check(from.rank == to.rank &&
             std::equal(from.shape.begin(), from.shape.begin() + from.rank, to.shape.begin()),

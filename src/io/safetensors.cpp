@@ -135,8 +135,8 @@ void SafetensorsFile::make_view(SafetensorsEntry& entry) {
     if (!entry.bytes.empty()) std::memcpy(realigned_.back().get(), data, entry.bytes.size());
     data = realigned_.back().get();
   }
-  Tensor& view = entry.view;
-  view.data = const_cast<std::byte*>(data);
+  ConstTensor& view = entry.view;
+  view.data = data;
   view.dtype = *type->dtype;
   view.rank = std::max<int>(1, static_cast<int>(entry.shape.size()));
   view.shape[0] = 1;
@@ -149,7 +149,7 @@ const SafetensorsEntry* SafetensorsFile::entry(std::string_view name) const {
   return found == index_.end() ? nullptr : &entries_[found->second];
 }
 
-Tensor SafetensorsFile::find(std::string_view name) const {
+ConstTensor SafetensorsFile::find(std::string_view name) const {
   const SafetensorsEntry* found = entry(name);
   if (!found) return {};
   check(static_cast<bool>(found->view), "{}: tensor '{}' of type {} and rank {} is not supported", path_,
@@ -157,8 +157,8 @@ Tensor SafetensorsFile::find(std::string_view name) const {
   return found->view;
 }
 
-Tensor SafetensorsFile::tensor(std::string_view name) const {
-  const Tensor found = find(name);
+ConstTensor SafetensorsFile::tensor(std::string_view name) const {
+  const ConstTensor found = find(name);
   check(static_cast<bool>(found), "{}: tensor '{}' is missing", path_, name);
   return found;
 }

@@ -25,7 +25,7 @@ struct SafetensorsEntry {
   std::string dtype;           // as the file spells it: "BF16", "I64", ...
   std::vector<int64_t> shape;  // as the file gives it
   std::span<const std::byte> bytes;
-  Tensor view;
+  ConstTensor view;
 };
 
 class SafetensorsFile {
@@ -41,10 +41,10 @@ class SafetensorsFile {
 
   const SafetensorsEntry* entry(std::string_view name) const;
   // The tensor, or an empty one if there is none of this name. Error if it is there but no Tensor can show
-  // it. The view is read-only: writing to it ends the process.
-  Tensor find(std::string_view name) const;
+  // it.
+  ConstTensor find(std::string_view name) const;
   // The same, but its absence is an Error too.
-  Tensor tensor(std::string_view name) const;
+  ConstTensor tensor(std::string_view name) const;
   // The values of an I32 or I64 tensor of any shape; Error if one does not fit.
   std::vector<int32_t> read_ints(std::string_view name) const;
 
@@ -66,7 +66,7 @@ class SafetensorsFile {
 // One tensor to write; strided ones are written row by row, without a copy.
 struct NamedTensor {
   std::string name;
-  Tensor tensor;
+  ConstTensor tensor;
   // The element type the file names, for types that Tensor lacks: "U16" and the like. The tensor's own type
   // must have the same size and stands for the bits alone. Empty: the tensor's own type.
   std::string stored_as = {};

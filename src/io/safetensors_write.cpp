@@ -74,7 +74,7 @@ std::string header_text(const std::vector<const NamedTensor*>& order,
   return text;
 }
 
-void write_data(AtomicFile& file, const Tensor& tensor) {
+void write_data(AtomicFile& file, const ConstTensor& tensor) {
   const auto* data = static_cast<const std::byte*>(tensor.data);
   if (tensor.contiguous()) return file.write(std::span(data, static_cast<size_t>(tensor.bytes())));
   const int64_t width = tensor.cols() * size_of(tensor.dtype),

@@ -91,7 +91,7 @@ struct Activations {
 
   // Layer i reads stream(i) and writes stream(i + 1).
   const Tensor& stream(int64_t i) const { return streams[i % streams.size()]; }
-  const LayerActivations& layer(int64_t i) const { return layers[i % layers.size()]; }
+  LayerActivations& layer(int64_t i) { return layers[i % layers.size()]; }
 };
 
 // Lays the tensors for a batch of exactly this size out in the arena (which may be a planning one). It costs

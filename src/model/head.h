@@ -31,6 +31,6 @@ void head_forward(Device& device, const Model& model, const Tensor& hidden /* [N
                   const LossFunction& loss);
 // Loss and gradients: dhidden = dlogits lm_head; grads.lm_head += dlogits^T hidden.
 void head_backward(Device& device, const Model& model, const Tensor& hidden /* [N, C] */, Arena& scratch,
-                   const LossFunction& loss, const Tensor& dhidden /* [N, C] */, const Weights& grads);
+                   const LossFunction& loss, const Tensor& dhidden /* [N, C] */, Weights& grads);
 
 }  // namespace fathom

@@ -8,46 +8,47 @@
 
 namespace fathom {
 
-void layer_forward(const Pass& p, const LayerWeights& w, const LayerActivations& a, int64_t layer,
-                   const Tensor& x, const Tensor& out) {
+void layer_forward(const Pass& p, const LayerWeights& w, LayerActivations& a, int64_t layer, const Tensor& x,
+                   const Tensor& out) {
   const double eps = p.config.rms_norm_eps;
-  rmsnorm_forward(p.device,
-                  {.out = a.input_normed, .rstd = a.input_rstd, .x = x, .w = w.input_layernorm, .eps = eps});
+  rmsnorm_forward(
+      p.device,
+      {.out = a.input_normed, .rstd = a.input_rstd, .x = x, .w = w.input_layernorm.data, .eps = eps});
   mla_forward(p, w.self_attn, a.attention, layer, a.input_normed, a.middle);
   residual_add(p.device, {.stream = a.middle, .x = x});
 
   rmsnorm_forward(p.device, {.out = a.middle_normed,
                              .rstd = a.middle_rstd,
                              .x = a.middle,
-                             .w = w.post_attention_layernorm,
+                             .w = w.post_attention_layernorm.data,
                              .eps = eps});
-  if (p.config.is_moe_layer(layer))
+  if (w.is_moe())
     moe_forward(p, w.moe, a.moe, a.middle_normed, out);
   else
     mlp_forward(p, w.mlp, a.mlp, a.middle_normed, out);
   residual_add(p.device, {.stream = out, .x = a.middle});
 }
 
-void layer_backward(const Pass& p, const LayerWeights& w, const LayerWeights& dw, const LayerActivations& a,
-                    const Gradients& g, const Tensor& x) {
-  if (w.moe.gate)
+void layer_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, LayerActivations& a, Gradients& g,
+                    const Tensor& x) {
+  if (w.is_moe())
     moe_backward(p, w.moe, dw.moe, a.moe, g, a.middle_normed, g.stream, g.branch);
   else
     mlp_backward(p, w.mlp, dw.mlp, a.mlp, g, a.middle_normed, g.stream, g.branch);
   rmsnorm_backward(p.device, {.dx = g.branch,
-                              .dw = dw.post_attention_layernorm,
+                              .dw = dw.post_attention_layernorm.data,
                               .dout = g.branch,
                               .x = a.middle,
-                              .w = w.post_attention_layernorm,
+                              .w = w.post_attention_layernorm.data,
                               .rstd = a.middle_rstd});
   residual_add(p.device, {.stream = g.stream, .x = g.branch});
 
   mla_backward(p, w.self_attn, dw.self_attn, a.attention, g, a.input_normed, g.stream, g.branch);
   rmsnorm_backward(p.device, {.dx = g.branch,
-                              .dw = dw.input_layernorm,
+                              .dw = dw.input_layernorm.data,
                               .dout = g.branch,
                               .x = x,
-                              .w = w.input_layernorm,
+                              .w = w.input_layernorm.data,
                               .rstd = a.input_rstd});
   residual_add(p.device, {.stream = g.stream, .x = g.branch});
 }

@@ -28,30 +28,31 @@ Tensor rope_part(const Config& c, const Tensor& q) {
 }
 
 // Equations 12-14: c_q, then q = [q_nope | q_rope] with q_rope rotated.
-void queries(const Pass& p, const AttentionWeights& w, const AttentionActivations& a, const Tensor& x) {
+void queries(const Pass& p, const AttentionWeights& w, AttentionActivations& a, const Tensor& x) {
   if (w.q_proj) {
-    linear_forward(p.device, {.out = flat(a.q), .x = x, .w = w.q_proj, .bias = {}});
+    linear_forward(p.device, {.out = flat(a.q), .x = x, .w = w.q_proj});
   } else {
-    linear_forward(p.device, {.out = a.q_a, .x = x, .w = w.q_a_proj, .bias = w.q_a_bias});
-    rmsnorm_forward(p.device, {.out = a.q_a_normed, .rstd = a.q_a_rstd, .x = a.q_a, .w = w.q_a_layernorm});
-    linear_forward(p.device, {.out = flat(a.q), .x = a.q_a_normed, .w = w.q_b_proj, .bias = {}});
+    linear_forward(p.device, {.out = a.q_a, .x = x, .w = w.q_a_proj, .bias = w.q_a_bias.data});
+    rmsnorm_forward(p.device,
+                    {.out = a.q_a_normed, .rstd = a.q_a_rstd, .x = a.q_a, .w = w.q_a_layernorm.data});
+    linear_forward(p.device, {.out = flat(a.q), .x = a.q_a_normed, .w = w.q_b_proj});
   }
   rope(p.device, {.x = rope_part(p.config, a.q), .cos_sin = p.cos_sin});
 }
 
 // Equations 9 and 15: the latent row [c_kv | k_rope] with c_kv normed and k_rope rotated. The latent norms
 // use the reference code's fixed epsilon, not the config's.
-void latents(const Pass& p, const AttentionWeights& w, const AttentionActivations& a, const Tensor& x) {
-  linear_forward(p.device, {.out = a.latent, .x = x, .w = w.kv_a_proj_with_mqa, .bias = w.kv_a_bias});
+void latents(const Pass& p, const AttentionWeights& w, AttentionActivations& a, const Tensor& x) {
+  linear_forward(p.device, {.out = a.latent, .x = x, .w = w.kv_a_proj_with_mqa, .bias = w.kv_a_bias.data});
   rmsnorm_forward(p.device, {.out = a.c_kv,
                              .rstd = a.c_kv_rstd,
                              .x = a.latent.columns(0, p.config.kv_lora_rank),
-                             .w = w.kv_a_layernorm});
+                             .w = w.kv_a_layernorm.data});
   rope(p.device, {.x = shared_rope_key(p.config, a.latent), .cos_sin = p.cos_sin});
 }
 
 // Equations 10, 11, 16, 17: keys and values of every head, then ordinary attention.
-void attend_expanded(const Pass& p, const AttentionWeights& w, const AttentionActivations& a, int64_t layer) {
+void attend_expanded(const Pass& p, const AttentionWeights& w, AttentionActivations& a, int64_t layer) {
   const Batch& batch = p.batch;
   Tensor c_kv = a.c_kv, rows = a.latent;
   if (batch.cache) {
@@ -62,7 +63,7 @@ void attend_expanded(const Pass& p, const AttentionWeights& w, const AttentionAc
     rows = a.prefix;
     c_kv = rows.columns(0, p.config.kv_lora_rank);
   }
-  linear_forward(p.device, {.out = flat(a.kv), .x = c_kv, .w = w.kv_b_proj, .bias = {}});
+  linear_forward(p.device, {.out = flat(a.kv), .x = c_kv, .w = w.kv_b_proj});
   attention_forward(p.device, {.out = a.out,
                                .lse = a.lse,
                                .q = a.q,
@@ -79,12 +80,12 @@ Tensor by_heads(const Config& c, const Tensor& kv_b_proj) {
 }
 
 // Section 2.1.2 and appendix C: W_UK moves to the query's side, W_UV to the output's.
-void absorb_queries(const Pass& p, const AttentionWeights& w, const AttentionActivations& a) {
+void absorb_queries(const Pass& p, const AttentionWeights& w, AttentionActivations& a) {
   absorb_query(p.device, {.q_latent = a.q_latent,
                           .q_nope = a.q.columns(0, p.config.qk_nope_head_dim),
-                          .kv_b = by_heads(p.config, w.kv_b_proj)});
+                          .kv_b = by_heads(p.config, w.kv_b_proj.data)});
 }
-void attend_absorbed(const Pass& p, const AttentionWeights& w, const AttentionActivations& a, int64_t layer) {
+void attend_absorbed(const Pass& p, const AttentionWeights& w, AttentionActivations& a, int64_t layer) {
   latent_attention(p.device, {.out = a.ctx,
                               .q_latent = a.q_latent,
                               .q_rope = rope_part(p.config, a.q),
@@ -93,12 +94,12 @@ void attend_absorbed(const Pass& p, const AttentionWeights& w, const AttentionAc
                               .sequence = p.batch.sequence,
                               .positions = p.batch.positions,
                               .scale = p.softmax_scale});
-  absorb_output(p.device, {.out = a.out, .ctx = a.ctx, .kv_b = by_heads(p.config, w.kv_b_proj)});
+  absorb_output(p.device, {.out = a.out, .ctx = a.ctx, .kv_b = by_heads(p.config, w.kv_b_proj.data)});
 }
 
 }  // namespace
 
-void mla_forward(const Pass& p, const AttentionWeights& w, const AttentionActivations& a, int64_t layer,
+void mla_forward(const Pass& p, const AttentionWeights& w, AttentionActivations& a, int64_t layer,
                  const Tensor& x, const Tensor& out) {
   const auto keys = [&] {
     latents(p, w, a, x);
@@ -118,11 +119,11 @@ void mla_forward(const Pass& p, const AttentionWeights& w, const AttentionActiva
     attend_absorbed(p, w, a, layer);
   else
     attend_expanded(p, w, a, layer);
-  linear_forward(p.device, {.out = out, .x = flat(a.out), .w = w.o_proj, .bias = w.o_bias});
+  linear_forward(p.device, {.out = out, .x = flat(a.out), .w = w.o_proj, .bias = w.o_bias.data});
 }
 
-void mla_backward(const Pass& p, const AttentionWeights& w, const AttentionWeights& dw,
-                  const AttentionActivations& a, const Gradients& g, const Tensor& x, const Tensor& dout,
+void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw,
+                  const AttentionActivations& a, Gradients& g, const Tensor& x, const Tensor& dout,
                   const Tensor& dx) {
   const Config& c = p.config;
   Device& device = p.device;
@@ -130,7 +131,8 @@ void mla_backward(const Pass& p, const AttentionWeights& w, const AttentionWeigh
   const Tensor k_rope = a.latent.columns(c.kv_lora_rank, c.qk_rope_head_dim);
   const Tensor dk_rope = g.latent.columns(c.kv_lora_rank, c.qk_rope_head_dim);
 
-  linear_backward_weight(device, {.dw = dw.o_proj, .dbias = dw.o_bias, .dout = dout, .x = flat(a.out)});
+  linear_backward_weight(device,
+                         {.dw = dw.o_proj.data, .dbias = dw.o_bias.data, .dout = dout, .x = flat(a.out)});
   linear_backward_input(device, {.dx = flat(g.attention), .dout = dout, .w = w.o_proj});
   attention_backward(device, {.dq = g.q,
                               .dkv = g.kv,
@@ -146,34 +148,35 @@ void mla_backward(const Pass& p, const AttentionWeights& w, const AttentionWeigh
                               .scale = p.softmax_scale});
 
   // The latent's side: kv_b, norm, rotation, kv_a.
-  linear_backward_weight(device, {.dw = dw.kv_b_proj, .dbias = {}, .dout = flat(g.kv), .x = a.c_kv});
+  linear_backward_weight(device, {.dw = dw.kv_b_proj.data, .dout = flat(g.kv), .x = a.c_kv});
   linear_backward_input(device, {.dx = dc_kv, .dout = flat(g.kv), .w = w.kv_b_proj});
   rmsnorm_backward(device, {.dx = dc_kv,
-                            .dw = dw.kv_a_layernorm,
+                            .dw = dw.kv_a_layernorm.data,
                             .dout = dc_kv,
                             .x = c_kv_raw,
-                            .w = w.kv_a_layernorm,
+                            .w = w.kv_a_layernorm.data,
                             .rstd = a.c_kv_rstd});
   rope(device, {.x = shared_rope_key(c, g.latent), .cos_sin = p.cos_sin, .inverse = true});
-  linear_backward_weight(device,
-                         {.dw = dw.kv_a_proj_with_mqa, .dbias = dw.kv_a_bias, .dout = g.latent, .x = x});
+  linear_backward_weight(
+      device, {.dw = dw.kv_a_proj_with_mqa.data, .dbias = dw.kv_a_bias.data, .dout = g.latent, .x = x});
   linear_backward_input(device, {.dx = dx, .dout = g.latent, .w = w.kv_a_proj_with_mqa});
 
   // The query's side.
   rope(device, {.x = rope_part(c, g.q), .cos_sin = p.cos_sin, .inverse = true});
   if (w.q_proj) {
-    linear_backward_weight(device, {.dw = dw.q_proj, .dbias = {}, .dout = flat(g.q), .x = x});
+    linear_backward_weight(device, {.dw = dw.q_proj.data, .dout = flat(g.q), .x = x});
     linear_backward_input(device, {.dx = g.term, .dout = flat(g.q), .w = w.q_proj});
   } else {
-    linear_backward_weight(device, {.dw = dw.q_b_proj, .dbias = {}, .dout = flat(g.q), .x = a.q_a_normed});
+    linear_backward_weight(device, {.dw = dw.q_b_proj.data, .dout = flat(g.q), .x = a.q_a_normed});
     linear_backward_input(device, {.dx = g.q_a, .dout = flat(g.q), .w = w.q_b_proj});
     rmsnorm_backward(device, {.dx = g.q_a,
-                              .dw = dw.q_a_layernorm,
+                              .dw = dw.q_a_layernorm.data,
                               .dout = g.q_a,
                               .x = a.q_a,
-                              .w = w.q_a_layernorm,
+                              .w = w.q_a_layernorm.data,
                               .rstd = a.q_a_rstd});
-    linear_backward_weight(device, {.dw = dw.q_a_proj, .dbias = dw.q_a_bias, .dout = g.q_a, .x = x});
+    linear_backward_weight(device,
+                           {.dw = dw.q_a_proj.data, .dbias = dw.q_a_bias.data, .dout = g.q_a, .x = x});
     linear_backward_input(device, {.dx = g.term, .dout = g.q_a, .w = w.q_a_proj});
   }
   residual_add(device, {.stream = dx, .x = g.term});

@@ -7,12 +7,12 @@ namespace fathom {
 
 // out = W_O [o_1 .. o_H], from the block's normed input. `layer` picks the cache pages when the batch has a
 // cache.
-void mla_forward(const Pass& pass, const AttentionWeights& w, const AttentionActivations& a, int64_t layer,
+void mla_forward(const Pass& pass, const AttentionWeights& w, AttentionActivations& a, int64_t layer,
                  const Tensor& x /* [N, C] */, const Tensor& out /* [N, C] */);
 
 // dx = gradient of x. Training batches only (no cache).
-void mla_backward(const Pass& pass, const AttentionWeights& w, const AttentionWeights& dw,
-                  const AttentionActivations& a, const Gradients& g, const Tensor& x, const Tensor& dout,
+void mla_backward(const Pass& pass, const AttentionWeights& w, AttentionWeights& dw,
+                  const AttentionActivations& a, Gradients& g, const Tensor& x, const Tensor& dout,
                   const Tensor& dx);
 
 }  // namespace fathom

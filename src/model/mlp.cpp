@@ -5,24 +5,24 @@
 
 namespace fathom {
 
-void mlp_forward(const Pass& pass, const MlpWeights& w, const MlpActivations& a, const Tensor& x,
+void mlp_forward(const Pass& pass, const MlpWeights& w, MlpActivations& a, const Tensor& x,
                  const Tensor& out) {
   Device& device = pass.device;
-  linear_forward(device, {.out = a.gate_up, .x = x, .w = w.gate_up_proj, .bias = {}});
+  linear_forward(device, {.out = a.gate_up, .x = x, .w = w.gate_up_proj});
   swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
-  linear_forward(device, {.out = out, .x = a.act, .w = w.down_proj, .bias = {}});
+  linear_forward(device, {.out = out, .x = a.act, .w = w.down_proj});
 }
 
-void mlp_backward(const Pass& pass, const MlpWeights& w, const MlpWeights& dw, const MlpActivations& a,
-                  const Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx) {
+void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActivations& a, Gradients& g,
+                  const Tensor& x, const Tensor& dout, const Tensor& dx) {
   Device& device = pass.device;
   const Tensor dact = g.act.slice(0, a.act.count()).reshape({a.act.rows(), a.act.cols()});
   const Tensor dgate_up = a.gate_up;
 
-  linear_backward_weight(device, {.dw = dw.down_proj, .dbias = {}, .dout = dout, .x = a.act});
+  linear_backward_weight(device, {.dw = dw.down_proj.data, .dout = dout, .x = a.act});
   linear_backward_input(device, {.dx = dact, .dout = dout, .w = w.down_proj});
   swiglu_backward(device, {.dgate_up = dgate_up, .dout = dact, .gate_up = a.gate_up});
-  linear_backward_weight(device, {.dw = dw.gate_up_proj, .dbias = {}, .dout = dgate_up, .x = x});
+  linear_backward_weight(device, {.dw = dw.gate_up_proj.data, .dout = dgate_up, .x = x});
   linear_backward_input(device, {.dx = dx, .dout = dgate_up, .w = w.gate_up_proj});
 }
 

@@ -6,11 +6,11 @@
 namespace fathom {
 
 // out = down(silu(gate(x)) * up(x))
-void mlp_forward(const Pass& pass, const MlpWeights& w, const MlpActivations& a, const Tensor& x /* [N, C] */,
+void mlp_forward(const Pass& pass, const MlpWeights& w, MlpActivations& a, const Tensor& x /* [N, C] */,
                  const Tensor& out /* [N, C] */);
 
 // dx = gradient of x. a.gate_up is overwritten with its own gradient. g.act is scratch.
-void mlp_backward(const Pass& pass, const MlpWeights& w, const MlpWeights& dw, const MlpActivations& a,
-                  const Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx);
+void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActivations& a, Gradients& g,
+                  const Tensor& x, const Tensor& dout, const Tensor& dx);
 
 }  // namespace fathom

@@ -65,13 +65,13 @@ Tensor model_forward(Device& device, const Model& model, const Batch& batch, Act
   rmsnorm_forward(device, {.out = a.normed,
                            .rstd = a.rstd,
                            .x = a.stream(c.num_hidden_layers),
-                           .w = model.weights.norm,
+                           .w = model.weights.norm.data,
                            .eps = c.rms_norm_eps});
   return a.normed;
 }
 
 void model_backward(Device& device, const Model& model, const Batch& batch, Activations& a,
-                    const Tensor& dhidden, const Weights& grads, double balance_weight) {
+                    const Tensor& dhidden, Weights& grads, double balance_weight) {
   const Config& c = model.config;
   assert(a.purpose != Purpose::serving && !batch.cache);
   Pass pass = make_pass(device, model, batch, a, rope_parameters(c).softmax_scale);
@@ -79,10 +79,10 @@ void model_backward(Device& device, const Model& model, const Batch& batch, Acti
   pass.balance_loss = a.recomputed_balance_loss;
 
   rmsnorm_backward(device, {.dx = a.gradients.stream,
-                            .dw = grads.norm,
+                            .dw = grads.norm.data,
                             .dout = dhidden,
                             .x = a.stream(c.num_hidden_layers),
-                            .w = model.weights.norm,
+                            .w = model.weights.norm.data,
                             .rstd = a.rstd});
   for (int64_t i = c.num_hidden_layers - 1; i >= 0; --i) {
     // With recomputation the one set of activations holds another layer's; stream(i + 1) is rewritten
@@ -91,7 +91,8 @@ void model_backward(Device& device, const Model& model, const Batch& batch, Acti
       layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
     layer_backward(pass, model.weights.layers[i], grads.layers[i], a.layer(i), a.gradients, a.stream(i));
   }
-  embedding_backward(device, {.dtable = grads.embed_tokens, .ids = batch.tokens, .dout = a.gradients.stream});
+  embedding_backward(device,
+                     {.dtable = grads.embed_tokens.data, .ids = batch.tokens, .dout = a.gradients.stream});
 }
 
 }  // namespace fathom

@@ -32,6 +32,6 @@ Tensor model_forward(Device& device, const Model& model, const Batch& batch, Act
 // training_recompute. balance_weight scales the balance loss's gradient (1: its loss is simply added to the
 // main one).
 void model_backward(Device& device, const Model& model, const Batch& batch, Activations& activations,
-                    const Tensor& dhidden /* [N, C] */, const Weights& grads, double balance_weight = 1);
+                    const Tensor& dhidden /* [N, C] */, Weights& grads, double balance_weight = 1);
 
 }  // namespace fathom

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "io/file.h"
 #include "tensor/memory.h"
 
@@ -14,7 +15,7 @@ constexpr int64_t largest_shard = int64_t{5} << 30;
 constexpr std::string_view fused = "gate_up_proj";
 
 // prefix + "gate_proj" + suffix and prefix + "up_proj" + suffix: the two halves of a [2*width, C] matrix.
-void append_halves(std::vector<NamedTensor>& out, const std::string& name, const Tensor& gate_up) {
+void append_halves(std::vector<CheckpointPart>& out, const std::string& name, const Tensor& gate_up) {
   const size_t at = name.rfind(fused);
   const std::string prefix = name.substr(0, at), suffix = name.substr(at + fused.size());
   const int64_t width = gate_up.shape[0] / 2;
@@ -26,7 +27,7 @@ bool is_gate_up(const std::string& name) {
   return name.find(fused) != std::string::npos;
 }
 
-void append_experts(std::vector<NamedTensor>& out, const std::string& name, const Tensor& experts) {
+void append_experts(std::vector<CheckpointPart>& out, const std::string& name, const Tensor& experts) {
   const size_t at = name.rfind('.') + 1;  // "...mlp.experts." | "gate_up_proj"
   for (int64_t e = 0; e < experts.shape[0]; ++e) {
     const std::string expert = name.substr(0, at) + std::to_string(e) + "." + name.substr(at) + ".weight";
@@ -38,14 +39,14 @@ void append_experts(std::vector<NamedTensor>& out, const std::string& name, cons
 }
 
 // What one tensor of ours is called in a checkpoint: usually one name, for gate_up two, for experts E or 2E.
-std::vector<NamedTensor> checkpoint_parts(const NamedWeight& w) {
-  std::vector<NamedTensor> parts;
-  if (w.tensor.rank == 3)
-    append_experts(parts, w.info.name, w.tensor);
+std::vector<CheckpointPart> parts_of(const NamedWeight& w) {
+  std::vector<CheckpointPart> parts;
+  if (w.weight.data.rank == 3)
+    append_experts(parts, w.info.name, w.weight.data);
   else if (is_gate_up(w.info.name))
-    append_halves(parts, w.info.name, w.tensor);
+    append_halves(parts, w.info.name, w.weight.data);
   else
-    parts.push_back({w.info.name, w.tensor});
+    parts.push_back({w.info.name, w.weight.data});
   return parts;
 }
 
@@ -55,46 +56,86 @@ bool is_derived(const Config& config, const std::string& name) {
   return name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight");
 }
 
-DType default_dtype(const CheckpointReader& checkpoint) {
-  const Tensor t = checkpoint.find("model.embed_tokens.weight");
-  return t && t.dtype == DType::bf16 ? DType::bf16 : DType::f32;
+// Whether values of `from` may lie between those of `to`.
+bool is_rounded(DType from, DType to) {
+  return from != to && to != DType::f64 && (to != DType::f32 || from == DType::f64);
+}
+
+// Tensors that lose precision while they are loaded.
+class Roundings {
+ public:
+  void add(const std::string& name, DType from, DType to) {
+    if (is_rounded(from, to) && count_++ == 0)
+      first_ = fmt::format("'{}', {} to {}", name, name_of(from), name_of(to));
+  }
+  void say(const std::string& where) const {
+    if (count_ > 0)
+      log::warn(
+          "{}: {} tensors are stored in a wider type than the model's and were rounded, the first is {}",
+          where, count_, first_);
+  }
+
+ private:
+  int64_t count_ = 0;
+  std::string first_;
+};
+
+// The type that most elements are stored in. Small tensors of another type (routers, norms) do not decide.
+DType bulk_dtype(const CheckpointReader& checkpoint) {
+  int64_t bf16 = 0, others = 0;
+  for (const std::string& name : checkpoint.names()) {
+    const ConstTensor t = checkpoint.find(name);
+    (t.dtype == DType::bf16 ? bf16 : others) += t.count();
+  }
+  return bf16 > others ? DType::bf16 : DType::f32;
 }
 
 }  // namespace
 
-std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights& weights) {
-  std::vector<NamedTensor> all;
+std::vector<CheckpointPart> checkpoint_parts(const Config& config, const Weights& weights) {
+  std::vector<CheckpointPart> all;
   for (const NamedWeight& w : list_weights(config, weights))
-    for (NamedTensor& part : checkpoint_parts(w)) all.push_back(std::move(part));
+    if (w.weight)
+      for (CheckpointPart& part : parts_of(w)) all.push_back(std::move(part));
   return all;
 }
 
-void load_weights(const Device& device, const Config& config, const Weights& weights,
+std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights& weights) {
+  std::vector<NamedTensor> all;
+  for (const CheckpointPart& part : checkpoint_parts(config, weights))
+    all.push_back({part.name, part.tensor});
+  return all;
+}
+
+void load_weights(const Device& device, const Config& config, Weights& weights,
                   const CheckpointReader& checkpoint) {
   std::unordered_set<std::string> used;
   Staging staging(device);
-  auto load = [&](const NamedTensor& part) {
-    const Tensor from = checkpoint.find(part.name);
+  Roundings roundings;
+  auto load = [&](const CheckpointPart& part) {
+    const ConstTensor from = checkpoint.find(part.name);
     check(static_cast<bool>(from), "{}: tensor '{}' is missing", checkpoint.path(), part.name);
     staging.write(part.tensor,
                   [&](const Tensor& host) { copy_tensor(from, host, checkpoint.path() + ": " + part.name); });
+    roundings.add(part.name, from.dtype, part.tensor.dtype);
     used.insert(part.name);
   };
   for (const NamedWeight& w : list_weights(config, weights)) {
-    if (w.tensor.rank == 3 && checkpoint.find(w.info.name))
-      load({w.info.name, w.tensor});
+    if (w.weight.data.rank == 3 && checkpoint.find(w.info.name))
+      load({w.info.name, w.weight.data});
     else
-      for (const NamedTensor& part : checkpoint_parts(w)) load(part);
+      for (const CheckpointPart& part : parts_of(w)) load(part);
   }
   for (const std::string& name : checkpoint.names())
     check(used.contains(name) || is_derived(config, name), "{}: tensor '{}' is not part of this model",
           checkpoint.path(), name);
+  roundings.say(checkpoint.path());
 }
 
 Model load_model(const Device& device, const std::string& dir, std::optional<DType> dtype) {
   const Config config = read_config(dir);
   const CheckpointReader checkpoint(dir);
-  Model model = make_model(device, config, dtype.value_or(default_dtype(checkpoint)));
+  Model model = make_model(device, config, dtype ? *dtype : bulk_dtype(checkpoint));
   load_weights(device, config, model.weights, checkpoint);
   return model;
 }
@@ -104,11 +145,11 @@ FilePatterns model_folder_files() {
           "model.safetensors.index.json"};
 }
 
-void save_model(const Device& device, const std::string& dir, const Config& config, const Weights& weights) {
+void save_model(const Device& device, const std::string& dir, const Model& model) {
   const auto path = [&](const char* file) { return (std::filesystem::path(dir) / file).string(); };
-  write_sharded(dir, checkpoint_tensors(config, weights), largest_shard, &device);
-  const std::string dtype = weights.norm.dtype == DType::bf16 ? "bfloat16" : "float32";
-  const OrderedJson json = config_to_json(config, dtype);
+  write_sharded(dir, checkpoint_tensors(model.config, model.weights), largest_shard, &device);
+  const std::string dtype = model.dtype == DType::bf16 ? "bfloat16" : "float32";
+  const OrderedJson json = config_to_json(model.config, dtype);
   const OrderedJson generation = {{"bos_token_id", json["bos_token_id"]},
                                   {"eos_token_id", json["eos_token_id"]}};
   write_file(path("generation_config.json"), generation.dump(2) + "\n");

@@ -15,10 +15,10 @@ namespace fathom {
 namespace {
 
 // Which experts, with which weights, and what imbalance costs.
-void route(const Pass& p, const MoeWeights& w, const MoeActivations& a, const Tensor& x) {
+void route(const Pass& p, const MoeWeights& w, MoeActivations& a, const Tensor& x) {
   const Config& c = p.config;
   const bool grouped = c.topk_method == TopkMethod::group_limited_greedy;
-  linear_forward(p.device, {.out = a.scores, .x = x, .w = w.gate, .bias = {}});
+  linear_forward(p.device, {.out = a.scores, .x = x, .w = w.gate});
   router_forward(p.device, {.scores = a.scores,
                             .ids = a.ids,
                             .weights = a.weights,
@@ -37,7 +37,7 @@ void route(const Pass& p, const MoeWeights& w, const MoeActivations& a, const Te
                             .alpha = c.aux_loss_alpha});
 }
 
-void routed_experts(const Pass& p, const MoeWeights& w, const MoeActivations& a, const Tensor& x) {
+void routed_experts(const Pass& p, const MoeWeights& w, MoeActivations& a, const Tensor& x) {
   Device& device = p.device;
   route(p, w, a, x);
   permute(device, {.out = a.x, .x = x, .token_of = a.token_of});
@@ -48,8 +48,7 @@ void routed_experts(const Pass& p, const MoeWeights& w, const MoeActivations& a,
 
 }  // namespace
 
-void moe_forward(const Pass& p, const MoeWeights& w, const MoeActivations& a, const Tensor& x,
-                 const Tensor& out) {
+void moe_forward(const Pass& p, const MoeWeights& w, MoeActivations& a, const Tensor& x, const Tensor& out) {
   const bool has_shared = static_cast<bool>(w.shared_experts.down_proj);
   const auto shared_experts = [&] {
     if (has_shared) mlp_forward(p, w.shared_experts, a.shared, x, out);
@@ -62,8 +61,8 @@ void moe_forward(const Pass& p, const MoeWeights& w, const MoeActivations& a, co
                      .shared = has_shared ? out : Tensor()});
 }
 
-void moe_backward(const Pass& p, const MoeWeights& w, const MoeWeights& dw, const MoeActivations& a,
-                  const Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx) {
+void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivations& a, Gradients& g,
+                  const Tensor& x, const Tensor& dout, const Tensor& dx) {
   const Config& c = p.config;
   Device& device = p.device;
 
@@ -77,12 +76,12 @@ void moe_backward(const Pass& p, const MoeWeights& w, const MoeWeights& dw, cons
                             .weights = a.weights,
                             .row_of = a.row_of});
   grouped_linear_backward_weight(device,
-                                 {.dw = dw.down_proj, .dout = drows, .x = a.act, .offsets = a.offsets});
+                                 {.dw = dw.down_proj.data, .dout = drows, .x = a.act, .offsets = a.offsets});
   grouped_linear_backward_input(device,
                                 {.dx = g.expert_act, .dout = drows, .w = w.down_proj, .offsets = a.offsets});
   swiglu_backward(device, {.dgate_up = dgate_up, .dout = g.expert_act, .gate_up = a.gate_up});
-  grouped_linear_backward_weight(device,
-                                 {.dw = dw.gate_up_proj, .dout = dgate_up, .x = a.x, .offsets = a.offsets});
+  grouped_linear_backward_weight(
+      device, {.dw = dw.gate_up_proj.data, .dout = dgate_up, .x = a.x, .offsets = a.offsets});
   grouped_linear_backward_input(
       device, {.dx = dpermuted, .dout = dgate_up, .w = w.gate_up_proj, .offsets = a.offsets});
   permute_backward(device, {.dx = dx, .dout = dpermuted, .row_of = a.row_of});
@@ -104,7 +103,7 @@ void moe_backward(const Pass& p, const MoeWeights& w, const MoeWeights& dw, cons
                            .ids = a.ids,
                            .normalize = c.norm_topk_prob,
                            .scaling = c.routed_scaling_factor});
-  linear_backward_weight(device, {.dw = dw.gate, .dbias = {}, .dout = g.scores, .x = x});
+  linear_backward_weight(device, {.dw = dw.gate.data, .dout = g.scores, .x = x});
   linear_backward_input(device, {.dx = g.term, .dout = g.scores, .w = w.gate});
   residual_add(device, {.stream = dx, .x = g.term});
 }

@@ -40,7 +40,7 @@ Inputs read_inputs(const SafetensorsFile& golden) {
 struct RunningError {
   double difference = 0, norm = 0;
 
-  void add(const Tensor& got, const Tensor& want) {
+  void add(const ConstTensor& got, const ConstTensor& want) {
     for (int64_t r = 0; r < got.rows(); ++r)
       for (int64_t c = 0; c < got.cols(); ++c) {
         const double w = element(want, r, c), d = element(got, r, c) - w;
@@ -60,7 +60,7 @@ class Verification {
   std::vector<Verdict> run();
 
  private:
-  Tensor golden_logits() const;
+  ConstTensor golden_logits() const;
   void compare_gradients(const Weights& grads);
 
   Device& device_;
@@ -72,8 +72,8 @@ class Verification {
   std::vector<Verdict> verdicts_;
 };
 
-Tensor Verification::golden_logits() const {
-  const Tensor logits = golden_.find("logits");
+ConstTensor Verification::golden_logits() const {
+  const ConstTensor logits = golden_.find("logits");
   if (!logits) return {};
   Dim B{"B", in_.B}, T{"T", in_.T}, V{"V", model_.config.vocab_size};
   expect((golden_.path() + ": logits").c_str(), logits, {B, T, V});
@@ -97,8 +97,8 @@ std::vector<Verdict> Verification::run() {
   Activations activations = allocate_activations(c, memory, dtype, purpose, size);
   const Tensor hidden = model_forward(device_, model_, batch, activations);
 
-  const Tensor want = golden_logits(), losses = memory.allocate(stat, {N}),
-               targets = memory.allocate(DType::i32, {N});
+  const ConstTensor want = golden_logits();
+  const Tensor losses = memory.allocate(stat, {N}), targets = memory.allocate(DType::i32, {N});
   upload(device_, targets, Tensor(in_.targets.data(), DType::i32, {N}));
   RunningError error;
   const LossFunction loss = [&](int64_t first, const Tensor& logits, const Tensor& dlogits) {
@@ -120,8 +120,8 @@ std::vector<Verdict> Verification::run() {
   }
 
   if (want) verdicts_.push_back({"logits", error.relative(), logits_tolerance(dtype)});
-  if (const Tensor want_loss = golden_.find("loss")) {
-    const Tensor each = staging_.read(losses);
+  if (const ConstTensor want_loss = golden_.find("loss")) {
+    const ConstTensor each = staging_.read(losses);
     double sum = 0;
     for (int64_t n = 0; n < N; ++n) sum += element(each, 0, n);
     const double mean = sum / static_cast<double>(in_.B * std::max<int64_t>(in_.T - 1, 1));
@@ -135,13 +135,13 @@ std::vector<Verdict> Verification::run() {
 void Verification::compare_gradients(const Weights& grads) {
   std::vector<NamedTensor> known = checkpoint_tensors(model_.config, grads);
   for (const NamedWeight& w : list_weights(model_.config, grads))
-    if (w.tensor.rank == 3) known.push_back({w.info.name, w.tensor});  // experts fused
+    if (w.weight.data.rank == 3) known.push_back({w.info.name, w.weight.data});  // experts fused
   for (const SafetensorsEntry& entry : golden_.tensors()) {
     if (!entry.name.starts_with("grad.")) continue;
     const auto found = std::find_if(known.begin(), known.end(),
                                     [&](const NamedTensor& t) { return t.name == entry.name.substr(5); });
     check(found != known.end(), "{}: '{}' is no tensor of this model", golden_.path(), entry.name);
-    const Tensor want = golden_.tensor(entry.name), got = found->tensor;
+    const ConstTensor want = golden_.tensor(entry.name), got = found->tensor;
     check(want.rank == got.rank && want.shape == got.shape, "{}: '{}' has shape {}, expected {}",
           golden_.path(), entry.name, want.shape_text(), got.shape_text());
     verdicts_.push_back(

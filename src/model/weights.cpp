@@ -1,13 +1,15 @@
 #include "model/weights.h"
 
+#include "base/error.h"
 #include "base/rng.h"
 #include "base/threads.h"
+#include "ops/dispatch.h"
 #include "tensor/memory.h"
 
 namespace fathom {
 namespace {
 
-using Visitor = std::function<void(const WeightInfo&, Tensor&)>;
+using Visitor = std::function<void(const WeightInfo&, Weight&)>;
 
 void visit_attention(const Config& c, const std::string& prefix, AttentionWeights& w, const Visitor& f) {
   const int64_t H = c.num_attention_heads, C = c.hidden_size, Rq = c.q_lora_rank, Rkv = c.kv_lora_rank;
@@ -36,7 +38,7 @@ void visit_mlp(const Config& c, const std::string& prefix, int64_t width, MlpWei
 
 void visit_moe(const Config& c, const std::string& prefix, MoeWeights& w, const Visitor& f) {
   const int64_t E = c.n_routed_experts, C = c.hidden_size, F = c.moe_intermediate_size;
-  f({prefix + "gate.weight", {E, C}, WeightKind::matrix}, w.gate);
+  f({prefix + "gate.weight", {E, C}, WeightKind::router}, w.gate);
   f({prefix + "experts.gate_up_proj", {E, 2 * F, C}, WeightKind::matrix}, w.gate_up_proj);
   f({prefix + "experts.down_proj", {E, C, F}, WeightKind::matrix}, w.down_proj);
   if (c.n_shared_experts > 0)
@@ -65,6 +67,7 @@ void initialize(const WeightInfo& info, const Tensor& w, double std, uint64_t se
   const int64_t n = w.count();
   switch (info.kind) {
     case WeightKind::matrix:
+    case WeightKind::router:
       return fill_normal(out, n, std, seed, stream_of(info.name), threads);
     case WeightKind::norm:
       return void(std::fill_n(out, n, T(1.0f)));
@@ -73,9 +76,22 @@ void initialize(const WeightInfo& info, const Tensor& w, double std, uint64_t se
   }
 }
 
-int64_t product(const std::vector<int64_t>& shape) {
+// So many elements of the widest type, and their padding, still have a size in bytes.
+constexpr int64_t most_elements = int64_t{1} << 59;
+
+// Each field of a checked config is sane alone; together they may still ask for more than can be counted.
+[[noreturn]] void fail_too_large(const Config& c, const std::string& what) {
+  fail(
+      "{} has more than 2^59 elements: hidden_size is {}, num_hidden_layers {}, vocab_size {}, "
+      "intermediate_size {}, moe_intermediate_size {}, n_routed_experts {}, n_shared_experts {}",
+      what, c.hidden_size, c.num_hidden_layers, c.vocab_size, c.intermediate_size, c.moe_intermediate_size,
+      c.n_routed_experts, c.n_shared_experts);
+}
+
+int64_t element_count(const Config& c, const WeightInfo& info) {
   int64_t n = 1;
-  for (int64_t d : shape) n *= d;
+  for (int64_t d : info.shape)
+    if (__builtin_mul_overflow(n, d, &n) || n > most_elements) fail_too_large(c, info.name);
   return n;
 }
 
@@ -106,32 +122,55 @@ void visit(const Config& c, Weights& w, const Visitor& f) {
 std::vector<NamedWeight> list_weights(const Config& c, const Weights& weights) {
   std::vector<NamedWeight> list;
   Weights views = weights;
-  visit(c, views, [&](const WeightInfo& info, Tensor& t) { list.push_back({info, t}); });
+  visit(c, views, [&](const WeightInfo& info, Weight& w) { list.push_back({info, w}); });
   return list;
 }
 
-Weights allocate_weights(const Config& c, Arena& arena, DType dtype) {
-  Weights w;
-  visit(c, w, [&](const WeightInfo& info, Tensor& t) {
-    const auto& s = info.shape;
-    if (s.size() == 1) t = arena.allocate(dtype, {s[0]});
-    if (s.size() == 2) t = arena.allocate(dtype, {s[0], s[1]});
-    if (s.size() == 3) t = arena.allocate(dtype, {s[0], s[1], s[2]});
-  });
-  return w;
+DType storage_type(const WeightInfo& info, DType dtype) {
+  return info.kind == WeightKind::router ? stat_of(dtype) : dtype;
 }
 
-int64_t weight_bytes(const Config& c, DType dtype) {
+Weights allocate_weights(const Config& c, Arena& arena, const StorageTypes& types) {
+  parameter_count(c);  // fails where a size would overflow
+  Weights weights;
+  visit(c, weights, [&](const WeightInfo& info, Weight& w) {
+    const std::optional<DType> type = types(info);
+    if (!type) return;
+    const auto& s = info.shape;
+    if (s.size() == 1) w.data = arena.allocate(*type, {s[0]});
+    if (s.size() == 2) w.data = arena.allocate(*type, {s[0], s[1]});
+    if (s.size() == 3) w.data = arena.allocate(*type, {s[0], s[1], s[2]});
+  });
+  return weights;
+}
+
+Weights allocate_weights(const Config& c, Arena& arena, DType dtype) {
+  return allocate_weights(c, arena, [dtype](const WeightInfo& info) { return storage_type(info, dtype); });
+}
+
+int64_t weight_bytes(const Config& c, const StorageTypes& types) {
   Arena plan;
-  allocate_weights(c, plan, dtype);
+  allocate_weights(c, plan, types);
   return plan.used();
 }
 
-void initialize_weights(const Device& device, const Config& c, const Weights& weights, uint64_t seed) {
+int64_t weight_bytes(const Config& c, DType dtype) {
+  return weight_bytes(c, [dtype](const WeightInfo& info) { return storage_type(info, dtype); });
+}
+
+int64_t checkpoint_bytes(const Config& c, DType dtype) {
+  parameter_count(c);  // fails where a size would overflow
+  int64_t bytes = 0;
+  for (const NamedWeight& w : list_weights(c, {}))
+    bytes += element_count(c, w.info) * size_of(storage_type(w.info, dtype));
+  return bytes;
+}
+
+void initialize_weights(const Device& device, const Config& c, Weights& weights, uint64_t seed) {
   const double std = c.initializer_range;
   Staging staging(device);
   for (const NamedWeight& w : list_weights(c, weights))
-    staging.write(w.tensor, [&](const Tensor& host) {
+    staging.write(w.weight.data, [&](const Tensor& host) {
       if (host.dtype == DType::f64) initialize<double>(w.info, host, std, seed, device.threads());
       if (host.dtype == DType::f32) initialize<float>(w.info, host, std, seed, device.threads());
       if (host.dtype == DType::bf16) initialize<bf16>(w.info, host, std, seed, device.threads());
@@ -140,7 +179,10 @@ void initialize_weights(const Device& device, const Config& c, const Weights& we
 
 int64_t parameter_count(const Config& c) {
   int64_t n = 0;
-  for (const NamedWeight& w : list_weights(c, {})) n += product(w.info.shape);
+  for (const NamedWeight& w : list_weights(c, {})) {
+    n += element_count(c, w.info);
+    if (n > most_elements) fail_too_large(c, "the model");
+  }
   return n;
 }
 

@@ -1,8 +1,9 @@
 // All weights of a model, a shape on every field. Parameters, gradients, first and second moments are the
 // same type; one visitor, visit(), lists every tensor with its name and shape, and allocation,
-// initialisation, load, save, AdamW, clipping and sharding walk it.
+// initialization, load, save, AdamW and clipping walk it. Each entry has a storage type of its own.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,55 +11,61 @@
 #include "tensor/arena.h"
 #include "tensor/device.h"
 #include "tensor/tensor.h"
+#include "tensor/weight.h"
 
 namespace fathom {
 
 // Multi-head latent attention, paper equations 9-19.
 struct AttentionWeights {
-  Tensor q_proj;              // [H*(Dn+Dr), C]   without a query latent (V2-Lite); else absent
-  Tensor q_a_proj;            // [Rq, C]          W_DQ
-  Tensor q_a_bias;            // [Rq]             with attention_bias
-  Tensor q_a_layernorm;       // [Rq]
-  Tensor q_b_proj;            // [H*(Dn+Dr), Rq]  per head: W_UQ (Dn rows), then W_QR (Dr rows)
-  Tensor kv_a_proj_with_mqa;  // [Rkv+Dr, C]      W_DKV, then W_KR
-  Tensor kv_a_bias;           // [Rkv+Dr]         with attention_bias
-  Tensor kv_a_layernorm;      // [Rkv]
-  Tensor kv_b_proj;           // [H*(Dn+Dv), Rkv] per head: W_UK (Dn rows), then W_UV (Dv rows)
-  Tensor o_proj;              // [C, H*Dv]        W_O
-  Tensor o_bias;              // [C]              with attention_bias
+  Weight q_proj;              // [H*(Dn+Dr), C]   without a query latent (V2-Lite); else absent
+  Weight q_a_proj;            // [Rq, C]          W_DQ
+  Weight q_a_bias;            // [Rq]             with attention_bias
+  Weight q_a_layernorm;       // [Rq]
+  Weight q_b_proj;            // [H*(Dn+Dr), Rq]  per head: W_UQ (Dn rows), then W_QR (Dr rows)
+  Weight kv_a_proj_with_mqa;  // [Rkv+Dr, C]      W_DKV, then W_KR
+  Weight kv_a_bias;           // [Rkv+Dr]         with attention_bias
+  Weight kv_a_layernorm;      // [Rkv]
+  Weight kv_b_proj;           // [H*(Dn+Dv), Rkv] per head: W_UK (Dn rows), then W_UV (Dv rows)
+  Weight o_proj;              // [C, H*Dv]        W_O
+  Weight o_bias;              // [C]              with attention_bias
 };
 
 // down(silu(gate(x)) * up(x)); gate and up are stored as one matrix.
 struct MlpWeights {
-  Tensor gate_up_proj;  // [2*width, C]  gate rows, then up rows
-  Tensor down_proj;     // [C, width]
+  Weight gate_up_proj;  // [2*width, C]  gate rows, then up rows
+  Weight down_proj;     // [C, width]
 };
 
 // DeepSeekMoE, paper equations 20-22.
 struct MoeWeights {
-  Tensor gate;                // [E, C]      the router: one centroid e_i per expert
-  Tensor gate_up_proj;        // [E, 2F, C]  routed experts, each as in MlpWeights
-  Tensor down_proj;           // [E, C, F]
+  Weight gate;                // [E, C]      the router: one centroid e_i per expert
+  Weight gate_up_proj;        // [E, 2F, C]  routed experts, each as in MlpWeights
+  Weight down_proj;           // [E, C, F]
   MlpWeights shared_experts;  // one MLP of width n_shared_experts * F; absent if that is 0
 };
 
 struct LayerWeights {
-  Tensor input_layernorm;  // [C]
+  Weight input_layernorm;  // [C]
   AttentionWeights self_attn;
-  Tensor post_attention_layernorm;  // [C]
+  Weight post_attention_layernorm;  // [C]
   MlpWeights mlp;                   // dense layers only
   MoeWeights moe;                   // MoE layers only
+
+  bool is_moe() const { return static_cast<bool>(moe.gate); }
 };
 
 struct Weights {
-  Tensor embed_tokens;               // [V, C]
+  Weight embed_tokens;               // [V, C]
   std::vector<LayerWeights> layers;  // [num_hidden_layers]
-  Tensor norm;                       // [C]
-  Tensor lm_head;                    // [V, C]  the same memory as embed_tokens when they are tied
+  Weight norm;                       // [C]
+  Weight lm_head;                    // [V, C]  the same memory as embed_tokens when they are tied
 };
 
-// What a tensor is, which decides how it starts.
-enum class WeightKind { matrix, norm, bias };
+// What a tensor is, which decides how it starts and in which type it is stored.
+enum class WeightKind { matrix, router, norm, bias };
+constexpr bool is_matrix(WeightKind kind) {
+  return kind == WeightKind::matrix || kind == WeightKind::router;
+}
 
 struct WeightInfo {
   std::string name;  // Hugging Face's, where gate_proj and up_proj are one: "....gate_up_proj.weight"
@@ -67,24 +74,36 @@ struct WeightInfo {
 };
 
 // Calls f(info, member) for every tensor that a model of this config has, in checkpoint order.
-void visit(const Config& config, Weights& weights, const std::function<void(const WeightInfo&, Tensor&)>& f);
+void visit(const Config& config, Weights& weights, const std::function<void(const WeightInfo&, Weight&)>& f);
 
 struct NamedWeight {
   WeightInfo info;
-  Tensor tensor;
+  Weight weight;
 };
 // The same as a list.
 std::vector<NamedWeight> list_weights(const Config& config, const Weights& weights);
 
-// Every tensor allocated from the arena (which may be a planning one), one after another.
+// The type that an entry is stored in; none leaves it out.
+using StorageTypes = std::function<std::optional<DType>(const WeightInfo&)>;
+
+// The type of an entry of a model that runs in `dtype`. Routers stay in the accumulator's type, f32 for a
+// bf16 model: a rounded router chooses other experts.
+DType storage_type(const WeightInfo& info, DType dtype);
+
+// Every tensor allocated from the arena (which may be a planning one), one after another. Error naming the
+// config's fields when they are too large together.
+Weights allocate_weights(const Config& config, Arena& arena, const StorageTypes& types);
 Weights allocate_weights(const Config& config, Arena& arena, DType dtype);
 // Bytes allocate_weights takes.
+int64_t weight_bytes(const Config& config, const StorageTypes& types);
 int64_t weight_bytes(const Config& config, DType dtype);
+// The same without the arena's padding: what a checkpoint of this model holds.
+int64_t checkpoint_bytes(const Config& config, DType dtype);
 
 // Normal(0, initializer_range) matrices, norms 1, biases 0. Each value depends only on seed, name and index.
-void initialize_weights(const Device& device, const Config& config, const Weights& weights, uint64_t seed);
+void initialize_weights(const Device& device, const Config& config, Weights& weights, uint64_t seed);
 
-// Parameter counts.
+// Parameter counts. Error as from allocate_weights.
 int64_t parameter_count(const Config& config);
 // Parameters one token uses: K of the E routed experts. The embedding table is looked up, not multiplied: it
 // is counted only on request.

@@ -9,10 +9,11 @@ void expect_like_w(const char* field, const Tensor& t, const Tensor& w, DType dt
         name_of(dtype), w.shape_text());
 }
 
-void check_tensor(const AdamWTensor& t, DType dtype) {
-  const DType stat = stat_of(dtype);
-  expect_like_w("w", t.w, t.w, dtype);
-  if (dtype == stat)
+void check_tensor(const AdamWTensor& t, DType stat) {
+  expect_like_w("w", t.w, t.w, t.w.dtype);
+  check(stat_of(t.w.dtype) == stat, "adamw: weights of {} and of {} at once", name_of(t.w.dtype),
+        name_of(stat));
+  if (t.w.dtype == stat)
     check(!t.master, "adamw: a master copy of {} weights", name_of(stat));
   else
     expect_like_w("master", t.master, t.w, stat);
@@ -38,7 +39,7 @@ double count_of(const AdamW& a) {
 void adamw(Device& device, const AdamW& a) {
   check(a.step >= 1, "adamw: step is {}, counted from 1", a.step);
   if (a.tensors.empty()) return;
-  for (const AdamWTensor& t : a.tensors) check_tensor(t, a.tensors[0].w.dtype);
+  for (const AdamWTensor& t : a.tensors) check_tensor(t, stat_of(a.tensors[0].w.dtype));
   FATHOM_DISPATCH(adamw, device, a, bytes_of(a), 15 * count_of(a))
 }
 

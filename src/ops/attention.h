@@ -11,7 +11,7 @@ namespace fathom {
 // out[n,h] = sum_m softmax_m(scale * q[n,h] . k[m,h]) v[m,h]   (paper eq. 17-18)
 struct AttentionForward {
   Tensor out;        // [N, H, Dv] any
-  Tensor lse;        // [N, H] stat: log of the sum of exponentials, for the backward pass; may be absent
+  Tensor lse = {};   // [N, H] stat: log of the sum of exponentials, for the backward pass; may be absent
   Tensor q;          // [N, H, Dn+Dr] any
   Tensor kv;         // [M, H, Dn+Dv] any: k_nope then v, as kv_b_proj gives them
   Tensor k_rope;     // [M, Dr] any; a column slice of [M, Rkv+Dr]

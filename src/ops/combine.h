@@ -6,11 +6,11 @@ namespace fathom {
 
 // out[n] = shared[n] + sum over k of weights[n,k] * rows[row_of[n,k]], summed in the stat type
 struct Combine {
-  Tensor out;      // [N, C] any
-  Tensor rows;     // [M, C] any
-  Tensor weights;  // [N, K] stat
-  Tensor row_of;   // [N, K] i32
-  Tensor shared;   // [N, C] any, the shared experts' output; may be absent; may alias out
+  Tensor out;          // [N, C] any
+  Tensor rows;         // [M, C] any
+  Tensor weights;      // [N, K] stat
+  Tensor row_of;       // [N, K] i32
+  Tensor shared = {};  // [N, C] any, the shared experts' output; may be absent; may alias out
 };
 // drows[row_of[n,k]] = weights[n,k] * dout[n]; dweights[n,k] = dout[n] . rows[row_of[n,k]]. The gradient of
 // `shared` is dout itself.

@@ -9,11 +9,11 @@ namespace fathom {
 // dlogits[n] = scale * (softmax(logits[n]) - onehot(targets[n])), 0 where the target is ignored.
 struct CrossEntropy {
   static constexpr int32_t ignore = -100;
-  Tensor losses;   // [N] stat
-  Tensor dlogits;  // [N, V] stat, or bf16 for f32 logits; may alias logits when of its type; may be absent:
-                   // loss only
-  Tensor logits;   // [N, V] stat
-  Tensor targets;  // [N] i32, 0..V-1 or `ignore`
+  Tensor losses;        // [N] stat
+  Tensor dlogits = {};  // [N, V] stat, or bf16 for f32 logits; may alias logits when of its type; may be
+                        // absent: loss only
+  Tensor logits;        // [N, V] stat
+  Tensor targets;       // [N] i32, 0..V-1 or `ignore`
   double scale = 1;
 };
 

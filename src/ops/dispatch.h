@@ -25,6 +25,7 @@
 #include "tensor/dim.h"
 #include "tensor/profile.h"
 #include "tensor/tensor.h"
+#include "tensor/weight.h"
 
 // Declares op(Device&, const Args&) and its kernels, one per backend.
 #define FATHOM_OP(op, Args)               \

@@ -5,8 +5,8 @@ namespace fathom {
 void embedding_forward(Device& device, const EmbeddingForward& a) {
   Dim N{"N"}, C{"C"}, V{"V"};
   expect("embedding ids", a.ids, {N}, DType::i32);
-  expect("embedding table", a.table, {V, C});
-  expect("embedding out", a.out, {N, C}, a.table.dtype);
+  expect("embedding table", a.table.data, {V, C});
+  expect("embedding out", a.out, {N, C}, a.table.data.dtype);
   FATHOM_DISPATCH(embedding_forward, device, a, 2 * moves(a.out), 0)
 }
 

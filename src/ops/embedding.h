@@ -8,7 +8,7 @@ namespace fathom {
 struct EmbeddingForward {
   Tensor out;    // [N, C] any
   Tensor ids;    // [N] i32, each in 0..V-1 (the caller has checked)
-  Tensor table;  // [V, C] same type as out
+  Weight table;  // [V, C] same type as out
 };
 // dtable[ids[n]] += dout[n], in the order of n, so the result does not depend on the number of threads.
 struct EmbeddingBackward {

@@ -26,24 +26,24 @@ double used_weights(const Tensor& w, int64_t M) {
 void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
   Dim M{"M"}, I{"I"}, O{"O"}, E{"E"};
   expect("grouped_linear x", a.x, {M, I});
-  expect("grouped_linear w", a.w, {E, O, I}, a.x.dtype);
+  expect("grouped_linear w", a.w.data, {E, O, I}, a.x.dtype);
   expect("grouped_linear out", a.out, {M, O}, a.x.dtype);
   Dim bounds{"E+1", E + 1};
   expect("grouped_linear offsets", a.offsets, {bounds}, DType::i32);
   check_offsets(device, a.offsets, M);
-  FATHOM_DISPATCH(grouped_linear_forward, device, a, moves(a.out, a.x) + used_weights(a.w, M),
+  FATHOM_DISPATCH(grouped_linear_forward, device, a, moves(a.out, a.x) + used_weights(a.w.data, M),
                   2.0 * M * I * O)
 }
 
 void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardInput& a) {
   Dim M{"M"}, I{"I"}, O{"O"}, E{"E"};
   expect("grouped_linear dx", a.dx, {M, I});
-  expect("grouped_linear w", a.w, {E, O, I}, a.dx.dtype);
+  expect("grouped_linear w", a.w.data, {E, O, I}, a.dx.dtype);
   expect("grouped_linear dout", a.dout, {M, O}, a.dx.dtype);
   Dim bounds{"E+1", E + 1};
   expect("grouped_linear offsets", a.offsets, {bounds}, DType::i32);
   check_offsets(device, a.offsets, M);
-  FATHOM_DISPATCH(grouped_linear_backward_input, device, a, moves(a.dx, a.dout) + used_weights(a.w, M),
+  FATHOM_DISPATCH(grouped_linear_backward_input, device, a, moves(a.dx, a.dout) + used_weights(a.w.data, M),
                   2.0 * M * I * O)
 }
 

@@ -10,14 +10,14 @@ namespace fathom {
 struct GroupedLinearForward {
   Tensor out;      // [M, O] any
   Tensor x;        // [M, I] any
-  Tensor w;        // [E, O, I] same type
+  Weight w;        // [E, O, I] same type
   Tensor offsets;  // [E+1] i32, ascending from 0, offsets[E] <= M
 };
 // dx[m] = w[expert of m]^T dout[m]
 struct GroupedLinearBackwardInput {
   Tensor dx;       // [M, I] any
   Tensor dout;     // [M, O] any
-  Tensor w;        // [E, O, I] same type
+  Weight w;        // [E, O, I] same type
   Tensor offsets;  // [E+1] i32
 };
 // dw[e] += sum over the rows m of expert e of dout[m] x[m]^T

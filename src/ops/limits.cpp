@@ -38,8 +38,7 @@ Limits measure_limits(Device& device, DType dtype) {
   memory.rewind(0);
   const auto matrix = [&] { return memory.allocate(dtype, {n, n}); };
   const Tensor a = matrix(), b = matrix(), c = matrix();
-  const double product =
-      best_seconds(device, [&] { linear_forward(device, {.out = c, .x = a, .w = b, .bias = {}}); });
+  const double product = best_seconds(device, [&] { linear_forward(device, {.out = c, .x = a, .w = b}); });
   const auto size = static_cast<double>(n);
   return {8.0 * static_cast<double>(values) / moving, 2 * size * size * size / product};
 }

@@ -1,4 +1,5 @@
-// Dense projections. Weights are stored as Hugging Face does, one output per row.
+// Dense projections. Weights are stored as Hugging Face does, one output per row. Beside bf16 activations an
+// f32 weight, output or output gradient keeps the accuracy of f32: nothing of it is rounded to bf16.
 #pragma once
 #include "ops/dispatch.h"
 
@@ -6,23 +7,23 @@ namespace fathom {
 
 // out = x w^T + bias
 struct LinearForward {
-  Tensor out;   // [N, O] any, or f32 with bf16 inputs (router and LM head logits)
-  Tensor x;     // [N, I] any; may be a column slice
-  Tensor w;     // [O, I] same type as x
-  Tensor bias;  // [O] same type as w; may be absent
+  Tensor out;        // [N, O] any, or f32 with bf16 inputs (router and LM head logits)
+  Tensor x;          // [N, I] any; may be a column slice
+  Weight w;          // [O, I] same type as x, or f32 with bf16 x and f32 out (the router)
+  Tensor bias = {};  // [O] same type as x; may be absent
 };
 // dx = dout w
 struct LinearBackwardInput {
   Tensor dx;    // [N, I] any
-  Tensor dout;  // [N, O] any, or f32 with bf16 weights; may be a column slice
-  Tensor w;     // [O, I] same type as dx
+  Tensor dout;  // [N, O] any, or f32 with bf16 dx; may be a column slice
+  Weight w;     // [O, I] same type as dx, or f32 with bf16 dx and f32 dout (the router)
 };
 // dw += dout^T x, dbias += column sums of dout
 struct LinearBackwardWeight {
-  Tensor dw;     // [O, I] stat
-  Tensor dbias;  // [O] stat; may be absent
-  Tensor dout;   // [N, O] any, or f32 with bf16 x; may be a column slice
-  Tensor x;      // [N, I] any; may be a column slice
+  Tensor dw;          // [O, I] stat
+  Tensor dbias = {};  // [O] stat; may be absent
+  Tensor dout;        // [N, O] any, or f32 with bf16 x; may be a column slice
+  Tensor x;           // [N, I] any; may be a column slice
 };
 
 FATHOM_OP(linear_forward, LinearForward)

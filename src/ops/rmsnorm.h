@@ -8,10 +8,10 @@ namespace fathom {
 // out = x * rstd * w, rstd = 1 / sqrt(mean(x^2) + eps). As in Hugging Face, x * rstd is rounded to the
 // activation type before it is multiplied by w.
 struct RmsNormForward {
-  Tensor out;   // [N, C] any; may be a column slice
-  Tensor rstd;  // [N] stat, kept for the backward pass; may be absent
-  Tensor x;     // [N, C] any; may be a column slice; may alias out
-  Tensor w;     // [C] any
+  Tensor out;        // [N, C] any; may be a column slice
+  Tensor rstd = {};  // [N] stat, kept for the backward pass; may be absent
+  Tensor x;          // [N, C] any; may be a column slice; may alias out
+  Tensor w;          // [C] any
   double eps = 1e-6;
 };
 struct RmsNormBackward {

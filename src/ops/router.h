@@ -20,11 +20,11 @@ struct RouterForward {
 };
 // dlogits from the gradients of the chosen weights and, from the balance loss, of all scores.
 struct RouterBackward {
-  Tensor dlogits;   // [N, E] stat; may alias dscores
-  Tensor dweights;  // [N, K] stat
-  Tensor dscores;   // [N, E] stat; may be absent: zero
-  Tensor scores;    // [N, E] stat
-  Tensor ids;       // [N, K] i32
+  Tensor dlogits;       // [N, E] stat; may alias dscores
+  Tensor dweights;      // [N, K] stat
+  Tensor dscores = {};  // [N, E] stat; may be absent: zero
+  Tensor scores;        // [N, E] stat
+  Tensor ids;           // [N, K] i32
   bool normalize = false;
   double scaling = 1;
 };

@@ -6,7 +6,7 @@
 
 namespace fathom {
 
-inline double element(const Tensor& t, int64_t row, int64_t col) {
+inline double element(const ConstTensor& t, int64_t row, int64_t col) {
   switch (t.dtype) {
     case DType::f64:
       return t.row<double>(row)[col];
@@ -24,7 +24,7 @@ inline double element(const Tensor& t, int64_t row, int64_t col) {
 
 // |got - want| / |want| in the Euclidean norm over the whole tensor; 0/0 is 0. NaN anywhere in got gives NaN,
 // which passes no comparison. Both have as many rows and columns.
-inline double relative_error(const Tensor& got, const Tensor& want) {
+inline double relative_error(const ConstTensor& got, const ConstTensor& want) {
   assert(got.rows() == want.rows() && got.cols() == want.cols());
   double difference = 0, norm = 0;
   for (int64_t r = 0; r < want.rows(); ++r)

@@ -15,7 +15,8 @@ std::string expected(std::initializer_list<std::reference_wrapper<Dim>> dims) {
 
 }  // namespace
 
-void expect(const char* field, const Tensor& t, std::initializer_list<std::reference_wrapper<Dim>> dims) {
+void expect(const char* field, const ConstTensor& t,
+            std::initializer_list<std::reference_wrapper<Dim>> dims) {
   check(static_cast<bool>(t) || t.count() == 0, "{} is missing, expected {}", field, expected(dims));
   bool same = t.rank == static_cast<int>(dims.size());
   int i = 0;
@@ -23,7 +24,7 @@ void expect(const char* field, const Tensor& t, std::initializer_list<std::refer
   check(same, "{} has shape {}, expected {}", field, t.shape_text(), expected(dims));
 }
 
-void expect(const char* field, const Tensor& t, std::initializer_list<std::reference_wrapper<Dim>> dims,
+void expect(const char* field, const ConstTensor& t, std::initializer_list<std::reference_wrapper<Dim>> dims,
             DType dtype) {
   expect(field, t, dims);
   check(t.dtype == dtype, "{} is {}, expected {}", field, name_of(t.dtype), name_of(dtype));

@@ -33,9 +33,9 @@ class Dim {
 };
 
 // Throws Error naming the field unless the tensor is present and has this shape.
-void expect(const char* field, const Tensor& t, std::initializer_list<std::reference_wrapper<Dim>> dims);
+void expect(const char* field, const ConstTensor& t, std::initializer_list<std::reference_wrapper<Dim>> dims);
 // The same, and the dtype must match.
-void expect(const char* field, const Tensor& t, std::initializer_list<std::reference_wrapper<Dim>> dims,
+void expect(const char* field, const ConstTensor& t, std::initializer_list<std::reference_wrapper<Dim>> dims,
             DType dtype);
 
 }  // namespace fathom

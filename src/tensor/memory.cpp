@@ -13,7 +13,7 @@ namespace {
 
 enum class Direction { upload, download };
 
-void check_same(const Tensor& to, const Tensor& from) {
+void check_same(const Tensor& to, const ConstTensor& from) {
   check(to.dtype == from.dtype && to.rank == from.rank && to.shape == from.shape, "cannot copy {} into {}",
         from.shape_text(), to.shape_text());
 }
@@ -22,7 +22,7 @@ void check_same(const Tensor& to, const Tensor& from) {
 struct Rows {
   int64_t rows, bytes, to_stride, from_stride;
 
-  Rows(const Tensor& to, const Tensor& from) {
+  Rows(const Tensor& to, const ConstTensor& from) {
     const bool whole = to.contiguous() && from.contiguous();
     rows = whole ? 1 : to.rows();
     bytes = whole ? to.bytes() : to.cols() * size_of(to.dtype);
@@ -31,7 +31,8 @@ struct Rows {
   }
 };
 
-void copy(const Device& device, const Tensor& to, const Tensor& from, [[maybe_unused]] Direction direction) {
+void copy(const Device& device, const Tensor& to, const ConstTensor& from,
+          [[maybe_unused]] Direction direction) {
   check_same(to, from);
   if (to.count() == 0) return;
   const Rows r(to, from);
@@ -53,16 +54,16 @@ void copy(const Device& device, const Tensor& to, const Tensor& from, [[maybe_un
 
 }  // namespace
 
-void upload(const Device& device, const Tensor& to, const Tensor& from) {
+void upload(const Device& device, const Tensor& to, const ConstTensor& from) {
   copy(device, to, from, Direction::upload);
 }
 
-void download(const Device& device, const Tensor& to, const Tensor& from) {
+void download(const Device& device, const Tensor& to, const ConstTensor& from) {
   copy(device, to, from, Direction::download);
   synchronize(device);
 }
 
-void download_later(const Device& device, const Tensor& to, const Tensor& from) {
+void download_later(const Device& device, const Tensor& to, const ConstTensor& from) {
   copy(device, to, from, Direction::download);
 }
 
@@ -88,19 +89,19 @@ void clear(const Device& device, const Tensor& x) {
 #endif
 }
 
-Tensor Staging::like(const Tensor& t) {
-  if (device_.on_host()) return t;
+Tensor Staging::host_memory(const ConstTensor& t) {
   if (memory_.planning() || memory_.size() < t.bytes())
     memory_ = Arena::pinned("staging", std::max<int64_t>(t.bytes(), 1 << 20), device_);
-  Tensor host = t;
-  host.data = memory_.data();
+  Tensor host(memory_.data(), t.dtype, {});
+  host.rank = t.rank, host.shape = t.shape;
   host.row_stride = t.cols();
   return host;
 }
 
-Tensor Staging::read(const Tensor& from) {
-  const Tensor host = like(from);
-  if (!device_.on_host()) download(device_, host, from);
+ConstTensor Staging::read(const ConstTensor& from) {
+  if (device_.on_host()) return from;
+  const Tensor host = host_memory(from);
+  download(device_, host, from);
   return host;
 }
 

@@ -10,11 +10,11 @@ namespace fathom {
 // Copies between tensors of one shape and dtype; rows may be strided. An Error names what differs.
 //   upload: host to device; the host's tensor may be changed as soon as it returns, unless it is page-locked
 //   (Arena::pinned): then after synchronize().
-void upload(const Device& device, const Tensor& to, const Tensor& from);
+void upload(const Device& device, const Tensor& to, const ConstTensor& from);
 //   download: device to host; returns when the values are there.
-void download(const Device& device, const Tensor& to, const Tensor& from);
+void download(const Device& device, const Tensor& to, const ConstTensor& from);
 //   download_later: the values are there after synchronize().
-void download_later(const Device& device, const Tensor& to, const Tensor& from);
+void download_later(const Device& device, const Tensor& to, const ConstTensor& from);
 
 // Copies what was allocated from a device's arena into a host arena of the same layout; there after
 // synchronize().
@@ -35,17 +35,18 @@ class Staging {
   // fill(host tensor) writes every element of it; then `to` holds them.
   template <class Fill>
   void write(const Tensor& to, const Fill& fill) {
-    const Tensor host = like(to);
+    if (device_.on_host()) return fill(to);
+    const Tensor host = host_memory(to);
     fill(host);
-    if (device_.on_host()) return;
     upload(device_, to, host);
     synchronize(device_);  // page-locked memory is read asynchronously
   }
   // The tensor's values, valid until the next call.
-  Tensor read(const Tensor& from);
+  ConstTensor read(const ConstTensor& from);
 
  private:
-  Tensor like(const Tensor& t);
+  // Page-locked memory for a tensor of this shape.
+  Tensor host_memory(const ConstTensor& t);
 
   const Device& device_;
   Arena memory_;

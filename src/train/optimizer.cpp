@@ -1,39 +1,59 @@
 #include "train/optimizer.h"
 
 #include <cmath>
+#include <set>
 #include <utility>
 
+#include "base/error.h"
 #include "io/checkpoint.h"
-#include "model/model_folder.h"
 #include "ops/sum_squares.h"
 #include "tensor/memory.h"
 
 namespace fathom {
 
-Optimizer::Optimizer(const Device& device, const Model& model, const Weights& grads)
+namespace {
+
+// Entries that are not stored in the accumulator's type have a master copy in it.
+StorageTypes master_types(DType dtype) {
+  return [dtype](const WeightInfo& info) -> std::optional<DType> {
+    if (storage_type(info, dtype) == stat_of(dtype)) return std::nullopt;
+    return stat_of(dtype);
+  };
+}
+
+void append(std::vector<CheckpointPart>& all, const char* prefix, std::vector<CheckpointPart> parts) {
+  for (CheckpointPart& part : parts) all.push_back({prefix + part.name, part.tensor});
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const Device& device, Model& model, const Weights& grads)
     : Optimizer(model, grads,
                 Arena("the optimizer's state", bytes(model.config, model.dtype) + bytes_beside, device,
                       smaller_model)) {}
 
-Optimizer::Optimizer(const Model& model, const Weights& grads, Arena memory)
-    : model_(model), memory_(std::move(memory)) {
+Optimizer::Optimizer(Model& model, const Weights& grads, Arena memory)
+    : model_(model), memory_(std::move(memory)), exact_(model.weights) {
   const Config& c = model.config;
-  const bool with_master = model.dtype == DType::bf16;
   m_ = allocate_weights(c, memory_, stat_of(model.dtype));
   v_ = allocate_weights(c, memory_, stat_of(model.dtype));
-  if (with_master) master_ = allocate_weights(c, memory_, DType::f32);
+  master_ = allocate_weights(c, memory_, master_types(model.dtype));
   squares_ = memory_.allocate(DType::f64, {1});
 
   const std::vector<NamedWeight> w = list_weights(c, model.weights), grad = list_weights(c, grads),
                                  m = list_weights(c, m_), v = list_weights(c, v_),
-                                 master = list_weights(c, exact());
+                                 master = list_weights(c, master_);
   for (size_t i = 0; i < w.size(); ++i)
-    parameters_.push_back({.w = w[i].tensor,
-                           .master = with_master ? master[i].tensor : Tensor(),
-                           .grad = grad[i].tensor,
-                           .m = m[i].tensor,
-                           .v = v[i].tensor,
-                           .decayed = w[i].info.kind == WeightKind::matrix});
+    parameters_.push_back({.w = w[i].weight.data,
+                           .master = master[i].weight.data,
+                           .grad = grad[i].weight.data,
+                           .m = m[i].weight.data,
+                           .v = v[i].weight.data,
+                           .decayed = is_matrix(w[i].info.kind)});
+  size_t i = 0;
+  visit(c, exact_, [&](const WeightInfo&, Weight& weight) {
+    if (const Weight& copy = master[i++].weight) weight = copy;
+  });
 }
 
 void Optimizer::copy_from(const Device& device, const Optimizer& from) {
@@ -41,11 +61,10 @@ void Optimizer::copy_from(const Device& device, const Optimizer& from) {
 }
 
 int64_t Optimizer::bytes(const Config& config, DType dtype) {
-  const int64_t copies = dtype == DType::bf16 ? 3 : 2;
-  return copies * weight_bytes(config, stat_of(dtype));
+  return 2 * weight_bytes(config, stat_of(dtype)) + weight_bytes(config, master_types(dtype));
 }
 
-void Optimizer::round_master(const Device& device) const {
+void Optimizer::round_master(const Device& device) {
   Staging exact(device), rounded(device);
   for (const AdamWTensor& p : parameters_)
     if (p.master)
@@ -63,7 +82,7 @@ double Optimizer::gradient_norm(Device& device) const {
 }
 
 void Optimizer::update(Device& device, const Recipe::Optimizer& settings, double lr, double grad_scale,
-                       int64_t step) const {
+                       int64_t step) {
   adamw(device, {.tensors = parameters_,
                  .lr = lr,
                  .beta1 = settings.beta1,
@@ -74,16 +93,45 @@ void Optimizer::update(Device& device, const Recipe::Optimizer& settings, double
                  .step = step});
 }
 
+Weights Optimizer::own_weights() const {
+  Weights own = exact_;
+  const std::vector<NamedWeight> master = list_weights(model_.config, master_);
+  size_t i = 0;
+  visit(model_.config, own, [&](const WeightInfo&, Weight& weight) {
+    if (master[i++].weight) weight = {};
+  });
+  return own;
+}
+
+std::vector<CheckpointPart> Optimizer::state() const {
+  std::vector<CheckpointPart> all;
+  append(all, "m.", checkpoint_parts(model_.config, m_));
+  append(all, "v.", checkpoint_parts(model_.config, v_));
+  append(all, "master.", checkpoint_parts(model_.config, master_));
+  return all;
+}
+
 std::vector<NamedTensor> Optimizer::tensors() const {
   std::vector<NamedTensor> all;
-  const auto append = [&](const char* prefix, const Weights& weights) {
-    for (NamedTensor& t : checkpoint_tensors(model_.config, weights))
-      all.push_back({prefix + t.name, t.tensor});
-  };
-  append("m.", m_);
-  append("v.", v_);
-  if (!master_.layers.empty()) append("master.", master_);
+  for (const CheckpointPart& part : state()) all.push_back({part.name, part.tensor});
   return all;
+}
+
+void Optimizer::load(const Device& device, const std::string& path) {
+  const CheckpointReader file(path);
+  std::vector<CheckpointPart> parts = state(), without_master;
+  append(without_master, "master.", checkpoint_parts(model_.config, own_weights()));
+  for (CheckpointPart& part : without_master)
+    if (file.find(part.name)) parts.push_back(std::move(part));
+  std::set<std::string> loaded;
+  Staging staging(device);
+  for (const CheckpointPart& part : parts) {
+    const ConstTensor from = file.tensor(part.name);
+    staging.write(part.tensor, [&](const Tensor& host) { copy_tensor(from, host, path + ": " + part.name); });
+    loaded.insert(part.name);
+  }
+  for (const std::string& name : file.names())
+    check(loaded.contains(name), "{}: tensor '{}' is not part of this model's optimizer", path, name);
 }
 
 }  // namespace fathom

@@ -1,10 +1,12 @@
-// AdamW over a whole model: the moments, the master copy of bf16 weights, and the global gradient norm.
+// AdamW over a whole model: the moments, the f32 master copies of bf16 weights, and the global gradient norm.
+// A weight that is stored in f32 itself, as a router is, has no master copy.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 #include "io/safetensors.h"
 #include "model/model.h"
+#include "model/model_folder.h"
 #include "ops/adamw.h"
 #include "train/recipe.h"
 
@@ -17,39 +19,45 @@ constexpr const char* smaller_model =
 class Optimizer {
  public:
   // State for this model and its gradients (stat type), both of which must outlive it; all zero, the master
-  // copy too.
-  Optimizer(const Device& device, const Model& model, const Weights& grads);
+  // copies too.
+  Optimizer(const Device& device, Model& model, const Weights& grads);
   // The same in memory that is given: bytes() + bytes_beside of it.
-  Optimizer(const Model& model, const Weights& grads, Arena memory);
+  Optimizer(Model& model, const Weights& grads, Arena memory);
 
-  // Of the moments and the master copy, and of what stands beside them.
+  // Of the moments and the master copies, and of what stands beside them.
   static int64_t bytes(const Config& config, DType dtype);
   static constexpr int64_t bytes_beside = 64;
 
   // This state, the host's, becomes that of `from`, which is on this device; after synchronize().
   void copy_from(const Device& device, const Optimizer& from);
 
-  // What updates work on: the master copy when there is one, else the model's own weights.
-  const Weights& exact() const { return master_.layers.empty() ? model_.weights : master_; }
+  // What updates work on: of each weight its master copy when there is one, else the model's own.
+  Weights& exact() { return exact_; }
   // After exact() was filled: the model's weights become its rounded copy.
-  void round_master(const Device& device) const;
+  void round_master(const Device& device);
 
   // Over all parameters, summed in f64 in a fixed order: the same for every number of threads.
   double gradient_norm(Device& device) const;
 
   // One step; grad_scale multiplies the gradients, step counts from 1. Norms and biases are not decayed (the
   // paper's weight decay of 0.1 does not say of what; here it is the matrices).
-  void update(Device& device, const Recipe::Optimizer& settings, double lr, double grad_scale,
-              int64_t step) const;
+  void update(Device& device, const Recipe::Optimizer& settings, double lr, double grad_scale, int64_t step);
 
-  // The state under checkpoint names: m.NAME, v.NAME and, in bf16 training, master.NAME.
+  // The state under checkpoint names: m.NAME, v.NAME and, of weights stored in bf16, master.NAME.
   std::vector<NamedTensor> tensors() const;
+  // Fills the state from a file of tensors(). A master copy of a weight that has none now (older checkpoints
+  // hold them of routers) goes into the weight itself.
+  void load(const Device& device, const std::string& path);
 
  private:
+  std::vector<CheckpointPart> state() const;
+  // The weights that are updated in place, without a master copy.
+  Weights own_weights() const;
+
   const Model& model_;
   Arena memory_;
   Tensor squares_;  // [1] f64
-  Weights m_, v_, master_;
+  Weights m_, v_, master_, exact_;
   std::vector<AdamWTensor> parameters_;
 };
 

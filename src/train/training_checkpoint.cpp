@@ -10,7 +10,6 @@
 #include "io/checkpoint.h"
 #include "io/file.h"
 #include "model/model_folder.h"
-#include "tensor/memory.h"
 
 namespace fathom {
 namespace fs = std::filesystem;
@@ -48,7 +47,7 @@ void copy_tokenizer(const std::string& from, const std::string& to) {
 
 void write_model(const Device& device, const std::string& dir, const Model& model,
                  const std::string& tokenizer_dir) {
-  save_model(device, dir, model.config, model.weights);
+  save_model(device, dir, model);
   copy_tokenizer(tokenizer_dir, dir);
 }
 
@@ -87,17 +86,6 @@ Json shaping_keys(const Recipe& recipe) {
   return shaping;
 }
 
-void load_optimizer(const Device& device, const std::string& path, const Optimizer& optimizer) {
-  const CheckpointReader file(path);
-  const std::vector<NamedTensor> state = optimizer.tensors();
-  Staging staging(device);
-  for (const NamedTensor& t : state)
-    staging.write(t.tensor,
-                  [&](const Tensor& host) { copy_tensor(file.tensor(t.name), host, path + ": " + t.name); });
-  check(file.names().size() == state.size(), "{}: holds {} tensors, this model's optimizer has {}", path,
-        file.names().size(), state.size());
-}
-
 }  // namespace
 
 std::optional<std::string> latest_checkpoint(const std::string& output) {
@@ -124,7 +112,7 @@ void save_checkpoint(const Device& device, const std::string& output, const Reci
 }
 
 RunState load_checkpoint(const Device& device, const std::string& checkpoint, const Recipe& recipe,
-                         const Model& model, const Optimizer& optimizer) {
+                         Model& model, Optimizer& optimizer) {
   const std::string path = file_in(checkpoint, "trainer.json");
   const Json json = read_json(path);
   const JsonObject o(json, path);
@@ -135,7 +123,7 @@ RunState load_checkpoint(const Device& device, const std::string& checkpoint, co
              config_fields(model.config));
 
   load_weights(device, model.config, model.weights, CheckpointReader(checkpoint));
-  load_optimizer(device, file_in(checkpoint, "optimizer.safetensors"), optimizer);
+  optimizer.load(device, file_in(checkpoint, "optimizer.safetensors"));
   const RunState state = {o.required<int64_t>("step"), o.required<int64_t>("tokens"),
                           o.required<int64_t>("windows_read"), o.required<int64_t>("data_tokens")};
   check(state.step >= 0 && state.tokens >= 0 && state.windows_read >= 0, "{}: negative counters", path);

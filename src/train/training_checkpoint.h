@@ -1,6 +1,7 @@
 // Training checkpoints: OUTPUT/step-00000123/ is a Hugging Face model folder (config.json, model.safetensors,
 // tokenizer files) that also holds optimizer.safetensors (AdamW's moments and, in bf16 training, the master
-// weights) and trainer.json (where the run stands, and its recipe). Each appears complete or not at all.
+// copies of the bf16 weights) and trainer.json (where the run stands, and its recipe). Each appears complete
+// or not at all.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -35,7 +36,7 @@ void save_checkpoint(const Device& device, const std::string& output, const Reci
 // Fills the allocated model and optimizer. Error naming the file or field when the checkpoint is damaged, of
 // another model, or made with a recipe that differs in anything that shapes the result.
 RunState load_checkpoint(const Device& device, const std::string& checkpoint, const Recipe& recipe,
-                         const Model& model, const Optimizer& optimizer);
+                         Model& model, Optimizer& optimizer);
 
 // Removes all but the newest `keep` >= 1 checkpoints of `output`. What the user put into one of them stays.
 void prune_checkpoints(const std::string& output, int64_t keep);

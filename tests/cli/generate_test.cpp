@@ -23,7 +23,7 @@ class GenerateText : public ::testing::Test {
     Config c = v2_like();
     c.vocab_size = 261, c.max_position_embeddings = 64, c.bos_token_id = 0, c.eos_token_ids = {256};
     const Model model = random_model(c, DType::f32);
-    save_model(Device::cpu(1), dir_->path(), c, model.weights);
+    save_model(Device::cpu(1), dir_->path(), model);
     write_file(*dir_ / "tokenizer.json", byte_tokenizer_json().dump());
   }
   static void TearDownTestSuite() { delete std::exchange(dir_, nullptr); }

@@ -32,7 +32,7 @@ TEST(Verify, AnotherModelsResultsFail) {
   TempDir dir;
   const SafetensorsFile file(golden + "v2_like/golden.safetensors");
   std::vector<float> wrong(static_cast<size_t>(file.tensor("logits").count()), 0.5f);
-  Tensor logits = file.tensor("logits");
+  ConstTensor logits = file.tensor("logits");
   logits.data = wrong.data();
   write_safetensors(dir / "wrong.safetensors",
                     std::vector<NamedTensor>{{"input_ids", file.tensor("input_ids")}, {"logits", logits}});

@@ -249,7 +249,7 @@ TEST_F(EngineTest, RequestsThatCannotWorkAreErrors) {
 
 TEST_F(EngineTest, PaddingOfTheVocabularyIsNeverPicked) {
   const int64_t known = tokenizer_.size();
-  const Tensor padding = model_.weights.lm_head.slice(known, model_.config.vocab_size - known);
+  const Tensor padding = model_.weights.lm_head.data.slice(known, model_.config.vocab_size - known);
   ASSERT_GT(padding.rows(), 0);
   std::fill_n(padding.as<float>(), padding.count(), NAN);
   for (uint64_t seed = 0; seed < 8; ++seed)
@@ -259,7 +259,7 @@ TEST_F(EngineTest, PaddingOfTheVocabularyIsNeverPicked) {
 }
 
 TEST_F(EngineTest, WeightsThatAreNotNumbersEndEverySequence) {
-  model_.weights.norm.as<float>()[0] = NAN;
+  model_.weights.norm.data.as<float>()[0] = NAN;
   const Answer a = run_one(engine_, request_of({1}, 3));
   EXPECT_EQ(a.finish, FinishReason::error);
   EXPECT_NE(a.error.find("not finite"), std::string::npos);

@@ -35,7 +35,7 @@ struct Example {
     EXPECT_THAT(reader.names(), ElementsAre("a", "b", "c", "d", "e"));
     EXPECT_EQ(reader.bytes(), 92);
     for (const NamedTensor& t : tensors) {
-      const Tensor read = reader.tensor(t.name);
+      const ConstTensor read = reader.tensor(t.name);
       EXPECT_EQ(read.shape_text(), t.tensor.shape_text());
       EXPECT_EQ(std::memcmp(read.data, t.tensor.data, read.bytes()), 0) << t.name;
     }

@@ -60,7 +60,7 @@ TEST(Safetensors, RoundTrip) {
   EXPECT_THAT(file.metadata(), ElementsAre(Pair("format", "pt"), Pair("step", "12")));
   ASSERT_EQ(file.tensors().size(), tensors.size());
   for (const NamedTensor& t : tensors) {
-    const Tensor read = file.tensor(t.name);
+    const ConstTensor read = file.tensor(t.name);
     EXPECT_EQ(read.shape_text(), t.tensor.shape_text());
     EXPECT_EQ(std::memcmp(read.data, t.tensor.data, read.bytes()), 0) << t.name;
     EXPECT_EQ(reinterpret_cast<uintptr_t>(read.data) % size_of(read.dtype), 0u);
@@ -98,7 +98,7 @@ TEST(Safetensors, WritesStridedRows) {
   const Tensor right = Tensor(f.data(), DType::f32, {4, 6}).columns(4, 2);
   write_safetensors(dir / "a", std::vector<NamedTensor>{{"right", right}});
   const SafetensorsFile file(dir / "a");
-  const Tensor read = file.tensor("right");
+  const ConstTensor read = file.tensor("right");
   const std::vector<float> values(read.as<float>(), read.as<float>() + read.count());
   EXPECT_THAT(values, ElementsAre(4, 5, 10, 11, 16, 17, 22, 23));
 }
@@ -189,7 +189,7 @@ TEST(Safetensors, UnalignedDataIsStillReadable) {
         raw_file(R"({"a":{"dtype":"I32","shape":[2],"data_offsets":[0,8]}})" + std::string(pad, ' '), 8);
     SafetensorsFile parsed = parse(file);
     const SafetensorsFile moved = std::move(parsed);
-    const Tensor a = moved.tensor("a");
+    const ConstTensor a = moved.tensor("a");
     EXPECT_EQ(reinterpret_cast<uintptr_t>(a.data) % 4, 0u);
     EXPECT_EQ(a.as<int32_t>()[1], 0x07060504);
   }

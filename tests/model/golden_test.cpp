@@ -70,7 +70,7 @@ TEST_P(GoldenTest, AgreesWithTransformers) {
 TEST(Golden, AWrongWeightIsSeen) {
   Device device = Device::reference();
   const Model model = load_model(Device::cpu(1), goldens + "lite_like", DType::f32);
-  model.weights.layers[1].self_attn.kv_a_layernorm.as<float>()[0] *= 1.5f;
+  model.weights.layers[1].self_attn.kv_a_layernorm.data.as<float>()[0] *= 1.5f;
   const SafetensorsFile golden(goldens + "lite_like/golden.safetensors");
   int failed = 0;
   for (const Verdict& v : verify_model(device, model, golden)) failed += !v.pass();
@@ -80,18 +80,19 @@ TEST(Golden, AWrongWeightIsSeen) {
 TEST(Checkpoint, SavedAndLoadedIsTheSame) {
   TempDir dir;
   const Model model = load_model(Device::cpu(1), goldens + "v2_like");
-  save_model(Device::cpu(1), dir.path(), model.config, model.weights);
+  save_model(Device::cpu(1), dir.path(), model);
   const Model again = load_model(Device::cpu(1), dir.path());
   EXPECT_EQ(again.config, model.config);
   const auto a = list_weights(model.config, model.weights), b = list_weights(model.config, again.weights);
   for (size_t i = 0; i < a.size(); ++i)
-    EXPECT_EQ(0, std::memcmp(a[i].tensor.data, b[i].tensor.data, a[i].tensor.bytes())) << a[i].info.name;
+    EXPECT_EQ(0, std::memcmp(a[i].weight.data.data, b[i].weight.data.data, a[i].weight.data.bytes()))
+        << a[i].info.name;
 }
 
 TEST(Checkpoint, MissingExtraAndMisshapenTensorsAreNamed) {
   TempDir dir;
   const Model model = load_model(Device::cpu(1), goldens + "lite_like", DType::f32);
-  save_model(Device::cpu(1), dir.path(), model.config, model.weights);
+  save_model(Device::cpu(1), dir.path(), model);
   std::vector<NamedTensor> tensors = checkpoint_tensors(model.config, model.weights);
   const auto error_with = [&](const std::vector<NamedTensor>& changed) {
     write_safetensors(dir / "model.safetensors", changed);
@@ -104,7 +105,7 @@ TEST(Checkpoint, MissingExtraAndMisshapenTensorsAreNamed) {
   EXPECT_NE(error_with(fewer).find("'" + tensors.back().name + "' is missing"), std::string::npos);
 
   auto more = tensors;
-  more.push_back({"model.layers.9.input_layernorm.weight", model.weights.norm});
+  more.push_back({"model.layers.9.input_layernorm.weight", model.weights.norm.data});
   EXPECT_NE(error_with(more).find("'model.layers.9.input_layernorm.weight' is not part of this model"),
             std::string::npos);
 

@@ -20,8 +20,9 @@ struct Objective {
     Rng rng(3);
     for (int64_t i = 0; i < dhidden.count(); ++i) dhidden.as<double>()[i] = rng.normal();
     for (const NamedWeight& w : list_weights(config, model.weights))  // norms and biases away from 1 and 0
-      if (w.tensor.rank == 1)
-        for (int64_t i = 0; i < w.tensor.count(); ++i) w.tensor.as<double>()[i] += 0.2 * rng.normal();
+      if (w.weight.data.rank == 1)
+        for (int64_t i = 0; i < w.weight.data.count(); ++i)
+          w.weight.data.as<double>()[i] += 0.2 * rng.normal();
   }
 
   double value() {
@@ -55,15 +56,15 @@ void expect_gradients(const Config& config, Purpose purpose) {
     // Twelve random directions' worth of single coordinates per tensor.
     double difference = 0, norm = 0;
     for (int k = 0; k < 12; ++k) {
-      const auto at = static_cast<int64_t>(rng.below(static_cast<uint64_t>(weights[i].tensor.count())));
-      double& x = weights[i].tensor.as<double>()[at];
+      const auto at = static_cast<int64_t>(rng.below(static_cast<uint64_t>(weights[i].weight.data.count())));
+      double& x = weights[i].weight.data.as<double>()[at];
       const double saved = x, h = 1e-5;
       x = saved + h;
       const double up = objective.value();
       x = saved - h;
       const double down = objective.value();
       x = saved;
-      const double numeric = (up - down) / (2 * h), analytic = grads[i].tensor.as<double>()[at];
+      const double numeric = (up - down) / (2 * h), analytic = grads[i].weight.data.as<double>()[at];
       difference += (numeric - analytic) * (numeric - analytic), norm += numeric * numeric;
     }
     EXPECT_LE(std::sqrt(difference), 1e-6 * std::sqrt(norm) + 1e-8) << weights[i].info.name;
@@ -87,7 +88,7 @@ TEST(ModelGradient, RecomputationChangesNoBit) {
     recomputed.gradient();
     const auto a = list_weights(config, kept.grads), b = list_weights(config, recomputed.grads);
     for (size_t i = 0; i < a.size(); ++i)
-      EXPECT_EQ(relative_error(b[i].tensor, a[i].tensor), 0) << a[i].info.name;
+      EXPECT_EQ(relative_error(b[i].weight.data, a[i].weight.data), 0) << a[i].info.name;
     EXPECT_GT(kept.activations.balance_loss.as<double>()[0], 0);
   }
 }

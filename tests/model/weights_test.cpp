@@ -15,15 +15,15 @@ TEST(Weights, EveryTensorIsAllocatedOnceInTheListedShape) {
     Model m = make_model(Device::cpu(1), c, DType::f32);
     int64_t count = 0;
     for (const NamedWeight& w : list_weights(c, m.weights)) {
-      ASSERT_TRUE(static_cast<bool>(w.tensor)) << w.info.name;
-      ASSERT_EQ(w.tensor.rank, static_cast<int>(w.info.shape.size()));
-      count += w.tensor.count();
+      ASSERT_TRUE(static_cast<bool>(w.weight.data)) << w.info.name;
+      ASSERT_EQ(w.weight.data.rank, static_cast<int>(w.info.shape.size()));
+      count += w.weight.data.count();
     }
     EXPECT_EQ(count, parameter_count(c));
     EXPECT_LE(m.memory.used(), m.memory.size());
   }
   Model tied = make_model(Device::cpu(1), lite_like(), DType::f32);
-  EXPECT_EQ(tied.weights.lm_head.data, tied.weights.embed_tokens.data);
+  EXPECT_EQ(tied.weights.lm_head.data.data, tied.weights.embed_tokens.data.data);
 }
 
 TEST(Weights, InitialisationDependsOnSeedAndNameOnly) {
@@ -36,11 +36,11 @@ TEST(Weights, InitialisationDependsOnSeedAndNameOnly) {
   EXPECT_EQ(0, std::memcmp(a.memory.data(), b.memory.data(), a.memory.used()));
   EXPECT_NE(0, std::memcmp(a.memory.data(), other.memory.data(), a.memory.used()));
 
-  const Tensor w = a.weights.layers[1].moe.gate_up_proj;
+  const Tensor w = a.weights.layers[1].moe.gate_up_proj.data;
   double squares = 0;
   for (int64_t i = 0; i < w.count(); ++i) squares += w.as<float>()[i] * w.as<float>()[i];
   EXPECT_NEAR(std::sqrt(squares / static_cast<double>(w.count())), c.initializer_range, 0.01);
-  EXPECT_EQ(a.weights.norm.as<float>()[3], 1.0f);
+  EXPECT_EQ(a.weights.norm.data.as<float>()[3], 1.0f);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ TEST_P(AbsorbTest, MovesTheProjectionToTheQuery) {
   const Pair latent = output({1, 1, Rkv}), kv = output({1, Dn + Dv});
   Device reference = Device::reference();
   absorb_query(reference, {.q_latent = latent.ref, .q_nope = q.ref, .kv_b = kv_b.ref});
-  linear_forward(reference, {.out = kv.ref, .x = c.ref, .w = kv_b.ref[0], .bias = {}});
+  linear_forward(reference, {.out = kv.ref, .x = c.ref, .w = kv_b.ref[0]});
   double absorbed = 0, expanded = 0;
   for (int64_t r = 0; r < Rkv; ++r) absorbed += latent.ref.as<double>()[r] * c.ref.as<double>()[r];
   for (int64_t d = 0; d < Dn; ++d) expanded += kv.ref.as<double>()[d] * q.ref.as<double>()[d];

@@ -75,12 +75,10 @@ TEST_P(CombineTest, GradientsMatchDifferences) {
 TEST_P(CombineTest, NamesTheFieldThatIsWrong) {
   const Pair x = random({3, 4}), rows = random({5, 4}), row_of = integers({3, 2}, {0, 1, 2, 3, 4, 5});
   const Pair weights = random_stat({3, 2});
-  EXPECT_THROW(combine(device_, {.out = x.target,
-                                 .rows = rows.target,
-                                 .weights = weights.target,
-                                 .row_of = row_of.target,
-                                 .shared = {}}),
-               Error);
+  EXPECT_THROW(
+      combine(device_,
+              {.out = x.target, .rows = rows.target, .weights = weights.target, .row_of = row_of.target}),
+      Error);
 }
 
 }  // namespace

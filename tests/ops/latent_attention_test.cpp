@@ -106,7 +106,6 @@ TEST_P(LatentAttentionTest, AbsorbedEqualsExpanded) {
   for (int32_t t = 0; t < T; ++t) at.push_back(t);
   const Pair sequence = integers({T}, std::vector<int32_t>(T, 0)), positions = integers({T}, at);
   attention_forward(device_, {.out = out.target,
-                              .lse = {},
                               .q = q.target,
                               .kv = expanded_kv,
                               .k_rope = latent.target.columns(R, Dr),

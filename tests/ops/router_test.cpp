@@ -147,7 +147,6 @@ TEST_P(RouterTest, GradientsMatchDifferences) {
     forward(reference);
     RouterBackward backward{.dlogits = dlogits.ref,
                             .dweights = dweights.ref,
-                            .dscores = {},
                             .scores = scores.ref,
                             .ids = ids.ref,
                             .normalize = normalize,

@@ -50,7 +50,7 @@ TEST(CudaMemory, StagingCarriesTensorsOfAnySize) {
     staging.write(there, [&](const Tensor& host) {
       for (int64_t i = 0; i < n; ++i) host.as<float>()[i] = static_cast<float>(i % 1000);
     });
-    const Tensor host = staging.read(there);
+    const ConstTensor host = staging.read(there);
     for (int64_t i = 0; i < n; ++i) ASSERT_EQ(host.as<float>()[i], static_cast<float>(i % 1000));
   }
 }

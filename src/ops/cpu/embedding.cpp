@@ -15,7 +15,7 @@ void embedding_forward(Device& device, const EmbeddingForward& a) {
   with_dtype<float, bf16>("embedding_forward", a.out.dtype, [&]<class T>(T) {
     parallel_ranges(device.threads(), a.out.rows(), 1, [&](int, int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n)
-        std::memcpy(a.out.row<T>(n), a.table.row<T>(a.ids.as<int32_t>()[n]), a.out.cols() * sizeof(T));
+        std::memcpy(a.out.row<T>(n), a.table.data.row<T>(a.ids.as<int32_t>()[n]), a.out.cols() * sizeof(T));
     });
   });
 }

@@ -42,10 +42,10 @@ __global__ void add_rows_of_id(float* dtable, int64_t table_stride, const int32_
 
 void embedding_forward(Device& device, const EmbeddingForward& a) {
   with_dtype<float, bf16>("embedding_forward", a.out.dtype, [&]<class T>(T) {
-    with_vec_width(all_vectorizable(a.out, a.table), [&](auto n) {
+    with_vec_width(all_vectorizable(a.out, a.table.data), [&](auto n) {
       launch(device, dim3(static_cast<unsigned>(ceil_div(a.out.count() / n, threads))), threads, 0,
-             look_up<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<int32_t>(a.ids), data<T>(a.table),
-             a.table.row_stride, a.out.rows(), a.out.cols());
+             look_up<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<int32_t>(a.ids),
+             data<T>(a.table.data), a.table.data.row_stride, a.out.rows(), a.out.cols());
     });
   });
 }

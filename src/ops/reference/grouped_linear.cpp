@@ -18,21 +18,21 @@ void each_expert(const Tensor& offsets, const Body& body) {
 void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
   each_expert(a.offsets, [&](int64_t e, int64_t begin, int64_t rows) {
     reference::linear_forward(
-        device, {.out = a.out.slice(begin, rows), .x = a.x.slice(begin, rows), .w = a.w[e], .bias = {}});
+        device, {.out = a.out.slice(begin, rows), .x = a.x.slice(begin, rows), .w = a.w.data[e]});
   });
 }
 
 void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardInput& a) {
   each_expert(a.offsets, [&](int64_t e, int64_t begin, int64_t rows) {
     reference::linear_backward_input(
-        device, {.dx = a.dx.slice(begin, rows), .dout = a.dout.slice(begin, rows), .w = a.w[e]});
+        device, {.dx = a.dx.slice(begin, rows), .dout = a.dout.slice(begin, rows), .w = a.w.data[e]});
   });
 }
 
 void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardWeight& a) {
   each_expert(a.offsets, [&](int64_t e, int64_t begin, int64_t rows) {
     reference::linear_backward_weight(
-        device, {.dw = a.dw[e], .dbias = {}, .dout = a.dout.slice(begin, rows), .x = a.x.slice(begin, rows)});
+        device, {.dw = a.dw[e], .dout = a.dout.slice(begin, rows), .x = a.x.slice(begin, rows)});
   });
 }
 

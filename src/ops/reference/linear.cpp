@@ -5,8 +5,8 @@ namespace fathom::reference {
 void linear_forward(Device&, const LinearForward& a) {
   with_dtype<double, float>("linear_forward", a.x.dtype, [&]<class T>(T) {
     for (int64_t n = 0; n < a.x.rows(); ++n)
-      for (int64_t o = 0; o < a.w.rows(); ++o) {
-        const T *x = a.x.row<T>(n), *w = a.w.row<T>(o);
+      for (int64_t o = 0; o < a.w.data.rows(); ++o) {
+        const T *x = a.x.row<T>(n), *w = a.w.data.row<T>(o);
         T sum = a.bias ? a.bias.as<T>()[o] : T(0);
         for (int64_t i = 0; i < a.x.cols(); ++i) sum += x[i] * w[i];
         a.out.row<T>(n)[o] = sum;
@@ -19,8 +19,8 @@ void linear_backward_input(Device&, const LinearBackwardInput& a) {
     for (int64_t n = 0; n < a.dx.rows(); ++n) {
       T* dx = a.dx.row<T>(n);
       for (int64_t i = 0; i < a.dx.cols(); ++i) dx[i] = 0;
-      for (int64_t o = 0; o < a.w.rows(); ++o) {
-        const T dout = a.dout.row<T>(n)[o], *w = a.w.row<T>(o);
+      for (int64_t o = 0; o < a.w.data.rows(); ++o) {
+        const T dout = a.dout.row<T>(n)[o], *w = a.w.data.row<T>(o);
         for (int64_t i = 0; i < a.dx.cols(); ++i) dx[i] += dout * w[i];
       }
     }

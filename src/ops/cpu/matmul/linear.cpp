@@ -31,10 +31,10 @@ void add_rows(const Tensor& x, int64_t begin, int64_t end, float* sums) {
 void linear_forward(Device& device, const LinearForward& a) {
   check_dtype("linear_forward", a.x.dtype);
   gemm(device, {.M = a.x.rows(),
-                .N = a.w.rows(),
+                .N = a.w.data.rows(),
                 .K = a.x.cols(),
                 .a = matrix(a.x),
-                .b = transposed(a.w),
+                .b = transposed(a.w.data),
                 .c = a.out.data,
                 .c_dtype = a.out.dtype,
                 .c_stride = a.out.row_stride,
@@ -46,9 +46,9 @@ void linear_backward_input(Device& device, const LinearBackwardInput& a) {
   check_dtype("linear_backward_input", a.dx.dtype);
   gemm(device, {.M = a.dx.rows(),
                 .N = a.dx.cols(),
-                .K = a.w.rows(),
+                .K = a.w.data.rows(),
                 .a = matrix(a.dout),
-                .b = matrix(a.w),
+                .b = matrix(a.w.data),
                 .c = a.dx.data,
                 .c_dtype = a.dx.dtype,
                 .c_stride = a.dx.row_stride});

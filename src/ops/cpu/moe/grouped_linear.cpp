@@ -32,7 +32,7 @@ void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
                 .N = a.out.cols(),
                 .K = a.x.cols(),
                 .a = matrix(a.x.slice(begin, rows)),
-                .b = transposed(a.w[e]),
+                .b = transposed(a.w.data[e]),
                 .c = out.data,
                 .c_dtype = out.dtype,
                 .c_stride = out.row_stride};
@@ -47,7 +47,7 @@ void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardIn
                             .N = a.dx.cols(),
                             .K = a.dout.cols(),
                             .a = matrix(a.dout.slice(begin, rows)),
-                            .b = matrix(a.w[e]),
+                            .b = matrix(a.w.data[e]),
                             .c = dx.data,
                             .c_dtype = dx.dtype,
                             .c_stride = dx.row_stride};

@@ -101,18 +101,18 @@ void linear_forward(Device& device, const LinearForward& a) {
   check_dtype("linear_forward", a.x.dtype);
   if (a.bias) write_bias(device, a.out, a.bias);
   gemm(device, {.M = a.x.rows(),
-                .N = a.w.rows(),
+                .N = a.w.data.rows(),
                 .K = a.x.cols(),
                 .a = matrix(a.x),
-                .b = transposed(a.w),
+                .b = transposed(a.w.data),
                 .c = matrix(a.out),
                 .accumulate = static_cast<bool>(a.bias)});
 }
 
 void linear_backward_input(Device& device, const LinearBackwardInput& a) {
   check_dtype("linear_backward_input", a.dx.dtype);
-  Parts p{a.dout, a.w};
-  if (a.dx.count() > 0 && a.dout.dtype != a.w.dtype) p = split_parts(device, a.dout, a.w);
+  Parts p{a.dout, a.w.data};
+  if (a.dx.count() > 0 && a.dout.dtype != a.w.data.dtype) p = split_parts(device, a.dout, a.w.data);
   gemm(device, {.M = a.dx.rows(),
                 .N = a.dx.cols(),
                 .K = p.w.rows(),

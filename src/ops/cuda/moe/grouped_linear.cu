@@ -185,14 +185,14 @@ GroupedGemm grouped_gemm_of(const Tensor& rows, const Tensor& w, const Tensor& o
 
 void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
   with_dtype<float, bf16>("grouped_linear_forward", a.x.dtype, [](auto) {});
-  dispatch_grouped_gemm<true>(device, a.x.dtype, grouped_gemm_of(a.x, a.w, a.out, a.offsets),
-                              all_vectorizable(a.x, a.w), vectorizable(a.out));
+  dispatch_grouped_gemm<true>(device, a.x.dtype, grouped_gemm_of(a.x, a.w.data, a.out, a.offsets),
+                              all_vectorizable(a.x, a.w.data), vectorizable(a.out));
 }
 
 void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardInput& a) {
   with_dtype<float, bf16>("grouped_linear_backward_input", a.dx.dtype, [](auto) {});
-  dispatch_grouped_gemm<false>(device, a.dx.dtype, grouped_gemm_of(a.dout, a.w, a.dx, a.offsets),
-                               all_vectorizable(a.dout, a.w), vectorizable(a.dx));
+  dispatch_grouped_gemm<false>(device, a.dx.dtype, grouped_gemm_of(a.dout, a.w.data, a.dx, a.offsets),
+                               all_vectorizable(a.dout, a.w.data), vectorizable(a.dx));
 }
 
 void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardWeight& a) {
