@@ -147,6 +147,7 @@ void Runner::run_group(const Group& group, Readback& readback) {
 
   step_memory_.rewind(0);
   Memory m = allocate(step_memory_, size, max_pages, completing);
+  m.batch.cache = &cache_;
   m.batch.absorbed = group.absorbed;
   upload_batch(device_, model_.config, host, m.batch);
   upload(device_, m.last_tokens, Tensor(last_tokens.data(), DType::i32, {pieces}));
@@ -189,7 +190,6 @@ Runner::Memory Runner::allocate(Arena& arena, const BatchSize& size, int64_t max
                                 int64_t completing) const {
   Memory m;
   m.batch = allocate_batch(arena, size, max_pages);
-  m.batch.cache = &cache_;
   m.activations = allocate_activations(model_.config, arena, model_.dtype, Purpose::serving, size);
   m.last_tokens = arena.allocate(DType::i32, {size.sequences});
   m.last_hidden = arena.allocate(model_.dtype, {size.sequences, model_.config.hidden_size});

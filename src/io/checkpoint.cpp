@@ -84,6 +84,17 @@ ConstTensor CheckpointReader::find(std::string_view name) const {
   return found == shard_of_.end() ? ConstTensor{} : shards_[found->second].find(name);
 }
 
+const SafetensorsEntry* CheckpointReader::entry(std::string_view name) const {
+  const auto found = shard_of_.find(std::string(name));
+  return found == shard_of_.end() ? nullptr : shards_[found->second].entry(name);
+}
+
+void CheckpointReader::read(std::string_view name, const Tensor& to) const {
+  const auto found = shard_of_.find(std::string(name));
+  check(found != shard_of_.end(), "{}: tensor '{}' is missing", path_, name);
+  shards_[found->second].read(name, to);
+}
+
 ConstTensor CheckpointReader::tensor(std::string_view name) const {
   const ConstTensor found = find(name);
   check(static_cast<bool>(found), "{}: tensor '{}' is missing", path_, name);

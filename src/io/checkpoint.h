@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "io/copy_tensor.h"
 #include "io/safetensors.h"
 #include "tensor/tensor.h"
 
@@ -27,6 +28,11 @@ class CheckpointReader {
   ConstTensor find(std::string_view name) const;
   // The same, but its absence is an Error.
   ConstTensor tensor(std::string_view name) const;
+  // What the file says of the tensor; null if there is none of this name.
+  const SafetensorsEntry* entry(std::string_view name) const;
+  // to = the tensor, converted as copy_tensor does. It is read from the file piece by piece, so that loading
+  // needs no memory but the destination's. Its absence is an Error.
+  void read(std::string_view name, const Tensor& to) const;
   // Size of all tensors together, in bytes.
   int64_t bytes() const { return bytes_; }
 
@@ -45,9 +51,5 @@ class CheckpointReader {
 // half-written one. `device` is where the tensors are; by default they are in the host's memory.
 void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors, int64_t max_shard_bytes,
                    const Device* device = nullptr);
-
-// to = from, converting between float types (round to nearest, ties to even); i32 only to i32. Both may be
-// strided. Error naming the tensor and both shapes when they differ.
-void copy_tensor(const ConstTensor& from, const Tensor& to, const std::string& name);
 
 }  // namespace fathom

@@ -1,13 +1,15 @@
-// copy_tensor: element conversion between checkpoints and the types the model computes in.
+#include "io/copy_tensor.h"
+
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <type_traits>
+#include <vector>
 
 #include "base/error.h"
 #include "base/threads.h"
-#include "io/checkpoint.h"
 
 namespace fathom {
 namespace {
@@ -80,32 +82,77 @@ RowCopy row_copy(DType to, DType from) {
   return nullptr;
 }
 
-}  // namespace
-
-void copy_tensor(const ConstTensor& from, const Tensor& to, const std::string& name) {
-  check(static_cast<bool>(from) && static_cast<bool>(to), "tensor '{}': nothing to copy", name);
+// The conversion between two tensors of one shape.
+RowCopy checked_copy(const ConstTensor& from, const Tensor& to, const std::string& name) {
   check(from.rank == to.rank &&
             std::equal(from.shape.begin(), from.shape.begin() + from.rank, to.shape.begin()),
         "tensor '{}': shape {} where {} is expected", name, from.shape_text(), to.shape_text());
   const RowCopy copy = row_copy(to.dtype, from.dtype);
   check(copy, "tensor '{}': cannot convert {} to {}", name, name_of(from.dtype), name_of(to.dtype));
-  if (from.count() == 0) return;
+  return copy;
+}
 
-  // Contiguous memory is one long row; both kinds are cut into pieces small enough to share out evenly.
-  const bool one_row = from.contiguous() && to.contiguous();
-  const int64_t rows = one_row ? 1 : from.rows(), width = one_row ? from.count() : from.cols();
-  constexpr int64_t piece = 1 << 16;
-  const int64_t pieces = (width + piece - 1) / piece;
-  const int threads = from.count() > piece ? hardware_threads() : 1;
-  parallel_ranges(threads, rows * pieces, 1, [&](int, int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / pieces, column = i % pieces * piece;
-      const auto* source = static_cast<const std::byte*>(from.data);
-      auto* target = static_cast<std::byte*>(to.data);
-      copy(target + (row * to.row_stride + column) * size_of(to.dtype),
-           source + (row * from.row_stride + column) * size_of(from.dtype), std::min(piece, width - column));
-    }
+// Work small enough to share out evenly: contiguous memory is one long row, and rows are cut into pieces.
+struct Pieces {
+  static constexpr int64_t most = 1 << 16;  // elements
+  int64_t rows, width, per_row;
+
+  Pieces(const ConstTensor& t, bool one_row)
+      : rows(one_row ? 1 : t.rows()),
+        width(one_row ? t.count() : t.cols()),
+        per_row((width + most - 1) / most) {}
+
+  int threads() const { return rows * width > most ? hardware_threads() : 1; }
+  // body(thread, row, first column, columns)
+  template <class Body>
+  void for_each(const Body& body) const {
+    parallel_ranges(threads(), rows * per_row, 1, [&](int thread, int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t column = i % per_row * most;
+        body(thread, i / per_row, column, std::min(most, width - column));
+      }
+    });
+  }
+};
+
+template <class Memory>
+auto* at(const TensorView<Memory>& t, int64_t row, int64_t column) {
+  using Byte = typename TensorView<Memory>::template Element<std::byte>;
+  return static_cast<Byte*>(t.data) + (row * t.row_stride + column) * size_of(t.dtype);
+}
+
+}  // namespace
+
+void copy_tensor(const ConstTensor& from, const Tensor& to, const std::string& name) {
+  check(static_cast<bool>(from) && static_cast<bool>(to), "tensor '{}': nothing to copy", name);
+  const RowCopy copy = checked_copy(from, to, name);
+  if (from.count() == 0) return;
+  const Pieces pieces(from, from.contiguous() && to.contiguous());
+  pieces.for_each([&](int, int64_t row, int64_t column, int64_t n) {
+    copy(at(to, row, column), at(from, row, column), n);
   });
+}
+
+int read_tensor(const ReadBytes& read, const ConstTensor& from, const Tensor& to, const std::string& name) {
+  const RowCopy copy = checked_copy(from, to, name);
+  if (to.count() == 0) return 0;
+  const Pieces pieces(to, to.contiguous());
+  const auto size = size_of(from.dtype), buffer = Pieces::most * size;
+  const bool converted = from.dtype != to.dtype;
+  std::vector<std::byte> buffers(static_cast<size_t>(converted ? pieces.threads() * buffer : 0));
+  std::atomic<int> error{0};
+  pieces.for_each([&](int thread, int64_t row, int64_t column, int64_t n) {
+    if (error != 0) return;
+    std::byte* target = at(to, row, column);
+    std::byte* place = converted ? buffers.data() + thread * buffer : target;
+    const int result = read(static_cast<uint64_t>((row * pieces.width + column) * size),
+                            {place, static_cast<size_t>(n * size)});
+    if (result != 0)
+      error = result;
+    else if (converted)
+      copy(target, place, n);
+  });
+  return error;
 }
 
 }  // namespace fathom

@@ -22,9 +22,13 @@ class MappedFile {
 
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // Copies bytes out of the file by read(2). Unlike the mapping's pages they take no memory besides, and a
+  // file that has become shorter is an error. 0, or the errno; ENODATA past the file's end.
+  int read(uint64_t offset, std::span<std::byte> to) const noexcept;
 
  private:
   std::string path_;
+  Descriptor file_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
 };

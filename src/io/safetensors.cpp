@@ -3,10 +3,13 @@
 #include "io/safetensors.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <limits>
+#include <system_error>
 
 #include "base/error.h"
+#include "io/copy_tensor.h"
 #include "io/json.h"
 
 namespace fathom {
@@ -47,6 +50,17 @@ int64_t checked_bytes(const std::vector<int64_t>& shape, int64_t size, const std
     check(!overflow, "{}: the shape is too large", where);
   }
   return empty ? 0 : product;
+}
+
+// Empty where no Tensor can show it.
+ConstTensor view_of(const SafetensorsEntry& entry) {
+  const ElementType* type = element_type(entry.dtype);
+  if (!type || !type->dtype || entry.shape.size() > Tensor::max_rank) return {};
+  ConstTensor view(entry.bytes.data(), *type->dtype, {1});
+  view.rank = std::max<int>(1, static_cast<int>(entry.shape.size()));
+  std::copy(entry.shape.begin(), entry.shape.end(), view.shape.begin());
+  view.row_stride = view.cols();
+  return view;
 }
 
 }  // namespace
@@ -103,7 +117,7 @@ void SafetensorsFile::read_header(std::span<const std::byte> bytes) {
   }
   check_layout(data.size());
   for (size_t i = 0; i < entries_.size(); ++i) {
-    make_view(entries_[i]);
+    entries_[i].view = view_of(entries_[i]);
     index_.emplace(entries_[i].name, i);
   }
 }
@@ -125,36 +139,49 @@ void SafetensorsFile::check_layout(size_t data_size) {
         covered, data_size);
 }
 
-void SafetensorsFile::make_view(SafetensorsEntry& entry) {
-  const ElementType* type = element_type(entry.dtype);
-  if (!type || !type->dtype || entry.shape.size() > Tensor::max_rank) return;
-  const std::byte* data = entry.bytes.data();
-  if (reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(type->size) != 0) {
-    // Headers of other writers need not be padded; such data is copied, so that typed access stays lawful.
-    realigned_.push_back(std::make_unique<std::byte[]>(std::max<size_t>(entry.bytes.size(), 1)));
-    if (!entry.bytes.empty()) std::memcpy(realigned_.back().get(), data, entry.bytes.size());
-    data = realigned_.back().get();
-  }
-  ConstTensor& view = entry.view;
-  view.data = data;
-  view.dtype = *type->dtype;
-  view.rank = std::max<int>(1, static_cast<int>(entry.shape.size()));
-  view.shape[0] = 1;
-  std::copy(entry.shape.begin(), entry.shape.end(), view.shape.begin());
-  view.row_stride = view.cols();
-}
-
 const SafetensorsEntry* SafetensorsFile::entry(std::string_view name) const {
   const auto found = index_.find(name);
   return found == index_.end() ? nullptr : &entries_[found->second];
 }
 
-ConstTensor SafetensorsFile::find(std::string_view name) const {
+// Null if there is none of this name.
+const SafetensorsEntry* SafetensorsFile::supported(std::string_view name) const {
   const SafetensorsEntry* found = entry(name);
+  check(!found || found->view, "{}: tensor '{}' of type {} and rank {} is not supported", path_, name,
+        found ? found->dtype : "", found ? found->shape.size() : 0);
+  return found;
+}
+
+ConstTensor SafetensorsFile::find(std::string_view name) const {
+  const SafetensorsEntry* found = supported(name);
   if (!found) return {};
-  check(static_cast<bool>(found->view), "{}: tensor '{}' of type {} and rank {} is not supported", path_,
-        name, found->dtype, found->shape.size());
-  return found->view;
+  ConstTensor view = found->view;
+  if (reinterpret_cast<uintptr_t>(view.data) % static_cast<uintptr_t>(size_of(view.dtype)) == 0) return view;
+  // Headers of other writers need not be padded; such data is copied, so that typed access stays lawful.
+  std::unique_ptr<std::byte[]>& copy = realigned_[found];
+  if (!copy) {
+    copy = std::make_unique<std::byte[]>(std::max<size_t>(found->bytes.size(), 1));
+    std::copy(found->bytes.begin(), found->bytes.end(), copy.get());
+  }
+  view.data = copy.get();
+  return view;
+}
+
+void SafetensorsFile::read(std::string_view name, const Tensor& to) const {
+  const SafetensorsEntry* found = supported(name);
+  check(found, "{}: tensor '{}' is missing", path_, name);
+  const auto from_file = [&](uint64_t offset, std::span<std::byte> bytes) {
+    const auto begin = static_cast<uint64_t>(found->bytes.data() - file_->bytes().data());
+    return file_->read(begin + offset, bytes);
+  };
+  const auto from_memory = [&](uint64_t offset, std::span<std::byte> bytes) {
+    std::memcpy(bytes.data(), found->bytes.data() + offset, bytes.size());
+    return 0;
+  };
+  const ReadBytes read = file_ ? ReadBytes(from_file) : ReadBytes(from_memory);
+  const int error = read_tensor(read, found->view, to, path_ + ": " + std::string(name));
+  check(error == 0, "{}: cannot read tensor '{}': {}", path_, name,
+        error == ENODATA ? "the file has become shorter" : std::generic_category().message(error));
 }
 
 ConstTensor SafetensorsFile::tensor(std::string_view name) const {

@@ -25,7 +25,7 @@ struct SafetensorsEntry {
   std::string dtype;           // as the file spells it: "BF16", "I64", ...
   std::vector<int64_t> shape;  // as the file gives it
   std::span<const std::byte> bytes;
-  ConstTensor view;
+  ConstTensor view;  // its type and shape; its elements may lie unaligned, find() gives them
 };
 
 class SafetensorsFile {
@@ -44,7 +44,11 @@ class SafetensorsFile {
   // it.
   ConstTensor find(std::string_view name) const;
   // The same, but its absence is an Error too.
+  // Elements that lie unaligned in the file are copied at the first call, so find() and tensor() are not for
+  // several threads at once.
   ConstTensor tensor(std::string_view name) const;
+  // to = the tensor, converted as copy_tensor does and read piece by piece; Errors as of tensor().
+  void read(std::string_view name, const Tensor& to) const;
   // The values of an I32 or I64 tensor of any shape; Error if one does not fit.
   std::vector<int32_t> read_ints(std::string_view name) const;
 
@@ -52,15 +56,15 @@ class SafetensorsFile {
   SafetensorsFile() = default;
   void read_header(std::span<const std::byte> bytes);
   void check_layout(size_t data_size);
-  void make_view(SafetensorsEntry& entry);
+  const SafetensorsEntry* supported(std::string_view name) const;
 
   std::string path_;
   std::optional<MappedFile> file_;
   std::vector<SafetensorsEntry> entries_;
   std::unordered_map<std::string_view, size_t> index_;  // keys point into entries_
   std::map<std::string, std::string> metadata_;
-  std::vector<std::unique_ptr<std::byte[]>>
-      realigned_;  // copies of tensors whose data lies unaligned in the file
+  // Copies of elements that lie unaligned in the file.
+  mutable std::unordered_map<const SafetensorsEntry*, std::unique_ptr<std::byte[]>> realigned_;
 };
 
 // One tensor to write; strided ones are written row by row, without a copy.

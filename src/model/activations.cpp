@@ -34,17 +34,18 @@ AttentionActivations Layout::attention() {
   AttentionActivations a;
   if (Rq > 0) {
     a.q_a = any({N, Rq});
-    a.q_a_normed = training ? any({N, Rq}) : a.q_a;
+    if (training) a.q_a_normed = any({N, Rq});
     a.q_a_rstd = kept_stat({N});
   }
   a.q = any({N, H, c.qk_head_dim()});
   a.latent = any({N, c.cache_width()});
-  a.c_kv = training ? any({N, Rkv}) : a.latent.columns(0, Rkv);
+  if (training) a.c_kv = any({N, Rkv});
   a.c_kv_rstd = kept_stat({N});
   a.kv = any({M, H, c.qk_nope_head_dim + c.v_head_dim});
   a.out = any({N, H, c.v_head_dim});
   a.lse = kept_stat({N, H});
   if (!training) {
+    a.norm_in_place(Rkv);
     a.prefix = any({M, c.cache_width()});
     a.q_latent = any({N, H, Rkv});
     a.ctx = any({N, H, Rkv});

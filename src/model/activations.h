@@ -1,6 +1,7 @@
 // The intermediate results of a forward pass, named as in the layer code. Training keeps one set per layer
 // for the backward pass (or, with recomputation, only each layer's input and one set that is filled again);
-// serving uses one set for all layers in turn.
+// serving uses one set for all layers in turn. Where two names share memory, a member function of the struct
+// says so.
 #pragma once
 #include <vector>
 
@@ -28,11 +29,20 @@ struct AttentionActivations {
   Tensor prefix;    // [M, Rkv+Dr]       whole sequences' cache rows, gathered
   Tensor q_latent;  // [N, H, Rkv]       absorbed queries
   Tensor ctx;       // [N, H, Rkv]       attended latents
+
+  // Serving norms both latents in place: q_a_normed is q_a, c_kv the first columns of latent.
+  void norm_in_place(int64_t Rkv) {
+    q_a_normed = q_a;
+    c_kv = latent.columns(0, Rkv);
+  }
 };
 
 struct MlpActivations {
   Tensor gate_up;  // [N, 2*width]
   Tensor act;      // [N, width]
+
+  // The backward pass overwrites gate_up with its gradient.
+  const Tensor& dgate_up() { return gate_up; }
 };
 
 struct MoeActivations {
@@ -48,6 +58,13 @@ struct MoeActivations {
   Tensor act;       // [N*K, F]
   Tensor rows;      // [N*K, C]  expert outputs
   MlpActivations shared;
+
+  // The softmax overwrites the router's logits.
+  const Tensor& logits() { return scores; }
+  // The backward pass overwrites with its gradient what it no longer needs.
+  const Tensor& drows() { return rows; }
+  const Tensor& dgate_up() { return gate_up; }
+  const Tensor& dx() { return x; }
 };
 
 struct LayerActivations {
@@ -61,7 +78,8 @@ struct LayerActivations {
   MoeActivations moe;    // MoE layers
 };
 
-// What the backward pass needs besides: gradients of the same shapes, used by one layer at a time.
+// What the backward pass needs besides: gradients of the same shapes, used by one layer at a time. Those of a
+// norm's or the router's output are overwritten with that of its input.
 struct Gradients {
   Tensor stream;        // [N, C]  gradient of the residual stream
   Tensor branch, term;  // [N, C]  gradients inside a branch
@@ -70,10 +88,13 @@ struct Gradients {
   Tensor attention;     // [N, H, Dv]
   Tensor kv;            // [N, H, Dn+Dv]
   Tensor latent;        // [N, Rkv+Dr]
-  Tensor act;           // [N, widest dense or shared MLP]
+  Tensor act;           // [N * widest dense or shared MLP], see act_like()
   Tensor expert_act;    // [N*K, F]
   Tensor scores;        // [N, E] stat
   Tensor weights;       // [N, K] stat
+
+  // The gradient of an MLP's `act`, of its shape.
+  Tensor act_like(const Tensor& x) const { return act.slice(0, x.count()).reshape({x.rows(), x.cols()}); }
 };
 
 enum class Purpose { training, training_recompute, serving };

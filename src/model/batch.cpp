@@ -66,7 +66,7 @@ void check_tokens(const Config& c, std::span<const int32_t> tokens, std::span<co
           c.max_position_embeddings);
 }
 
-void upload_batch(const Device& device, const Config& config, const HostBatch& host, const Batch& batch) {
+void upload_batch(const Device& device, const Config& config, const HostBatch& host, Batch& batch) {
   if (!device.on_host()) check_tokens(config, host.tokens, host.positions);
   BlockCopy copy(batch.block);
   copy.put(batch.tokens, host.tokens);

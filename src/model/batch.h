@@ -48,7 +48,7 @@ struct Batch {
   Tensor whole;  // [2] i32: {0, N}, all tokens as one sequence: for a balance loss with seq_aux false
 
   // With a cache only. This batch's tokens are the last ones of their sequences.
-  const LatentCache* cache = nullptr;
+  LatentCache* cache = nullptr;  // a forward pass writes the tokens' rows
   Tensor block_table;     // [B, max_pages] i32, token t of a sequence is in page block_table[b, t / page]
   Tensor sequence;        // [N] i32, the sequence b of each token
   Tensor kv_starts;       // [B+1] i32, prefix sums of the sequences' whole lengths, these tokens included
@@ -62,7 +62,7 @@ struct Batch {
 Batch allocate_batch(Arena& arena, const BatchSize& size, int64_t max_pages = 0);
 // Brings the values to a batch that was allocated for their size. Where the model will not be able to check
 // them against the config itself, that is done here: an Error names the first that cannot work.
-void upload_batch(const Device& device, const Config& config, const HostBatch& host, const Batch& batch);
+void upload_batch(const Device& device, const Config& config, const HostBatch& host, Batch& batch);
 // Token ids and positions must be the model's.
 void check_tokens(const Config& config, std::span<const int32_t> tokens, std::span<const int32_t> positions);
 

@@ -16,8 +16,7 @@ void mlp_forward(const Pass& pass, const MlpWeights& w, MlpActivations& a, const
 void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActivations& a, Gradients& g,
                   const Tensor& x, const Tensor& dout, const Tensor& dx) {
   Device& device = pass.device;
-  const Tensor dact = g.act.slice(0, a.act.count()).reshape({a.act.rows(), a.act.cols()});
-  const Tensor dgate_up = a.gate_up;
+  const Tensor dact = g.act_like(a.act), dgate_up = a.dgate_up();
 
   linear_backward_weight(device, {.dw = dw.down_proj.data, .dout = dout, .x = a.act});
   linear_backward_input(device, {.dx = dact, .dout = dout, .w = w.down_proj});

@@ -70,9 +70,8 @@ class Roundings {
   }
   void say(const std::string& where) const {
     if (count_ > 0)
-      log::warn(
-          "{}: {} tensors are stored in a wider type than the model's and were rounded, the first is {}",
-          where, count_, first_);
+      log::warn("{}: tensors stored in a wider type than the model's, and rounded: {}, the first of them {}",
+                where, count_, first_);
   }
 
  private:
@@ -84,8 +83,8 @@ class Roundings {
 DType bulk_dtype(const CheckpointReader& checkpoint) {
   int64_t bf16 = 0, others = 0;
   for (const std::string& name : checkpoint.names()) {
-    const ConstTensor t = checkpoint.find(name);
-    (t.dtype == DType::bf16 ? bf16 : others) += t.count();
+    const ConstTensor& view = checkpoint.entry(name)->view;
+    (view.dtype == DType::bf16 ? bf16 : others) += view.count();
   }
   return bf16 > others ? DType::bf16 : DType::f32;
 }
@@ -113,15 +112,12 @@ void load_weights(const Device& device, const Config& config, Weights& weights,
   Staging staging(device);
   Roundings roundings;
   auto load = [&](const CheckpointPart& part) {
-    const ConstTensor from = checkpoint.find(part.name);
-    check(static_cast<bool>(from), "{}: tensor '{}' is missing", checkpoint.path(), part.name);
-    staging.write(part.tensor,
-                  [&](const Tensor& host) { copy_tensor(from, host, checkpoint.path() + ": " + part.name); });
-    roundings.add(part.name, from.dtype, part.tensor.dtype);
+    staging.write(part.tensor, [&](const Tensor& host) { checkpoint.read(part.name, host); });
+    roundings.add(part.name, checkpoint.entry(part.name)->view.dtype, part.tensor.dtype);
     used.insert(part.name);
   };
   for (const NamedWeight& w : list_weights(config, weights)) {
-    if (w.weight.data.rank == 3 && checkpoint.find(w.info.name))
+    if (w.weight.data.rank == 3 && checkpoint.entry(w.info.name))
       load({w.info.name, w.weight.data});
     else
       for (const CheckpointPart& part : parts_of(w)) load(part);

@@ -18,11 +18,11 @@ namespace {
 void route(const Pass& p, const MoeWeights& w, MoeActivations& a, const Tensor& x) {
   const Config& c = p.config;
   const bool grouped = c.topk_method == TopkMethod::group_limited_greedy;
-  linear_forward(p.device, {.out = a.scores, .x = x, .w = w.gate});
+  linear_forward(p.device, {.out = a.logits(), .x = x, .w = w.gate});
   router_forward(p.device, {.scores = a.scores,
                             .ids = a.ids,
                             .weights = a.weights,
-                            .logits = a.scores,
+                            .logits = a.logits(),
                             .n_groups = grouped ? static_cast<int>(c.n_group) : 1,
                             .topk_groups = grouped ? static_cast<int>(c.topk_group) : 1,
                             .normalize = c.norm_topk_prob,
@@ -66,9 +66,8 @@ void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivat
   const Config& c = p.config;
   Device& device = p.device;
 
-  // The routed experts. Gradients take the place of what they are the gradient of, once that is no longer
-  // needed.
-  const Tensor drows = a.rows, dgate_up = a.gate_up, dpermuted = a.x;
+  // The routed experts.
+  const Tensor drows = a.drows(), dgate_up = a.dgate_up(), dpermuted = a.dx();
   combine_backward(device, {.drows = drows,
                             .dweights = g.weights,
                             .dout = dout,

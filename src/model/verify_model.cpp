@@ -92,7 +92,7 @@ std::vector<Verdict> Verification::run() {
                    (with_gradients_ ? weight_bytes(c, stat) : 0) +
                    2 * N * (c.hidden_size + 1) * size_of(stat) + 16 * N + 8192,
                device_);
-  const Batch batch = allocate_batch(memory, size);
+  Batch batch = allocate_batch(memory, size);
   upload_batch(device_, c, in_.batch, batch);
   Activations activations = allocate_activations(c, memory, dtype, purpose, size);
   const Tensor hidden = model_forward(device_, model_, batch, activations);

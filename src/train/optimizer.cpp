@@ -71,7 +71,7 @@ void Optimizer::round_master(const Device& device) {
       rounded.write(p.w, [&](const Tensor& w) { copy_tensor(exact.read(p.master), w, "weights"); });
 }
 
-double Optimizer::gradient_norm(Device& device) const {
+double Optimizer::gradient_norm(Device& device) {
   clear(device, squares_);
   std::vector<Tensor> gradients;
   for (const AdamWTensor& p : parameters_) gradients.push_back(p.grad);
@@ -122,12 +122,11 @@ void Optimizer::load(const Device& device, const std::string& path) {
   std::vector<CheckpointPart> parts = state(), without_master;
   append(without_master, "master.", checkpoint_parts(model_.config, own_weights()));
   for (CheckpointPart& part : without_master)
-    if (file.find(part.name)) parts.push_back(std::move(part));
+    if (file.entry(part.name)) parts.push_back(std::move(part));
   std::set<std::string> loaded;
   Staging staging(device);
   for (const CheckpointPart& part : parts) {
-    const ConstTensor from = file.tensor(part.name);
-    staging.write(part.tensor, [&](const Tensor& host) { copy_tensor(from, host, path + ": " + part.name); });
+    staging.write(part.tensor, [&](const Tensor& host) { file.read(part.name, host); });
     loaded.insert(part.name);
   }
   for (const std::string& name : file.names())

@@ -37,7 +37,7 @@ class Optimizer {
   void round_master(const Device& device);
 
   // Over all parameters, summed in f64 in a fixed order: the same for every number of threads.
-  double gradient_norm(Device& device) const;
+  double gradient_norm(Device& device);
 
   // One step; grad_scale multiplies the gradients, step counts from 1. Norms and biases are not decayed (the
   // paper's weight decay of 0.1 does not say of what; here it is the matrices).

@@ -132,9 +132,9 @@ TEST(Generate, OutputThatIsNotFiniteIsAnError) {
   TempDir dir;
   Config c = v2_like();
   const Model model = random_model(c, DType::f32);
-  std::fill_n(model.weights.embed_tokens.row<float>(9), c.hidden_size,
+  std::fill_n(model.weights.embed_tokens.data.row<float>(9), c.hidden_size,
               std::numeric_limits<float>::quiet_NaN());
-  save_model(Device::cpu(1), dir.path(), c, model.weights);
+  save_model(Device::cpu(1), dir.path(), model);
   const std::string flags = " --threads 1 -n 4 --prompt-ids ";
   EXPECT_TRUE(is_one_clear_error(run_fathom("generate " + dir.path() + flags + "1,9,3"),
                                  "not finite after 3 tokens"));

@@ -15,7 +15,9 @@ TEST(Info, PublishedModelsAsJson) {
   const Json j = Json::parse(v2.out);
   EXPECT_EQ(j["parameters"], 235'741'434'880);
   EXPECT_EQ(j["kv_cache_bytes_per_token"]["mla"], 69'120);
-  EXPECT_EQ(j["weight_bytes"]["bf16"], 471'482'869'760);
+  EXPECT_EQ(j["weight_bytes"]["f32"], 4 * 235'741'434'880);
+  // Two bytes each, and two more for the routers of 59 layers.
+  EXPECT_EQ(j["weight_bytes"]["bf16"], 2 * (235'741'434'880 + 59 * 160 * 5120));
   const Outcome lite = run_fathom("info --json " + root + "/configs/deepseek-v2-lite.json");
   EXPECT_EQ(Json::parse(lite.out)["parameters"], 15'706'484'224);
 }

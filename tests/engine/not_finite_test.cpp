@@ -35,7 +35,7 @@ Request request_of(uint64_t seed, int64_t length = prompt_length) {
 
 // The token's embedding becomes NaN.
 void poison_embedding(const Device& device, const Model& model, int32_t token) {
-  const Tensor row = model.weights.embed_tokens.slice(token, 1);
+  const Tensor row = model.weights.embed_tokens.data.slice(token, 1);
   std::vector<float> f32(static_cast<size_t>(row.cols()), NAN);
   std::vector<double> f64(static_cast<size_t>(row.cols()), NAN);
   void* nan = row.dtype == DType::f64 ? static_cast<void*>(f64.data()) : f32.data();
@@ -100,7 +100,7 @@ class NotFinite {
     const Request r = poisoned(13);
     EXPECT_EQ(run_one(engine, r).finish, FinishReason::error);
     const Model sound = model_on(device_, case_.dtype);
-    upload(device_, model_.weights.embed_tokens, host_copy(sound.weights.embed_tokens));
+    upload(device_, model_.weights.embed_tokens.data, host_copy(sound.weights.embed_tokens.data));
     synchronize(device_);
     const Answer again = run_one(engine, r);
     EXPECT_EQ(again.finish, FinishReason::length) << again.error;
@@ -123,7 +123,7 @@ class NotFinite {
   }
   Tensor host_copy(const Tensor& t) {
     Staging staging(device_);
-    const Tensor host = staging.read(t);
+    const ConstTensor host = staging.read(t);
     bytes_.assign(static_cast<const std::byte*>(host.data),
                   static_cast<const std::byte*>(host.data) + host.bytes());
     return Tensor(bytes_.data(), t.dtype, {t.shape[0], t.shape[1]});

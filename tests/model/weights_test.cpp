@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "support/small_model.h"
+#include "support/temp_dir.h"
 
 namespace fathom::testing {
 namespace {
@@ -41,6 +42,48 @@ TEST(Weights, InitialisationDependsOnSeedAndNameOnly) {
   for (int64_t i = 0; i < w.count(); ++i) squares += w.as<float>()[i] * w.as<float>()[i];
   EXPECT_NEAR(std::sqrt(squares / static_cast<double>(w.count())), c.initializer_range, 0.01);
   EXPECT_EQ(a.weights.norm.data.as<float>()[3], 1.0f);
+}
+
+TEST(Weights, RoutersStayInTheAccumulatorsType) {
+  const Config c = v2_like();
+  for (const auto& [dtype, router] : {std::pair(DType::bf16, DType::f32), std::pair(DType::f32, DType::f32),
+                                      std::pair(DType::f64, DType::f64)}) {
+    const Model m = make_model(Device::cpu(1), c, dtype);
+    int64_t routers = 0, bytes = 0;
+    for (const NamedWeight& w : list_weights(c, m.weights)) {
+      const bool is_router = w.info.name.ends_with("mlp.gate.weight");
+      EXPECT_EQ(w.weight.dtype(), is_router ? router : dtype) << w.info.name;
+      routers += is_router, bytes += w.weight.data.bytes();
+    }
+    EXPECT_EQ(routers, c.n_moe_layers());
+    EXPECT_EQ(bytes, checkpoint_bytes(c, dtype));
+  }
+}
+
+// A router's values are those of an f32 model of the same seed: nothing was rounded on the way.
+TEST(Weights, RoutersStartUnrounded) {
+  const Model f32 = random_model(v2_like(), DType::f32), bf16 = random_model(v2_like(), DType::bf16);
+  const Tensor a = f32.weights.layers[2].moe.gate.data, b = bf16.weights.layers[2].moe.gate.data;
+  EXPECT_EQ(0, std::memcmp(a.data, b.data, static_cast<size_t>(a.bytes())));
+}
+
+// Each field alone passes the config's checks; what they ask for together cannot be counted.
+TEST(Weights, SizesThatOverflowAreAnErrorThatNamesTheFields) {
+  Config c = v2_like();
+  c.n_routed_experts = 65536, c.moe_intermediate_size = 1 << 24, c.hidden_size = 1 << 24;
+  check_config(c, "config");
+  for (const std::string& error :
+       {error_of([&] { parameter_count(c); }), error_of([&] { weight_bytes(c, DType::bf16); }),
+        error_of([&] { checkpoint_bytes(c, DType::bf16); }),
+        error_of([&] { make_model(Device::cpu(1), c, DType::bf16); })})
+    for (const char* part : {"experts.gate_up_proj", "hidden_size is 16777216", "n_routed_experts 65536"})
+      EXPECT_NE(error.find(part), std::string::npos) << error;
+
+  c = v2_like();
+  c.num_hidden_layers = 4096, c.n_routed_experts = 4096, c.moe_intermediate_size = c.hidden_size = 1 << 20;
+  check_config(c, "config");
+  EXPECT_NE(error_of([&] { parameter_count(c); }).find("the model has more than 2^59 elements"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -75,6 +75,50 @@ TEST_P(LinearTest, F32Outside) {
   }
 }
 
+// A router's weight is f32 beside bf16 activations, and not rounded to bf16 on the way. Few rows and many,
+// and sizes that the tensor cores do not take.
+TEST_P(LinearTest, F32Weight) {
+  for (int64_t N : {0, 1, 5, 16, 17, 64, 65, 301})
+    for (int64_t I : {13, 72, 640})
+      for (int64_t O : {6, 33}) {
+        SCOPED_TRACE(::testing::Message() << "N=" << N << " O=" << O << " I=" << I);
+        const Pair x = random({N, I}), w = random_stat({O, I});
+        forward(output_stat({N, O}), x, w);
+        forward(output_stat({N, O}), x, w, random({O}));
+        backward(output({N, I}), random_stat({O, I}), random_stat({N, O}), x, w);
+      }
+}
+
+// Two outputs whose weights and gradients nearly cancel: dx is what bf16 would not see of either. To an f32
+// dx the cancellation would show f32's own rounding.
+TEST_P(LinearTest, F32WeightsDifferenceReachesTheInput) {
+  if (any() != DType::bf16) return;
+  for (int64_t N : {3, 40}) {
+    const int64_t I = 24;
+    const Pair row = random_stat({I}), dout = random_stat({N, 2});
+    const Pair w = filled({2, I}, stat(), [&](int64_t i) {
+      return element(row.ref, 0, i % I) * (i < I ? 1 : 1 + 1e-4 * static_cast<double>(i - I + 1));
+    });
+    const Pair pair = filled({N, 2}, stat(), [&](int64_t i) {
+      return i % 2 ? -element(dout.ref, i / 2, 0) : element(dout.ref, i / 2, 0);
+    });
+    backward(output({N, I}), random_stat({2, I}), pair, random({N, I}), w);
+  }
+}
+
+TEST_P(LinearTest, F32WeightInColumnSlices) {
+  for (int64_t N : {2, 70}) {
+    const int64_t O = 16, I = 24;
+    const Pair x_wide = random({N, 40}), dout_wide = random_stat({N, 32}), dx_wide = random({N, 40});
+    const Pair out_wide = random_stat({N, 32}), w_wide = random_stat({O, 48});
+    const Pair x = columns(x_wide, 8, I), w = columns(w_wide, 16, I);
+    forward(columns(out_wide, 8, O), x, w);
+    expect_close("out, the other columns unchanged", out_wide);
+    backward(columns(dx_wide, 8, I), random_stat({O, I}), columns(dout_wide, 8, O), x, w);
+    expect_close("dx, the other columns unchanged", dx_wide);
+  }
+}
+
 TEST_P(LinearTest, GradientsMatchDifferences) {
   const Pair x = random({3, 5}), w = random({4, 5}), bias = random({4}), dout = random({3, 4});
   const Pair out = output({3, 4}), dx = output({3, 5});
@@ -103,6 +147,11 @@ TEST_P(LinearTest, NamesTheFieldThatIsWrong) {
   EXPECT_THROW(linear_backward_input(device_, {.dx = x, .dout = out, .w = narrow}), Error);
   EXPECT_THROW(linear_backward_weight(device_, {.dw = narrow, .dout = out, .x = x}), Error);
   EXPECT_THROW(linear_backward_weight(device_, {.dw = dw, .dbias = bias, .dout = out, .x = x}), Error);
+  if (any() == DType::bf16) {  // what an f32 weight gives is f32
+    const Tensor exact = random_stat({4, 9}).target;
+    EXPECT_THROW(linear_forward(device_, {.out = out, .x = x, .w = exact}), Error);
+    EXPECT_THROW(linear_backward_input(device_, {.dx = x, .dout = out, .w = exact}), Error);
+  }
   const Tensor half(x.data, DType::f16, {1, 2});
   EXPECT_THROW(linear_forward(device_, {.out = half, .x = half, .w = half.reshape({1, 2})}), Error);
 }

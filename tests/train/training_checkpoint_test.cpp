@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 
 #include "model/model_folder.h"
 #include "small_run.h"
@@ -71,6 +72,78 @@ TEST_F(CheckpointTest, IsAModelFolderAndMore) {
   const Model model = load_model(Device::cpu(1), path_);
   EXPECT_EQ(model.config, trainer_->model().config);
   EXPECT_EQ(std::memcmp(model.memory.data(), trainer_->model().memory.data(), model.memory.size()), 0);
+}
+
+// In bf16 training the routers are parameters in f32: stored so, and without a master copy.
+class Bf16CheckpointTest : public ::testing::Test {
+ protected:
+  Bf16CheckpointTest() {
+    Trainer trainer(recipe());
+    trainer.step(), trainer.step();
+    path_ = trainer.save();
+    trainer.save_model_to(small_.output("out") + "/model");
+    weights_ = weight_bytes_of(trainer);
+  }
+  Recipe recipe() const { return small_.recipe("out", {{"run.precision", "bf16"}}); }
+  std::string file(const char* name) const { return path_ + "/" + name; }
+
+  SmallRun small_;
+  std::string path_, weights_;
+};
+
+constexpr const char* some_router = "model.layers.1.mlp.gate.weight";
+
+TEST_F(Bf16CheckpointTest, RoutersAreF32) {
+  for (const std::string& path :
+       {file("model.safetensors"), small_.output("out") + "/model/model.safetensors"}) {
+    const SafetensorsFile model(path);
+    for (const SafetensorsEntry& e : model.tensors())
+      EXPECT_EQ(e.dtype, e.name.ends_with("mlp.gate.weight") ? "F32" : "BF16") << e.name;
+    const ConstTensor router = model.tensor(some_router);
+    int64_t beyond_bf16 = 0;
+    for (int64_t i = 0; i < router.count(); ++i) {
+      const float value = router.as<float>()[i];
+      beyond_bf16 += static_cast<float>(bf16(value)) != value;
+    }
+    EXPECT_GT(beyond_bf16, router.count() / 2);
+  }
+  const SafetensorsFile optimizer(file("optimizer.safetensors"));
+  EXPECT_FALSE(optimizer.entry(std::string("master.") + some_router));
+  EXPECT_TRUE(optimizer.entry(std::string("m.") + some_router));
+  EXPECT_TRUE(optimizer.entry("master.model.layers.1.self_attn.o_proj.weight"));
+  EXPECT_EQ(weight_bytes_of(Trainer(recipe(), path_)), weights_);
+}
+
+// Checkpoints from before hold the router in bf16 and its master copy beside the others.
+TEST_F(Bf16CheckpointTest, AnOlderOnesRouterIsItsMasterCopy) {
+  std::vector<std::unique_ptr<SafetensorsFile>> files;
+  std::vector<std::vector<bf16>> rounded;
+  std::vector<NamedTensor> model, optimizer;
+  const auto tensors_of = [&](const char* name) {
+    files.push_back(std::make_unique<SafetensorsFile>(file(name)));
+    std::vector<NamedTensor> all;
+    for (const SafetensorsEntry& e : files.back()->tensors())
+      all.push_back({e.name, files.back()->tensor(e.name)});
+    return all;
+  };
+  model = tensors_of("model.safetensors"), optimizer = tensors_of("optimizer.safetensors");
+  for (NamedTensor& t : model) {
+    if (!t.name.ends_with("mlp.gate.weight")) continue;
+    optimizer.push_back({"master." + t.name, t.tensor});
+    rounded.emplace_back(t.tensor.count());
+    const Tensor copy(rounded.back().data(), DType::bf16, {t.tensor.shape[0], t.tensor.shape[1]});
+    copy_tensor(t.tensor, copy, t.name);
+    t.tensor = copy;
+  }
+  ASSERT_FALSE(rounded.empty());
+  write_safetensors(file("model.safetensors"), model);
+  write_safetensors(file("optimizer.safetensors"), optimizer);
+  EXPECT_EQ(weight_bytes_of(Trainer(recipe(), path_)), weights_);
+
+  optimizer.push_back({"master.model.layers.9.mlp.gate.weight", optimizer.back().tensor});
+  write_safetensors(file("optimizer.safetensors"), optimizer);
+  EXPECT_THAT(error_of([&] { Trainer(recipe(), path_); }),
+              AllOf(HasSubstr("optimizer.safetensors"), HasSubstr("master.model.layers.9.mlp.gate.weight")));
 }
 
 TEST_F(CheckpointTest, KeepsTheNewest) {

@@ -53,8 +53,8 @@ void update(const Factors& k, float* w, bf16* rounded, const float* grad, float*
 }  // namespace
 
 void adamw(Device& device, const AdamW& a) {
-  with_dtype<float, bf16>("adamw", a.tensors[0].w.dtype, [](auto) {});
   for (const AdamWTensor& t : a.tensors) {
+    with_dtype<float, bf16>("adamw", t.w.dtype, [](auto) {});
     const Factors k = factors(a, t);
     const Tensor& exact = t.master ? t.master : t.w;
     parallel_ranges(device.threads(), t.w.count(), 1024, [&](int, int64_t i, int64_t end) {

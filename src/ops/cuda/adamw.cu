@@ -15,10 +15,9 @@ struct Settings {
   float lr, beta1, rest1, beta2, rest2, eps, grad_scale, correction1, correction2;
 };
 
-// `exact` is the f32 master copy, or w itself.
-template <class T>
+// `exact` is the f32 master copy, whose rounded copy is written too, or w itself.
 struct Item {
-  T* w;
+  __nv_bfloat16* rounded;  // null without a master copy
   float *exact, *m, *v;
   const float* grad;
   int64_t count;
@@ -31,8 +30,8 @@ bool all_aligned_to_16_bytes(const Tensors&... tensors) {
   return (rows_aligned_to_16_bytes(tensors.data, 0) && ...);
 }
 
-template <int n, class T>
-__device__ void update_some(const Item<T>& t, int64_t i, const Settings& s) {
+template <int n>
+__device__ void update_some(const Item& t, int64_t i, const Settings& s) {
   const Vec<n> grad = load<n>(t.grad + i), m = load<n>(t.m + i), v = load<n>(t.v + i),
                old = load<n>(t.exact + i);
   Vec<n> first, second, value;
@@ -46,11 +45,10 @@ __device__ void update_some(const Item<T>& t, int64_t i, const Settings& s) {
     value.v[j] = old.v[j] - s.lr * step;
   }
   store(t.m + i, first), store(t.v + i, second), store(t.exact + i, value);
-  if constexpr (!std::is_same_v<T, float>) store(t.w + i, value);
+  if (t.rounded) store(t.rounded + i, value);
 }
 
-template <class T>
-__global__ void update(TensorList<Item<T>> list, Settings s) {
+__global__ void update(TensorList<Item> list, Settings s) {
   const auto [t, begin, end] = list.chunk();
   const int64_t vectorized_end = t.vectorized ? end - (end - begin) % vec_width : begin;
   for (int64_t i = begin + threadIdx.x * vec_width; i < vectorized_end; i += threads * vec_width)
@@ -71,20 +69,19 @@ void adamw(Device& device, const AdamW& a) {
                       .grad_scale = static_cast<float>(a.grad_scale),
                       .correction1 = static_cast<float>(1 / (1 - power(a.beta1))),
                       .correction2 = static_cast<float>(1 / (1 - power(a.beta2)))};
-  with_dtype<float, bf16>("adamw", a.tensors[0].w.dtype, [&]<class T>(T) {
-    const auto item = [&](const AdamWTensor& t) {
-      return Item<gpu_t<T>>{.w = data<T>(t.w),
-                            .exact = data<float>(t.master ? t.master : t.w),
-                            .m = data<float>(t.m),
-                            .v = data<float>(t.v),
-                            .grad = data<float>(t.grad),
-                            .count = t.w.count(),
-                            .weight_decay = static_cast<float>(a.decay_of(t)),
-                            .vectorized = all_aligned_to_16_bytes(t.w, t.master, t.m, t.v, t.grad)};
-    };
-    for_each_list(a.tensors, item, [&](const auto& list, int64_t blocks, int64_t) {
-      launch(device, dim3(static_cast<unsigned>(blocks)), threads, 0, update<gpu_t<T>>, list, s);
-    });
+  const auto item = [&](const AdamWTensor& t) {
+    with_dtype<float, bf16>("adamw", t.w.dtype, [](auto) {});
+    return Item{.rounded = t.master ? data<bf16>(t.w) : nullptr,
+                .exact = data<float>(t.master ? t.master : t.w),
+                .m = data<float>(t.m),
+                .v = data<float>(t.v),
+                .grad = data<float>(t.grad),
+                .count = t.w.count(),
+                .weight_decay = static_cast<float>(a.decay_of(t)),
+                .vectorized = all_aligned_to_16_bytes(t.w, t.master, t.m, t.v, t.grad)};
+  };
+  for_each_list(a.tensors, item, [&](const auto& list, int64_t blocks, int64_t) {
+    launch(device, dim3(static_cast<unsigned>(blocks)), threads, 0, update, list, s);
   });
 }
 

@@ -1,4 +1,4 @@
-// Linear layers as GEMMs. An f32 gradient (the router's) with bf16 weights or activations keeps its precision
+// Linear layers as GEMMs. An f32 weight or gradient (the router's) with bf16 activations keeps its precision
 // on bf16 tensor cores as the sum of three bf16 parts of 8 bits each.
 #include "ops/linear.h"
 
@@ -18,17 +18,40 @@ __global__ void fill_rows(Out* out, int64_t stride, const Bias* bias, int64_t N,
   if (i < N * O) out[i / O * stride + i % O] = from_float<Out>(to_float(bias[i % O]));
 }
 
-// columns[n] = [high | middle | low], whose sum is dout[n].
-__global__ void split(__nv_bfloat16* columns, int64_t stride, const float* dout, int64_t dout_stride,
-                      int64_t N, int64_t O) {
+// Which parts of a matrix stand one after another: 0 the high, 1 the middle, 2 the low one.
+struct PartOrder {
+  int count;
+  int8_t part[6];
+};
+constexpr PartOrder smallest_first = {3, {2, 1, 0}};
+// The factors of dx = dout w, so that products of parts are added from the smallest to the largest. What is
+// left out with an f32 w is below f32's own rounding.
+constexpr PartOrder dout_beside_bf16 = {3, {2, 1, 0}}, bf16_weight = {3, {0, 0, 0}};
+constexpr PartOrder dout_beside_f32 = {6, {0, 2, 1, 0, 1, 0}}, f32_weight = {6, {2, 0, 1, 1, 0, 0}};
+
+// Where a matrix's parts go: row r of part j begins at data + j * part_stride + r * row_stride.
+struct Parts {
+  __nv_bfloat16* data;
+  int64_t part_stride, row_stride;
+};
+
+template <class T>
+__global__ void split_elements(Parts to, PartOrder order, const T* x, int64_t x_stride, int64_t rows,
+                               int64_t cols) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
-  if (i >= N * O) return;
-  const int64_t n = i / O, o = i % O;
-  float rest = dout[n * dout_stride + o];
-  for (int part = 0; part < parts; ++part) {
-    const __nv_bfloat16 high = from_float<__nv_bfloat16>(rest);
-    columns[n * stride + part * O + o] = high;
-    rest -= to_float(high);
+  if (i >= rows * cols) return;
+  const int64_t row = i / cols, col = i % cols;
+  float rest = to_float(x[row * x_stride + col]);
+  __nv_bfloat16 part[parts];
+  for (__nv_bfloat16& p : part) {
+    p = from_float<__nv_bfloat16>(rest);
+    rest -= to_float(p);
+  }
+  for (int j = 0; j < order.count; ++j) {
+    const int which = order.part[j];
+    to.data[j * to.part_stride + row * to.row_stride + col] = which == 0   ? part[0]
+                                                              : which == 1 ? part[1]
+                                                                           : part[2];
   }
 }
 
@@ -67,32 +90,58 @@ void write_bias(Device& device, const Tensor& out, const Tensor& bias) {
   });
 }
 
-// The three parts of dout side by side, [N, 3 O], in the workspace; after them, if w is given, three copies
-// of w below each other, [3 O, I].
-struct Parts {
-  Tensor dout, w;
-};
-Parts split_parts(Device& device, const Tensor& dout, const Tensor& w) {
-  const int64_t N = dout.rows(), O = dout.cols(), I = w ? w.cols() : 0;
-  const int64_t stride = (parts * O + 7) / 8 * 8;
-  Workspace sizes;
-  sizes.take<__nv_bfloat16>(N * stride), sizes.take<__nv_bfloat16>(parts * O * I);
-  Workspace workspace(device.cuda_context().workspace(sizes.bytes()));
-  Parts p;
-  p.dout = Tensor(workspace.take<__nv_bfloat16>(N * stride), DType::bf16, {N, stride}).columns(0, parts * O);
-  launch(device, grid_of(dout), threads, 0, split, data<bf16>(p.dout), stride, data<float>(dout),
-         dout.row_stride, N, O);
-  if (!w) return p;
-  p.w = Tensor(workspace.take<__nv_bfloat16>(parts * O * I), DType::bf16, {parts * O, I});
-  for (int part = 0; part < parts; ++part) {
-    const size_t row_bytes = static_cast<size_t>(I) * sizeof(bf16);
-    cuda_check(
-        cudaMemcpy2DAsync(p.w.row<bf16>(part * O), row_bytes, w.data,
-                          static_cast<size_t>(w.row_stride) * sizeof(bf16), row_bytes, static_cast<size_t>(O),
-                          cudaMemcpyDeviceToDevice, device.cuda_context().stream()),
-        "copying weights");
+void split(Device& device, const Parts& to, const PartOrder& order, const Tensor& x) {
+  with_dtype<float, bf16>("linear", x.dtype, [&]<class T>(T) {
+    launch(device, grid_of(x), threads, 0, split_elements<gpu_t<T>>, to, order, data<T>(x), x.row_stride,
+           x.rows(), x.cols());
+  });
+}
+
+int64_t round_up(int64_t n, int64_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
+
+// Space for a matrix's parts side by side, [rows, parts * cols], and below one another, [parts * rows, cols].
+struct SideBySide {
+  int64_t rows, cols, count, row_stride;
+  SideBySide(const Tensor& x, const PartOrder& order)
+      : rows(x.rows()), cols(x.cols()), count(order.count), row_stride(round_up(count * cols, 8)) {}
+  int64_t elements() const { return rows * row_stride; }
+  Parts parts(__nv_bfloat16* data) const { return {data, cols, row_stride}; }
+  Tensor tensor(__nv_bfloat16* data) const {
+    return Tensor(data, DType::bf16, {rows, row_stride}).columns(0, count * cols);
   }
-  return p;
+};
+struct Stacked {
+  int64_t rows, cols, count;
+  Stacked(const Tensor& x, const PartOrder& order) : rows(x.rows()), cols(x.cols()), count(order.count) {}
+  int64_t elements() const { return count * rows * cols; }
+  Parts parts(__nv_bfloat16* data) const { return {data, rows * cols, cols}; }
+  Tensor tensor(__nv_bfloat16* data) const { return Tensor(data, DType::bf16, {count * rows, cols}); }
+};
+
+// The parts of x alone, in the workspace.
+template <class Space>
+Tensor split_into(Device& device, const Tensor& x, const PartOrder& order) {
+  const Space space(x, order);
+  auto* memory = static_cast<__nv_bfloat16*>(
+      device.cuda_context().workspace(static_cast<size_t>(space.elements()) * sizeof(bf16)));
+  split(device, space.parts(memory), order, x);
+  return space.tensor(memory);
+}
+
+// out (+)= x w^T for an f32 w and many rows of bf16 x: one product for each part of w.
+void multiply_by_parts(Device& device, const LinearForward& a) {
+  const int64_t O = a.w.data.rows();
+  const Tensor w = split_into<Stacked>(device, a.w.data, smallest_first);
+  for (int part = 0; part < parts; ++part)
+    gemm(device, {.M = a.x.rows(),
+                  .N = O,
+                  .K = a.x.cols(),
+                  .a = matrix(a.x),
+                  .b = transposed(w.slice(part * O, O)),
+                  .c = matrix(a.out),
+                  .accumulate = a.bias || part > 0});
 }
 
 }  // namespace
@@ -100,6 +149,8 @@ Parts split_parts(Device& device, const Tensor& dout, const Tensor& w) {
 void linear_forward(Device& device, const LinearForward& a) {
   check_dtype("linear_forward", a.x.dtype);
   if (a.bias) write_bias(device, a.out, a.bias);
+  const bool mixed = a.w.dtype() != a.x.dtype;
+  if (mixed && a.x.rows() > skinny_mixed_rows && a.out.count() > 0) return multiply_by_parts(device, a);
   gemm(device, {.M = a.x.rows(),
                 .N = a.w.data.rows(),
                 .K = a.x.cols(),
@@ -111,13 +162,27 @@ void linear_forward(Device& device, const LinearForward& a) {
 
 void linear_backward_input(Device& device, const LinearBackwardInput& a) {
   check_dtype("linear_backward_input", a.dx.dtype);
-  Parts p{a.dout, a.w.data};
-  if (a.dx.count() > 0 && a.dout.dtype != a.w.data.dtype) p = split_parts(device, a.dout, a.w.data);
+  Tensor dout = a.dout, w = a.w.data;
+  if (a.dx.count() > 0 && dout.dtype != a.dx.dtype) {
+    const bool wide = w.dtype != a.dx.dtype;
+    const PartOrder dout_order = wide ? dout_beside_f32 : dout_beside_bf16,
+                    w_order = wide ? f32_weight : bf16_weight;
+    const SideBySide dout_space(dout, dout_order);
+    const Stacked w_space(w, w_order);
+    Workspace sizes;
+    sizes.take<__nv_bfloat16>(dout_space.elements()), sizes.take<__nv_bfloat16>(w_space.elements());
+    Workspace workspace(device.cuda_context().workspace(sizes.bytes()));
+    auto* dout_parts = workspace.take<__nv_bfloat16>(dout_space.elements());
+    auto* w_parts = workspace.take<__nv_bfloat16>(w_space.elements());
+    split(device, dout_space.parts(dout_parts), dout_order, dout);
+    split(device, w_space.parts(w_parts), w_order, w);
+    dout = dout_space.tensor(dout_parts), w = w_space.tensor(w_parts);
+  }
   gemm(device, {.M = a.dx.rows(),
                 .N = a.dx.cols(),
-                .K = p.w.rows(),
-                .a = matrix(p.dout),
-                .b = matrix(p.w),
+                .K = w.rows(),
+                .a = matrix(dout),
+                .b = matrix(w),
                 .c = matrix(a.dx)});
 }
 
@@ -137,8 +202,8 @@ void linear_backward_weight(Device& device, const LinearBackwardWeight& a) {
     add(a.dout);
   } else {
     const int64_t O = a.dout.cols();
-    const Tensor dout = split_parts(device, a.dout, {}).dout;
-    for (int part = parts; part-- > 0;) add(dout.columns(part * O, O));  // the smallest first
+    const Tensor dout = split_into<SideBySide>(device, a.dout, smallest_first);
+    for (int part = 0; part < parts; ++part) add(dout.columns(part * O, O));
   }
   if (!a.dbias) return;
   with_dtype<float, bf16>("linear_backward_weight", a.dout.dtype, [&]<class T>(T) {
