@@ -89,10 +89,30 @@ const SafetensorsEntry* CheckpointReader::entry(std::string_view name) const {
   return found == shard_of_.end() ? nullptr : shards_[found->second].entry(name);
 }
 
-void CheckpointReader::read(std::string_view name, const Tensor& to) const {
+// That holds a tensor; Error if there is none of this name.
+const SafetensorsFile& CheckpointReader::shard(std::string_view name) const {
   const auto found = shard_of_.find(std::string(name));
   check(found != shard_of_.end(), "{}: tensor '{}' is missing", path_, name);
-  shards_[found->second].read(name, to);
+  return shards_[found->second];
+}
+
+void CheckpointReader::read(std::string_view name, const Tensor& to) const {
+  shard(name).read(name, to);
+}
+
+bool CheckpointReader::same(std::string_view a, std::string_view b) const {
+  const SafetensorsFile &file_a = shard(a), &file_b = shard(b);
+  const SafetensorsEntry &x = *file_a.entry(a), &y = *file_b.entry(b);
+  if (x.dtype != y.dtype || x.shape != y.shape) return false;
+  constexpr size_t piece = 1 << 18;
+  std::vector<std::byte> left(piece), right(piece);
+  for (size_t offset = 0; offset < x.bytes.size(); offset += piece) {
+    const size_t n = std::min(piece, x.bytes.size() - offset);
+    file_a.read_bytes(x, offset, std::span(left).first(n));
+    file_b.read_bytes(y, offset, std::span(right).first(n));
+    if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(n), right.begin())) return false;
+  }
+  return true;
 }
 
 ConstTensor CheckpointReader::tensor(std::string_view name) const {

@@ -33,11 +33,14 @@ class CheckpointReader {
   // to = the tensor, converted as copy_tensor does. It is read from the file piece by piece, so that loading
   // needs no memory but the destination's. Its absence is an Error.
   void read(std::string_view name, const Tensor& to) const;
+  // Whether two tensors that are there hold the same type, shape and bytes.
+  bool same(std::string_view a, std::string_view b) const;
   // Size of all tensors together, in bytes.
   int64_t bytes() const { return bytes_; }
 
  private:
   void add(const std::string& file_name, std::span<const std::string> names);
+  const SafetensorsFile& shard(std::string_view name) const;
 
   std::string path_;
   std::vector<SafetensorsFile> shards_;

@@ -63,6 +63,18 @@ ConstTensor view_of(const SafetensorsEntry& entry) {
   return view;
 }
 
+// Of a mapped file or of memory.
+ReadBytes reader_of(const std::optional<MappedFile>& file, const SafetensorsEntry& entry) {
+  const std::byte* data = entry.bytes.data();
+  if (!file)
+    return [data](uint64_t offset, std::span<std::byte> to) {
+      std::memcpy(to.data(), data + offset, to.size());
+      return 0;
+    };
+  return [&file, begin = static_cast<uint64_t>(data - file->bytes().data())](
+             uint64_t offset, std::span<std::byte> to) { return file->read(begin + offset, to); };
+}
+
 }  // namespace
 
 SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path), file_(path) {
@@ -167,21 +179,20 @@ ConstTensor SafetensorsFile::find(std::string_view name) const {
   return view;
 }
 
+void SafetensorsFile::check_read(int error, std::string_view name) const {
+  check(error == 0, "{}: cannot read tensor '{}': {}", path_, name,
+        error == ENODATA ? "the file has become shorter" : std::generic_category().message(error));
+}
+
 void SafetensorsFile::read(std::string_view name, const Tensor& to) const {
   const SafetensorsEntry* found = supported(name);
   check(found, "{}: tensor '{}' is missing", path_, name);
-  const auto from_file = [&](uint64_t offset, std::span<std::byte> bytes) {
-    const auto begin = static_cast<uint64_t>(found->bytes.data() - file_->bytes().data());
-    return file_->read(begin + offset, bytes);
-  };
-  const auto from_memory = [&](uint64_t offset, std::span<std::byte> bytes) {
-    std::memcpy(bytes.data(), found->bytes.data() + offset, bytes.size());
-    return 0;
-  };
-  const ReadBytes read = file_ ? ReadBytes(from_file) : ReadBytes(from_memory);
-  const int error = read_tensor(read, found->view, to, path_ + ": " + std::string(name));
-  check(error == 0, "{}: cannot read tensor '{}': {}", path_, name,
-        error == ENODATA ? "the file has become shorter" : std::generic_category().message(error));
+  check_read(read_tensor(reader_of(file_, *found), found->view, to, path_ + ": " + std::string(name)), name);
+}
+
+void SafetensorsFile::read_bytes(const SafetensorsEntry& entry, uint64_t offset,
+                                 std::span<std::byte> to) const {
+  check_read(reader_of(file_, entry)(offset, to), entry.name);
 }
 
 ConstTensor SafetensorsFile::tensor(std::string_view name) const {

@@ -49,6 +49,8 @@ class SafetensorsFile {
   ConstTensor tensor(std::string_view name) const;
   // to = the tensor, converted as copy_tensor does and read piece by piece; Errors as of tensor().
   void read(std::string_view name, const Tensor& to) const;
+  // Part of an entry's bytes, as MappedFile::read() gives them; Error when they cannot be read.
+  void read_bytes(const SafetensorsEntry& entry, uint64_t offset, std::span<std::byte> to) const;
   // The values of an I32 or I64 tensor of any shape; Error if one does not fit.
   std::vector<int32_t> read_ints(std::string_view name) const;
 
@@ -57,6 +59,7 @@ class SafetensorsFile {
   void read_header(std::span<const std::byte> bytes);
   void check_layout(size_t data_size);
   const SafetensorsEntry* supported(std::string_view name) const;
+  void check_read(int error, std::string_view name) const;
 
   std::string path_;
   std::optional<MappedFile> file_;

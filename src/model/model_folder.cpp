@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t largest_shard = int64_t{5} << 30;
 constexpr std::string_view fused = "gate_up_proj";
+constexpr std::string_view head = "lm_head.weight", embedding = "model.embed_tokens.weight";
 
 // prefix + "gate_proj" + suffix and prefix + "up_proj" + suffix: the two halves of a [2*width, C] matrix.
 void append_halves(std::vector<CheckpointPart>& out, const std::string& name, const Tensor& gate_up) {
@@ -53,7 +54,15 @@ std::vector<CheckpointPart> parts_of(const NamedWeight& w) {
 // Buffers that old checkpoints carry and that follow from the config; and the head of a tied model, stored
 // twice.
 bool is_derived(const Config& config, const std::string& name) {
-  return name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight");
+  return name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == head);
+}
+
+// A tied model has no head of its own; one that is stored and differs was meant for something else.
+void warn_of_stale_head(const Config& config, const CheckpointReader& checkpoint) {
+  if (!config.tie_word_embeddings || !checkpoint.entry(head)) return;
+  if (!checkpoint.same(head, embedding))
+    log::warn("{}: tensor '{}' is ignored: tie_word_embeddings is true, and it differs from '{}'",
+              checkpoint.path(), head, embedding);
 }
 
 // Whether values of `from` may lie between those of `to`.
@@ -70,8 +79,10 @@ class Roundings {
   }
   void say(const std::string& where) const {
     if (count_ > 0)
-      log::warn("{}: tensors stored in a wider type than the model's, and rounded: {}, the first of them {}",
-                where, count_, first_);
+      log::warn(
+          "{}: tensors stored more precisely than the model keeps them, and rounded: {}, the first of them "
+          "{}",
+          where, count_, first_);
   }
 
  private:
@@ -126,6 +137,7 @@ void load_weights(const Device& device, const Config& config, Weights& weights,
     check(used.contains(name) || is_derived(config, name), "{}: tensor '{}' is not part of this model",
           checkpoint.path(), name);
   roundings.say(checkpoint.path());
+  warn_of_stale_head(config, checkpoint);
 }
 
 Model load_model(const Device& device, const std::string& dir, std::optional<DType> dtype) {
