@@ -142,11 +142,17 @@ TEST(Generate, OutputThatIsNotFiniteIsAnError) {
 }
 
 TEST(Generate, IdsNeedNoTokenizer) {
-  const Outcome run =
-      run_fathom("generate " + golden + " --prompt-ids 1,2,3 -n 5 --quiet --dtype bf16 --threads 2");
+  const std::string command = "generate " + golden + " --prompt-ids 1,2,3 -n 5 --quiet --threads 2";
+  const Outcome run = run_fathom(command);
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(std::count(run.out.begin(), run.out.end(), ' '), 5);
   EXPECT_EQ(run.err, "");
+  const Outcome rounded = run_fathom(command + " --dtype bf16");  // of an f32 checkpoint
+  EXPECT_EQ(rounded.exit_code, 0);
+  EXPECT_EQ(std::count(rounded.out.begin(), rounded.out.end(), ' '), 5);
+  EXPECT_NE(rounded.err.find("rounded: 59, the first of them 'model.embed_tokens.weight', f32 to bf16"),
+            std::string::npos);
+  EXPECT_EQ(std::count(rounded.err.begin(), rounded.err.end(), '\n'), 1);
 }
 
 TEST(Generate, MissingFilesAreNamed) {
