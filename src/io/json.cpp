@@ -1,34 +1,12 @@
-// Parsing with a depth limit, and the typed reads behind JsonObject.
+// The typed reads behind JsonObject.
 #include "io/json.h"
 
 #include <cmath>
 
 #include "base/error.h"
-#include "io/file.h"
 
 namespace fathom {
 namespace {
-
-// Refuses deep nesting before the parser builds anything from it. Brackets within strings do not count.
-void check_depth(std::string_view text, const std::string& name) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      check(++depth <= max_json_depth, "{}: JSON nested deeper than {} at byte {}", name, max_json_depth, i);
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-}
 
 // The value as it stands in the file, shortened for an error line.
 std::string shown(const Json& json) {
@@ -51,24 +29,6 @@ bool is_integral(const Json& json) {
 }
 
 }  // namespace
-
-Json parse_json(std::string_view text, const std::string& name) {
-  check_depth(text, name);
-  try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& e) {
-    // The library's text repeats the position after its own tag; only the part that says why is of use.
-    std::string why = e.what();
-    if (const size_t at = why.find("syntax error"); at != std::string::npos) why.erase(0, at);
-    fail("{}: not valid JSON at byte {}: {}", name, e.byte, why);
-  } catch (const Json::exception& e) {
-    fail("{}: not valid JSON: {}", name, e.what());
-  }
-}
-
-Json read_json(const std::string& path) {
-  return parse_json(read_file(path), path);
-}
 
 std::string json_quoted(std::string_view text) {
   try {
@@ -138,7 +98,7 @@ const Json* JsonObject::lookup(const std::string& key) const {
 }
 
 void JsonObject::fail_missing(const std::string& key) const {
-  fail("{}: field '{}' is missing", where_, prefix_ + key);
+  fail("{}: field '{}' is {}", where_, prefix_ + key, contains(key) ? "null" : "missing");
 }
 
 }  // namespace fathom

@@ -18,7 +18,8 @@ using OrderedJson = nlohmann::ordered_json;  // writing: keys stay as inserted
 // Nesting deeper than this is refused, so that no recursive walk over a parsed value can overflow the stack.
 inline constexpr int max_json_depth = 256;
 
-// `name` stands in the errors. Of a key given twice the last counts.
+// `name` stands in the errors. Strict: nothing may follow the value, a NUL byte is an Error anywhere, and so
+// is a field that an object has twice. A byte order mark is skipped with a warning.
 Json parse_json(std::string_view text, const std::string& name);
 Json read_json(const std::string& path);
 // `text` as a JSON string with its quotes. Throws Error when it is not valid UTF-8.
@@ -71,8 +72,8 @@ T read_value(const Json& json, const JsonPlace& place) {
   }
 }
 
-// A reader of one JSON object. It refers to `json`, which must outlive it. A field that is null counts as
-// absent.
+// A reader of one JSON object. It refers to `json`, which must outlive it. has(), required() and optional()
+// take a field that is null as absent; contains() and defaulted() tell the two apart.
 class JsonObject {
  public:
   JsonObject(const Json& json, std::string where);
@@ -90,6 +91,13 @@ class JsonObject {
   T optional(const std::string& key, T otherwise) const {
     const Json* value = lookup(key);
     return value ? read_value<T>(*value, place(key)) : otherwise;
+  }
+  // True also for a field that is null.
+  bool contains(const std::string& key) const { return json_->contains(key); }
+  // `otherwise` only when the field is absent: null is an Error.
+  template <class T>
+  T defaulted(const std::string& key, T otherwise) const {
+    return contains(key) ? read_value<T>((*json_)[key], place(key)) : otherwise;
   }
   // A nested object; its errors say 'key.field'.
   JsonObject child(const std::string& key) const;

@@ -98,8 +98,8 @@ void SafetensorsFile::read_header(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, length);
   const std::span<const std::byte> data = bytes.subspan(8 + length);
   const std::string where = path_ + ": header";
+  check(text.starts_with('{'), "{}: must begin with '{{'", where);
   const Json header = parse_json(text, where);
-  check(header.is_object(), "{}: must be a JSON object", where);
 
   for (const auto& [name, value] : header.items()) {
     if (name == "__metadata__") {

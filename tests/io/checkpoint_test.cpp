@@ -121,7 +121,7 @@ TEST(Checkpoint, ErrorsOfIndexes) {
             index + ": shard 'other.safetensors' is missing");
   EXPECT_EQ(error("{}"), index + ": field 'weight_map' is missing");
   EXPECT_EQ(error(R"({"weight_map": {"e": 3}})"), index + ": field 'weight_map.e' must be a string, got 3");
-  EXPECT_EQ(error(R"({"weight_map": {"e": null}})"), index + ": field 'weight_map.e' is missing");
+  EXPECT_EQ(error(R"({"weight_map": {"e": null}})"), index + ": field 'weight_map.e' is null");
   for (const std::string& bad :
        {"../" + first, dir / first, std::string(".."), std::string(""), "./" + first, std::string("a\\\\b")})
     EXPECT_THAT(error(R"({"weight_map": {"e": ")" + bad + "\"}}"),

@@ -3,15 +3,16 @@
 #include <gmock/gmock.h>
 
 #include "io/file.h"
+#include "support/captured_log.h"
 #include "support/temp_dir.h"
 
 namespace fathom {
 namespace {
 
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // The error of reading field "x" of {"x": <value>} as T.
 template <class T>
@@ -34,14 +35,46 @@ TEST(Json, ErrorNamesFileAndByte) {
   EXPECT_THAT(error_of([&] { read_json(dir / "gone.json"); }), StartsWith(dir / "gone.json: cannot open"));
   for (const char* bad : {"", "{", "[1 2]", "nul", "\"\xff\"", "{\"a\": 1e999}", "\"\\ud800\"", "1 2", "NaN"})
     EXPECT_THAT(error_of([&] { parse_json(bad, "f"); }), StartsWith("f: not valid JSON")) << bad;
-  EXPECT_EQ(parse_json("{\"a\": 1, \"a\": 2}", "f")["a"], 2);
+}
+
+TEST(Json, NulBytesAndWhatFollowsThemAreNotSkipped) {
+  using namespace std::string_literals;
+  EXPECT_EQ(error_of([] { parse_json("{\"a\": 1}\0"s, "f"); }), "f: not valid JSON at byte 9: a NUL byte");
+  for (const std::string& bad : {"{\"a\": 1}\0{\"a\": 2}"s, "{\"a\": 1}\0 garbage"s, "\0{\"a\": 1}"s,
+                                 "{\"a\"\0: 1}"s, "{\"a\0\": 1}"s, "[1, 2\0]"s})
+    EXPECT_THAT(error_of([&] { parse_json(bad, "f"); }), HasSubstr("a NUL byte"));
+  for (const char* bad : {"{} {}", "{}x", "[],", "{}\x01", "1\n2"})
+    EXPECT_THAT(error_of([&] { parse_json(bad, "f"); }), StartsWith("f: not valid JSON at byte")) << bad;
+  EXPECT_EQ(parse_json("{\"a\": \"\\u0000\"} \n", "f")["a"], "\0"s);
+}
+
+TEST(Json, AFieldGivenTwiceIsNamed) {
+  const auto error = [](const char* text) { return error_of([&] { parse_json(text, "f"); }); };
+  EXPECT_EQ(error(R"({"a": 1, "b": 2, "a": 1})"), "f: field 'a' is given twice");
+  EXPECT_EQ(error(R"({"rope": {"x": 1, "factor": [2], "factor": null}})"),
+            "f: field 'rope.factor' is given twice");
+  EXPECT_EQ(error(R"([{"a": {"b": [0, {"c": 1, "c": 2}]}}])"), "f: field '0.a.b.1.c' is given twice");
+  EXPECT_EQ(error(R"({"a": 1, "\u0061": 2})"), "f: field 'a' is given twice");
+  EXPECT_EQ(error(R"({"a": {"a": [{"a": 1}, {"a": 2}]}, "b": {"a": 3}})"), "");
+}
+
+TEST(Json, BuildsWhatTheLibraryBuilds) {
+  const char* text =
+      R"([{"a": [1, -2, 3.5, 1e3, true, null, "x", [], {}]}, [[[{"b": {"c": [{}, [1]]}}]]], 18446744073709551615])";
+  EXPECT_EQ(parse_json(text, "f"), Json::parse(text));
+}
+
+TEST(Json, AByteOrderMarkIsSkippedAndSaidOnce) {
+  const testing::CapturedLog log;
+  EXPECT_EQ(parse_json("\xEF\xBB\xBF{\"a\": 1}", "marked.json")["a"], 1);
+  EXPECT_EQ(parse_json("\xEF\xBB\xBF{\"a\": 1}", "marked.json")["a"], 1);
+  EXPECT_EQ(log.text(), "marked.json: starts with a byte order mark (BOM), which is skipped\n");
 }
 
 TEST(Json, DepthIsLimited) {
   const auto nested = [](int depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   EXPECT_NO_THROW(parse_json(nested(max_json_depth), "f"));
-  EXPECT_EQ(error_of([&] { parse_json(nested(max_json_depth + 1), "f"); }),
-            "f: JSON nested deeper than 256 at byte 256");
+  EXPECT_EQ(error_of([&] { parse_json(nested(max_json_depth + 1), "f"); }), "f: JSON nested deeper than 256");
   EXPECT_THAT(error_of([&] { parse_json(std::string(10'000'000, '['), "f"); }), HasSubstr("nested deeper"));
   EXPECT_THAT(error_of([&] { parse_json(std::string(10'000'000, ']'), "f"); }), HasSubstr("not valid JSON"));
   // Brackets in strings are not nesting, and an escaped quote does not end a string.
@@ -66,7 +99,7 @@ TEST(JsonObject, ErrorsNameTheField) {
   const JsonObject rope = config.child("rope");
   EXPECT_EQ(error_of([&] { rope.required<float>("factor"); }),
             "config.json: field 'rope.factor' must be a number, got true");
-  EXPECT_EQ(error_of([&] { rope.required<float>("none"); }), "config.json: field 'rope.none' is missing");
+  EXPECT_EQ(error_of([&] { rope.required<float>("none"); }), "config.json: field 'rope.none' is null");
   EXPECT_EQ(error_of([&] { JsonObject(json["hidden_size"], "config.json"); }),
             "config.json: must be a JSON object, got \"abc\"");
 }
@@ -79,6 +112,11 @@ TEST(JsonObject, NullIsAbsent) {
   EXPECT_EQ(object.optional<int>("a", 7), 7);
   EXPECT_EQ(object.optional<int>("b", 7), 3);
   EXPECT_EQ(object.optional<std::string>("c", "x"), "x");
+  EXPECT_TRUE(object.contains("a"));
+  EXPECT_FALSE(object.contains("c"));
+  EXPECT_EQ(object.defaulted<int>("c", 7), 7);
+  EXPECT_EQ(object.defaulted<int>("b", 7), 3);
+  EXPECT_EQ(error_of([&] { object.defaulted<int>("a", 7); }), "f: field 'a' must be an integer, got null");
 }
 
 TEST(JsonObject, IntegersAreChecked) {

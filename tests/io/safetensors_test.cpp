@@ -133,8 +133,28 @@ TEST(Safetensors, RefusesBadHeaders) {
   for (const char* bad :
        {"", "{", "[]", "{\"a\":1}", "{\"a\":{}}", "{\"__metadata__\":[]}", "{\"__metadata__\":{\"a\":1}}"})
     EXPECT_THAT(header_error(bad), testing::StartsWith("f: ")) << bad;
-  EXPECT_THAT(header_error(std::string(100'000, '[')), HasSubstr("nested deeper"));
+  EXPECT_THAT(header_error("{\"a\":" + std::string(100'000, '[')), HasSubstr("nested deeper"));
   EXPECT_THAT(header_error("{}", 1), HasSubstr("its tensors cover 0 bytes, but the file holds 1"));
+}
+
+TEST(Safetensors, TheHeaderIsOneObjectAndNothingElse) {
+  using namespace std::string_literals;
+  const std::string one = R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})";
+  EXPECT_EQ(header_error(one + "   ", 4), "");
+  EXPECT_THAT(header_error(one + "\0"s, 4), HasSubstr("a NUL byte"));
+  EXPECT_THAT(header_error(one + "\0{\"b\":{}}"s, 4), HasSubstr("a NUL byte"));
+  EXPECT_THAT(header_error(one + "{}", 4), HasSubstr("not valid JSON"));
+  EXPECT_THAT(header_error(" " + one, 4), HasSubstr("must begin with '{'"));
+  EXPECT_THAT(header_error("\xEF\xBB\xBF" + one, 4), HasSubstr("must begin with '{'"));
+}
+
+TEST(Safetensors, ATensorGivenTwiceIsNamed) {
+  const std::string a = R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]})";
+  const std::string elsewhere = R"("a":{"dtype":"U8","shape":[4],"data_offsets":[4,8]})";
+  EXPECT_EQ(header_error("{" + a + "," + a + "}", 4), "f: header: field 'a' is given twice");
+  EXPECT_EQ(header_error("{" + a + "," + elsewhere + "}", 8), "f: header: field 'a' is given twice");
+  EXPECT_EQ(header_error(R"({"a":{"dtype":"U8","dtype":"I8","shape":[4],"data_offsets":[0,4]}})", 4),
+            "f: header: field 'a.dtype' is given twice");
 }
 
 TEST(Safetensors, RefusesBadTensors) {
