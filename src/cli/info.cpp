@@ -81,7 +81,9 @@ std::string experts_text(const Config& c) {
 std::string context_text(const Config& c) {
   const RopeScaling& r = c.rope_scaling;
   std::string text = fmt::format("{} tokens", c.max_position_embeddings);
-  if (r.yarn) text += fmt::format(" (YaRN, {} x {})", r.factor, r.original_max_position_embeddings);
+  if (r.type == RopeType::yarn)
+    text += fmt::format(" (YaRN, {} x {})", r.factor, r.original_max_position_embeddings);
+  if (r.type == RopeType::linear) text += fmt::format(" (linear scaling by {})", r.factor);
   return text;
 }
 

@@ -7,22 +7,31 @@
 //   E n_routed_experts, K num_experts_per_tok, F moe_intermediate_size (width of one routed expert)
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "io/json.h"
 
 namespace fathom {
 
-// YaRN (Peng et al. 2023; paper section 3.1.4): stretches rotary frequencies for contexts longer than those
-// trained.
+enum class RopeType { plain, linear, yarn };
+
+// How rotary frequencies are changed for contexts longer than those trained: all divided by `factor`
+// (linear), or by YaRN (Peng et al. 2023; paper section 3.1.4), the slow ones only.
 struct RopeScaling {
-  bool yarn = false;                                // false: plain rotary embedding
+  RopeType type = RopeType::plain;
   double factor = 1;                                // s, the stretch
   int64_t original_max_position_embeddings = 4096;  // the length trained before the stretch
-  double beta_fast = 32,
-         beta_slow = 1;       // dimensions turning more / less often than this are kept / stretched
-  double mscale = 1;          // numerator of the cos/sin factor
-  double mscale_all_dim = 0;  // denominator of it; not 0: also multiplies the softmax scale
+  // Dimensions that rotate more often than beta_fast times in the original length are kept, those that rotate
+  // less often than beta_slow times are stretched; `truncate` rounds the two limits to whole dimensions.
+  double beta_fast = 32, beta_slow = 1;
+  bool truncate = true;
+  // cos and sin are multiplied by attention_factor. Without one it is m(mscale) / m(mscale_all_dim), or m(1)
+  // unless both are given (not 0); m(x) = 0.1 * x * ln(factor) + 1.
+  std::optional<double> attention_factor;
+  double mscale = 0;
+  double mscale_all_dim = 0;  // not 0: also multiplies the softmax scale by m(mscale_all_dim)^2
 
   bool operator==(const RopeScaling&) const = default;
 };
@@ -64,8 +73,8 @@ struct Config {
   double rms_norm_eps = 1e-6;
   double initializer_range = 0.02;
   bool tie_word_embeddings = false;
-  int64_t bos_token_id = 100000;
-  std::vector<int64_t> eos_token_ids = {100001};
+  std::optional<int64_t> bos_token_id = 1;
+  std::vector<int64_t> eos_token_ids = {2};  // any of them ends a text; none: nothing does
 
   int64_t qk_head_dim() const { return qk_nope_head_dim + qk_rope_head_dim; }
   // Elements cached per token and layer: the latent and the shared rotary key.
@@ -78,8 +87,10 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
-// Reads config.json in either of Hugging Face's forms (rope_scaling + rope_theta, or rope_parameters) and
-// checks that its numbers can work; an Error names the field. `where` stands in the errors.
+// Reads config.json as Hugging Face transformers does. An absent field has the default of its
+// DeepseekV2Config, except the sizes that no two models share: they are required. A field that would change
+// the results and is not supported is an Error that names it, or, where the model still runs, a warning.
+// `where` is in the errors.
 Config config_from_json(const Json& json, const std::string& where);
 // `path` is a config.json or a folder that holds one.
 Config read_config(const std::string& path);

@@ -5,8 +5,8 @@
 namespace fathom {
 namespace {
 
-constexpr int64_t largest_size = int64_t{1}
-                                 << 24;  // of any one dimension; keeps every product far from overflow
+constexpr int64_t largest_size = int64_t{1} << 24;    // of any one dimension
+constexpr int64_t largest_length = int64_t{1} << 30;  // of a context
 
 class Rules {
  public:
@@ -26,6 +26,7 @@ class Rules {
   void holds(bool condition, const char* field, int64_t value, const std::string& must) const {
     check(condition, "{}: field '{}' is {}: {}", where_, field, value, must);
   }
+  const std::string& where() const { return where_; }
 
  private:
   const std::string& where_;
@@ -42,9 +43,16 @@ void check_attention(const Config& c, const Rules& rules) {
   rules.in_range("v_head_dim", c.v_head_dim, 1, 4096);
   rules.positive("rope_theta", c.rope_theta);
   const RopeScaling& r = c.rope_scaling;
-  if (!r.yarn) return;
+  if (r.type == RopeType::plain) return;
   rules.positive("rope_scaling.factor", r.factor);
-  rules.in_range("rope_scaling.original_max_position_embeddings", r.original_max_position_embeddings, 1);
+  rules.not_negative("rope_scaling.mscale_all_dim", r.mscale_all_dim);
+  if (r.type == RopeType::linear) return;
+  check(c.rope_theta > 1, "{}: field 'rope_theta' is {}: YaRN needs more than 1", rules.where(),
+        c.rope_theta);
+  rules.in_range("rope_scaling.original_max_position_embeddings", r.original_max_position_embeddings, 1,
+                 largest_length);
+  rules.not_negative("rope_scaling.mscale", r.mscale);
+  rules.not_negative("rope_scaling.attention_factor", r.attention_factor.value_or(1));
   rules.positive("rope_scaling.beta_fast", r.beta_fast);
   rules.positive("rope_scaling.beta_slow", r.beta_slow);
 }
@@ -75,7 +83,7 @@ void check_config(const Config& c, const std::string& where) {
   rules.in_range("hidden_size", c.hidden_size, 1);
   rules.in_range("num_hidden_layers", c.num_hidden_layers, 1, 4096);
   rules.in_range("intermediate_size", c.intermediate_size, 1);
-  rules.in_range("max_position_embeddings", c.max_position_embeddings, 1, int64_t{1} << 30);
+  rules.in_range("max_position_embeddings", c.max_position_embeddings, 1, largest_length);
   check_attention(c, rules);
   check_moe(c, rules);
   check(c.rms_norm_eps >= 0 && c.rms_norm_eps < 1, "{}: field 'rms_norm_eps' is {}: expected 0 to 1", where,

@@ -9,7 +9,7 @@ namespace fathom {
 
 struct RopeParameters {
   std::vector<double> inv_freq;  // [Dr/2]
-  double cos_sin_factor;         // multiplies cos and sin: mscale over mscale_all_dim, 1 when they are equal
+  double cos_sin_factor;         // multiplies cos and sin
   double softmax_scale;          // (Dn+Dr)^-1/2, times m^2 with m from mscale_all_dim
 };
 

@@ -121,7 +121,9 @@ void check_range(const T& value, const Range& range, const JsonPlace& place) {
 // "rope_scaling.factor" and so on, with example values: the keys that config.json may hold.
 Json config_fields() {
   Config every;
-  every.rope_scaling.yarn = true;
+  RopeScaling& rope = every.rope_scaling;
+  rope.type = RopeType::yarn, rope.truncate = false;
+  rope.attention_factor = rope.mscale = rope.mscale_all_dim = 1;
   every.q_lora_rank = 1;
   Json fields = Json::object();
   const OrderedJson all = config_to_json(every, "float32");

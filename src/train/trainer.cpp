@@ -51,7 +51,7 @@ void settle_special_tokens(const Recipe& r, const TokenVocabulary& data, Config&
   if (!from_elsewhere && !r.model.fields.contains("bos_token_id")) c.bos_token_id = data.bos;
   if (!from_elsewhere && !r.model.fields.contains("eos_token_id")) c.eos_token_ids = {data.eos};
   check(c.bos_token_id == data.bos, "the model's bos_token_id is {}, but the training data has {}",
-        c.bos_token_id, data.bos);
+        c.bos_token_id ? std::to_string(*c.bos_token_id) : "null", data.bos);
   const auto& eos = c.eos_token_ids;
   check(std::find(eos.begin(), eos.end(), data.eos) != eos.end(),
         "the training data has eos_token_id {}, which the model lacks", data.eos);

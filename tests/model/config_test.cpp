@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/captured_log.h"
 #include "support/paths.h"
 #include "support/temp_dir.h"
 
@@ -60,7 +61,7 @@ TEST(Config, TakesBothRopeForms) {
   new_form["rope_parameters"]["rope_type"] = "yarn";
   new_form["rope_parameters"]["rope_theta"] = 500.0;
   EXPECT_EQ(config_from_json(old_form, "old"), config_from_json(new_form, "new"));
-  EXPECT_TRUE(config_from_json(new_form, "new").rope_scaling.yarn);
+  EXPECT_EQ(config_from_json(new_form, "new").rope_scaling.type, RopeType::yarn);
   Json plain = small();
   plain["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 10000.0}};
   EXPECT_EQ(config_from_json(plain, "plain"), config_from_json(small(), "small"));
@@ -88,10 +89,128 @@ TEST(Config, NamesTheFieldThatCannotWork) {
   EXPECT_NE(error_with("hidden_act", "gelu").find("hidden_act"), std::string::npos);
   EXPECT_NE(error_with("scoring_func", "sigmoid").find("scoring_func"), std::string::npos);
   EXPECT_NE(error_with("topk_method", "noaux_tc").find("topk_method"), std::string::npos);
-  EXPECT_NE(error_with("rope_scaling", {{"type", "linear"}, {"factor", 2}}).find("linear"),
-            std::string::npos);
-  EXPECT_NE(error_with("rope_scaling", {{"type", "yarn"}}).find("factor"), std::string::npos);
   EXPECT_NE(error_with("rms_norm_eps", -1).find("rms_norm_eps"), std::string::npos);
+}
+
+// Of transformers' DeepseekV2Config 5.24 and, for what it does not have, of DeepSeek's own code.
+TEST(Config, AbsentFieldsHaveTheirDefaults) {
+  const Json least = {{"vocab_size", 64},        {"hidden_size", 32},        {"num_hidden_layers", 3},
+                      {"intermediate_size", 48}, {"num_attention_heads", 4}, {"num_experts_per_tok", 2}};
+  const Config c = config_from_json(least, "c");
+  EXPECT_EQ(c.q_lora_rank, 1536);
+  EXPECT_EQ(c.kv_lora_rank, 512);
+  EXPECT_EQ(c.qk_nope_head_dim, 128);
+  EXPECT_EQ(c.qk_rope_head_dim, 64);
+  EXPECT_EQ(c.v_head_dim, 128);
+  EXPECT_EQ(c.n_routed_experts, 64);
+  EXPECT_EQ(c.n_shared_experts, 2);
+  EXPECT_EQ(c.moe_intermediate_size, 1407);
+  EXPECT_EQ(c.first_k_dense_replace, 0);
+  EXPECT_EQ(c.moe_layer_freq, 1);
+  EXPECT_EQ(c.topk_method, TopkMethod::greedy);
+  EXPECT_FALSE(c.norm_topk_prob);
+  EXPECT_EQ(c.routed_scaling_factor, 1);
+  EXPECT_EQ(c.aux_loss_alpha, 0.001);
+  EXPECT_TRUE(c.seq_aux);
+  EXPECT_EQ(c.max_position_embeddings, 2048);
+  EXPECT_EQ(c.rope_theta, 10000);
+  EXPECT_EQ(c.rope_scaling, RopeScaling());
+  EXPECT_EQ(c.rms_norm_eps, 1e-6);
+  EXPECT_EQ(c.initializer_range, 0.02);
+  EXPECT_FALSE(c.attention_bias);
+  EXPECT_FALSE(c.tie_word_embeddings);
+  EXPECT_EQ(c.bos_token_id, 1);
+  EXPECT_EQ(c.eos_token_ids, std::vector<int64_t>{2});
+  for (const auto& [key, value] : least.items()) {
+    Json json = least;
+    json.erase(key);
+    EXPECT_EQ(error_of([&] { config_from_json(json, "c"); }), "c: field '" + key + "' is missing");
+  }
+}
+
+TEST(Config, NullIsNotAbsent) {
+  const auto with_null = [](const char* key) {
+    Json json = small();
+    json[key] = nullptr;
+    return config_from_json(json, "c");
+  };
+  EXPECT_EQ(with_null("q_lora_rank").q_lora_rank, 0);
+  EXPECT_EQ(with_null("n_routed_experts").n_routed_experts, 0);
+  EXPECT_EQ(with_null("n_shared_experts").n_shared_experts, 0);
+  EXPECT_EQ(with_null("bos_token_id").bos_token_id, std::nullopt);
+  EXPECT_TRUE(with_null("eos_token_id").eos_token_ids.empty());
+  EXPECT_FALSE(with_null("norm_topk_prob").norm_topk_prob);
+  EXPECT_EQ(with_null("num_key_value_heads"), config_from_json(small(), "c"));
+  for (const char* key : {"vocab_size",
+                          "hidden_size",
+                          "num_hidden_layers",
+                          "intermediate_size",
+                          "num_attention_heads",
+                          "kv_lora_rank",
+                          "qk_nope_head_dim",
+                          "qk_rope_head_dim",
+                          "v_head_dim",
+                          "attention_bias",
+                          "rope_theta",
+                          "num_experts_per_tok",
+                          "moe_intermediate_size",
+                          "first_k_dense_replace",
+                          "moe_layer_freq",
+                          "topk_method",
+                          "routed_scaling_factor",
+                          "aux_loss_alpha",
+                          "seq_aux",
+                          "max_position_embeddings",
+                          "rms_norm_eps",
+                          "initializer_range",
+                          "tie_word_embeddings",
+                          "model_type",
+                          "hidden_act",
+                          "scoring_func",
+                          "mlp_bias"})
+    EXPECT_NE(error_with(key, nullptr).find(std::string("'") + key + "'"), std::string::npos) << key;
+}
+
+TEST(Config, WrittenAndReadAgainIsTheSameInEveryForm) {
+  for (
+      const char* change :
+      {R"({"n_routed_experts": 0})", R"({"bos_token_id": null, "eos_token_id": null})",
+       R"({"eos_token_id": [3]})", R"({"n_shared_experts": null})",
+       R"({"q_lora_rank": 8, "attention_bias": true, "seq_aux": false})",
+       R"({"topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2, "norm_topk_prob": true})"}) {
+    Json json = small();
+    json.update(Json::parse(change));
+    const Config c = config_from_json(json, "c");
+    EXPECT_EQ(config_from_json(Json::parse(config_to_json(c, "float32").dump()), "again"), c) << change;
+  }
+  // transformers makes a dense model of it only when every layer comes before the first MoE layer.
+  Json dense = small();
+  dense["n_routed_experts"] = 0;
+  EXPECT_EQ(config_to_json(config_from_json(dense, "c"), "float32")["first_k_dense_replace"], 3);
+}
+
+TEST(Config, WhatIsNotSupportedIsNamed) {
+  EXPECT_EQ(error_with("quantization_config", {{"quant_method", "fp8"}, {"fmt", "e4m3"}}),
+            "config.json: field 'quantization_config' is given (quant_method 'fp8'): quantized weights are "
+            "not supported");
+  EXPECT_EQ(error_with("quantization_config", nullptr), "");
+  EXPECT_EQ(error_with("num_key_value_heads", 2),
+            "config.json: field 'num_key_value_heads' is 2 and num_attention_heads is 4: they must be equal");
+  EXPECT_EQ(error_with("num_key_value_heads", 4), "");
+  EXPECT_EQ(error_with("num_experts", 16),
+            "config.json: field 'num_experts' is 16: it must be equal to n_routed_experts, which is 8");
+  EXPECT_EQ(error_with("num_experts", 8), "");
+  EXPECT_EQ(error_with("mlp_bias", true), "config.json: field 'mlp_bias' is true: only false is supported");
+  EXPECT_EQ(error_with("hidden_act", "gelu"),
+            "config.json: field 'hidden_act' is 'gelu': only silu is supported");
+  const testing::CapturedLog log;
+  EXPECT_EQ(error_with("attention_dropout", 0.1), "");
+  EXPECT_EQ(error_with("attention_dropout", 0.1), "");
+  EXPECT_EQ(error_with("ep_size", 8), "");
+  EXPECT_EQ(error_with("ep_size", 1), "");
+  EXPECT_EQ(log.text(),
+            "config.json: field 'attention_dropout' is 0.1: training has no dropout\n"
+            "config.json: field 'ep_size' is 8: it is ignored, all experts are in one process\n");
 }
 
 TEST(Config, ChecksTheGroups) {
@@ -102,6 +221,12 @@ TEST(Config, ChecksTheGroups) {
     return error_of([&] { config_from_json(json, "c"); });
   };
   EXPECT_EQ(with(4, 2, 4), "");
+  for (const char* key : {"n_group", "topk_group"}) {
+    Json absent = json;
+    absent.erase(key);
+    EXPECT_EQ(error_of([&] { config_from_json(absent, "c"); }),
+              std::string("c: field '") + key + "' is missing");
+  }
   EXPECT_NE(with(3, 2, 4).find("n_group"), std::string::npos);
   EXPECT_NE(with(4, 5, 4).find("topk_group"), std::string::npos);
   EXPECT_NE(with(4, 1, 3).find("num_experts_per_tok"), std::string::npos);

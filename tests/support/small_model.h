@@ -15,8 +15,9 @@ inline Config v2_like() {
   c.max_position_embeddings = 4096;
   c.num_attention_heads = 3, c.q_lora_rank = 10, c.kv_lora_rank = 12;
   c.qk_nope_head_dim = 6, c.qk_rope_head_dim = 4, c.v_head_dim = 5;
-  c.rope_scaling = {
-      .yarn = true, .factor = 4, .original_max_position_embeddings = 16, .mscale = 1, .mscale_all_dim = 0.7};
+  RopeScaling& r = c.rope_scaling;
+  r.type = RopeType::yarn, r.factor = 4, r.original_max_position_embeddings = 16;
+  r.mscale = 1, r.mscale_all_dim = 0.7;
   c.n_routed_experts = 8, c.n_shared_experts = 2, c.num_experts_per_tok = 3, c.moe_intermediate_size = 8;
   c.first_k_dense_replace = 1;
   c.topk_method = TopkMethod::group_limited_greedy, c.n_group = 4, c.topk_group = 2;

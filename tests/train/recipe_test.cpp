@@ -62,7 +62,7 @@ TEST_F(RecipeTest, DeepSeekV2AsPublished) {
   EXPECT_EQ(parameter_count(c), 235'741'434'880);
   EXPECT_EQ(c.initializer_range, 0.006);
   EXPECT_EQ(c.aux_loss_alpha, 0.003);
-  EXPECT_FALSE(c.rope_scaling.yarn);  // pretraining comes before the stretch
+  EXPECT_EQ(c.rope_scaling.type, RopeType::plain);  // pretraining comes before the stretch
   EXPECT_EQ(batch_sequences(r.batch, 0), 2304);
   EXPECT_EQ(batch_sequences(r.batch, 225'000'000'000), 9216);
   EXPECT_NEAR(learning_rate(r, {150'000, 5'000'000'000'000}), 7.584e-5, 1e-12);

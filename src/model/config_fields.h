@@ -1,0 +1,16 @@
+// Parts of config_from_json and config_to_json: the rotary fields, and those that only some values are
+// supported of.
+#pragma once
+#include "model/config.h"
+
+namespace fathom {
+
+// Errors and warnings about fields whose effect fathom does not have, each named once.
+void check_supported(const JsonObject& config);
+
+// Sets rope_theta and rope_scaling; max_position_embeddings is read already.
+void read_rope(const JsonObject& config, Config& c);
+// The value of config.json's rope_scaling; rope_theta stands beside it. Null for plain rotary embedding.
+OrderedJson rope_scaling_json(const RopeScaling& scaling);
+
+}  // namespace fathom
