@@ -18,6 +18,17 @@ int Descriptor::close() noexcept {
   return ::close(std::exchange(value_, -1)) == 0 ? 0 : errno;
 }
 
+void fail_to_open(const std::string& path) {
+  check(!path.empty(), "a file name is empty");
+  fail("{}: cannot open: {}", path, reason(errno));
+}
+
+Descriptor open_for_reading(const std::string& path) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) fail_to_open(path);
+  return file;
+}
+
 std::string reason(int error) {
   return std::generic_category().message(error);
 }

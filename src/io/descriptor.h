@@ -1,4 +1,4 @@
-// What writing whole files and whole folders share: a descriptor that closes itself, the lock that tells a
+// What files and folders share: a descriptor that closes itself, the lock that tells a
 // live process's temporary file or folder from a leftover, syncing a folder, and the system's reason for an
 // error.
 #pragma once
@@ -26,6 +26,10 @@ class Descriptor {
  private:
   int value_ = -1;
 };
+
+// Error "PATH: cannot open: ..." if that fails.
+Descriptor open_for_reading(const std::string& path);
+[[noreturn]] void fail_to_open(const std::string& path);
 
 // strerror's words for an errno.
 std::string reason(int error);

@@ -3,7 +3,6 @@
 #include "io/file.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,17 +21,6 @@ namespace {
 
 constexpr size_t buffer_size = 1 << 20;
 constexpr size_t largest_write = 1 << 30;  // the kernel writes at most 2 GiB a call
-
-[[noreturn]] void fail_to_open(const std::string& path) {
-  check(!path.empty(), "a file name is empty");
-  fail("{}: cannot open: {}", path, reason(errno));
-}
-
-int open_for_reading(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail_to_open(path);
-  return descriptor;
-}
 
 // Removes PATH.tmp.PID.N of processes that were killed; those of live ones are locked.
 void sweep_temporaries(const std::string& path) {
@@ -54,53 +42,8 @@ void sweep_temporaries(const std::string& path) {
 
 }  // namespace
 
-MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
-  // Looked at before it is opened: opening a pipe would wait for a writer.
-  struct stat info {};
-  if (::stat(path_.c_str(), &info) != 0) fail_to_open(path_);
-  check(!S_ISDIR(info.st_mode), "{}: is a directory, expected a file", path_);
-  check(S_ISREG(info.st_mode), "{}: is not a regular file", path_);
-  file_ = Descriptor(open_for_reading(path_));
-  if (::fstat(file_.value(), &info) != 0) fail("{}: cannot read its size: {}", path_, reason(errno));
-  size_ = static_cast<size_t>(info.st_size);
-  if (size_ == 0) return;
-  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file_.value(), 0);
-  if (mapped == MAP_FAILED) fail("{}: cannot map {} bytes: {}", path_, size_, reason(errno));
-  data_ = static_cast<const std::byte*>(mapped);
-}
-
-MappedFile::~MappedFile() {
-  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
-}
-
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      file_(std::move(other.file_)),
-      data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)) {}
-
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(file_, other.file_);
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-
-int MappedFile::read(uint64_t offset, std::span<std::byte> to) const noexcept {
-  while (!to.empty()) {
-    const ssize_t n = ::pread(file_.value(), to.data(), to.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    if (n == 0) return ENODATA;
-    to = to.subspan(static_cast<size_t>(n));
-    offset += static_cast<uint64_t>(n);
-  }
-  return 0;
-}
-
 std::string read_file(const std::string& path) {
-  const Descriptor file(open_for_reading(path));
+  const Descriptor file = open_for_reading(path);
   struct stat info {};
   std::string content;
   if (::fstat(file.value(), &info) == 0 && S_ISREG(info.st_mode))

@@ -1,4 +1,4 @@
-// Files: memory-mapped reading, and writing that either happens completely or not at all (temporary name,
+// Files: reading, and writing that either happens completely or not at all (temporary name,
 // fsync, rename). Every failure is one Error that names the file and the system's reason.
 #pragma once
 #include <cstddef>
@@ -10,28 +10,6 @@
 #include "io/descriptor.h"
 
 namespace fathom {
-
-// A regular file mapped read-only. The bytes stay valid, and at the same address, until it is destroyed
-// (moves included). They cannot be written through, whatever casts a Tensor view went through.
-class MappedFile {
- public:
-  explicit MappedFile(std::string path);
-  ~MappedFile();
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
-
-  const std::string& path() const { return path_; }
-  std::span<const std::byte> bytes() const { return {data_, size_}; }
-  // Copies bytes out of the file by read(2). Unlike the mapping's pages they take no memory besides, and a
-  // file that has become shorter is an error. 0, or the errno; ENODATA past the file's end.
-  int read(uint64_t offset, std::span<std::byte> to) const noexcept;
-
- private:
-  std::string path_;
-  Descriptor file_;
-  const std::byte* data_ = nullptr;
-  size_t size_ = 0;
-};
 
 // The whole content; works on pipes and /proc as well.
 std::string read_file(const std::string& path);

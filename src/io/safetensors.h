@@ -12,7 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "io/file.h"
+#include "io/mapped_file.h"
 #include "tensor/device.h"
 #include "tensor/tensor.h"
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "io/file.h"
 #include "io/json.h"
 #include "io/safetensors.h"
 #include "tensor/memory.h"

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "io/decompressor.h"
-#include "io/file.h"
+#include "io/mapped_file.h"
 
 namespace fathom {
 namespace {

@@ -17,10 +17,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-std::string text_of(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 int files_in(const TempDir& dir) {
   int n = 0;
   for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(dir.path())) ++n;
@@ -42,45 +38,8 @@ class FileSizeLimit {
   rlimit before_{};
 };
 
-TEST(MappedFile, ShowsTheBytesAndMoves) {
+TEST(ReadFile, NamesWhatItCannotRead) {
   TempDir dir;
-  write_file(dir / "a", "hello");
-  MappedFile a(dir / "a");
-  EXPECT_EQ(text_of(a.bytes()), "hello");
-  const std::byte* address = a.bytes().data();
-  MappedFile b(std::move(a));
-  EXPECT_EQ(b.bytes().data(), address);
-  write_file(dir / "c", "other");
-  MappedFile c(dir / "c");
-  c = std::move(b);
-  EXPECT_EQ(text_of(c.bytes()), "hello");
-  EXPECT_EQ(c.path(), dir / "a");
-}
-
-TEST(MappedFile, EmptyFileHasNoBytes) {
-  TempDir dir;
-  write_file(dir / "empty", "");
-  EXPECT_TRUE(MappedFile(dir / "empty").bytes().empty());
-  EXPECT_EQ(read_file(dir / "empty"), "");
-}
-
-TEST(MappedFile, KeepsItsContentWhenThePathIsReplaced) {
-  TempDir dir;
-  write_file(dir / "a", "old");
-  MappedFile mapped(dir / "a");
-  write_file(dir / "a", "new!");
-  EXPECT_EQ(text_of(mapped.bytes()), "old");
-  EXPECT_EQ(read_file(dir / "a"), "new!");
-}
-
-TEST(MappedFile, RefusesWhatIsNotAFile) {
-  TempDir dir;
-  EXPECT_EQ(error_of([&] { MappedFile(dir / "gone"); }),
-            dir / "gone" + ": cannot open: No such file or directory");
-  EXPECT_EQ(error_of([] { MappedFile file(""); }), "a file name is empty");
-  EXPECT_THAT(error_of([&] { MappedFile(dir.path()); }), HasSubstr("is a directory"));
-  ::mkfifo((dir / "pipe").c_str(), 0600);
-  EXPECT_THAT(error_of([&] { MappedFile(dir / "pipe"); }), HasSubstr("not a regular file"));
   EXPECT_THAT(error_of([&] { read_file(dir.path()); }), HasSubstr("cannot read: Is a directory"));
   EXPECT_THAT(error_of([&] { read_file(dir / "gone"); }), StartsWith(dir / "gone"));
 }
