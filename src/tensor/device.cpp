@@ -3,8 +3,10 @@
 #include <cassert>
 #include <charconv>
 #include <cstdint>
+#include <new>
 
 #include "base/error.h"
+#include "base/progress.h"
 #if FATHOM_WITH_CUDA
 #include "tensor/cuda/context.h"
 #endif
@@ -60,8 +62,10 @@ void* Device::scratch(int thread, size_t bytes) const {
   constexpr size_t alignment = 64;
   Buffer& b = buffers_[thread];
   if (b.size < bytes) {
-    b.memory.reset();
-    b.memory.reset(new std::byte[bytes + alignment]);
+    b.memory.reset(), b.size = 0;  // the old block first: both together may not fit
+    b.memory.reset(new (std::nothrow) std::byte[bytes + alignment]);
+    check(b.memory != nullptr, "not enough memory for an op's temporaries: asked for {}",
+          human_bytes(static_cast<double>(bytes)));
     b.size = bytes;
   }
   const auto address = reinterpret_cast<uintptr_t>(b.memory.get());

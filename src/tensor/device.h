@@ -47,11 +47,11 @@ class Device {
   // FATHOM_CUDA_SYNC=1 it also waits, so that an error in a kernel is reported for the op that caused it.
   void finish_op(const char* op) const;
 
-  // `bytes` of 64-byte aligned memory belonging to this thread number until the next call with the same
-  // number. Grows and stays; contents are unspecified. Safe to call from parallel code with distinct thread
-  // numbers.
+  // `bytes` of 64-byte aligned memory that belongs to this thread number until the next call with the same
+  // number. It only grows; contents are unspecified. Safe to call from parallel code with distinct thread
+  // numbers. An Error that names the size when there is not enough memory.
   void* scratch(int thread, size_t bytes) const;
-  // Memory shared by all threads of one op, with the same life. Call it outside parallel code only.
+  // Memory shared by all threads of one op, with the same lifetime. Call it outside parallel code only.
   void* shared_scratch(size_t bytes) const { return scratch(threads_, bytes); }
 
  private:

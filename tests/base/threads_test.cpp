@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace fathom {
@@ -36,6 +38,33 @@ TEST(Threads, TasksRunOnceEach) {
     EXPECT_LT(thread, 4);
     ++hits[i];
   });
+  EXPECT_EQ(hits, std::vector<int>(100, 1));
+}
+
+TEST(Threads, AnExceptionLeavesAParallelRegionOnce) {
+  const auto message_of = [](const auto& run) {
+    try {
+      run();
+    } catch (const std::runtime_error& e) {
+      return std::string(e.what());
+    }
+    return std::string("nothing was thrown");
+  };
+  for (int threads : {1, 2, 4}) {
+    EXPECT_EQ(message_of([&] {
+                parallel_ranges(threads, 100, 1,
+                                [](int, int64_t, int64_t) { throw std::runtime_error("range"); });
+              }),
+              "range");
+    EXPECT_EQ(message_of([&] {
+                parallel_tasks(threads, 100, [](int, int64_t i) {
+                  if (i == 57) throw std::runtime_error("task 57");
+                });
+              }),
+              "task 57");
+  }
+  std::vector<int> hits(100, 0);  // and the next region works
+  parallel_tasks(4, 100, [&](int, int64_t i) { ++hits[i]; });
   EXPECT_EQ(hits, std::vector<int>(100, 1));
 }
 

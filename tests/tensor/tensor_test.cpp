@@ -78,5 +78,21 @@ TEST(Device, ScratchIsAlignedAndKept) {
   std::memset(device.shared_scratch(1 << 20), 1, 1 << 20);
 }
 
+// As any other error: out of the parallel code of a kernel, and the device can be used afterwards.
+TEST(Device, TooLittleMemoryForScratchIsAnErrorThatNamesTheSize) {
+  const Device device = Device::cpu(2);
+  const auto needs = [&](size_t bytes) {
+    parallel_tasks(2, 8, [&](int thread, int64_t) { std::memset(device.scratch(thread, bytes), 1, 8); });
+  };
+  needs(100);
+  try {
+    needs(size_t{1} << 60);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(), "not enough memory for an op's temporaries: asked for 1153 PB");
+  }
+  needs(1000);
+}
+
 }  // namespace
 }  // namespace fathom
