@@ -1,7 +1,9 @@
-// What a training step does besides the layers: cross-entropy, sums of losses, gradient norm, AdamW.
+// Initial weights, and what a training step does besides the layers: cross-entropy, sums of losses, gradient
+// norm, AdamW.
 #include "bench/ops/rows.h"
 #include "ops/adamw.h"
 #include "ops/cross_entropy.h"
+#include "ops/fill_normal.h"
 #include "ops/scale.h"
 #include "ops/sum.h"
 #include "ops/sum_squares.h"
@@ -51,6 +53,12 @@ void adamw_rows(Bench& b) {
 }  // namespace
 
 void training_rows(Bench& b) {
+  for (DType t : {DType::f32, DType::bf16}) {
+    const Tensor w = b.zeros(t, {int64_t{1} << 24});
+    b.row(fmt::format("fill_normal {}M {}", w.count() >> 20, name_of(t)), static_cast<double>(w.bytes()), 0,
+          [&] { fill_normal(b.device(), {.out = w, .std = 0.006, .seed = 1, .stream = 2}); });
+  }
+  b.clear();
   cross_entropy_rows(b);
   b.clear();
   adamw_rows(b);

@@ -3,9 +3,7 @@
 // counter.
 #pragma once
 #include <array>
-#include <cmath>
 #include <cstdint>
-#include <numbers>
 
 namespace fathom {
 
@@ -23,6 +21,10 @@ inline std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter_low, uint64
   }
   return c;
 }
+
+// A standard normal number from the first two words of an output of philox(), by Box-Muller; the same bits on
+// every processor and GPU (base/box_muller.inc).
+double normal_from(uint32_t w0, uint32_t w1);
 
 // A sequential reader of one stream. State is (seed, stream, counter): copy it to save it.
 class Rng {
@@ -45,8 +47,7 @@ class Rng {
   // Standard normal (Box-Muller, one value per counter step).
   double normal() {
     const auto r = philox(seed_, counter_++, stream_);
-    const double u = (static_cast<double>(r[0]) + 0.5) * 0x1p-32, v = static_cast<double>(r[1]) * 0x1p-32;
-    return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
+    return normal_from(r[0], r[1]);
   }
 
  private:

@@ -1,9 +1,9 @@
 #include "model/weights.h"
 
+#include <algorithm>
+
 #include "base/error.h"
-#include "base/rng.h"
-#include "base/threads.h"
-#include "ops/dispatch.h"
+#include "ops/fill_normal.h"
 #include "tensor/memory.h"
 
 namespace fathom {
@@ -52,28 +52,9 @@ uint64_t stream_of(const std::string& name) {
   return hash;
 }
 
-template <class T>
-void fill_normal(T* out, int64_t n, double std, uint64_t seed, uint64_t stream, int threads) {
-  parallel_ranges(threads, n, 4096, [&](int, int64_t begin, int64_t end) {
-    Rng rng(seed, stream);
-    rng.seek(static_cast<uint64_t>(begin));
-    for (int64_t i = begin; i < end; ++i) out[i] = T(static_cast<float>(rng.normal() * std));
-  });
-}
-
-template <class T>
-void initialize(const WeightInfo& info, const Tensor& w, double std, uint64_t seed, int threads) {
-  T* out = w.as<T>();
-  const int64_t n = w.count();
-  switch (info.kind) {
-    case WeightKind::matrix:
-    case WeightKind::router:
-      return fill_normal(out, n, std, seed, stream_of(info.name), threads);
-    case WeightKind::norm:
-      return void(std::fill_n(out, n, T(1.0f)));
-    case WeightKind::bias:
-      return void(std::fill_n(out, n, T(0.0f)));
-  }
+void fill(const Tensor& t, float value) {
+  with_dtype<double, float, bf16>("initialize_weights", t.dtype,
+                                  [&]<class T>(T) { std::fill_n(t.as<T>(), t.count(), T(value)); });
 }
 
 // So many elements of the widest type, and their padding, still have a size in bytes.
@@ -166,15 +147,17 @@ int64_t checkpoint_bytes(const Config& c, DType dtype) {
   return bytes;
 }
 
-void initialize_weights(const Device& device, const Config& c, Weights& weights, uint64_t seed) {
-  const double std = c.initializer_range;
+void initialize_weights(Device& device, const Config& c, Weights& weights, uint64_t seed) {
   Staging staging(device);
-  for (const NamedWeight& w : list_weights(c, weights))
-    staging.write(w.weight.data, [&](const Tensor& host) {
-      if (host.dtype == DType::f64) initialize<double>(w.info, host, std, seed, device.threads());
-      if (host.dtype == DType::f32) initialize<float>(w.info, host, std, seed, device.threads());
-      if (host.dtype == DType::bf16) initialize<bf16>(w.info, host, std, seed, device.threads());
-    });
+  for (const NamedWeight& w : list_weights(c, weights)) {
+    const Tensor& out = w.weight.data;
+    const WeightKind kind = w.info.kind;
+    if (kind == WeightKind::matrix || kind == WeightKind::router)
+      fill_normal(device,
+                  {.out = out, .std = c.initializer_range, .seed = seed, .stream = stream_of(w.info.name)});
+    else
+      staging.write(out, [&](const Tensor& host) { fill(host, kind == WeightKind::norm ? 1 : 0); });
+  }
 }
 
 int64_t parameter_count(const Config& c) {

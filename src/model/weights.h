@@ -101,7 +101,7 @@ int64_t weight_bytes(const Config& config, DType dtype);
 int64_t checkpoint_bytes(const Config& config, DType dtype);
 
 // Normal(0, initializer_range) matrices, norms 1, biases 0. Each value depends only on seed, name and index.
-void initialize_weights(const Device& device, const Config& config, Weights& weights, uint64_t seed);
+void initialize_weights(Device& device, const Config& config, Weights& weights, uint64_t seed);
 
 // Parameter counts. Error as from allocate_weights.
 int64_t parameter_count(const Config& config);

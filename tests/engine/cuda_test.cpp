@@ -9,7 +9,7 @@
 namespace fathom::testing {
 namespace {
 
-Model model_on(const Device& device, const Config& config) {
+Model model_on(Device& device, const Config& config) {
   Model m = make_model(device, config, DType::f32);
   initialize_weights(device, config, m.weights, 1);
   return m;

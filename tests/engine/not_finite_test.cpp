@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 
 constexpr int64_t prompt_length = 21;
 
-Model model_on(const Device& device, DType dtype) {
+Model model_on(Device& device, DType dtype) {
   const Config config = v2_like();
   Model m = make_model(device, config, dtype);
   initialize_weights(device, config, m.weights, 1);

@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "support/needs_gpu.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
+#include "tensor/memory.h"
 
 namespace fathom::testing {
 namespace {
@@ -31,9 +33,10 @@ TEST(Weights, InitialisationDependsOnSeedAndNameOnly) {
   const Config c = v2_like();
   Model a = make_model(Device::cpu(1), c, DType::f32), b = make_model(Device::cpu(1), c, DType::f32),
         other = make_model(Device::cpu(1), c, DType::f32);
-  initialize_weights(Device::cpu(1), c, a.weights, 5);
-  initialize_weights(Device::cpu(4), c, b.weights, 5);
-  initialize_weights(Device::cpu(1), c, other.weights, 6);
+  Device one = Device::cpu(1), four = Device::cpu(4);
+  initialize_weights(one, c, a.weights, 5);
+  initialize_weights(four, c, b.weights, 5);
+  initialize_weights(one, c, other.weights, 6);
   EXPECT_EQ(0, std::memcmp(a.memory.data(), b.memory.data(), a.memory.used()));
   EXPECT_NE(0, std::memcmp(a.memory.data(), other.memory.data(), a.memory.used()));
 
@@ -84,6 +87,20 @@ TEST(Weights, SizesThatOverflowAreAnErrorThatNamesTheFields) {
   check_config(c, "config");
   EXPECT_NE(error_of([&] { parameter_count(c); }).find("the model has more than 2^59 elements"),
             std::string::npos);
+}
+
+TEST(Weights, CudaInitialisationHasTheSameBits) {
+  FATHOM_NEEDS_GPU();
+  Device cpu = Device::cpu(2), gpu = Device::cuda();
+  const Config c = v2_like();
+  Model a = make_model(cpu, c, DType::bf16), b = make_model(gpu, c, DType::bf16);
+  initialize_weights(cpu, c, a.weights, 5);
+  initialize_weights(gpu, c, b.weights, 5);
+  Arena copy("copy", b.memory.size());
+  const Weights same_layout = allocate_weights(c, copy, DType::bf16);
+  download_arena_later(gpu, copy, b.memory);
+  synchronize(gpu);
+  EXPECT_EQ(0, std::memcmp(a.memory.data(), copy.data(), a.memory.used()));
 }
 
 }  // namespace

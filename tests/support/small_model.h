@@ -37,7 +37,7 @@ inline Config lite_like() {
 }
 
 inline Model random_model(const Config& config, DType dtype, uint64_t seed = 1) {
-  const Device device = Device::cpu(1);
+  Device device = Device::cpu(1);
   Model m = make_model(device, config, dtype);
   initialize_weights(device, config, m.weights, seed);
   return m;
