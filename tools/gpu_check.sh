@@ -7,7 +7,7 @@ folder=$(realpath "${1:-out/gpu}")
 export LD_LIBRARY_PATH=$folder/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export FATHOM_SOURCE_DIR=$PWD FATHOM_PROGRAM=$folder/fathom
 names=(tensor ops model engine train cli) tests='*cuda*:*Cuda*'
-[ -n "${SANITIZER:-}" ] && names=(ops) tests+=':-*SampleDrawsTest*'
+[ -n "${SANITIZER:-}" ] && names=(ops) tests+=':-*SampleDrawsTest*:LargeCuda*'
 failed=()
 for name in "${names[@]}"; do
   echo "== $name"

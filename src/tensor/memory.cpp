@@ -18,7 +18,7 @@ void check_same(const Tensor& to, const ConstTensor& from) {
         from.shape_text(), to.shape_text());
 }
 
-// Rows of a copy: one when both sides are contiguous.
+// A copy as rows: one row when both sides are contiguous.
 struct Rows {
   int64_t rows, bytes, to_stride, from_stride;
 
@@ -43,11 +43,15 @@ void copy(const Device& device, const Tensor& to, const ConstTensor& from,
     return;
   }
 #if FATHOM_WITH_CUDA
-  cuda_check(cudaMemcpy2DAsync(
-                 to.data, static_cast<size_t>(r.to_stride), from.data, static_cast<size_t>(r.from_stride),
-                 static_cast<size_t>(r.bytes), static_cast<size_t>(r.rows),
-                 direction == Direction::upload ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost,
-                 device.cuda_context().stream()),
+  const cudaMemcpyKind kind =
+      direction == Direction::upload ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost;
+  const cudaStream_t stream = device.cuda_context().stream();
+  const auto bytes = static_cast<size_t>(r.bytes);
+  // Pitches are limited to 2 GiB, contiguous copies are not.
+  cuda_check(r.rows == 1 ? cudaMemcpyAsync(to.data, from.data, bytes, kind, stream)
+                         : cudaMemcpy2DAsync(to.data, static_cast<size_t>(r.to_stride), from.data,
+                                             static_cast<size_t>(r.from_stride), bytes,
+                                             static_cast<size_t>(r.rows), kind, stream),
              "a copy between host and GPU");
 #endif
 }

@@ -120,7 +120,7 @@ TEST_P(GemmTest, DepthOfSeveralStretches) {
   check_both_ways(40, 50, 4700, {DType::f32, DType::f32, DType::f32, true, false, true, 1});
 }
 
-TEST_P(GemmTest, SeveralPieces) {
+TEST_P(GemmTest, SeveralBlocks) {
   check_both_ways(700, 600, 310, {DType::f32, DType::f32, DType::f32, false, true, false, 1});
   check_both_ways(1100, 300, 129, {DType::bf16, DType::bf16, DType::bf16, false, false, false, 1});
   check_both_ways(300, 1300, 257, {DType::bf16, DType::f32, DType::f32, true, false, true, 1});

@@ -55,6 +55,21 @@ TEST(CudaMemory, StagingCarriesTensorsOfAnySize) {
   }
 }
 
+// A pitch of a strided copy has at most 31 bits; a contiguous tensor may be larger.
+TEST(CudaMemory, CopiesMoreThan2GiBAtOnce) {
+  FATHOM_NEEDS_GPU();
+  const Device device = Device::cuda();
+  const int64_t n = (int64_t{1} << 31) + 4096;
+  Arena arena("test", n + 256, device), host_memory("test", n + 256), back_memory("test", n + 256);
+  const Tensor there = arena.allocate(DType::bf16, {n / 2}),
+               host = host_memory.allocate(DType::bf16, {n / 2}),
+               back = back_memory.allocate(DType::bf16, {n / 2});
+  host.as<bf16>()[n / 2 - 1] = bf16(3.0f);
+  upload(device, there, host);
+  download(device, back, there);
+  EXPECT_EQ(static_cast<float>(back.as<bf16>()[n / 2 - 1]), 3.0f);
+}
+
 TEST(CudaMemory, TooLittleSaysWhatWasAskedForAndWhatIsFree) {
   FATHOM_NEEDS_GPU();
   const Device device = Device::cuda();
