@@ -1,5 +1,5 @@
-// A table of timings. Every row stands beside what this machine could do at best: the measured speed of a
-// memory copy and the measured peak of fused multiply-adds, with as many threads as the ops use.
+// A table of timings. Every row is compared with the limits of this machine: the measured speed of a memory
+// copy and the measured peak of fused multiply-adds, with as many threads as the ops use.
 //
 //   void rmsnorm_rows(Bench& b) {
 //     const Tensor x = b.random(DType::f32, {4096, 2048}), ...;

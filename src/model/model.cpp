@@ -1,7 +1,9 @@
 #include "model/model.h"
 
+#include "base/log.h"
 #include "model/layer.h"
 #include "model/pass.h"
+#include "model/slow_paths.h"
 #include "ops/embedding.h"
 #include "ops/rmsnorm.h"
 #include "ops/rope.h"
@@ -45,6 +47,8 @@ Model make_model(const Device& device, const Config& config, DType dtype) {
   const char* remedy = dtype == DType::bf16 ? "" : "bf16 takes less: --dtype, or run.precision of a recipe";
   Model model{config, dtype, Arena("the model's weights", weight_bytes(config, dtype), device, remedy), {}};
   model.weights = allocate_weights(config, model.memory, dtype);
+  if (!device.on_host())
+    for (const std::string& line : slow_paths(config, dtype)) log::warn_once("on this GPU, " + line);
   return model;
 }
 

@@ -19,7 +19,8 @@ struct Model {
   Weights weights;
 };
 
-// Allocated where the device works, all zero.
+// Allocated where the device works, all zero. Warns of sizes that have no fast kernels on a GPU
+// (slow_paths.h).
 Model make_model(const Device& device, const Config& config, DType dtype);
 
 // Runs the batch through all layers. Returns the normed hidden states [N, C] (activations.normed). Checks

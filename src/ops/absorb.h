@@ -1,6 +1,6 @@
-// Weight absorption of MLA decoding (paper section 2.1.2, appendix C): queries are carried into the latent
-// space with W_UK and the attended latents out of it with W_UV, so keys and values are never expanded. Both
-// matrices are the rows of kv_b_proj, read in place: per head Dn rows of W_UK, then Dv rows of W_UV.
+// Weight absorption of MLA decoding (paper section 2.1.2, appendix C): W_UK maps queries into the latent
+// space and W_UV maps attended latents out of it, so keys and values are never expanded. Both matrices are
+// the rows of kv_b_proj, read in place: per head Dn rows of W_UK, then Dv rows of W_UV.
 #pragma once
 #include "ops/dispatch.h"
 

@@ -1,22 +1,23 @@
 // How an op reaches its backend. Each op is declared once with FATHOM_OP in its contract header; the public
 // function checks shapes and ends in FATHOM_DISPATCH, the only place that asks which backend runs.
 //
-// House rules of all ops:
+// Rules for all ops:
 //  * Parameter gradients accumulate (dw +=); activation gradients overwrite (dx =). Only the residual stream
-//  adds, and
-//    that op's name says so (residual_add).
-//  * Math is in f32 or better whatever the storage type. "stat" in a contract means the accumulator type: f64
-//  when
-//    the activations are f64, else f32. "any" means the activation type: f64, f32 (reference) or f32, bf16
-//    (cpu).
+//  adds, and that
+//    op's name says so (residual_add).
+//  * Math is in f32 or better whatever the storage type. "stat" in a contract is the accumulator type: f64
+//  when the
+//    activations are f64, else f32. "any" is the activation type: f64, f32 (reference) or f32, bf16 (cpu,
+//    cuda).
 //  * The reference backend takes f64 and f32, the cpu and cuda backends f32 and bf16. A dtype that a backend
 //    does not know is an Error naming op and dtype.
-//  * Integer tensors that say where things are (starts, offsets, block tables) are checked where the host can
-//    read them (device.on_host()); on a GPU their maker has checked them.
+//  * Index tensors (starts, offsets, block tables) are checked where the host can read them
+//  (device.on_host()); for a GPU
+//    the code that makes them checks them.
 //  * An op allocates nothing: temporaries come from the Device's scratch or from the caller.
 //  * Dimension letters are those of model/config.h: N tokens, C hidden, H heads, Rq/Rkv latent ranks,
-//  Dn/Dr/Dv head
-//    parts, E experts, K active experts, F expert width, V vocabulary, B sequences.
+//  Dn/Dr/Dv head parts,
+//    E experts, K active experts, F expert width, V vocabulary, B sequences.
 #pragma once
 #include <cassert>
 #include <utility>
@@ -46,8 +47,8 @@
 #define FATHOM_RUN_ON_CUDA(op, device, a) assert(false)  // no Device can be one
 #endif
 
-// `bytes` and `operations` are what the op must move and do at least, two operations for a multiply-add; they
-// are looked at only while a Profile is attached.
+// `bytes` and `operations` are the least that the op must move and compute, two operations for a
+// multiply-add; they are evaluated only while a Profile is attached.
 #define FATHOM_DISPATCH(op, device, a, bytes, operations) \
   ProfileSpan span((device), #op);                        \
   switch ((device).backend()) {                           \

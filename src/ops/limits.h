@@ -1,5 +1,5 @@
-// What a device does at best, measured with the plainest of our own ops: the yardstick that profiles and
-// benchmarks hold every op against.
+// The speed limits of a device, measured with simple ops of our own. Profiles and benchmarks compare every op
+// with them.
 #pragma once
 #include "tensor/device.h"
 #include "tensor/dtype.h"

@@ -1,20 +1,20 @@
-// Rotary position embedding, interleaved (GPT-J) pairs: (x[2k], x[2k+1]) is one complex number turned by
-// position * inv_freq[k]. YaRN only changes inv_freq and scales cos and sin (model/yarn.h).
+// Rotary position embedding, interleaved (GPT-J) pairs: (x[2k], x[2k+1]) is one complex number rotated by the
+// angle position * inv_freq[k]. YaRN only changes inv_freq and scales cos and sin (model/yarn.h).
 #pragma once
 #include "ops/dispatch.h"
 
 namespace fathom {
 
-// cos_sin[n] = (cos a_0, sin a_0, cos a_1, sin a_1, ...) * factor, a_k = positions[n] * inv_freq[k]. Made
-// once per batch; all heads and layers share it. Angles are computed in f64.
+// cos_sin[n] = (cos a_0, sin a_0, cos a_1, sin a_1, ...) * factor, a_k = positions[n] * inv_freq[k]. Computed
+// once per batch, shared by all heads and layers. Angles are computed in f64.
 struct RopeTable {
   Tensor cos_sin;    // [N, Dr] stat
   Tensor positions;  // [N] i32
   Tensor inv_freq;   // [Dr/2] f64, on the host
   double factor = 1;
 };
-// Turns x in place. `inverse` turns back: the gradient of a rotation is the rotation by the negative angle
-// (the factor is applied in both directions).
+// Rotates x in place. `inverse` rotates back: the gradient of a rotation is the rotation by the negative
+// angle (the factor is applied in both directions).
 struct Rope {
   Tensor x;        // [N, H, Dr] any; a column slice of [N, H, Dn+Dr] or [N, 1, Rkv+Dr]
   Tensor cos_sin;  // [N, Dr] stat

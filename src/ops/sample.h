@@ -1,10 +1,10 @@
-// Picks a token from each row of logits. The steps, in Hugging Face's order: temperature divides the logits,
-// top-k keeps the k most likely tokens (of equally likely ones the lower ids), top-p the fewest most likely
-// of those that hold so much of their probability, min-p those at least so likely as that times the most
-// likely one. Then one draw: the weights of the tokens kept, laid end to end by rising id, are met where
-// `draw` of their sum falls.
+// Samples a token from each row of logits, in Hugging Face's order: temperature divides the logits; top-k
+// keeps the k most likely tokens (of equally likely ones the lower ids); top-p keeps the smallest set of the
+// most likely of those whose share of their probability reaches p; min-p keeps those at least min_p times as
+// likely as the most likely one. Then one draw by inverse transform: the first token, in order of id, at
+// which the running sum of weights exceeds `draw` of the total.
 //
-// A row's token depends on nothing but the row and its settings.
+// The token of a row depends on the row and its settings only.
 #pragma once
 #include <string>
 
@@ -13,7 +13,7 @@
 namespace fathom {
 
 struct Sample {
-  Tensor ids;       // [n] i32; negative where there is nothing to pick from (sample_failure)
+  Tensor ids;       // [n] i32; negative where nothing can be sampled (sample_failure)
   Tensor logits;    // [n, V] stat
   Tensor settings;  // [n, 4] f64, the columns of SampleSetting
   Tensor top_k;     // [n] i32; 0: all

@@ -1,4 +1,4 @@
-// SwiGLU: out = silu(gate) * up, where one projection has made both halves, gate first.
+// SwiGLU: out = silu(gate) * up, where gate and up are the two halves of one projection.
 #pragma once
 #include "ops/dispatch.h"
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t max_bands = 512;
 
-// x * rstd is rounded to the activation type before it meets w, as in Hugging Face.
+// x * rstd is rounded to the activation type before the product with w, as in Hugging Face.
 template <int n, class T>
 __global__ void forward(T* out, int64_t out_stride, float* rstd, const T* x, int64_t x_stride, const T* w,
                         int64_t C, float eps) {

@@ -1,16 +1,17 @@
 // Vectorized access: eight neighbouring elements of a row at a time (16 bytes of bf16, 32 of f32) where
 // address, stride and width allow it, single elements elsewhere.
 #pragma once
+#include "ops/cuda/fast_paths.h"
 #include "ops/cuda/kernel.cuh"
 
 namespace fathom::cuda {
 
-constexpr int vec_width = 8;
+constexpr int vec_width = vector_elements;
 
 // Whether rows of this tensor can be accessed eight elements at a time.
 inline bool vectorizable(const Tensor& t) {
   return !t || (reinterpret_cast<uintptr_t>(t.data) % 16 == 0 && t.row_stride % vec_width == 0 &&
-                t.cols() % vec_width == 0);
+                vectorizable_width(t.cols()));
 }
 template <class... Tensors>
 bool all_vectorizable(const Tensors&... tensors) {

@@ -100,7 +100,7 @@ struct ForwardScratch {
   float *q, *out, *max, *sum, *keys, *values, *scores;
   size_t bytes;
   ForwardScratch(const Sizes& z, void* memory) {
-    Scratch64 p(memory);
+    ScratchLayout p(memory);
     q = p.take<float>(query_run * z.ld_qk), out = p.take<float>(query_run * z.ld_v);
     max = p.take<float>(query_run), sum = p.take<float>(query_run);
     keys = p.take<float>(z.key_panels * panel_width * z.D), values = p.take<float>(key_block * z.ld_v);
@@ -156,7 +156,7 @@ struct BackwardScratch {
   float *p, *ds;
   size_t bytes;
   BackwardScratch(const Sizes& z, int64_t queries, void* memory) {
-    Scratch64 layout(memory);
+    ScratchLayout layout(memory);
     auto take = [&](int64_t count) { return layout.take<float>(count); };
     q = take(queries * z.ld_qk), dq = take(queries * z.ld_qk), dout = take(queries * z.ld_v);
     lse = take(queries), delta = take(queries);

@@ -30,7 +30,7 @@ constexpr int64_t padded(int64_t n) {
   return (round_up(n, std::max<int64_t>(panel_width, 16)) / 16 | 1) * 16;
 }
 
-using Scratch64 = WorkspaceLayout<64>;
+using ScratchLayout = WorkspaceLayout<64>;
 
 // A range of K.
 struct Range {

@@ -46,7 +46,7 @@ struct Scratch {
   float *q, *tile, *scores, *rescale;
   size_t bytes;
   Scratch(const Sizes& z, void* memory) {
-    Scratch64 p(memory);
+    ScratchLayout p(memory);
     q = p.take<float>(z.heads * z.width), tile = p.take<float>(token_tile * z.ld_tile);
     scores = p.take<float>(token_tile * z.heads), rescale = p.take<float>(z.heads);
     bytes = p.bytes();

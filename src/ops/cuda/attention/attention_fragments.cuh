@@ -15,7 +15,7 @@ using MmaGradients = AttentionGradients<Bf16>;
 // Whether the inputs are bf16 with rows aligned to 16 bytes, as cp.async and TMA need.
 template <class Args>
 bool inputs_aligned(const Args& a) {
-  return a.q.dtype == DType::bf16 && a.k_rope.cols() % 8 == 0 && rows_aligned_to_16_bytes(a.q) &&
+  return a.q.dtype == DType::bf16 && vectorizable_width(a.k_rope.cols()) && rows_aligned_to_16_bytes(a.q) &&
          rows_aligned_to_16_bytes(a.kv) && rows_aligned_to_16_bytes(a.k_rope);
 }
 

@@ -1,10 +1,9 @@
 // The inputs of all attention kernels, and which keys a query of a packed batch sees.
 #pragma once
+#include "ops/cuda/fast_paths.h"
 #include "ops/cuda/row_tile.cuh"
 
 namespace fathom::cuda {
-
-constexpr int max_head_dim = 256;
 
 // Inputs of the forward and backward pass. A key is k_nope (Dn columns of kv) then k_rope (Dr columns, shared
 // by the heads).

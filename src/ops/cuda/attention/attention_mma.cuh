@@ -1,4 +1,4 @@
-// FlashAttention-2 (Dao 2023) with mma.sync, for bf16 heads of the sizes listed in with_head_dim: scores stay
+// FlashAttention-2 (Dao 2023) with mma.sync, for bf16 heads of the sizes of fast_paths.h: scores stay
 // in registers, online softmax in base 2 over tiles of keys.
 #pragma once
 #include "ops/cuda/attention/attention_fragments.cuh"
@@ -15,12 +15,15 @@ struct HeadDim {
 // Calls body(HeadDim) and returns true for head sizes with an instantiation and rows aligned to 16 bytes.
 template <class Args, class Body>
 bool with_head_dim(const Args& a, const Body& body) {
-  const int64_t Dk = a.q.cols(), Dv = a.out.cols();
-  if (!inputs_aligned(a)) return false;
-  if (Dk == 192 && Dv == 128) return body(HeadDim<192, 128>()), true;
-  if (Dk == 96 && Dv == 64) return body(HeadDim<96, 64>()), true;
-  if (Dk == 48 && Dv == 32) return body(HeadDim<48, 32>()), true;
-  return false;
+  if (!inputs_aligned(a) || !has_mma_heads(a.q.cols(), a.out.cols(), a.k_rope.cols())) return false;
+  [&]<size_t... i>(std::index_sequence<i...>) {
+    const auto take = [&](auto dims) {
+      if (a.q.cols() == dims.Dk && a.out.cols() == dims.Dv) body(dims);
+    };
+    (take(HeadDim<mma_heads[i].qk, mma_heads[i].v>()), ...);
+  }
+  (std::make_index_sequence<mma_heads.size()>());
+  return true;
 }
 
 template <int rows, int Dk>

@@ -8,7 +8,8 @@
 
 namespace fathom::cuda {
 
-constexpr int head_dim_k = 192, head_dim_v = 128;
+constexpr int head_dim_k = wgmma_heads.qk, head_dim_v = wgmma_heads.v;
+static_assert(wgmma_rope_multiple == swizzle_width);
 constexpr int block_rows = 128;  // rows that a block owns
 constexpr int box_rows = 64;     // of a TMA box
 
@@ -36,8 +37,7 @@ inline CUtensorMap tensor_map_of_rows(const Tensor& t) {
 // Whether these kernels take the heads, the alignment of the rows and the GPU.
 template <class Args>
 bool wgmma_supports(const Device& device, const Args& a) {
-  return has_wgmma(device) && inputs_aligned(a) && a.q.cols() == head_dim_k && a.out.cols() == head_dim_v &&
-         a.k_rope.cols() % swizzle_width == 0;
+  return has_wgmma(device) && inputs_aligned(a) && has_wgmma_heads(a.q.cols(), a.out.cols(), a.k_rope.cols());
 }
 
 // The block's own rows and a pipeline of tiles of `rows` rows of the other side; *_k: queries or keys, *_v:

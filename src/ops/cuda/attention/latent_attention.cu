@@ -10,9 +10,9 @@ namespace fathom::cuda {
 namespace {
 
 constexpr int threads = 256, block_heads = threads / warp_size;
-constexpr int tile = warp_size;                 // cached rows per step: a lane computes the score of one
-constexpr int64_t max_split_bytes = 128 << 20;  // of partial results: more queries run in several batches
-constexpr int max_latent = 512, per_lane = max_latent / warp_size;  // columns
+constexpr int tile = warp_size;                   // cached rows per step: a lane computes the score of one
+constexpr int64_t max_split_bytes = 128 << 20;    // of partial results: more queries run in several batches
+constexpr int per_lane = max_latent / warp_size;  // columns of a latent
 
 // Loads a tile of cached rows into shared memory as f32, rows width + 1 apart; zeros from row `valid` on. A
 // warp loads a row.

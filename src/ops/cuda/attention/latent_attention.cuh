@@ -1,6 +1,7 @@
 // Split-KV of latent attention: how a context is split, and the partial result of a split.
 #pragma once
 #include "ops/cuda/attention/latent_cache.cuh"
+#include "ops/cuda/fast_paths.h"
 #include "ops/latent_attention.h"
 
 namespace fathom::cuda {

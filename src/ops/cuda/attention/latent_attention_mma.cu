@@ -149,18 +149,20 @@ bool aligned(const Bf16* rows, int64_t stride) {
 
 bool latent_attention_mma(const Device& device, const LatentQueries<Bf16>& q, int64_t N,
                           const LatentCache<Bf16>& cache, const SplitResults& results) {
-  if (!aligned(q.latent, q.latent_stride) || !aligned(q.rope, q.rope_stride) ||
+  if (!has_mma_latent(q.R, q.Dr) || !aligned(q.latent, q.latent_stride) || !aligned(q.rope, q.rope_stride) ||
       !aligned(cache.pages, cache.stride))
     return false;
   const dim3 grid(static_cast<unsigned>(N), static_cast<unsigned>(results.splits),
                   static_cast<unsigned>(ceil_div(q.H, heads)));
-  const auto run = [&]<int R, int Dr>() {
-    launch(device, grid, threads, sizeof(Storage<R, Dr>), attend_split<R, Dr>, results, q, cache);
-    return true;
-  };
-  if (q.R == 512 && q.Dr == 64) return run.template operator()<512, 64>();  // every DeepSeek-V2
-  if (q.R == 128 && q.Dr == 32) return run.template operator()<128, 32>();  // recipes/small.toml
-  return false;
+  [&]<size_t... i>(std::index_sequence<i...>) {
+    const auto take = [&]<int R, int Dr>() {
+      if (q.R == R && q.Dr == Dr)
+        launch(device, grid, threads, sizeof(Storage<R, Dr>), attend_split<R, Dr>, results, q, cache);
+    };
+    (take.template operator()<mma_latents[i].latent, mma_latents[i].rope>(), ...);
+  }
+  (std::make_index_sequence<mma_latents.size()>());
+  return true;
 }
 
 }  // namespace fathom::cuda

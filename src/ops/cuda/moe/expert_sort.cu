@@ -12,7 +12,7 @@ constexpr int64_t max_blocks = 256;
 constexpr int64_t min_block_slots = 256;
 
 struct Partition {
-  int64_t M, blocks, share;  // slots, blocks, slots per block
+  int64_t M, blocks, share;  // slots, blocks, and slots per block
 };
 Partition partition_of(int64_t M) {
   const int64_t blocks = std::min(max_blocks, ceil_div(M, min_block_slots));
