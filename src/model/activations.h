@@ -108,7 +108,9 @@ struct Activations {
   Tensor rstd;                           // [N] stat
   Tensor balance_loss;                   // [1] stat, summed over the MoE layers; training only
   Tensor recomputed_balance_loss;        // [1] stat, where a recomputed forward pass puts it; training only
-  Gradients gradients;                   // training only
+  // [L, E] i32, += by model_forward: how often each layer's experts were chosen. Set by who wants to know.
+  Tensor expert_counts;
+  Gradients gradients;  // training only
 
   // Layer i reads stream(i) and writes stream(i + 1).
   const Tensor& stream(int64_t i) const { return streams[i % streams.size()]; }

@@ -47,6 +47,11 @@ struct Batch {
   Tensor sequence_starts;  // [B+1] i32, the tokens of sequence b are starts[b] .. starts[b+1]-1
   Tensor whole;  // [2] i32: {0, N}, all tokens as one sequence: for a balance loss with seq_aux false
 
+  // Training only: the optimizer step that this batch is a part of, for the balance loss (ops/balance.h).
+  int64_t step_tokens = 0;  // T, tokens of the step; 0: this batch is all of it
+  // With seq_aux false: how often the step's tokens chose each expert; absent: this batch is all of the step.
+  Tensor step_counts;  // [num_hidden_layers, E] i32
+
   // With a cache only. This batch's tokens are the last ones of their sequences.
   LatentCache* cache = nullptr;  // a forward pass writes the tokens' rows
   Tensor block_table;     // [B, max_pages] i32, token t of a sequence is in page block_table[b, t / page]

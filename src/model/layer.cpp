@@ -23,7 +23,7 @@ void layer_forward(const Pass& p, const LayerWeights& w, LayerActivations& a, in
                              .w = w.post_attention_layernorm.data,
                              .eps = eps});
   if (w.is_moe())
-    moe_forward(p, w.moe, a.moe, a.middle_normed, out);
+    moe_forward(p, w.moe, a.moe, layer, a.middle_normed, out);
   else
     mlp_forward(p, w.mlp, a.mlp, a.middle_normed, out);
   residual_add(p.device, {.stream = out, .x = a.middle});

@@ -5,6 +5,7 @@
 #include "model/pass.h"
 #include "model/slow_paths.h"
 #include "ops/embedding.h"
+#include "ops/expert_counts.h"
 #include "ops/rmsnorm.h"
 #include "ops/rope.h"
 #include "tensor/memory.h"
@@ -31,14 +32,16 @@ void check_batch(const Device& device, const Config& c, const Batch& batch) {
 Pass make_pass(Device& device, const Model& model, const Batch& batch, const Activations& a,
                double softmax_scale) {
   const bool training = a.purpose != Purpose::serving;
-  return {.device = device,
-          .config = model.config,
-          .batch = batch,
-          .cos_sin = a.cos_sin,
-          .softmax_scale = softmax_scale,
-          .training = training,
-          .balance_loss = a.balance_loss,
-          .balance_starts = model.config.seq_aux ? batch.sequence_starts : batch.whole};
+  return {
+      .device = device,
+      .config = model.config,
+      .batch = batch,
+      .cos_sin = a.cos_sin,
+      .softmax_scale = softmax_scale,
+      .training = training,
+      .balance_loss = a.balance_loss,
+      .balance_starts = model.config.seq_aux ? batch.sequence_starts : batch.whole,
+      .balance_tokens = static_cast<double>(batch.step_tokens > 0 ? batch.step_tokens : batch.tokens.cols())};
 }
 
 }  // namespace
@@ -64,8 +67,11 @@ Tensor model_forward(Device& device, const Model& model, const Batch& batch, Act
                       .inv_freq = Tensor(rope.inv_freq.data(), DType::f64, {c.qk_rope_head_dim / 2}),
                       .factor = rope.cos_sin_factor});
   embedding_forward(device, {.out = a.stream(0), .ids = batch.tokens, .table = model.weights.embed_tokens});
-  for (int64_t i = 0; i < c.num_hidden_layers; ++i)
+  for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
     layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
+    if (a.expert_counts && c.is_moe_layer(i))
+      expert_counts(device, {.counts = a.expert_counts[i], .offsets = a.layer(i).moe.offsets});
+  }
   rmsnorm_forward(device, {.out = a.normed,
                            .rstd = a.rstd,
                            .x = a.stream(c.num_hidden_layers),

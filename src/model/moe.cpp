@@ -15,7 +15,7 @@ namespace fathom {
 namespace {
 
 // Which experts, with which weights, and what imbalance costs.
-void route(const Pass& p, const MoeWeights& w, MoeActivations& a, const Tensor& x) {
+void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer, const Tensor& x) {
   const Config& c = p.config;
   const bool grouped = c.topk_method == TopkMethod::group_limited_greedy;
   linear_forward(p.device, {.out = a.logits(), .x = x, .w = w.gate});
@@ -34,12 +34,14 @@ void route(const Pass& p, const MoeWeights& w, MoeActivations& a, const Tensor& 
                             .scores = a.scores,
                             .ids = a.ids,
                             .sequence_starts = p.balance_starts,
+                            .counts = p.batch.step_counts ? p.batch.step_counts[layer] : Tensor(),
+                            .tokens = p.balance_tokens,
                             .alpha = c.aux_loss_alpha});
 }
 
-void routed_experts(const Pass& p, const MoeWeights& w, MoeActivations& a, const Tensor& x) {
+void routed_experts(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer, const Tensor& x) {
   Device& device = p.device;
-  route(p, w, a, x);
+  route(p, w, a, layer, x);
   permute(device, {.out = a.x, .x = x, .token_of = a.token_of});
   grouped_linear_forward(device, {.out = a.gate_up, .x = a.x, .w = w.gate_up_proj, .offsets = a.offsets});
   swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
@@ -48,12 +50,13 @@ void routed_experts(const Pass& p, const MoeWeights& w, MoeActivations& a, const
 
 }  // namespace
 
-void moe_forward(const Pass& p, const MoeWeights& w, MoeActivations& a, const Tensor& x, const Tensor& out) {
+void moe_forward(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer, const Tensor& x,
+                 const Tensor& out) {
   const bool has_shared = static_cast<bool>(w.shared_experts.down_proj);
   const auto shared_experts = [&] {
     if (has_shared) mlp_forward(p, w.shared_experts, a.shared, x, out);
   };
-  p.run_concurrently(shared_experts, [&] { routed_experts(p, w, a, x); });
+  p.run_concurrently(shared_experts, [&] { routed_experts(p, w, a, layer, x); });
   combine(p.device, {.out = out,
                      .rows = a.rows,
                      .weights = a.weights,
@@ -94,6 +97,7 @@ void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivat
   balance_loss_backward(device, {.dscores = g.scores,
                                  .load = a.load.slice(0, p.balance_starts.cols() - 1),
                                  .sequence_starts = p.balance_starts,
+                                 .tokens = p.balance_tokens,
                                  .alpha = c.aux_loss_alpha * p.balance_weight});
   router_backward(device, {.dlogits = g.scores,
                            .dweights = g.weights,

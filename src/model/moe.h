@@ -6,8 +6,8 @@
 namespace fathom {
 
 // out = SharedMLP(x) + sum over the chosen experts i of weight_i * FFN_i(x)   (equations 20-22)
-void moe_forward(const Pass& pass, const MoeWeights& w, MoeActivations& a, const Tensor& x /* [N, C] */,
-                 const Tensor& out /* [N, C] */);
+void moe_forward(const Pass& pass, const MoeWeights& w, MoeActivations& a, int64_t layer,
+                 const Tensor& x /* [N, C] */, const Tensor& out /* [N, C] */);
 
 // dx = gradient of x, the balance loss's share included. Overwrites a.gate_up, a.rows and a.x with gradients.
 void moe_backward(const Pass& pass, const MoeWeights& w, MoeWeights& dw, MoeActivations& a, Gradients& g,

@@ -18,6 +18,7 @@ struct Pass {
   bool training;              // keep what the backward pass needs, compute the balance loss
   Tensor balance_loss;        // [1], training only: where the MoE layers add theirs
   Tensor balance_starts;      // [B+1] or [2], training only: the sequences the balance loss is taken over
+  double balance_tokens = 0;  // T, training only: tokens of the optimizer step, the loss's mean is over them
   double balance_weight = 1;  // gradient of the total loss with respect to the balance loss
 
   // Runs both; in serving, whose kernels are small, concurrently. Neither may touch what the other writes.

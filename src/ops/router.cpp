@@ -15,7 +15,9 @@ void router_forward(Device& device, const RouterForward& a) {
   check(K >= 1 && K <= E / a.n_groups * a.topk_groups,
         "router: K is {}, expected 1..{}, the experts of {} of {} groups", K.size(),
         E / a.n_groups * a.topk_groups, a.topk_groups, a.n_groups);
-  FATHOM_DISPATCH(router_forward, device, a, moves(a.logits, a.scores, a.ids, a.weights), 4.0 * N * E)
+  RouterForward call = a;
+  call.normalize = a.normalize && K > 1;
+  FATHOM_DISPATCH(router_forward, device, call, moves(a.logits, a.scores, a.ids, a.weights), 4.0 * N * E)
 }
 
 void router_backward(Device& device, const RouterBackward& a) {
@@ -25,7 +27,9 @@ void router_backward(Device& device, const RouterBackward& a) {
   expect("router dweights", a.dweights, {N, K}, a.scores.dtype);
   if (a.dscores) expect("router dscores", a.dscores, {N, E}, a.scores.dtype);
   expect("router ids", a.ids, {N, K}, DType::i32);
-  FATHOM_DISPATCH(router_backward, device, a, moves(a.dlogits, a.dweights, a.dscores, a.scores, a.ids),
+  RouterBackward call = a;
+  call.normalize = a.normalize && K > 1;
+  FATHOM_DISPATCH(router_backward, device, call, moves(a.dlogits, a.dweights, a.dscores, a.scores, a.ids),
                   4.0 * N * E)
 }
 

@@ -6,8 +6,9 @@
 namespace fathom {
 
 // scores = softmax(logits) over all E experts; ids = the K best, best first (equal scores: lower id first);
-// weights = normalize ? s / (sum of the chosen s + 1e-20) : s * scaling.
-// With n_groups > 1 only experts of the topk_groups groups with the highest maximum score may be chosen.
+// weights = normalize and K > 1 ? s / (sum of the chosen s + 1e-20) : s * scaling. (The only expert of a
+// token keeps its score: normalised it would be 1 and the router would learn nothing.) With n_groups > 1 only
+// experts of the topk_groups groups with the highest maximum score may be chosen.
 struct RouterForward {
   Tensor scores;   // [N, E] stat; may alias logits
   Tensor ids;      // [N, K] i32

@@ -1,9 +1,10 @@
 // Training batches from token shards. The stream is cut into windows of sequence_length+1 tokens, one every
 // sequence_length tokens: inputs and, one further, their targets. Each epoch reads all windows once in an
-// order of its own. Where the loader stands is one number, the count of windows read.
+// order of its own. The loader's whole state is one number, the count of windows read.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <mutex>
 #include <span>
@@ -18,7 +19,8 @@ namespace fathom {
 struct Packing {
   int64_t sequence_length = 0;
   // false: a window is one sequence, as the paper packs its 4K. true: a sequence ends with its document (at
-  // an EOS, or before a BOS), so that attention and positions do not reach across.
+  // an EOS, or before a BOS): attention and positions do not reach across, and a document's last token has no
+  // target.
   bool document_mask = false;
 };
 
@@ -28,26 +30,27 @@ int64_t window_count(int64_t tokens, int64_t sequence_length);
 // A batch and what each of its tokens is followed by.
 struct PackedBatch {
   HostBatch batch;
-  std::vector<int32_t> targets;  // [N]
+  std::vector<int32_t> targets;  // [N], CrossEntropy::ignore where the next token is another document's
+  int64_t counted = 0;           // targets that are not ignored
 };
 
 // Fills `out` with these windows, one after another.
 void pack_windows(const TokenShards& shards, const Packing& packing, std::span<const int64_t> windows,
                   PackedBatch& out);
 
-// Prepares the next batch in a thread of its own while the last one is used.
+// Prepares the batches of the next step in a thread of its own while the last ones are used.
 class Loader {
  public:
   // Reads windows 0..windows-1 of the shards, which must outlive the loader, `batch` at a time, beginning
-  // after `windows_read` of them.
-  Loader(const TokenShards& shards, Packing packing, int64_t windows, int64_t batch, uint64_t seed,
-         int64_t windows_read);
+  // after `windows_read` of them. `ahead` is the number of batches to prepare ahead, at least 1.
+  Loader(const TokenShards& shards, Packing packing, int64_t windows, int64_t batch, int64_t ahead,
+         uint64_t seed, int64_t windows_read);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // Valid until the next call. Error as pack_windows.
-  PackedBatch& next();
+  // The next `n` batches, valid until the next call. Error as pack_windows.
+  std::span<const PackedBatch> next(int64_t n = 1);
   // Windows handed out by next() so far, over all epochs.
   int64_t windows_read() const { return windows_read_; }
   double epochs() const { return static_cast<double>(windows_read_) / static_cast<double>(windows_); }
@@ -59,14 +62,17 @@ class Loader {
   const TokenShards& shards_;
   const Packing packing_;
   const int64_t windows_, batch_;
+  const size_t ahead_;
   const uint64_t seed_;
   int64_t windows_read_;
 
-  std::mutex mutex_;
+  std::vector<PackedBatch> current_;  // what next() returned
+  std::mutex mutex_;                  // guards what follows
   std::condition_variable changed_;
-  PackedBatch ready_, current_;
-  bool full_ = false, stop_ = false;  // full_: `ready_` holds the batch that comes next
-  std::exception_ptr error_;
+  std::deque<PackedBatch> ready_;   // the batches that come next
+  std::vector<PackedBatch> spare_;  // memory to prepare others in
+  bool stop_ = false;
+  std::exception_ptr error_;  // of the batch after those that are ready
   std::thread thread_;
 };
 

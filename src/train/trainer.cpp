@@ -11,7 +11,6 @@
 #include "io/checkpoint.h"
 #include "model/model_folder.h"
 #include "ops/cross_entropy.h"
-#include "ops/expert_counts.h"
 #include "ops/sum.h"
 #include "tensor/memory.h"
 
@@ -87,6 +86,11 @@ double worst_load(std::span<const int32_t> counts, int64_t E) {
 
 constexpr int64_t loss_total = 0, balance_total = 1;  // in totals_
 
+// A mean over nothing is 0, not NaN: a step of documents of one token has no target.
+double at_least_one(int64_t targets) {
+  return static_cast<double>(std::max<int64_t>(targets, 1));
+}
+
 }  // namespace
 
 TrainingMemory training_memory(const Recipe& r, const Config& c) {
@@ -124,7 +128,8 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint)
   state_.data_tokens = training_shards_.tokens();
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
   loader_ = std::make_unique<Loader>(training_shards_, packing, training_windows_, recipe_.batch.micro_batch,
-                                     recipe_.run.seed, state_.windows_read);
+                                     recipe_.batch.sequences / recipe_.batch.micro_batch, recipe_.run.seed,
+                                     state_.windows_read);
 }
 
 void Trainer::open_data() {
@@ -171,7 +176,7 @@ Batch Trainer::upload_packed(const PackedBatch& packed) {
   return batch;
 }
 
-// The mean over the tokens of a step is 1 / scale of them; only the gradient sees it.
+// `scale` is one over the targets that the mean is taken over; only the gradient sees it.
 LossFunction Trainer::cross_entropy_loss(double scale) {
   return [this, scale](int64_t first, const Tensor& logits, const Tensor& dlogits) {
     cross_entropy(device_, {.losses = micro_.losses.slice(first, logits.rows()),
@@ -182,14 +187,25 @@ LossFunction Trainer::cross_entropy_loss(double scale) {
   };
 }
 
-void Trainer::micro_step(const PackedBatch& packed, int64_t step_tokens, int64_t micro_batches) {
-  const Batch batch = upload_packed(packed);
+bool Trainer::counts_come_first(size_t micro_batches) const {
+  const Config& c = model_.config;
+  return !c.seq_aux && c.aux_loss_alpha != 0 && c.n_moe_layers() > 0 && micro_batches > 1;
+}
+
+void Trainer::count_experts(const PackedBatch& packed) {
+  micro_.activations.expert_counts = expert_counts_;
+  model_forward(device_, model_, upload_packed(packed), micro_.activations);
+}
+
+void Trainer::micro_step(const PackedBatch& packed, const StepReport& step, bool counted) {
+  Batch batch = upload_packed(packed);
+  batch.step_tokens = step.tokens;
+  batch.step_counts = counted ? expert_counts_ : Tensor();
+  micro_.activations.expert_counts = counted ? Tensor() : expert_counts_;
   const Tensor hidden = model_forward(device_, model_, batch, micro_.activations);
-  count_experts();
-  head_backward(device_, model_, hidden, work_memory_,
-                cross_entropy_loss(1.0 / static_cast<double>(step_tokens)), micro_.dhidden, grads_);
-  model_backward(device_, model_, batch, micro_.activations, micro_.dhidden, grads_,
-                 1.0 / static_cast<double>(micro_batches));
+  head_backward(device_, model_, hidden, work_memory_, cross_entropy_loss(1 / at_least_one(step.targets)),
+                micro_.dhidden, grads_);
+  model_backward(device_, model_, batch, micro_.activations, micro_.dhidden, grads_);
   sum(device_, {.sum = totals_.slice(loss_total, 1), .x = micro_.losses});
   sum(device_, {.sum = totals_.slice(balance_total, 1), .x = micro_.activations.balance_loss});
 }
@@ -197,17 +213,21 @@ void Trainer::micro_step(const PackedBatch& packed, int64_t step_tokens, int64_t
 StepReport Trainer::step() {
   const Position before = position();
   const int64_t sequences = batch_sequences(recipe_.batch, before.tokens);
-  const int64_t micro_batches = sequences / recipe_.batch.micro_batch;
+  const std::span<const PackedBatch> micro_batches = loader_->next(sequences / recipe_.batch.micro_batch);
   StepReport report;
   report.step = before.step + 1;
   report.tokens = sequences * recipe_.data.sequence_length;
+  for (const PackedBatch& packed : micro_batches) report.targets += packed.counted;
   report.lr = learning_rate(recipe_, before);
 
   clear(device_, Tensor(gradient_memory_.data(), DType::f32, {gradient_memory_.size() / 4}));
   clear(device_, totals_);
   clear(device_, expert_counts_);
-  for (int64_t i = 0; i < micro_batches; ++i) micro_step(loader_->next(), report.tokens, micro_batches);
-  read_totals(report, micro_batches);
+  const bool count_first = counts_come_first(micro_batches.size());
+  if (count_first)
+    for (const PackedBatch& packed : micro_batches) count_experts(packed);
+  for (const PackedBatch& packed : micro_batches) micro_step(packed, report, count_first);
+  read_totals(report);
   check(std::isfinite(report.loss), "step {}: the loss is {}; the last checkpoint is the newest good state",
         report.step, report.loss);
   check(std::isfinite(report.grad_norm),
@@ -224,7 +244,7 @@ StepReport Trainer::step() {
 }
 
 // All that the host wants to know of a step comes with one wait.
-void Trainer::read_totals(StepReport& report, int64_t micro_batches) {
+void Trainer::read_totals(StepReport& report) {
   std::array<double, 2> totals{};
   std::vector<int32_t> counts(static_cast<size_t>(expert_counts_.count()));
   download_later(device_, Tensor(totals.data(), DType::f64, {2}), totals_);
@@ -232,17 +252,9 @@ void Trainer::read_totals(StepReport& report, int64_t micro_batches) {
                  Tensor(counts.data(), DType::i32, {expert_counts_.shape[0], expert_counts_.shape[1]}),
                  expert_counts_);
   report.grad_norm = optimizer_.gradient_norm(device_);  // waits
-  report.loss = totals[loss_total] / static_cast<double>(report.tokens);
-  report.balance = totals[balance_total] / static_cast<double>(micro_batches);
+  report.loss = totals[loss_total] / at_least_one(report.targets);
+  report.balance = totals[balance_total];
   report.expert_load = worst_load(counts, expert_counts_.shape[1]);
-}
-
-void Trainer::count_experts() {
-  const Config& c = model_.config;
-  for (int64_t layer = 0; layer < c.num_hidden_layers; ++layer)
-    if (c.is_moe_layer(layer))
-      expert_counts(
-          device_, {.counts = expert_counts_[layer], .offsets = micro_.activations.layer(layer).moe.offsets});
 }
 
 std::optional<double> Trainer::validation_loss() {
@@ -252,11 +264,14 @@ std::optional<double> Trainer::validation_loss() {
   const int64_t micro = recipe_.batch.micro_batch;
   PackedBatch packed;
   std::vector<int64_t> windows;
+  int64_t targets = 0;
+  micro_.activations.expert_counts = {};
   clear(device_, totals_);
   for (int64_t first = 0; first < validation_windows_; first += micro) {
     windows.resize(static_cast<size_t>(std::min(micro, validation_windows_ - first)));
     std::iota(windows.begin(), windows.end(), first_validation_window_ + first);
     pack_windows(shards, packing, windows, packed);
+    targets += packed.counted;
     if (windows.size() < static_cast<size_t>(micro)) lay_out(static_cast<int64_t>(windows.size()));
     const Tensor hidden = model_forward(device_, model_, upload_packed(packed), micro_.activations);
     head_forward(device_, model_, hidden, work_memory_, cross_entropy_loss(1));
@@ -265,7 +280,8 @@ std::optional<double> Trainer::validation_loss() {
   lay_out(micro);
   double total = 0;
   download(device_, Tensor(&total, DType::f64, {1}), totals_.slice(loss_total, 1));
-  return total / static_cast<double>(validation_windows_ * recipe_.data.sequence_length);
+  if (targets == 0) return std::nullopt;
+  return total / static_cast<double>(targets);
 }
 
 std::string Trainer::save() {

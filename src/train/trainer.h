@@ -24,12 +24,13 @@ namespace fathom {
 struct StepReport {
   int64_t step = 0;      // counted from 1
   int64_t tokens = 0;    // of this step
-  double loss = 0;       // mean cross-entropy per token, in nats
+  int64_t targets = 0;   // of them, those with a target: fewer with document_mask
+  double loss = 0;       // mean cross-entropy per target, in nats
   double balance = 0;    // the balance loss, its weight alpha included, summed over the MoE layers
   double grad_norm = 0;  // before clipping
   double lr = 0;
-  // The busiest expert's tokens over the average expert's, of the worst layer (of the last layer with
-  // recomputation, which does not keep the others'); 1 is perfect balance, 0 without experts.
+  // The busiest expert's tokens over the average expert's, of the worst layer; 1 is perfect balance, 0
+  // without experts.
   double expert_load = 0;
 };
 
@@ -62,7 +63,7 @@ class Trainer {
   // Trains on batch_sequences() sequences. When the loss or the gradient is not finite: an Error naming the
   // step, thrown before any weight changes.
   StepReport step();
-  // Mean loss over the validation data; nothing when there is none.
+  // Mean loss per target of the validation data; nothing when there is none.
   std::optional<double> validation_loss();
 
   // Writes a checkpoint into run.output and prunes older ones. Returns its folder. On a GPU it is written
@@ -85,13 +86,17 @@ class Trainer {
   void open_data();
   void start_weights();
   bool take_snapshot();
-  // Adds the gradients of one micro-batch to grads_, its tokens' losses and balance loss to totals_.
-  void micro_step(const PackedBatch& packed, int64_t step_tokens, int64_t micro_batches);
+  // The balance loss of a micro-batch needs the whole step's expert counts before its own forward pass.
+  bool counts_come_first(size_t micro_batches) const;
+  // A forward pass for expert_counts_ alone.
+  void count_experts(const PackedBatch& packed);
+  // Adds the gradients of one micro-batch of the step to grads_, its targets' losses and its balance loss to
+  // totals_.
+  void micro_step(const PackedBatch& packed, const StepReport& step, bool counted);
   // Brings a batch to the device; the views hold until the next one.
   Batch upload_packed(const PackedBatch& packed);
   LossFunction cross_entropy_loss(double scale);
-  void count_experts();
-  void read_totals(StepReport& report, int64_t micro_batches);
+  void read_totals(StepReport& report);
   std::string tokenizer_folder() const;
   void lay_out(int64_t windows);
 

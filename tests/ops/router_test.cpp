@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -83,6 +84,34 @@ TEST_P(RouterTest, ForwardAndBackward) {
     }
 }
 
+// As transformers does: `if top_k > 1 and norm_topk_prob`.
+TEST_P(RouterTest, OneExpertPerTokenKeepsItsScore) {
+  const Pair x = logits({0.5, 2, 1, -1}), scores = output_stat({1, 4}), weights = output_stat({1, 1}),
+             ids = integers({1, 1}), dlogits = output_stat({1, 4}), dweights = random_stat({1, 1}), none;
+  run(router_forward, [&](auto pick) {
+    return RouterForward{.scores = pick(scores),
+                         .ids = pick(ids),
+                         .weights = pick(weights),
+                         .logits = pick(x),
+                         .normalize = true,
+                         .scaling = 2.5};
+  });
+  const double score = std::exp(2.0) / (std::exp(0.5) + std::exp(2.0) + std::exp(1.0) + std::exp(-1.0));
+  EXPECT_NEAR(element(weights.target, 0, 0), 2.5 * score, 1e-6);
+  run(router_backward, [&](auto pick) {
+    return RouterBackward{.dlogits = pick(dlogits),
+                          .dweights = pick(dweights),
+                          .dscores = pick(none),
+                          .scores = pick(scores),
+                          .ids = pick(ids),
+                          .normalize = true,
+                          .scaling = 2.5};
+  });
+  expect_close("dlogits", dlogits);
+  EXPECT_NEAR(element(dlogits.target, 0, 1), 2.5 * score * (1 - score) * element(dweights.target, 0, 0),
+              1e-6);
+}
+
 TEST_P(RouterTest, InPlace) {
   const Pair x = distinct(3, 20), ids = integers({3, 4}), weights = output_stat({3, 4}),
              dweights = random_stat({3, 4}), dscores = random_stat({3, 20});
@@ -128,11 +157,11 @@ TEST_P(RouterTest, NanStillGivesDistinctExperts) {
 }
 
 TEST_P(RouterTest, GradientsMatchDifferences) {
-  for (bool normalize : {false, true}) {
-    const Pair x = distinct(3, 8), scores = output_stat({3, 8}), weights = output_stat({3, 3}),
-               ids = integers({3, 3}), dlogits = output_stat({3, 8});
-    const Pair dweights = random_stat({3, 3}), dscores = random_stat({3, 8}),
-               zero = filled({3, 3}, stat(), [](int64_t) { return 0; });
+  for (const auto& [K, normalize] : {std::pair(3, false), std::pair(3, true), std::pair(1, true)}) {
+    const Pair x = distinct(3, 8), scores = output_stat({3, 8}), weights = output_stat({3, K}),
+               ids = integers({3, K}), dlogits = output_stat({3, 8});
+    const Pair dweights = random_stat({3, K}), dscores = random_stat({3, 8}),
+               zero = filled({3, K}, stat(), [](int64_t) { return 0; });
     auto forward = [&](Device& d) {
       router_forward(d, {.scores = scores.ref,
                          .ids = ids.ref,

@@ -97,10 +97,10 @@ TEST_F(LoaderTest, DocumentMaskBeginsASequenceAtEachDocument) {
 
 TEST_F(LoaderTest, AnEpochReadsEveryWindowOnce) {
   const int64_t n = windows(16);
-  Loader loader(*shards_, {.sequence_length = 16}, n, 1, 9, 0);
+  Loader loader(*shards_, {.sequence_length = 16}, n, 1, 1, 9, 0);
   std::multiset<std::vector<int32_t>> read, all;
   for (int64_t i = 0; i < n; ++i) {
-    read.insert(loader.next().batch.tokens);
+    read.insert(loader.next()[0].batch.tokens);
     PackedBatch one;
     pack_windows(*shards_, {.sequence_length = 16}, std::vector<int64_t>{i}, one);
     all.insert(one.batch.tokens);
@@ -112,10 +112,10 @@ TEST_F(LoaderTest, AnEpochReadsEveryWindowOnce) {
 
 TEST_F(LoaderTest, GoesOnWhereAnotherStopped) {
   const int64_t n = windows(16);
-  Loader whole(*shards_, {.sequence_length = 16}, n, 4, 9, 0);
+  Loader whole(*shards_, {.sequence_length = 16}, n, 4, 2, 9, 0);
   for (int64_t i = 0; i < n / 4 + 3; ++i) {  // past the first epoch
-    Loader part(*shards_, {.sequence_length = 16}, n, 4, 9, whole.windows_read());
-    EXPECT_EQ(part.next().batch.tokens, whole.next().batch.tokens);
+    Loader part(*shards_, {.sequence_length = 16}, n, 4, 1, 9, whole.windows_read());
+    EXPECT_EQ(part.next()[0].batch.tokens, whole.next()[0].batch.tokens);
   }
 }
 

@@ -16,22 +16,30 @@ namespace fathom::testing {
 
 inline constexpr int32_t small_vocabulary = 40, small_bos = 38, small_eos = 39;
 
-// Documents of differing lengths that repeat one phrase, so that there is something to learn.
-inline void write_corpus(const std::string& dir, const std::string& split, int documents, uint64_t seed) {
+// Documents of these lengths, BOS and EOS included, that repeat one phrase, so that there is something to
+// learn.
+inline void write_documents(const std::string& dir, const std::string& split, const std::vector<int>& lengths,
+                            uint64_t seed) {
   std::filesystem::create_directories(dir);
   TokenShardWriter writer(
       dir, split, {.size = small_vocabulary, .bos = small_bos, .eos = small_eos, .fingerprint = "small"},
       1000);
   Rng rng(seed);
-  for (int d = 0; d < documents; ++d) {
+  for (const int length : lengths) {
     std::vector<int32_t> text = {small_bos};
-    const uint64_t start = rng.below(12), length = 5 + rng.below(40);
-    for (uint64_t t = 0; t < length; ++t) text.push_back(static_cast<int32_t>((start + t * t + 3 * t) % 12));
+    const int start = static_cast<int>(rng.below(12));
+    for (int t = 0; t < length - 2; ++t) text.push_back((start + t * t + 3 * t) % 12);
     text.push_back(small_eos);
     writer.add(text);
   }
   writer.finish();
   write_file(dir + "/tokenizer.json", "{\"a\": \"tokenizer\"}");
+}
+inline void write_corpus(const std::string& dir, const std::string& split, int documents, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<int> lengths;
+  for (int d = 0; d < documents; ++d) lengths.push_back(7 + static_cast<int>(rng.below(40)));
+  write_documents(dir, split, lengths, seed);
 }
 
 class SmallRun {

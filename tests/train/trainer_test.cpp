@@ -40,23 +40,15 @@ TEST(Trainer, LossFallsInBothPrecisions) {
   }
 }
 
-TEST(Trainer, AccumulatedMicroBatchesAreOneBatch) {
-  const SmallRun small;
-  const Result one = run(small, {{"batch.micro_batch", "4"}}, 5),
-               four = run(small, {{"batch.micro_batch", "1"}}, 5);
-  for (int i = 0; i < 5; ++i) {
-    EXPECT_NEAR(one.reports[i].loss, four.reports[i].loss, 1e-5);
-    EXPECT_NEAR(one.reports[i].balance, four.reports[i].balance, 1e-5);
-    EXPECT_NEAR(one.reports[i].grad_norm, four.reports[i].grad_norm, 1e-4);
-  }
-}
-
 TEST(Trainer, RecomputationChangesNothing) {
   const SmallRun small;
-  for (const char* precision : {"f32", "bf16"})
-    EXPECT_EQ(run(small, {{"run.precision", precision}}, 4).weights,
-              run(small, {{"run.precision", precision}, {"run.recompute", "true"}}, 4).weights)
-        << precision;
+  for (const char* precision : {"f32", "bf16"}) {
+    const Result kept = run(small, {{"run.precision", precision}}, 4),
+                 recomputed = run(small, {{"run.precision", precision}, {"run.recompute", "true"}}, 4);
+    EXPECT_EQ(kept.weights, recomputed.weights) << precision;
+    for (int i = 0; i < 4; ++i)  // of the worst layer, whichever it is
+      EXPECT_EQ(kept.reports[i].expert_load, recomputed.reports[i].expert_load) << precision;
+  }
 }
 
 TEST(Trainer, TheNumberOfThreadsHardlyMatters) {

@@ -9,15 +9,18 @@ void balance_loss(Device&, const BalanceLoss& a) {
     for (int64_t b = 0; b < B; ++b) {
       T* load = a.load.row<T>(b);
       for (int64_t e = 0; e < E; ++e) load[e] = 0;
-      const T tokens = static_cast<T>(starts[b + 1] - starts[b]);
+      const T tokens = static_cast<T>(a.counts ? a.tokens : starts[b + 1] - starts[b]);
       if (tokens == 0) continue;
-      for (int64_t n = starts[b]; n < starts[b + 1]; ++n)
-        for (int64_t k = 0; k < K; ++k)
-          load[a.ids.row<int32_t>(n)[k]] += static_cast<T>(E) / (static_cast<T>(K) * tokens);
+      const T share = static_cast<T>(E) / (static_cast<T>(K) * tokens);
+      if (a.counts)
+        for (int64_t e = 0; e < E; ++e) load[e] = share * static_cast<T>(a.counts.as<int32_t>()[e]);
+      else
+        for (int64_t n = starts[b]; n < starts[b + 1]; ++n)
+          for (int64_t k = 0; k < K; ++k) load[a.ids.row<int32_t>(n)[k]] += share;
       T sum = 0;
       for (int64_t n = starts[b]; n < starts[b + 1]; ++n)
         for (int64_t e = 0; e < E; ++e) sum += load[e] * a.scores.row<T>(n)[e];
-      a.loss.as<T>()[0] += static_cast<T>(a.alpha) * sum / (tokens * static_cast<T>(B));
+      a.loss.as<T>()[0] += static_cast<T>(a.alpha / a.tokens) * sum;
     }
   });
 }
@@ -29,8 +32,7 @@ void balance_loss_backward(Device&, const BalanceLossBackward& a) {
     for (int64_t b = 0; b < B; ++b)
       for (int64_t n = starts[b]; n < starts[b + 1]; ++n)
         for (int64_t e = 0; e < E; ++e)
-          a.dscores.row<T>(n)[e] =
-              static_cast<T>(a.alpha) * a.load.row<T>(b)[e] / static_cast<T>((starts[b + 1] - starts[b]) * B);
+          a.dscores.row<T>(n)[e] = static_cast<T>(a.alpha / a.tokens) * a.load.row<T>(b)[e];
   });
 }
 

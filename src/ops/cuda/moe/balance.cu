@@ -38,11 +38,12 @@ __global__ void sum_chunk(ChunkSums sums, const float* scores, int64_t scores_st
   }
 }
 
-// A block per sequence: its load, and its loss.
+// A block per sequence: its load, and its share of the loss. step_counts and step_tokens: see BalanceLoss.
 __global__ void sequence_loss(double* losses, float* load, int64_t load_stride, ChunkSums sums,
-                              const int32_t* starts, int E, int K) {
+                              const int32_t* starts, const int32_t* step_counts, double step_tokens, int E,
+                              int K) {
   const int b = blockIdx.x;
-  const double tokens = static_cast<double>(starts[b + 1] - starts[b]);
+  const double tokens = step_counts ? step_tokens : static_cast<double>(starts[b + 1] - starts[b]);
   double loss = 0;
   for (int e = threadIdx.x; e < E; e += threads) {
     double count = 0, scores = 0;
@@ -51,26 +52,26 @@ __global__ void sequence_loss(double* losses, float* load, int64_t load_stride, 
       const int64_t at = (static_cast<int64_t>(b) * chunks + chunk) * E + e;
       count += sums.counts[at], scores += sums.scores[at];
     }
+    if (step_counts) count = step_counts[e];
     const double f = tokens > 0 ? count * E / (K * tokens) : 0;
     load[b * load_stride + e] = static_cast<float>(f);
-    loss += tokens > 0 ? f * scores / tokens : 0;
+    loss += f * scores;
   }
   loss = block_sum(loss);
   if (threadIdx.x == 0) losses[b] = loss;
 }
 
-__global__ void add_losses(float* loss, const double* losses, int B, double alpha) {
+__global__ void add_losses(float* loss, const double* losses, int B, double scale) {
   double sum = 0;
   for (int b = threadIdx.x; b < B; b += threads) sum += losses[b];
   sum = block_sum(sum);
-  if (threadIdx.x == 0) *loss += static_cast<float>(alpha * sum / B);
+  if (threadIdx.x == 0) *loss += static_cast<float>(scale * sum);
 }
 
 __global__ void backward(float* dscores, int64_t stride, const float* load, int64_t load_stride,
-                         const int32_t* starts, int B, int E, float alpha) {
+                         const int32_t* starts, int B, int E, float scale) {
   const int64_t n = blockIdx.x;
   const int b = group_of(starts, B, n);
-  const float scale = alpha / (static_cast<float>(starts[b + 1] - starts[b]) * static_cast<float>(B));
   for (int e = threadIdx.x; e < E; e += blockDim.x)
     dscores[n * stride + e] = scale * load[b * load_stride + e];
 }
@@ -90,8 +91,10 @@ void balance_loss(Device& device, const BalanceLoss& a) {
            static_cast<size_t>(E) * sizeof(int), sum_chunk, sums, data<float>(a.scores), a.scores.row_stride,
            data<int32_t>(a.ids), data<int32_t>(a.sequence_starts), E, a.ids.cols());
     launch(device, dim3(static_cast<unsigned>(B)), threads, 0, sequence_loss, losses, data<float>(a.load),
-           a.load.row_stride, sums, data<int32_t>(a.sequence_starts), E, a.ids.cols());
-    launch(device, dim3(B > 0 ? 1 : 0), threads, 0, add_losses, data<float>(a.loss), losses, B, a.alpha);
+           a.load.row_stride, sums, data<int32_t>(a.sequence_starts), data<int32_t>(a.counts), a.tokens, E,
+           a.ids.cols());
+    launch(device, dim3(B > 0 ? 1 : 0), threads, 0, add_losses, data<float>(a.loss), losses, B,
+           a.alpha / a.tokens);
   });
 }
 
@@ -99,7 +102,7 @@ void balance_loss_backward(Device& device, const BalanceLossBackward& a) {
   with_dtype<float>("balance_loss_backward", a.dscores.dtype, [&](float) {
     launch(device, dim3(static_cast<unsigned>(a.dscores.rows())), 64, 0, backward, data<float>(a.dscores),
            a.dscores.row_stride, data<float>(a.load), a.load.row_stride, data<int32_t>(a.sequence_starts),
-           a.load.rows(), a.dscores.cols(), a.alpha);
+           a.load.rows(), a.dscores.cols(), a.alpha / a.tokens);
   });
 }
 
