@@ -43,13 +43,12 @@ void pack_windows(const TokenShards& shards, const Packing& packing, std::span<c
   batch.sequence_starts.push_back(static_cast<int32_t>(N));
 }
 
-Loader::Loader(const TokenShards& shards, Packing packing, int64_t windows, int64_t batch, int64_t ahead,
-               uint64_t seed, int64_t windows_read)
+Loader::Loader(const TokenShards& shards, Packing packing, int64_t windows, StepSizes sizes, uint64_t seed,
+               int64_t windows_read)
     : shards_(shards),
       packing_(packing),
       windows_(windows),
-      batch_(batch),
-      ahead_(static_cast<size_t>(ahead)),
+      sizes_(std::move(sizes)),
       seed_(seed),
       windows_read_(windows_read) {
   check(windows > 0, "the training data has no whole sequence of {} + 1 tokens", packing.sequence_length);
@@ -65,55 +64,52 @@ Loader::~Loader() {
   thread_.join();
 }
 
-void Loader::prepare(int64_t first, PackedBatch& out) const {
-  std::vector<int64_t> windows(static_cast<size_t>(batch_));
-  for (int64_t i = 0; i < batch_; ++i) {
-    const int64_t epoch = (first + i) / windows_;
-    windows[i] = Shuffle(windows_, seed_, static_cast<uint64_t>(epoch))((first + i) % windows_);
+int64_t Loader::prepare(int64_t first, PackedStep& out) const {
+  const int64_t n = sizes_.windows(first), micro = sizes_.micro_batch;
+  out.resize(static_cast<size_t>((n + micro - 1) / micro));
+  std::vector<int64_t> windows;
+  for (int64_t begin = 0; begin < n; begin += micro) {
+    windows.clear();
+    for (int64_t i = first + begin; i < first + std::min(begin + micro, n); ++i)
+      windows.push_back(Shuffle(windows_, seed_, static_cast<uint64_t>(i / windows_))(i % windows_));
+    pack_windows(shards_, packing_, windows, out[static_cast<size_t>(begin / micro)]);
   }
-  pack_windows(shards_, packing_, windows, out);
+  return n;
 }
 
 void Loader::work() {
   int64_t first = windows_read_;
   std::unique_lock lock(mutex_);
   while (!stop_ && !error_) {
-    if (ready_.size() >= ahead_) {
+    if (full_) {
       changed_.wait(lock);
       continue;
     }
-    PackedBatch batch;
-    if (!spare_.empty()) {
-      batch = std::move(spare_.back());
-      spare_.pop_back();
-    }
-    lock.unlock();
+    lock.unlock();  // ready_ belongs to this thread while it is not full
     std::exception_ptr error;
+    int64_t windows = 0;
     try {
-      prepare(first, batch);
+      windows = prepare(first, ready_);
     } catch (...) {
       error = std::current_exception();
     }
     lock.lock();
-    first += batch_;
+    first += windows;
+    ready_windows_ = windows;
     error_ = error;
-    if (!error) ready_.push_back(std::move(batch));
+    full_ = true;
     changed_.notify_all();
   }
 }
 
-std::span<const PackedBatch> Loader::next(int64_t n) {
+const PackedStep& Loader::next() {
   std::unique_lock lock(mutex_);
-  for (PackedBatch& batch : current_) spare_.push_back(std::move(batch));
-  current_.clear();
-  while (current_.size() < static_cast<size_t>(n)) {
-    changed_.wait(lock, [this] { return !ready_.empty() || error_; });
-    if (ready_.empty()) std::rethrow_exception(error_);
-    current_.push_back(std::move(ready_.front()));
-    ready_.pop_front();
-    changed_.notify_all();
-  }
-  windows_read_ += n * batch_;
+  changed_.wait(lock, [this] { return full_; });
+  if (error_) std::rethrow_exception(error_);
+  std::swap(ready_, current_);
+  full_ = false;
+  windows_read_ += ready_windows_;
+  changed_.notify_all();
   return current_;
 }
 

@@ -4,8 +4,8 @@
 #pragma once
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <span>
 #include <thread>
@@ -38,41 +38,51 @@ struct PackedBatch {
 void pack_windows(const TokenShards& shards, const Packing& packing, std::span<const int64_t> windows,
                   PackedBatch& out);
 
-// Prepares the batches of the next step in a thread of its own while the last ones are used.
+// The micro-batches of one optimizer step.
+using PackedStep = std::vector<PackedBatch>;
+
+// How a run divides windows into steps, and steps into micro-batches.
+struct StepSizes {
+  // Windows of the step that comes after so many windows.
+  std::function<int64_t(int64_t windows_read)> windows;
+  int64_t micro_batch = 1;  // windows of a micro-batch; a step's last one may have fewer
+};
+
+// Prepares the next step in a thread of its own while the last one is used.
 class Loader {
  public:
-  // Reads windows 0..windows-1 of the shards, which must outlive the loader, `batch` at a time, beginning
-  // after `windows_read` of them. `ahead` is the number of batches to prepare ahead, at least 1.
-  Loader(const TokenShards& shards, Packing packing, int64_t windows, int64_t batch, int64_t ahead,
-         uint64_t seed, int64_t windows_read);
+  // Reads windows 0..windows-1 of the shards, which must outlive the loader, beginning after `windows_read`
+  // of them.
+  Loader(const TokenShards& shards, Packing packing, int64_t windows, StepSizes sizes, uint64_t seed,
+         int64_t windows_read);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // The next `n` batches, valid until the next call. Error as pack_windows.
-  std::span<const PackedBatch> next(int64_t n = 1);
+  // Valid until the next call. Error as pack_windows.
+  const PackedStep& next();
   // Windows handed out by next() so far, over all epochs.
   int64_t windows_read() const { return windows_read_; }
   double epochs() const { return static_cast<double>(windows_read_) / static_cast<double>(windows_); }
 
  private:
   void work();
-  void prepare(int64_t first, PackedBatch& out) const;
+  // Returns the windows of the step.
+  int64_t prepare(int64_t first, PackedStep& out) const;
 
   const TokenShards& shards_;
   const Packing packing_;
-  const int64_t windows_, batch_;
-  const size_t ahead_;
+  const int64_t windows_;
+  const StepSizes sizes_;
   const uint64_t seed_;
   int64_t windows_read_;
 
-  std::vector<PackedBatch> current_;  // what next() returned
-  std::mutex mutex_;                  // guards what follows
+  std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<PackedBatch> ready_;   // the batches that come next
-  std::vector<PackedBatch> spare_;  // memory to prepare others in
-  bool stop_ = false;
-  std::exception_ptr error_;  // of the batch after those that are ready
+  PackedStep ready_, current_;
+  int64_t ready_windows_ = 0;
+  bool full_ = false, stop_ = false;  // full_: `ready_` holds the step that comes next
+  std::exception_ptr error_;
   std::thread thread_;
 };
 

@@ -200,10 +200,8 @@ void check_together(const Recipe& r, const std::string& where) {
         b.micro_batch);
   check((b.ramp_from > 0) == (b.ramp_tokens > 0), "{}: batch.ramp_from and batch.ramp_tokens go together",
         where);
-  check(b.ramp_from % b.micro_batch == 0 && b.ramp_from <= b.sequences,
-        "{}: batch.ramp_from = {} must be a multiple of batch.micro_batch = {} and at most batch.sequences = "
-        "{}",
-        where, b.ramp_from, b.micro_batch, b.sequences);
+  check(b.ramp_from <= b.sequences, "{}: batch.ramp_from = {} must be at most batch.sequences = {}", where,
+        b.ramp_from, b.sequences);
   check_schedule(r, where);
 }
 

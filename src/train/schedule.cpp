@@ -40,7 +40,7 @@ int64_t batch_sequences(const Recipe::Batch& b, int64_t tokens) {
   const double part = static_cast<double>(tokens) / static_cast<double>(b.ramp_tokens);
   const double wanted =
       static_cast<double>(b.ramp_from) + part * static_cast<double>(b.sequences - b.ramp_from);
-  return static_cast<int64_t>(wanted) / b.micro_batch * b.micro_batch;
+  return static_cast<int64_t>(wanted);
 }
 
 }  // namespace fathom

@@ -24,9 +24,8 @@ inline bool run_finished(const Recipe::Schedule& schedule, const Position& posit
 //   whole run (in tokens).
 double learning_rate(const Recipe& recipe, const Position& position);
 
-// Sequences of the step that comes next: a multiple of micro_batch, growing linearly with the tokens from
-// ramp_from to sequences. (The paper says "gradually increased" from 2304 to 9216 over 225B tokens; the shape
-// is not published.)
+// Sequences of the step that comes next, growing linearly with the tokens from ramp_from to `sequences`. (The
+// paper says "gradually increased" from 2304 to 9216 over 225B tokens; the shape is not published.)
 int64_t batch_sequences(const Recipe::Batch& batch, int64_t tokens);
 
 }  // namespace fathom

@@ -127,8 +127,13 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint)
         training_shards_.tokens());
   state_.data_tokens = training_shards_.tokens();
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
-  loader_ = std::make_unique<Loader>(training_shards_, packing, training_windows_, recipe_.batch.micro_batch,
-                                     recipe_.batch.sequences / recipe_.batch.micro_batch, recipe_.run.seed,
+  const StepSizes sizes = {.windows =
+                               [this](int64_t windows_read) {
+                                 return batch_sequences(recipe_.batch,
+                                                        windows_read * recipe_.data.sequence_length);
+                               },
+                           .micro_batch = recipe_.batch.micro_batch};
+  loader_ = std::make_unique<Loader>(training_shards_, packing, training_windows_, sizes, recipe_.run.seed,
                                      state_.windows_read);
 }
 
@@ -161,13 +166,16 @@ void Trainer::start_weights() {
   optimizer_.round_master(device_);
 }
 
+// A step's or the validation's last micro-batch may have fewer windows than the others.
 void Trainer::lay_out(int64_t windows) {
+  if (micro_.targets && micro_.targets.cols() == windows * recipe_.data.sequence_length) return;
   work_memory_.rewind(0);
   micro_ = allocate_micro_batch(recipe_, model_.config, work_memory_, windows);
 }
 
 Batch Trainer::upload_packed(const PackedBatch& packed) {
   const HostBatch& host = packed.batch;
+  lay_out(host.size().tokens / recipe_.data.sequence_length);
   Batch batch = micro_.batch;
   batch.sequence_starts = batch.sequence_starts.slice(0, host.size().sequences + 1);
   upload_batch(device_, model_.config, host, batch);
@@ -193,8 +201,9 @@ bool Trainer::counts_come_first(size_t micro_batches) const {
 }
 
 void Trainer::count_experts(const PackedBatch& packed) {
+  const Batch batch = upload_packed(packed);
   micro_.activations.expert_counts = expert_counts_;
-  model_forward(device_, model_, upload_packed(packed), micro_.activations);
+  model_forward(device_, model_, batch, micro_.activations);
 }
 
 void Trainer::micro_step(const PackedBatch& packed, const StepReport& step, bool counted) {
@@ -212,12 +221,13 @@ void Trainer::micro_step(const PackedBatch& packed, const StepReport& step, bool
 
 StepReport Trainer::step() {
   const Position before = position();
-  const int64_t sequences = batch_sequences(recipe_.batch, before.tokens);
-  const std::span<const PackedBatch> micro_batches = loader_->next(sequences / recipe_.batch.micro_batch);
+  const PackedStep& micro_batches = loader_->next();
   StepReport report;
   report.step = before.step + 1;
-  report.tokens = sequences * recipe_.data.sequence_length;
-  for (const PackedBatch& packed : micro_batches) report.targets += packed.counted;
+  for (const PackedBatch& packed : micro_batches) {
+    report.tokens += packed.batch.size().tokens;
+    report.targets += packed.counted;
+  }
   report.lr = learning_rate(recipe_, before);
 
   clear(device_, Tensor(gradient_memory_.data(), DType::f32, {gradient_memory_.size() / 4}));
@@ -265,19 +275,18 @@ std::optional<double> Trainer::validation_loss() {
   PackedBatch packed;
   std::vector<int64_t> windows;
   int64_t targets = 0;
-  micro_.activations.expert_counts = {};
   clear(device_, totals_);
   for (int64_t first = 0; first < validation_windows_; first += micro) {
     windows.resize(static_cast<size_t>(std::min(micro, validation_windows_ - first)));
     std::iota(windows.begin(), windows.end(), first_validation_window_ + first);
     pack_windows(shards, packing, windows, packed);
     targets += packed.counted;
-    if (windows.size() < static_cast<size_t>(micro)) lay_out(static_cast<int64_t>(windows.size()));
-    const Tensor hidden = model_forward(device_, model_, upload_packed(packed), micro_.activations);
+    const Batch batch = upload_packed(packed);
+    micro_.activations.expert_counts = {};
+    const Tensor hidden = model_forward(device_, model_, batch, micro_.activations);
     head_forward(device_, model_, hidden, work_memory_, cross_entropy_loss(1));
     sum(device_, {.sum = totals_.slice(loss_total, 1), .x = micro_.losses});
   }
-  lay_out(micro);
   double total = 0;
   download(device_, Tensor(&total, DType::f64, {1}), totals_.slice(loss_total, 1));
   if (targets == 0) return std::nullopt;

@@ -98,6 +98,7 @@ class Trainer {
   LossFunction cross_entropy_loss(double scale);
   void read_totals(StepReport& report);
   std::string tokenizer_folder() const;
+  // Makes micro_ one of so many windows.
   void lay_out(int64_t windows);
 
   Recipe recipe_;

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -37,12 +38,13 @@ std::string find_start(const Recipe& recipe, bool resume) {
 // Sums since the last line of progress.
 struct Interval {
   double seconds = 0, loss = 0;
-  int64_t tokens = 0, steps = 0;
+  int64_t tokens = 0, targets = 0;
 
   void add(const StepReport& report, double step_seconds) {
-    seconds += step_seconds, loss += report.loss, tokens += report.tokens, ++steps;
+    seconds += step_seconds, tokens += report.tokens, targets += report.targets;
+    loss += report.loss * static_cast<double>(report.targets);
   }
-  double mean_loss() const { return loss / static_cast<double>(steps); }
+  double mean_loss() const { return loss / static_cast<double>(std::max<int64_t>(targets, 1)); }
   double tokens_per_second() const { return static_cast<double>(tokens) / seconds; }
 };
 
@@ -135,6 +137,7 @@ void Run::after_step(const StepReport& r, double seconds) {
                         {"lr", r.lr},
                         {"expert_load", r.expert_load},
                         {"tokens", static_cast<double>(trainer_.state().tokens)},
+                        {"targets", static_cast<double>(r.targets)},
                         {"tokens_per_second", static_cast<double>(r.tokens) / seconds}});
   if (is_multiple(recipe_.run.log_every) || ending()) log_line(r);
   if (is_multiple(recipe_.validation.every)) validate();

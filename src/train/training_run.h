@@ -16,7 +16,7 @@ enum class Ending { finished, out_of_time, stop_at, interrupted };
 struct TrainOutcome {
   Ending ending = Ending::finished;
   int64_t step = 0;
-  double loss = 0;  // mean over the steps since the last line of progress
+  double loss = 0;  // mean over the targets since the last line of progress
   std::optional<double> validation_loss;
   std::string checkpoint;  // the last one
   std::string model;       // the model folder; empty when the run is to be resumed

@@ -55,6 +55,9 @@ class LoaderTest : public ::testing::Test {
     write_corpus(dir_ / "data", "train", 60, 1);
     shards_.emplace(std::vector<std::string>{dir_ / "data"}, "train");
   }
+  static StepSizes steps_of(int64_t windows) {
+    return {.windows = [windows](int64_t) { return windows; }, .micro_batch = windows};
+  }
   int64_t windows(int64_t T) const { return window_count(shards_->tokens(), T); }
 
   TempDir dir_;
@@ -97,7 +100,7 @@ TEST_F(LoaderTest, DocumentMaskBeginsASequenceAtEachDocument) {
 
 TEST_F(LoaderTest, AnEpochReadsEveryWindowOnce) {
   const int64_t n = windows(16);
-  Loader loader(*shards_, {.sequence_length = 16}, n, 1, 1, 9, 0);
+  Loader loader(*shards_, {.sequence_length = 16}, n, steps_of(1), 9, 0);
   std::multiset<std::vector<int32_t>> read, all;
   for (int64_t i = 0; i < n; ++i) {
     read.insert(loader.next()[0].batch.tokens);
@@ -110,11 +113,29 @@ TEST_F(LoaderTest, AnEpochReadsEveryWindowOnce) {
   EXPECT_EQ(loader.epochs(), 1);
 }
 
+// The same windows in the same order, whatever the micro-batch; the last one takes what is left of the step.
+TEST_F(LoaderTest, AStepFallsIntoMicroBatches) {
+  const auto growing = [](int64_t read) { return read < 10 ? 3 : 5; };
+  Loader whole(*shards_, {.sequence_length = 16}, windows(16), {growing, 100}, 9, 0),
+      split(*shards_, {.sequence_length = 16}, windows(16), {growing, 2}, 9, 0);
+  for (const size_t size : {3, 3, 3, 3, 5, 5}) {
+    const PackedStep &one = whole.next(), &parts = split.next();
+    ASSERT_EQ(one.size(), 1u);
+    ASSERT_EQ(parts.size(), (size + 1) / 2);
+    std::vector<int32_t> tokens;
+    for (const PackedBatch& part : parts)
+      tokens.insert(tokens.end(), part.batch.tokens.begin(), part.batch.tokens.end());
+    EXPECT_EQ(tokens.size(), size * 16);
+    EXPECT_EQ(tokens, one[0].batch.tokens);
+    EXPECT_EQ(whole.windows_read(), split.windows_read());
+  }
+}
+
 TEST_F(LoaderTest, GoesOnWhereAnotherStopped) {
   const int64_t n = windows(16);
-  Loader whole(*shards_, {.sequence_length = 16}, n, 4, 2, 9, 0);
+  Loader whole(*shards_, {.sequence_length = 16}, n, steps_of(4), 9, 0);
   for (int64_t i = 0; i < n / 4 + 3; ++i) {  // past the first epoch
-    Loader part(*shards_, {.sequence_length = 16}, n, 4, 1, 9, whole.windows_read());
+    Loader part(*shards_, {.sequence_length = 16}, n, steps_of(4), 9, whole.windows_read());
     EXPECT_EQ(part.next()[0].batch.tokens, whole.next()[0].batch.tokens);
   }
 }

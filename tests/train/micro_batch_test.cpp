@@ -49,7 +49,9 @@ class MicroBatches : public ::testing::Test {
         EXPECT_NEAR(split[i].grad_norm, whole[i].grad_norm, slack * whole[i].grad_norm) << micro_batch;
         EXPECT_EQ(split[i].targets, whole[i].targets);
         EXPECT_EQ(split[i].tokens, whole[i].tokens);
-        if (i == 0) EXPECT_EQ(split[i].expert_load, whole[i].expert_load);
+        if (i == 0) {
+          EXPECT_EQ(split[i].expert_load, whole[i].expert_load);
+        }
       }
       EXPECT_NEAR(validation_, validation, 1e-3 * validation);
     }

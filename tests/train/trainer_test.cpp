@@ -68,7 +68,7 @@ TEST(Trainer, TiedEmbeddingsAndBiasesTrain) {
   const Flags flags = {{"model.tie_word_embeddings", "true"},
                        {"model.attention_bias", "true"},
                        {"model.q_lora_rank", "0"},
-                       {"schedule.steps", "200"},
+                       {"schedule.steps", "300"},
                        {"model.seq_aux", "false"},
                        {"data.document_mask", "true"}};
   Trainer trainer(small.recipe("out", flags));
