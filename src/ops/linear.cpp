@@ -3,7 +3,7 @@
 namespace fathom {
 namespace {
 
-// Logits, their gradient and the router's weight may be f32 beside bf16 activations.
+// Logits, their gradient and the router's weight may be f32 with bf16 activations.
 void expect_dtype(const char* field, const Tensor& t, DType activation) {
   check(t.dtype == activation || (t.dtype == DType::f32 && activation == DType::bf16),
         "{} is {}, expected {}{}", field, name_of(t.dtype), name_of(activation),

@@ -21,7 +21,7 @@ class Arena {
   Arena(std::string name, int64_t bytes, const std::string& remedy = {});
   // On a device's own memory, or the host's where the device works on that.
   Arena(std::string name, int64_t bytes, const Device& device, const std::string& remedy = {});
-  // The host's memory, from which and to which a GPU copies at full speed, while the host goes on.
+  // Page-locked host memory: a GPU copies it at full speed and asynchronously.
   static Arena pinned(std::string name, int64_t bytes, const Device& device);
   ~Arena();
   Arena(Arena&& other) noexcept;

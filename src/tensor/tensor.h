@@ -1,4 +1,4 @@
-// Tensor: a copyable view of memory that somebody else (an Arena) owns. Row-major; a "row" is the last
+// Tensor: a copyable view of memory that an Arena owns. Row-major; a "row" is the last
 // dimension, always contiguous, and consecutive rows lie row_stride elements apart. That one free stride is
 // enough for MLA to slice [c_kv | k_rope] and [q_nope | q_rope] without copies. Copying a view does not copy
 // its elements, and a const Tensor& still writes them. A ConstTensor is a view through which nothing can be

@@ -42,7 +42,7 @@ TEST(Rng, NormalAgreesWithTheCLibrary) {
     different += static_cast<float>(x) != static_cast<float>(y);
   }
   EXPECT_LE(different, 1);
-  // Edges: u next to 0 and 1, v at and beside the zeros and extremes of the cosine.
+  // Edges: u next to 0 and 1, v at and next to the zeros and extremes of the cosine.
   for (uint32_t w0 : {0u, 1u, 0x7fffffffu, 0x80000000u, 0xb504f333u, 0xfffffffeu, 0xffffffffu})
     for (uint32_t quarter :
          {0u, 0x20000000u, 0x40000000u, 0x60000000u, 0x80000000u, 0xa0000000u, 0xc0000000u, 0xe0000000u})

@@ -65,7 +65,7 @@ TEST_P(LinearTest, ColumnSlices) {
   }
 }
 
-// Logits and their gradient are f32 beside bf16 weights, and not rounded to bf16 on the way.
+// Logits and their gradient are f32 with bf16 weights, and are not rounded to bf16.
 TEST_P(LinearTest, F32Outside) {
   for (int64_t N : {3, 37}) {
     const int64_t O = 41, I = 70;

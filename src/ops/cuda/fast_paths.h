@@ -1,5 +1,5 @@
 // The shapes that have fast kernels on a GPU: the kernels' dispatch and model/slow_paths.h share these
-// conditions. Knows nothing of CUDA, so that it can be tested without it.
+// conditions. Needs no CUDA, so that it can be tested without it.
 #pragma once
 #include <array>
 #include <cstdint>

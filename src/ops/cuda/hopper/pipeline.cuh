@@ -51,8 +51,8 @@ __device__ Storage& shared_storage_at(void* shared) {
   return *reinterpret_cast<Storage*>(align_shared(shared));
 }
 
-// init_barriers() by one thread; then produce() by one warp and consume() by two warpgroups, with so many
-// registers per thread; all warps together have 168 per thread.
+// init_barriers() by one thread; then produce() by one warp and consume() by two warpgroups, with the given
+// registers per thread; over all warps the average must be at most 168.
 template <int consumer_registers, int producer_registers, class InitBarriers, class Produce, class Consume>
 __device__ void warp_specialize(const InitBarriers& init_barriers, const Produce& produce,
                                 const Consume& consume) {

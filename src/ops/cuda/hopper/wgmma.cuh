@@ -93,7 +93,7 @@ __device__ inline void warpgroup_arrive() {
 __device__ inline void warpgroup_commit() {
   asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
-// Waits until at most so many groups are in flight.
+// Waits until at most `groups` groups are in flight.
 template <int groups>
 __device__ void warpgroup_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(groups) : "memory");

@@ -55,7 +55,7 @@ __global__ void split_elements(Parts to, PartOrder order, const T* x, int64_t x_
   }
 }
 
-// sums += column sums of x. A block takes 32 columns, its warps take turns at the rows.
+// sums += column sums of x. A block takes 32 columns, its warps take the rows round robin.
 constexpr int sum_warps = 32;
 template <class T>
 __global__ void add_rows(float* sums, const T* x, int64_t stride, int64_t N, int64_t O) {

@@ -78,7 +78,7 @@ __global__ __launch_bounds__(mn_major_warps* warp_size) void mn_major_kernel(Bat
   store_sums<Out>(p, sums, n0);
 }
 
-// Whether every row of every matrix of the batch is aligned to so many elements.
+// Whether every row of every matrix of the batch is aligned to `elements` elements.
 bool aligned(const Matrix& m, int elements) {
   const uint64_t bytes = reinterpret_cast<uintptr_t>(m.data) |
                          static_cast<uint64_t>(m.row_stride | m.batch_stride) * sizeof(bf16);

@@ -60,7 +60,7 @@ __device__ void skinny_k_major(const SkinnyGemm& p, int n0) {
   const __nv_bfloat16* a = p.a + g * p.a_stride;
   const __nv_bfloat16* b = p.b + (n0 + g) * p.b_stride;
   float c[tiles][4] = {};
-  // Warps take turns at pairs of K steps, 128 bytes of every column.
+  // Warps take pairs of K steps, 128 bytes of every column, round robin.
   for (int first = warp * 2 * k_step; first < p.K; first += loads_in_flight / 2 * skinny_warps * 2 * k_step) {
     uint4 x[loads_in_flight][2] = {}, w[loads_in_flight][tiles] = {};
 #pragma unroll
