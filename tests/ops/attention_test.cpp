@@ -93,7 +93,7 @@ TEST_P(AttentionTest, PackedSequences) {
   expect_right(problem(lite, {65, 130}, {0, 0}));
 }
 
-// Heads of DeepSeek-V2 and of the small recipes, in rows that begin where vectors do.
+// Heads of DeepSeek-V2 and of the small recipes, in aligned rows.
 TEST_P(AttentionTest, HeadsOfTheModels) {
   for (const Shape3& s : {Shape3{2, 128, 64, 128}, Shape3{3, 64, 32, 64}, Shape3{2, 32, 16, 32}}) {
     expect_right(problem(s, {1, 65, 64, 200}, {0, 0, 0, 0}, 16));

@@ -1,5 +1,5 @@
-// Tensors of more than 2^31 elements on a GPU: the result equals that of the same rows alone. Needs up to 40
-// GiB of GPU memory.
+// Tensors of more than 2^31 elements on a GPU: the result equals that of the same rows alone. Needs 48 GiB
+// of GPU memory.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -238,7 +238,7 @@ TEST_F(LargeCudaTest, OneExpert) {
   }
 }
 
-// More rows than a grid has blocks in its second and third dimension, times 16.
+// More tiles of 16 rows than the second and third dimension of a grid have blocks.
 TEST_F(LargeCudaTest, ManyUnalignedRowsOfExperts) {
   const int64_t M = 1200000, E = 3, O = 5, I = 7, some = 1000;
   const Tensor w = random(DType::bf16, {E, O, I}), x = random(DType::bf16, {M, I}),
@@ -279,7 +279,7 @@ TEST_F(LargeCudaTest, Linear) {
   expect_close("dw", dw.slice(V - some, some), alone_dw);
 }
 
-// Keys and values of 2.2e9 elements: one long sequence and many short ones.
+// Keys and values of 2.2e9 elements.
 TEST_F(LargeCudaTest, Attention) {
   const int64_t B = 600, T = 128, N = B * T, H = 112, Dn = 128, Dr = 64, Dv = 128;
   const Tensor q = random(DType::bf16, {N, H, Dn + Dr}), kv = random(DType::bf16, {N, H, Dn + Dv}),

@@ -44,7 +44,7 @@ TEST_P(LatentAttentionTest, RealSizes) {
   expect_attention(16, 512, 64, 16, {90, 3}, {0, 1}, {89, 2});
 }
 
-// Those of the models, in rows that begin where vectors do, with contexts of one part and of many.
+// Those of the models, in aligned rows, with contexts of one split and of many.
 TEST_P(LatentAttentionTest, HeadsOfTheModels) {
   expect_attention(16, 512, 64, 16, {1, 64, 65, 300}, {0, 1, 2, 3, 3}, {0, 63, 64, 299, 100}, 8);
   expect_attention(21, 512, 64, 16, {33}, {0}, {32}, 8);
