@@ -61,6 +61,23 @@ TEST(Checkpoint, OneFileWhenItFits) {
               HasSubstr("'gone' is missing"));
 }
 
+TEST(Checkpoint, TellsWhetherTwoTensorsAreTheSame) {
+  TempDir dir;
+  std::vector<float> a(200'000, 2.0f), b = a;
+  b.back() = 3;
+  write_sharded(dir.path(),
+                std::vector<NamedTensor>{{"a", Tensor(a.data(), DType::f32, {400, 500})},
+                                         {"again", Tensor(a.data(), DType::f32, {400, 500})},
+                                         {"flat", Tensor(a.data(), DType::f32, {200'000})},
+                                         {"last", Tensor(b.data(), DType::f32, {400, 500})}},
+                900'000);
+  const CheckpointReader reader(dir.path());
+  EXPECT_TRUE(reader.same("a", "again"));
+  EXPECT_FALSE(reader.same("a", "flat"));
+  EXPECT_FALSE(reader.same("a", "last"));
+  EXPECT_THAT(error_of([&] { reader.same("a", "gone"); }), HasSubstr("'gone' is missing"));
+}
+
 TEST(Checkpoint, ShardsAndIndex) {
   TempDir dir;
   const Example example;

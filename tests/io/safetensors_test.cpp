@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 
 #include <cstring>
+#include <filesystem>
 #include <numeric>
 
+#include "io/copy_tensor.h"
 #include "io/file.h"
 #include "support/temp_dir.h"
 
@@ -213,6 +215,55 @@ TEST(Safetensors, UnalignedDataIsStillReadable) {
     EXPECT_EQ(reinterpret_cast<uintptr_t>(a.data) % 4, 0u);
     EXPECT_EQ(a.as<int32_t>()[1], 0x07060504);
   }
+}
+
+// read() gives what copying the view gives: of a file or of memory, aligned or not, converted, into columns
+// of wider rows, and of more elements than it reads at once.
+TEST(Safetensors, ReadsInPiecesWhatTheViewHolds) {
+  const TempDir dir;
+  const int64_t rows = 3, cols = 70'001;
+  std::vector<float> values(static_cast<size_t>(rows * cols));
+  std::iota(values.begin(), values.end(), -1000.25f);
+  write_safetensors(dir / "a",
+                    std::vector<NamedTensor>{{"w", Tensor(values.data(), DType::f32, {rows, cols})}});
+  std::string unaligned = read_file(dir / "a");
+  uint64_t header = 0;
+  std::memcpy(&header, unaligned.data(), 8);
+  unaligned.insert(8 + header++, " ");
+  std::memcpy(unaligned.data(), &header, 8);
+  write_file(dir / "b", unaligned);
+  for (const bool mapped : {true, false})
+    for (const char* name : {"a", "b"}) {
+      const std::string content = read_file(dir / name);
+      const SafetensorsFile file = mapped ? SafetensorsFile(dir / name) : parse(content);
+      for (const DType dtype : {DType::f32, DType::bf16, DType::f64}) {
+        std::vector<double> got(static_cast<size_t>(rows * (cols + 5))), want(got.size());
+        const auto columns = [&](std::vector<double>& memory) {
+          return Tensor(memory.data(), dtype, {rows, cols + 5}).columns(2, cols);
+        };
+        file.read("w", columns(got));
+        copy_tensor(file.tensor("w"), columns(want), "w");
+        EXPECT_TRUE(std::memcmp(got.data(), want.data(), got.size() * sizeof(double)) == 0) << name;
+      }
+    }
+  const SafetensorsFile file(dir / "a");
+  EXPECT_THAT(error_of([&] { file.read("gone", Tensor(values.data(), DType::f32, {1})); }),
+              HasSubstr("a: tensor 'gone' is missing"));
+  EXPECT_THAT(
+      error_of([&] {
+        file.read("w", Tensor(values.data(), DType::f32, {cols, rows}));
+      }),
+      AllOf(HasSubstr(dir / "a"), HasSubstr("shape [3, 70001] f32 where [70001, 3] f32 is expected")));
+}
+
+TEST(Safetensors, AFileThatBecomesShorterWhileItIsReadIsAnError) {
+  const TempDir dir;
+  std::vector<float> values(5000, 1.5f);
+  write_safetensors(dir / "a", std::vector<NamedTensor>{{"w", Tensor(values.data(), DType::f32, {5000})}});
+  const SafetensorsFile file(dir / "a");
+  std::filesystem::resize_file(dir / "a", 4096);
+  EXPECT_EQ(error_of([&] { file.read("w", Tensor(values.data(), DType::f32, {5000})); }),
+            dir / "a: cannot read tensor 'w': the file has become shorter");
 }
 
 TEST(Safetensors, WritesTypesThatTensorLacks) {

@@ -82,8 +82,8 @@ std::vector<double> without_cache(const Model& model, Device& device, const Rand
 
 void expect_same(const std::vector<double>& got, const std::vector<double>& want, const char* what) {
   ASSERT_EQ(got.size(), want.size());
-  Tensor g(const_cast<double*>(got.data()), DType::f64, {static_cast<int64_t>(got.size())});
-  Tensor w(const_cast<double*>(want.data()), DType::f64, {static_cast<int64_t>(want.size())});
+  const ConstTensor g(got.data(), DType::f64, {static_cast<int64_t>(got.size())});
+  const ConstTensor w(want.data(), DType::f64, {static_cast<int64_t>(want.size())});
   EXPECT_LE(relative_error(g, w), 1e-12) << what;
 }
 
