@@ -1,16 +1,14 @@
 // Weights keep the type they are stored in where it matters: a router is f32 in memory and in every
 // checkpoint, and an f32 router beside bf16 weights chooses the experts that it was trained to choose.
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cstring>
-#include <sstream>
 
 #include "model/head.h"
 #include "model/model_folder.h"
 #include "ops/dispatch.h"
+#include "support/captured_log.h"
 #include "support/gpus.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
@@ -114,21 +112,6 @@ TEST(Storage, TheBulkOfACheckpointDecidesWhatItRunsIn) {
   EXPECT_EQ(dtype_with([](const std::string&) { return DType::f16; }), DType::f32);
 }
 
-// Log lines while it lives.
-class LogLines {
- public:
-  LogLines() : before_(spdlog::default_logger()) {
-    spdlog::set_default_logger(
-        std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(lines_)));
-  }
-  ~LogLines() { spdlog::set_default_logger(before_); }
-  std::string text() const { return lines_.str(); }
-
- private:
-  std::ostringstream lines_;
-  std::shared_ptr<spdlog::logger> before_;
-};
-
 // What is said when a checkpoint is loaded whose tensors with this in their names are f32, and others bf16.
 std::string said_with_f32(const std::string& part) {
   const TempDir dir;
@@ -139,7 +122,7 @@ std::string said_with_f32(const std::string& part) {
   for (NamedTensor& t : tensors)
     if (t.name.find(part) != std::string::npos) t = converted(t, DType::f32, memory);
   write_safetensors(dir / "model.safetensors", tensors);
-  const LogLines lines;
+  const CapturedLog lines;
   load_model(host, dir.path(), DType::bf16);
   return lines.text();
 }
@@ -162,7 +145,7 @@ TEST(Storage, AStaleHeadOfATiedModelIsNamed) {
     auto all = tensors;
     all.push_back({"lm_head.weight", head});
     write_safetensors(dir / "model.safetensors", all);
-    const LogLines lines;
+    const CapturedLog lines;
     expect_same_weights(load_model(host, dir.path()), model);
     return lines.text();
   };
