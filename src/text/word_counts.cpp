@@ -1,8 +1,6 @@
 #include "text/word_counts.h"
 
 #include <algorithm>
-#include <exception>
-#include <mutex>
 
 #include "base/threads.h"
 #include "text/utf8.h"
@@ -31,19 +29,11 @@ void WordCounts::add(std::string_view document) {
 
 void WordCounts::count_pending() {
   std::vector<RegexScratch> scratch(maps_.size());
-  std::exception_ptr error;
-  std::mutex mutex;
   parallel_tasks(static_cast<int>(maps_.size()), static_cast<int64_t>(pending_.size()),
                  [&](int thread, int64_t i) {
-                   try {
-                     count(pending_[static_cast<size_t>(i)], maps_[static_cast<size_t>(thread)],
-                           scratch[static_cast<size_t>(thread)]);
-                   } catch (...) {
-                     const std::lock_guard lock(mutex);
-                     error = std::current_exception();
-                   }
+                   count(pending_[static_cast<size_t>(i)], maps_[static_cast<size_t>(thread)],
+                         scratch[static_cast<size_t>(thread)]);
                  });
-  if (error) std::rethrow_exception(error);
   pending_.clear();
   pending_bytes_ = 0;
 }

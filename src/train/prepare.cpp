@@ -1,7 +1,6 @@
 #include "train/prepare.h"
 
 #include <chrono>
-#include <exception>
 #include <filesystem>
 #include <future>
 
@@ -26,7 +25,7 @@ void check_options(const PrepareOptions& o) {
   check(!o.inputs.empty(), "no text to prepare: name files or folders");
   check(!o.out.empty(), "no folder for the result is named");
   check(!o.tokenizer.empty() || o.train_vocabulary != 0,
-        "prepare needs a vocabulary: give --tokenizer MODEL or --train-tokenizer SIZE");
+        "prepare needs a tokenizer: give --tokenizer MODEL or --train-tokenizer SIZE");
   check(o.tokenizer.empty() || o.train_vocabulary == 0,
         "--tokenizer and --train-tokenizer cannot be given together");
   check(o.validation >= 0 && o.validation < 1,
@@ -82,20 +81,13 @@ std::vector<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const Token
                                          const Batch& batch, const PrepareOptions& o) {
   const auto n = static_cast<int64_t>(batch.documents.size());
   std::vector<std::vector<int32_t>> ids(batch.documents.size());
-  std::vector<std::exception_ptr> failures(static_cast<size_t>(o.threads));
-  parallel_tasks(o.threads, n, [&](int thread, int64_t i) {
-    try {
-      std::vector<int32_t>& document = ids[static_cast<size_t>(i)];
-      document = tokenizer.encode(batch.documents[static_cast<size_t>(i)],
-                                  {.add_special = false, .parse_special = false});
-      if (o.add_bos) document.insert(document.begin(), vocabulary.bos);
-      document.push_back(vocabulary.eos);
-    } catch (...) {
-      failures[static_cast<size_t>(thread)] = std::current_exception();
-    }
+  parallel_tasks(o.threads, n, [&](int, int64_t i) {
+    std::vector<int32_t>& document = ids[static_cast<size_t>(i)];
+    document = tokenizer.encode(batch.documents[static_cast<size_t>(i)],
+                                {.add_special = false, .parse_special = false});
+    if (o.add_bos) document.insert(document.begin(), vocabulary.bos);
+    document.push_back(vocabulary.eos);
   });
-  for (const std::exception_ptr& failure : failures)
-    if (failure) std::rethrow_exception(failure);
   return ids;
 }
 
@@ -145,8 +137,8 @@ PrepareReport prepare(const PrepareOptions& o) {
       Tokenizer::parse(tokenizer_files.tokenizer_json, name, tokenizer_files.tokenizer_config_json);
   const TokenVocabulary vocabulary = vocabulary_of(tokenizer, tokenizer_files, name);
   if (vocabulary.size < o.train_vocabulary)
-    log::warn("the text has too few frequent pairs for {} tokens: {} learnt", o.train_vocabulary,
-              vocabulary.size);
+    log::warn("the text has too few frequent pairs for a vocabulary of {}: it has {} tokens",
+              o.train_vocabulary, vocabulary.size);
 
   const auto start = std::chrono::steady_clock::now();
   TokenShardWriter train(folder.path(), "train", vocabulary, o.shard_tokens);

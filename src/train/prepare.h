@@ -12,7 +12,7 @@ namespace fathom {
 struct PrepareOptions {
   std::vector<std::string> inputs;  // files and folders, see corpus_files()
   std::string out;                  // the folder for shards and tokenizer
-  // One of the two: a model folder or tokenizer.json, or the size of a vocabulary to learn from the text.
+  // One of the two: a model folder or tokenizer.json, or the vocabulary's size of one to train on the text.
   std::string tokenizer;
   int64_t train_vocabulary = 0;
   double validation = 0.01;  // share of the text; at least one document of two
@@ -27,7 +27,7 @@ struct PrepareReport {
   int64_t text_bytes = 0;
   int64_t train_tokens = 0, validation_tokens = 0;
   int32_t vocab_size = 0;
-  double seconds = 0;  // of encoding and writing, without learning a vocabulary
+  double seconds = 0;  // of encoding and writing, without training a tokenizer
 };
 
 // Writes train-*.safetensors, val-*.safetensors, tokenizer.json and tokenizer_config.json into `out`, where
