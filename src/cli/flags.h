@@ -6,24 +6,13 @@
 #include <CLI/App.hpp>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/parse_number.h"
+
 namespace fathom {
-
-// The values a number may have: low to high, each end included unless it says so.
-template <class T>
-struct Allowed {
-  T low = std::numeric_limits<T>::lowest(), high = std::numeric_limits<T>::max();
-  bool low_excluded = false, high_excluded = false;
-};
-
-// Decimal digits, for a real number also a fraction and an exponent; nothing else may stand in the text.
-// `flag` stands in the errors.
-template <class T>
-T parse_number(const std::string& flag, const std::string& text, const Allowed<T>& allowed = {});
 
 // "1,2,3", also with spaces, line ends or brackets between the numbers.
 std::vector<int32_t> parse_token_ids(const std::string& where, const std::string& text);

@@ -66,7 +66,10 @@ void check_sources(const Options& o) {
 }
 
 std::vector<int32_t> prompt_tokens(const Options& o, const std::optional<Tokenizer>& tokenizer) {
-  if (!tokenizer) return *o.prompt_ids;
+  if (!tokenizer) {
+    if (o.no_bos) log::warn("--prompt-ids are taken as they are: --no-bos has no effect");
+    return *o.prompt_ids;
+  }
   const std::string text = prompt_text(o);
   check(valid_utf8_prefix(text) == text.size(), "the prompt is not valid UTF-8");
   std::vector<int32_t> ids = tokenizer->encode(text, {.add_special = !o.no_bos});
@@ -231,7 +234,7 @@ void add_generate(CLI::App& app) {
   add_sampling_options(*command, o);
   command->add_option("--stop", o.stop, "text that ends the answer, not printed; may be given several times")
       ->allow_extra_args(false);
-  command->add_flag("--ignore-eos", o.ignore_eos, "go on past end-of-sequence tokens");
+  command->add_flag("--ignore-eos", o.ignore_eos, "continue past end-of-sequence tokens");
   command->add_option(
       "--profile", o.trace,
       "print where the time goes while decoding, and write its trace, for Perfetto, to this file");

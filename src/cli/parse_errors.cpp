@@ -22,7 +22,10 @@ std::vector<std::string> flags_of(const CLI::App& command) {
 
 std::string unknown_flag(const CLI::App& command, const std::string& argument) {
   const std::string flag = argument.substr(0, argument.find('='));
-  return "unknown flag " + flag + did_you_mean(flag, flags_of(command));
+  const std::vector<std::string> known = flags_of(command);
+  if (std::find(known.begin(), known.end(), flag) != known.end())
+    return fmt::format("{} must come after the command {}", flag, command.get_name());
+  return "unknown flag " + flag + did_you_mean(flag, known);
 }
 
 std::string unknown_command(const CLI::App& app, const std::vector<std::string>& left_over) {
@@ -56,7 +59,8 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 }
 
 std::string wrong_number_of_values(const CLI::App& command, const std::string& message) {
-  const std::string name = message.substr(0, message.find_first_of(": "));
+  std::string name = message.substr(0, message.find_first_of(": "));
+  if (!name.starts_with('-')) name = "--" + name;
   const CLI::Option* option = command.get_option_no_throw(name);
   if (!option) return message;
   if (option->get_expected_max() == 0) return name + " takes no value";

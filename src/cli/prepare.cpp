@@ -1,4 +1,4 @@
-// fathom prepare FILES... --out DIR: text to token shards, with an existing or a newly learnt vocabulary.
+// fathom prepare FILES... --out DIR: text to token shards, with an existing tokenizer or a newly trained one.
 #include "train/prepare.h"
 
 #include <CLI/CLI.hpp>
@@ -40,11 +40,13 @@ void add_prepare(CLI::App& app) {
   command->add_option("-o,--out", o.out, "folder for the shards and the tokenizer")->required();
   command->add_option("--tokenizer", o.tokenizer, "model folder or tokenizer.json to encode with");
   add_number(*command, "--train-tokenizer", o.train_vocabulary,
-             "learn a vocabulary of this many tokens from the text instead", vocabulary_sizes<int64_t>)
+             "train a tokenizer with a vocabulary of this size on the text instead",
+             vocabulary_sizes<int64_t>)
       ->default_str("");
   add_number(*command, "--validation", o.validation, "share of the text to set aside",
              Allowed<double>{.low = 0, .high = 1, .high_excluded = true});
-  command->add_flag("!--no-bos", o.add_bos, "write documents as text and EOS, with no BOS before them");
+  command->add_flag_callback(
+      "--no-bos", [&o] { o.add_bos = false; }, "write documents as text and EOS, with no BOS before them");
   add_number(*command, "--shard-tokens", o.shard_tokens, "tokens in one shard at most",
              Allowed<int64_t>{.low = 1});
   add_number(*command, "--threads", o.threads, "threads that encode", Allowed<int>{1, most_threads});

@@ -25,7 +25,7 @@ struct Options {
 void print_outcome(const TrainOutcome& o) {
   if (o.model.empty()) {
     const char* reason = o.ending == Ending::interrupted ? "interrupted" : "stopped";
-    print_output("{} after step {}; checkpoint {}\ngo on with the same command and --resume\n", reason,
+    print_output("{} after step {}; checkpoint {}\ncontinue with the same command and --resume\n", reason,
                  o.step, o.checkpoint);
     return;
   }
@@ -80,7 +80,7 @@ void add_train(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("train", "Train a model from a recipe");
   command->add_option("--config", options->config, "the recipe, a TOML file (see recipes/)");
-  command->add_flag("--resume", options->resume, "go on from the newest checkpoint in run.output");
+  command->add_flag("--resume", options->resume, "continue from the newest checkpoint in run.output");
   command->add_option(
       "--profile", options->trace,
       "print where the time of the run's third step goes, and write its trace, for Perfetto, to this "

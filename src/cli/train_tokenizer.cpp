@@ -1,4 +1,4 @@
-// fathom train-tokenizer FILES...: a new byte-level BPE vocabulary from text.
+// fathom train-tokenizer FILES...: a byte-level BPE tokenizer trained on text.
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
@@ -35,7 +35,7 @@ void run(Options options) {
   files.save(options.out);
   print_output("{}: {} tokens\n", options.out, size);
   if (static_cast<size_t>(size) < wanted)
-    log::warn("the text has too few frequent pairs for {} tokens: {} learnt", wanted, size);
+    log::warn("the text has too few frequent pairs for a vocabulary of {}: it has {} tokens", wanted, size);
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ void run(Options options) {
 void add_train_tokenizer(CLI::App& app) {
   auto options = std::make_shared<Options>();
   TokenizerTraining& training = options->training;
-  CLI::App* command = app.add_subcommand("train-tokenizer", "Learn a byte-level BPE vocabulary from text");
+  CLI::App* command = app.add_subcommand("train-tokenizer", "Train a byte-level BPE tokenizer on text");
   add_corpus_flags(*command, options->inputs, options->corpus);
   command->add_option("-o,--out", options->out, "folder for tokenizer.json and tokenizer_config.json")
       ->required();
@@ -51,7 +51,10 @@ void add_train_tokenizer(CLI::App& app) {
              vocabulary_sizes<size_t>);
   add_number(*command, "--min-frequency", training.min_frequency, "merge only pairs at least this frequent",
              Allowed<int64_t>{.low = 1});
-  command->add_option("--special", training.more_special, "further special tokens, placed at the end");
+  command
+      ->add_option("--special", training.more_special,
+                   "a further special token, placed at the end; may be given several times")
+      ->allow_extra_args(false);
   command->callback([options] { run(*options); });
 }
 

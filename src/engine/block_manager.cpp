@@ -25,7 +25,7 @@ BlockManager::Key BlockManager::key(const Sequence& s, int64_t index) const {
   return {parent_node(s, index), std::vector<int32_t>(first, first + page_size_)};
 }
 
-void BlockManager::forget(Page& page) {
+void BlockManager::evict(Page& page) {
   if (page.content != contents_.end()) contents_.erase(page.content);
   page.content = contents_.end();
   page.node = 0;
@@ -53,7 +53,7 @@ bool BlockManager::reserve(Sequence& s, int64_t length) {
   if (missing > free_pages()) return false;
   for (int64_t i = 0; i < missing; ++i) {
     const int32_t id = free_.begin()->second;
-    forget(pages_[id]);
+    evict(pages_[id]);
     acquire(s, id);
   }
   return true;
@@ -62,7 +62,7 @@ bool BlockManager::reserve(Sequence& s, int64_t length) {
 void BlockManager::publish(const Sequence& s, int64_t before) {
   if (!share_prefixes_) return;
   for (int64_t i = before / page_size_; i < s.cached / page_size_; ++i) {
-    if (i > 0 && parent_node(s, i) == 0) return;  // forgotten in between
+    if (i > 0 && parent_node(s, i) == 0) return;  // evicted in between
     Page& page = pages_[s.pages[i]];
     const auto [at, added] = contents_.try_emplace(key(s, i), Content{last_node_ + 1, s.pages[i]});
     if (added) ++last_node_, page.content = at;
@@ -71,7 +71,8 @@ void BlockManager::publish(const Sequence& s, int64_t before) {
 }
 
 void BlockManager::release(Sequence& s) {
-  // The last pages count as unused for longer: what is used anew first is what the fewest could share.
+  // The last pages count as unused for longer, so they are reused first: the fewest sequences could share
+  // them.
   for (auto id = s.pages.rbegin(); id != s.pages.rend(); ++id) {
     Page& page = pages_[*id];
     assert(page.references > 0);
@@ -83,8 +84,8 @@ void BlockManager::release(Sequence& s) {
   s.cached = 0;
 }
 
-void BlockManager::forget_prefixes() {
-  for (Page& page : pages_) forget(page);
+void BlockManager::clear_prefix_cache() {
+  for (Page& page : pages_) evict(page);
 }
 
 }  // namespace fathom

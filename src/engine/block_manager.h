@@ -1,5 +1,5 @@
 // BlockManager: which pages of the latent cache belong to which sequence. Full pages are remembered by their
-// tokens and all tokens before them, also after they are freed and until they are used anew: a sequence that
+// tokens and all tokens before them, also after they are freed and until they are reused: a sequence that
 // starts alike shares them instead of computing them again. Knows numbers of pages only, no memory.
 #pragma once
 #include <cstdint>
@@ -28,14 +28,14 @@ class BlockManager {
   bool reserve(Sequence& sequence, int64_t length);
   // Lets others share the pages that became full when `cached` grew from `before`.
   void publish(const Sequence& sequence, int64_t before);
-  // Takes all pages back and sets `cached` to 0.
+  // Frees all its pages and sets `cached` to 0.
   void release(Sequence& sequence);
-  // Forgets what pages hold, for when the weights have changed.
-  void forget_prefixes();
+  // No page is shared any more. For when the weights have changed.
+  void clear_prefix_cache();
 
  private:
   // A page's content is one node of a tree: the tokens in it below the node of the page before it. Node
-  // numbers are never used twice, so what lies below a forgotten node is out of reach.
+  // numbers are never used twice, so nothing finds what is below an evicted node.
   using Key = std::pair<int64_t, std::vector<int32_t>>;
   struct Content {
     int64_t node;
@@ -50,7 +50,7 @@ class BlockManager {
 
   int64_t parent_node(const Sequence& sequence, int64_t index) const;
   Key key(const Sequence& sequence, int64_t index) const;
-  void forget(Page& page);
+  void evict(Page& page);
   void acquire(Sequence& sequence, int32_t id);
 
   int64_t page_size_;

@@ -1,5 +1,6 @@
-// Engine: many sequences through one model, each step a batch of whatever is there to be done. The command
-// line, the server, evaluation and rollouts all generate with this one; a single prompt is the simple case.
+// Engine: many sequences through one model, with continuous batching: each step is a batch of all that can
+// run. The command line, the server, evaluation and rollouts all generate with this one; a single prompt is
+// the simple case.
 #pragma once
 #include <map>
 #include <memory>
@@ -44,7 +45,7 @@ class Engine {
 
   // Queues a request and returns its id. A request that cannot work is an Error, and the queue is as it was.
   int64_t submit(Request request);
-  // Drops a sequence; nothing more is heard of it. Unknown and finished ids are ignored.
+  // Drops a sequence; it gives no more output. Unknown and finished ids are ignored.
   void abort(int64_t id);
   bool busy() const { return !sequences_.empty(); }
   // Runs one batch. Sequences whose prompt is still being read give no output. A sequence for which the
@@ -54,7 +55,7 @@ class Engine {
   // Most tokens, prompt and generated, one sequence can have.
   int64_t longest() const;
   // For when the model's weights have changed. No sequence may be under way.
-  void forget_prefixes() { blocks_.forget_prefixes(); }
+  void clear_prefix_cache() { blocks_.clear_prefix_cache(); }
 
   Runner& runner() { return runner_; }
   const BlockManager& blocks() const { return blocks_; }

@@ -11,7 +11,7 @@ namespace fathom {
 namespace {
 
 constexpr int32_t no_page = -1;
-// Block tables widen by so many pages at a time, so that many steps have the same form.
+// Block tables grow by this many pages at a time, so that many steps have the same shapes.
 constexpr int64_t table_step = 16;
 
 int64_t cache_bytes(const Model& model, const RunnerOptions& o) {

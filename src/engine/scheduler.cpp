@@ -37,7 +37,7 @@ void Scheduler::continue_running(bool decoding) {
   }
 }
 
-// Takes pages from the youngest until there is room; false when `s` itself had to give way.
+// Preempts the youngest sequences until there is room; false when `s` itself was preempted.
 bool Scheduler::make_room(Sequence& s, int64_t length) {
   while (!blocks_.reserve(s, length)) {
     Sequence& victim = *running_.back();
@@ -60,7 +60,7 @@ void Scheduler::preempt(Sequence& victim) {
   plan_.erase(planned);
 }
 
-// A sequence starts when the whole of it fits; until then nobody overtakes it.
+// In order of arrival: a sequence starts when the whole of it fits, and those behind it wait until then.
 void Scheduler::admit() {
   while (!waiting_.empty() && running() < max_sequences_ && budget_ > 0) {
     Sequence& s = *waiting_.front();

@@ -2,8 +2,9 @@
 // counts; no model, no memory.
 //
 // Decoding sequences go first, then prompts under way, then waiting prompts in order of arrival, all within a
-// budget of tokens: a long prompt is run in chunks and holds nobody up. When pages run out, the youngest
-// sequence gives its pages back and waits, at the head of the queue, to be computed again.
+// budget of tokens: a long prompt is run in chunks and delays no other sequence (chunked prefill). When pages
+// run out, the youngest sequence is preempted: its pages are freed, and it waits at the head of the queue to
+// be computed again.
 #pragma once
 #include <cstdint>
 #include <deque>
@@ -31,7 +32,7 @@ class Scheduler {
   void add(Sequence& sequence) { waiting_.push_back(&sequence); }
   // Room for the scheduled tokens is reserved. Empty only when there are no sequences.
   std::vector<Scheduled> schedule();
-  // Forgets a sequence, finished or not, and releases its pages.
+  // Removes a sequence, finished or not, and releases its pages.
   void remove(Sequence& sequence);
 
   int64_t running() const { return static_cast<int64_t>(running_.size()); }

@@ -52,8 +52,8 @@ struct Sequence {
   std::vector<int32_t> tokens;  // the prompt, then what was generated
   int64_t prompt_length = 0;
   int64_t longest = 0;         // it ends when it has this many tokens
-  int64_t cached = 0;          // the first so many tokens have their rows in the latent cache
-  std::vector<int32_t> pages;  // of the cache: token t lies in pages[t / page_size]
+  int64_t cached = 0;          // this many tokens, from the first on, are in the latent cache
+  std::vector<int32_t> pages;  // of the cache: token t is in pages[t / page_size]
   SamplingParameters sampling;
   StopConditions stop;
   FinishReason finish = FinishReason::none;

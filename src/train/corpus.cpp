@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* known_names = ".txt, .jsonl or .ndjson, plain or compressed (.zst, .gz)";
+constexpr const char* known_names = ".txt, .jsonl or .ndjson (plain, .zst or .gz)";
 
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos;
@@ -36,11 +36,11 @@ void add_folder(const std::string& folder, const CorpusOptions& options, std::ve
       others.push_back(path.string());
   }
   check(!error, "{}: cannot list the folder: {}", folder, error.message());
-  check(!found.empty(), "{}: the folder holds no text: no {} file", folder, known_names);
+  check(!found.empty(), "{}: the folder holds no file named {}", folder, known_names);
   if (!others.empty())
-    log::warn("{}: {} left out, which {} not {}: {}", folder,
-              counted(static_cast<int64_t>(others.size()), "file"), others.size() == 1 ? "is" : "are",
-              known_names, *std::min_element(others.begin(), others.end()));
+    log::warn("{}: {} left out, not named {}: {}", folder,
+              counted(static_cast<int64_t>(others.size()), "file"), known_names,
+              *std::min_element(others.begin(), others.end()));
   std::sort(found.begin(), found.end(),
             [](const CorpusFile& a, const CorpusFile& b) { return a.path < b.path; });
   files.insert(files.end(), found.begin(), found.end());
@@ -48,9 +48,8 @@ void add_folder(const std::string& folder, const CorpusOptions& options, std::ve
 
 CorpusFile named_file(const std::string& path, const CorpusOptions& options) {
   const std::optional<TextFormat> format = options.format ? options.format : text_format_of(path);
-  check(format.has_value(),
-        "{}: its name does not say what it holds: expected {}; --as text or --as jsonl says it", path,
-        known_names);
+  check(format.has_value(), "{}: the name does not tell the format: expected {}, or --as text or --as jsonl",
+        path, known_names);
   return {path, *format};
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "base/parse_number.h"
 #include "train/recipe_toml.h"
 
 namespace fathom {
@@ -103,12 +104,20 @@ OrderedJson written(const DType& dtype) {
   return std::string(name_of(dtype));
 }
 
+// The same for a number of type T.
+template <class T>
+Allowed<T> allowed_in(const Range& range) {
+  Allowed<T> allowed;
+  if (range.low > -huge) allowed.low = static_cast<T>(range.low);
+  if (range.high < huge) allowed.high = static_cast<T>(range.high);
+  if (std::is_floating_point_v<T> && range.high == below_1.high)
+    allowed.high = 1, allowed.high_excluded = true;
+  return allowed;
+}
+
 void check_number(double value, const Range& range, const JsonPlace& place) {
-  if (value >= range.low && value <= range.high) return;
-  const std::string expected = value < range.low && range.high == huge
-                                   ? fmt::format("at least {:g}", range.low)
-                                   : fmt::format("{:g} to {:g}", range.low, range.high);
-  fail("{}: '{}' is {:g}: expected {}", place.where, place.field, value, expected);
+  check(value >= range.low && value <= range.high, "{}: '{}' must be {}, got {:g}", place.where, place.field,
+        range_text(allowed_in<double>(range)), value);
 }
 
 template <class T>
@@ -147,6 +156,11 @@ bool same_kind(const Json& example, const Json& value) {
 
 constexpr std::string_view model_prefix = "model.";
 
+// "hidden_size" of "model.hidden_size"; empty for a key of another section.
+std::string config_field_of(const std::string& key) {
+  return key.starts_with(model_prefix) ? key.substr(model_prefix.size()) : "";
+}
+
 std::vector<std::string> key_names() {
   std::vector<std::string> names;
   for (const RecipeKey& key : recipe_keys()) names.push_back(key.name);
@@ -162,7 +176,7 @@ void set(Recipe& recipe, const Setting& s) {
     check_range(member, range, {s.where, s.key});
   });
   if (known) return;
-  const std::string field = s.key.starts_with(model_prefix) ? s.key.substr(model_prefix.size()) : "";
+  const std::string field = config_field_of(s.key);
   const Json fields = config_fields();
   check(fields.contains(field), "{}: unknown key '{}' (value {}){}", s.where, s.key, s.value.dump(),
         did_you_mean(s.key, key_names()));
@@ -205,6 +219,13 @@ void check_together(const Recipe& r, const std::string& where) {
   check_schedule(r, where);
 }
 
+// Whether a text is meant in TOML's notation; a path stands for itself.
+bool is_quoted_or_list(std::string_view text) {
+  const size_t first = text.find_first_not_of(' ');
+  return first != std::string_view::npos &&
+         std::string_view("[\"'").find(text[first]) != std::string_view::npos;
+}
+
 }  // namespace
 
 std::vector<RecipeKey> recipe_keys() {
@@ -220,13 +241,28 @@ std::vector<RecipeKey> recipe_keys() {
 }
 
 Setting flag_setting(const std::string& key, const std::string& text) {
-  const std::string where = "command line";
-  bool is_text = false;
+  Setting setting{key, {}, "command line"};
+  const std::string flag = "--" + key;
   Recipe defaults;
-  visit_recipe(defaults, [&](const char* name, auto& member, const Range&, bool, const char*) {
-    if (key == name) is_text = written(member).is_string();
+  visit_recipe(defaults, [&](const char* name, auto& member, const Range& range, bool, const char*) {
+    using T = std::decay_t<decltype(member)>;
+    if (key != name) return;
+    constexpr bool texts = std::is_same_v<T, std::vector<std::string>>;
+    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
+      setting.value = parse_number<T>(flag, text, allowed_in<T>(range));
+    else if (written(member).is_string() || (texts && !is_quoted_or_list(text)))
+      setting.value = text;
   });
-  return {key, is_text ? Json(text) : parse_toml_value(text), where};
+  if (setting.value.is_null()) setting.value = parse_toml_value(text);
+  const Json fields = config_fields();
+  const std::string field = config_field_of(key);
+  if (!fields.contains(field)) return setting;
+  const Json& example = fields[field];
+  if (example.is_number_integer() && !setting.value.is_array())
+    setting.value = parse_number<int64_t>(flag, text);
+  else if (example.is_number_float())
+    setting.value = parse_number<double>(flag, text);
+  return setting;
 }
 
 Recipe read_recipe(const std::string& path, std::span<const Setting> overrides) {

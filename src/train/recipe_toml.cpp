@@ -2,6 +2,8 @@
 
 #include <toml++/toml.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "io/file.h"
 #include "train/recipe.h"
@@ -12,7 +14,10 @@ namespace {
 Json to_json(const toml::node& node, const std::string& where, const std::string& key) {
   if (const auto* v = node.as_string()) return v->get();
   if (const auto* v = node.as_integer()) return v->get();
-  if (const auto* v = node.as_floating_point()) return v->get();
+  if (const auto* v = node.as_floating_point()) {
+    check(std::isfinite(v->get()), "{}: key '{}' must be a finite number, got {}", where, key, v->get());
+    return v->get();
+  }
   if (const auto* v = node.as_boolean()) return v->get();
   const toml::array* array = node.as_array();
   check(array, "{}: key '{}' must be a number, a text, true, false or a list", where, key);

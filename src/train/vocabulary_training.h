@@ -1,4 +1,4 @@
-// Learning a vocabulary from a corpus, with progress on standard error.
+// Trains a tokenizer's vocabulary on a corpus, with progress on standard error.
 #pragma once
 #include "text/tokenizer_trainer.h"
 #include "train/corpus.h"

@@ -1,4 +1,4 @@
-// Pages of the cache: given, taken back, shared by sequences that start alike.
+// Pages of the cache: allocated, freed, shared by sequences that start alike.
 #include "engine/block_manager.h"
 
 #include <gtest/gtest.h>
@@ -88,7 +88,7 @@ TEST(BlockManager, TheSameTokensAfterOthersAreNotShared) {
   EXPECT_EQ(d.cached, 0);
 }
 
-TEST(BlockManager, FreedPagesAreSharedUntilUsedAnew) {
+TEST(BlockManager, FreedPagesAreSharedUntilReused) {
   BlockManager blocks(4, 4);
   Sequence a = counting(13);
   run(blocks, a);
@@ -122,12 +122,12 @@ TEST(BlockManager, TwoThatRanAtOnceAndThirdPartiesAgree) {
   run(blocks, c);
 }
 
-TEST(BlockManager, ForgetsOnRequestAndWhenToldNotToShare) {
+TEST(BlockManager, NothingIsSharedAfterClearingOrWhenSwitchedOff) {
   BlockManager blocks(10, 4), unshared(10, 4, /*share_prefixes=*/false);
   for (BlockManager* m : {&blocks, &unshared}) {
     Sequence a = counting(9), b = counting(9);
     run(*m, a);
-    m->forget_prefixes();
+    m->clear_prefix_cache();
     m->attach_prefix(b);
     EXPECT_EQ(b.cached, 0);
     run(*m, b);

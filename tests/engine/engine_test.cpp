@@ -99,7 +99,7 @@ TEST_P(EngineParity, EveryRouteGivesTheSameTokens) {
   for (const int64_t page : {1, 3, 16})
     for (const int64_t batch : {1, 8})
       for (const std::optional<bool> absorbed : {std::optional<bool>(), {true}, {false}}) {
-        // Chunks of 8; pages are short at batch 8, so that some sequences have to give way.
+        // Chunks of 8; pages are short at batch 8, so that some sequences are preempted.
         const EngineOptions options{.cache_tokens = 60,
                                     .page_size = page,
                                     .max_sequences = batch,

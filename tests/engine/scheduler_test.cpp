@@ -45,7 +45,7 @@ class Policy : public ::testing::Test {
   std::vector<std::unique_ptr<Sequence>> sequences_;
 };
 
-TEST_F(Policy, LongPromptsRunInChunksBesideDecoding) {
+TEST_F(Policy, LongPromptsRunInChunksAlongWithDecoding) {
   BlockManager blocks(100, page_size);
   Scheduler scheduler(blocks, 4, 8);
   add(scheduler, 3, 20);
@@ -66,7 +66,7 @@ TEST_F(Policy, SeveralPromptsShareTheBudget) {
   EXPECT_EQ(scheduler.waiting(), 1) << "max_sequences";
 }
 
-TEST_F(Policy, NobodyOvertakesAPromptThatDoesNotFit) {
+TEST_F(Policy, APromptThatDoesNotFitKeepsItsPlaceInTheQueue) {
   BlockManager blocks(4, page_size);
   Scheduler scheduler(blocks, 4, 16);
   Sequence& first = add(scheduler, 8, 9);

@@ -104,7 +104,7 @@ TEST(Corpus, BadInput) {
   TempDir dir;
   const auto error = [](const std::string& path) { return error_of([&] { read({path}); }); };
   EXPECT_EQ(error(dir / "gone.txt"), dir / "gone.txt: no such file or folder");
-  EXPECT_THAT(error(dir.path()), HasSubstr("the folder holds no text: no .txt, .jsonl"));
+  EXPECT_THAT(error(dir.path()), HasSubstr("the folder holds no file named .txt, .jsonl"));
   CorpusOptions options;
   options.chunk_size = -1;
   EXPECT_THAT(error_of([&] { read({}, options); }), HasSubstr("chunks of -1"));
