@@ -3,6 +3,7 @@
 #pragma once
 #include <fmt/format.h>
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -25,5 +26,9 @@ void check(bool condition, fmt::format_string<Args...> format, Args&&... args) {
   if (!condition) [[unlikely]]
     throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
+
+// What one line says of an exception: an Error's own words; memory, threads and files that the system
+// refused, by name.
+std::string explain(const std::exception& exception);
 
 }  // namespace fathom

@@ -42,9 +42,7 @@ int main(int argc, char** argv) {
   try {
     run(argc, argv);
     return 0;
-  } catch (const std::bad_alloc&) {
-    return fail_with("not enough memory");
   } catch (const std::exception& e) {
-    return fail_with(e.what());
+    return fail_with(fathom::explain(e));
   }
 }

@@ -31,8 +31,9 @@ void print_message(fmt::format_string<Args...> format, Args&&... args) {
 // To be called at the end of the program: text in buffers is not written yet.
 void flush_output();
 
-// A pipe closed by its reader becomes a failed write instead of a signal that ends the process without a
-// word, and a standard stream that is closed stays unusable instead of becoming the next file opened.
+// A pipe closed by its reader, or a file that may not grow further (ulimit -f), becomes a failed write
+// instead of a signal that ends the process without a word, and a standard stream that is closed stays
+// unusable instead of becoming the next file opened.
 void prepare_standard_streams();
 
 }  // namespace fathom

@@ -74,13 +74,18 @@ int remove_file(const std::string& path) {
   return ::unlink(path.c_str()) == 0 || errno == ENOENT ? 0 : errno;
 }
 
-// Returns 0 once the entry is no longer in `hidden`.
-int dispose_entry(const std::string& hidden, const std::string& destination, const std::string& name,
-                  const FilePatterns& ours) {
+// What keeps an entry of `hidden` from leaving it: 0 once it has.
+struct Kept {
+  int error = 0;
+  bool ours = false;
+};
+
+Kept dispose_entry(const std::string& hidden, const std::string& destination, const std::string& name,
+                   const FilePatterns& ours) {
   const std::string path = join(hidden, name), kept = join(destination, name);
-  if (!is_folder(path) && (matches(ours, name) || same_file(path, kept))) return remove_file(path);
+  if (!is_folder(path) && (matches(ours, name) || same_file(path, kept))) return {remove_file(path), true};
   const int error = move_to_free_name(path, kept);
-  return error == ENOENT && !exists(path) ? 0 : error;
+  return {error == ENOENT && !exists(path) ? 0 : error, false};
 }
 
 void sweep(const std::string& hidden, const std::string& destination, bool is_old, const FilePatterns& ours) {
@@ -149,18 +154,21 @@ std::string replaced_name(const std::string& destination) {
 
 void dispose_hidden_folder(const std::string& hidden, const std::string& destination,
                            const FilePatterns& ours) {
-  std::string kept;
-  int why = 0;
-  for (const std::string& name : names_in_if_there(hidden))
-    if (const int failed = dispose_entry(hidden, destination, name, ours)) kept = name, why = failed;
-  if (kept.empty()) {
+  std::string name_kept;
+  Kept kept;
+  for (const std::string& name : names_in_if_there(hidden)) {
+    const Kept result = dispose_entry(hidden, destination, name, ours);
+    if (result.error && !kept.ours) name_kept = name, kept = result;
+  }
+  if (!kept.error) {
     if (::rmdir(hidden.c_str()) != 0 && errno != ENOENT)
       log::warn("{}: cannot remove the folder: {}", hidden, reason(errno));
     return;
   }
-  // Without a destination, what is left of the folder is all there is under that name.
-  if (!exists(destination) && move_to_free_name(hidden, destination) == 0) return;
-  log::warn("{}: '{}' stays there, it cannot go to {}: {}", hidden, kept, destination, reason(why));
+  // Without a destination, the user's files that are left are all there is under that name.
+  if (!kept.ours && !exists(destination) && move_to_free_name(hidden, destination) == 0) return;
+  log::warn("{}/{}: cannot {}: {}", hidden, name_kept, kept.ours ? "remove it" : "move it to " + destination,
+            reason(kept.error));
 }
 
 void sweep_leftovers_of(const std::string& destination, const FilePatterns& ours) {

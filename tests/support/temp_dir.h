@@ -12,8 +12,8 @@ namespace fathom {
 
 class TempDir {
  public:
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "fathom_test_XXXXXX").string();
+  explicit TempDir(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = (parent / "fathom_test_XXXXXX").string();
     check(::mkdtemp(pattern.data()) != nullptr, "{}: cannot create a directory for the test", pattern);
     path_ = pattern;
   }
