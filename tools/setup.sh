@@ -6,7 +6,7 @@ packages=(
   libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev
   libpcre2-dev libzstd-dev zlib1g-dev libhwy-dev libgtest-dev libgmock-dev
 )
-sanitizer_packages=(clang libomp-dev libclang-rt-dev)
+clang_packages=(clang libomp-dev libclang-rt-dev)
 
 say() { printf '\033[1m== %s\033[0m\n' "$*"; }
 

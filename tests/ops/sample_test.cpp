@@ -154,7 +154,8 @@ TEST_P(SampleDrawsTest, FiltersApplyInOrder) {
 // more that top-k and top-p have to choose from than it lists.
 TEST_P(SampleTest, PicksWhatTheReferencePicks) {
   constexpr int64_t n = 48;
-  for (const auto& [V, k_step] : {std::pair(3001, 40), std::pair(40001, 700)}) {
+  for (const auto& sizes : {std::pair(3001, 40), std::pair(40001, 700)}) {
+    const int64_t V = sizes.first, k_step = sizes.second;
     const Pair wide = random_stat({n, V + 7}, 3), ids = integers({n});
     const double temperatures[] = {0, 0.3, 1, 2.5}, top_ps[] = {1, 0.9, 0.3}, min_ps[] = {0, 0.02};
     const Pair settings = filled({n, sample_setting::columns}, DType::f64, [&](int64_t i) {

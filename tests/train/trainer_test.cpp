@@ -8,6 +8,7 @@
 
 #include "small_run.h"
 #include "support/compare.h"
+#include "support/paths.h"
 
 namespace fathom {
 namespace {
@@ -138,6 +139,17 @@ TEST(Trainer, RefusesWhatCannotWork) {
   EXPECT_THAT(error({{"data.sequence_length", "20000"}, {"model.max_position_embeddings", "20000"}}),
               ::testing::HasSubstr("no whole sequence"));
   EXPECT_THAT(error({{"data.train", "/nowhere"}}), ::testing::HasSubstr("/nowhere"));
+}
+
+TEST(Trainer, MemoryOfDeepSeekV2ByFormula) {
+  const std::vector<Setting> config = {
+      flag_setting("model.config", source_dir() + "/configs/deepseek-v2.json")};
+  const Recipe r = read_recipe(source_dir() + "/recipes/deepseek-v2.toml", config);
+  const Config c = model_config(r);
+  // Weights, gradients, both moments and the master copy: 2 + 4 + 8 + 4 bytes for each parameter; of the 59
+  // routers, f32 without a master copy, 4 + 4 + 8.
+  const TrainingMemory m = training_memory(r, c);
+  EXPECT_EQ(m.weights + m.gradients + m.optimizer, 18 * parameter_count(c) - 2 * (59 * 160 * 5120));
 }
 
 TEST(Trainer, StartsFromAModelFolder) {
