@@ -40,11 +40,14 @@ void balance_rows(Bench& b) {
                               .scores = scores,
                               .ids = ids,
                               .sequence_starts = starts,
+                              .counts = {},
+                              .tokens = N,
                               .alpha = 0.001});
   });
   b.row("balance_loss_backward" + shape, bytes, 0, [&] {
-    balance_loss_backward(b.device(),
-                          {.dscores = scores, .load = load, .sequence_starts = starts, .alpha = 0.001});
+    balance_loss_backward(
+        b.device(),
+        {.dscores = scores, .load = load, .sequence_starts = starts, .tokens = N, .alpha = 0.001});
   });
 }
 

@@ -18,11 +18,19 @@ namespace {
 struct Options {
   std::string config;
   bool resume = false;
-  std::string trace;  // of the profile; empty: no profile
+  std::vector<std::string> changes;  // keys that a resumed run may change
+  std::string trace;                 // of the profile; empty: no profile
   std::vector<Setting> overrides;
 };
 
 void print_outcome(const TrainOutcome& o) {
+  if (o.ending == Ending::nothing_to_do) {
+    print_output(
+        "the run is finished, after step {}; nothing was changed\nto lengthen it: a larger schedule.steps, "
+        "schedule.tokens or run.epochs, and --resume-with that key\nmodel: {}\n",
+        o.step, o.model);
+    return;
+  }
   if (o.model.empty()) {
     const char* reason = o.ending == Ending::interrupted ? "interrupted" : "stopped";
     print_output("{} after step {}; checkpoint {}\ncontinue with the same command and --resume\n", reason,
@@ -38,7 +46,8 @@ void print_outcome(const TrainOutcome& o) {
 void run(const Options& options) {
   const Recipe recipe = read_recipe(options.config, options.overrides);
   catch_interrupts();
-  TrainOptions how{.resume = options.resume, .on_profile = {}};
+  TrainOptions how{
+      .resume = options.resume || !options.changes.empty(), .changes = options.changes, .on_profile = {}};
   if (!options.trace.empty())
     how.on_profile = [&](Device& device, Profile& profile) {
       print_profile(device, recipe.run.precision, profile, "training step 3");
@@ -81,6 +90,19 @@ void add_train(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Train a model from a recipe");
   command->add_option("--config", options->config, "the recipe, a TOML file (see recipes/)");
   command->add_flag("--resume", options->resume, "continue from the newest checkpoint in run.output");
+  command
+      ->add_option(
+          "--resume-with", options->changes,
+          "--resume, where these keys of the recipe may have new values: schedule.steps, optimizer.lr, "
+          "batch.micro_batch and the like")
+      ->type_name("KEY ...")
+      ->delimiter(',');
+  command->add_flag(
+      "--no-tokenizer",
+      [options](int64_t) {
+        options->overrides.push_back({"data.no_tokenizer", true, "command line"});
+      },
+      "the data has no tokenizer.json: save the model without one");
   command->add_option(
       "--profile", options->trace,
       "print where the time of the run's third step goes, and write its trace, for Perfetto, to this "

@@ -48,11 +48,14 @@ class CheckpointReader {
   int64_t bytes_ = 0;
 };
 
+// Of the files that were written, by their names.
+using FileChecksums = std::map<std::string, TensorChecksums>;
+
 // Writes the tensors into `dir`, created if need be: one model.safetensors if they fit max_shard_bytes, else
 // shards of at most that size (a larger tensor gets one of its own) and the index. Tensors keep their order
 // across shards. What another checkpoint left in `dir` is removed, and never read together with a
 // half-written one. `device` is where the tensors are; by default they are in the host's memory.
-void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors, int64_t max_shard_bytes,
-                   const Device* device = nullptr);
+FileChecksums write_sharded(const std::string& dir, std::span<const NamedTensor> tensors,
+                            int64_t max_shard_bytes, const Device* device = nullptr);
 
 }  // namespace fathom

@@ -57,8 +57,8 @@ void check_names(const std::string& dir, std::span<const NamedTensor> tensors) {
 
 }  // namespace
 
-void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors, int64_t max_shard_bytes,
-                   const Device* device) {
+FileChecksums write_sharded(const std::string& dir, std::span<const NamedTensor> tensors,
+                            int64_t max_shard_bytes, const Device* device) {
   check(max_shard_bytes > 0, "{}: the shard size must be positive, got {}", dir, max_shard_bytes);
   check_names(dir, tensors);
   std::error_code error;
@@ -69,18 +69,21 @@ void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors,
 
   const auto shards = split(tensors, max_shard_bytes);
   if (shards.size() == 1) {
-    write_safetensors(single.string(), tensors, {}, device);  // readers prefer it from the moment it is there
+    // readers prefer it from the moment it is there
+    FileChecksums checksums = {
+        {single.filename().string(), write_safetensors(single.string(), tensors, {}, device)}};
     remove_file(index);
     remove_other_shards(dir, {});
-    return;
+    return checksums;
   }
   remove_file(index);
   std::set<std::string> written;
+  FileChecksums checksums;
   Json json = {{"metadata", {{"total_size", 0}}}, {"weight_map", Json::object()}};
   int64_t total = 0;
   for (size_t i = 0; i < shards.size(); ++i) {
     const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
-    write_safetensors((fs::path(dir) / name).string(), shards[i], {}, device);
+    checksums[name] = write_safetensors((fs::path(dir) / name).string(), shards[i], {}, device);
     written.insert(name);
     for (const NamedTensor& t : shards[i]) {
       json["weight_map"][t.name] = name;
@@ -91,6 +94,7 @@ void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors,
   write_file(index.string(), json.dump(2) + "\n");
   remove_file(single);
   remove_other_shards(dir, written);
+  return checksums;
 }
 
 }  // namespace fathom

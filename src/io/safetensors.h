@@ -79,10 +79,14 @@ struct NamedTensor {
   std::string stored_as = {};
 };
 
+// The content_hash of a tensor's stored bytes, by its name.
+using TensorChecksums = std::map<std::string, std::string>;
+
 // Replaces `path`. The data is in the given order, except that wider element types come first so that every
 // tensor is aligned. The metadata gains "format": "pt", which the Hugging Face readers ask for. `device` is
-// where the tensors are; by default they are in the host's memory.
-void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                       std::map<std::string, std::string> metadata = {}, const Device* device = nullptr);
+// where the tensors are; by default they are in the host's memory. Returns the content_hash of each tensor.
+TensorChecksums write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                                  std::map<std::string, std::string> metadata = {},
+                                  const Device* device = nullptr);
 
 }  // namespace fathom

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "io/content_hash.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "io/safetensors.h"
@@ -75,19 +76,29 @@ std::string header_text(const std::vector<const NamedTensor*>& order,
   return text;
 }
 
-void write_data(AtomicFile& file, const ConstTensor& tensor) {
+// Returns the hash of what it wrote.
+std::string write_data(AtomicFile& file, const ConstTensor& tensor) {
+  ContentHash hash;
+  const auto write = [&](std::span<const std::byte> bytes) {
+    file.write(bytes);
+    hash.add(bytes);
+  };
   const auto* data = static_cast<const std::byte*>(tensor.data);
-  if (tensor.contiguous()) return file.write(std::span(data, static_cast<size_t>(tensor.bytes())));
+  if (tensor.contiguous()) {
+    write(std::span(data, static_cast<size_t>(tensor.bytes())));
+    return hash.digest();
+  }
   const int64_t width = tensor.cols() * size_of(tensor.dtype),
                 stride = tensor.row_stride * size_of(tensor.dtype);
   for (int64_t row = 0; row < tensor.rows(); ++row)
-    file.write(std::span(data + row * stride, static_cast<size_t>(width)));
+    write(std::span(data + row * stride, static_cast<size_t>(width)));
+  return hash.digest();
 }
 
 }  // namespace
 
-void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                       std::map<std::string, std::string> metadata, const Device* device) {
+TensorChecksums write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                                  std::map<std::string, std::string> metadata, const Device* device) {
   metadata.emplace("format", "pt");
   const std::vector<const NamedTensor*> order = data_order(path, tensors);
   const std::string header = header_text(order, metadata);
@@ -99,8 +110,10 @@ void write_safetensors(const std::string& path, std::span<const NamedTensor> ten
   file.write(header);
   const Device host = Device::cpu(1);
   Staging staging(device ? *device : host);
-  for (const NamedTensor* t : order) write_data(file, staging.read(t->tensor));
+  TensorChecksums checksums;
+  for (const NamedTensor* t : order) checksums[t->name] = write_data(file, staging.read(t->tensor));
   file.commit();
+  return checksums;
 }
 
 }  // namespace fathom

@@ -153,15 +153,16 @@ FilePatterns model_folder_files() {
           "model.safetensors.index.json"};
 }
 
-void save_model(const Device& device, const std::string& dir, const Model& model) {
+FileChecksums save_model(const Device& device, const std::string& dir, const Model& model) {
   const auto path = [&](const char* file) { return (std::filesystem::path(dir) / file).string(); };
-  write_sharded(dir, checkpoint_tensors(model.config, model.weights), largest_shard, &device);
+  FileChecksums checksums = write_sharded(dir, checkpoint_tensors(model.config, model.weights), largest_shard, &device);
   const std::string dtype = model.dtype == DType::bf16 ? "bfloat16" : "float32";
   const OrderedJson json = config_to_json(model.config, dtype);
   const OrderedJson generation = {{"bos_token_id", json["bos_token_id"]},
                                   {"eos_token_id", json["eos_token_id"]}};
   write_file(path("generation_config.json"), generation.dump(2) + "\n");
   write_file(path("config.json"), json.dump(2) + "\n");
+  return checksums;
 }
 
 }  // namespace fathom

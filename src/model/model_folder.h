@@ -35,7 +35,7 @@ Model load_model(const Device& device, const std::string& dir, std::optional<DTy
 FilePatterns model_folder_files();
 
 // Writes config.json, generation_config.json and the weights, each in its own type, into `dir` (created if
-// need be), each file atomically.
-void save_model(const Device& device, const std::string& dir, const Model& model);
+// need be), each file atomically. Returns the checksums of the weights.
+FileChecksums save_model(const Device& device, const std::string& dir, const Model& model);
 
 }  // namespace fathom

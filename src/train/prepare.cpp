@@ -12,6 +12,7 @@
 #include "io/atomic_folder.h"
 #include "io/file.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_identity.h"
 #include "train/corpus.h"
 #include "train/token_shard.h"
 #include "train/vocabulary_training.h"
@@ -55,7 +56,7 @@ TokenVocabulary vocabulary_of(const Tokenizer& tokenizer, const TokenizerFiles& 
                               const std::string& name) {
   const auto bos = tokenizer.bos_id(), eos = tokenizer.eos_id();
   check(bos && eos, "{}: the tokenizer names no token for the {} of a text", name, bos ? "end" : "beginning");
-  return {tokenizer.size(), *bos, *eos, fingerprint_of(files.tokenizer_json)};
+  return {tokenizer.size(), *bos, *eos, tokenizer_identity(files.tokenizer_json, name)};
 }
 
 // A few MB of documents: enough work for every thread.

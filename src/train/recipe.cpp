@@ -2,6 +2,7 @@
 #include "train/recipe.h"
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "base/error.h"
@@ -20,46 +21,51 @@ constexpr double huge = 1e18;
 constexpr Range at_least_0{0, huge}, at_least_1{1, huge}, fraction{0, 1},
     below_1{0, 1 - std::numeric_limits<double>::epsilon() / 2}, any_value{-huge, huge};
 
-constexpr bool shapes_result = true, free_to_change = false;
+constexpr OnResume free_to_change = OnResume::free, by_request = OnResume::by_request,
+                   fixed = OnResume::fixed;
 
-// The table: f(key, member, range, shapes_result, help). Numbers outside the range are refused.
+// The table: f(key, member, range, on_resume, help). Numbers outside the range are refused.
 template <class R, class F>
 void visit_recipe(R& r, F&& f) {
   f("model.config", r.model.config, any_value, free_to_change, "config.json of the model to train");
   f("model.init_from", r.model.init_from, any_value, free_to_change, "model folder to start from");
   f("data.train", r.data.train, any_value, free_to_change, "folders or shards made by fathom prepare");
   f("data.validation", r.data.validation, any_value, free_to_change, "the same, for the validation loss");
-  f("data.validation_fraction", r.data.validation_fraction, below_1, shapes_result,
+  f("data.validation_fraction", r.data.validation_fraction, below_1, fixed,
     "part of the training tokens held out when there are no validation shards");
-  f("data.sequence_length", r.data.sequence_length, at_least_1, shapes_result, "tokens of one sequence");
-  f("data.document_mask", r.data.document_mask, any_value, shapes_result, "attend within a document only");
-  f("data.tokenizer", r.data.tokenizer, any_value, free_to_change, "folder of tokenizer.json");
-  f("optimizer.lr", r.optimizer.lr, at_least_0, shapes_result, "learning rate after the warm-up");
-  f("optimizer.beta1", r.optimizer.beta1, below_1, shapes_result, "decay of the first moment");
-  f("optimizer.beta2", r.optimizer.beta2, below_1, shapes_result, "decay of the second moment");
-  f("optimizer.eps", r.optimizer.eps, Range{1e-30, 1}, shapes_result, "AdamW's epsilon");
-  f("optimizer.weight_decay", r.optimizer.weight_decay, at_least_0, shapes_result, "of matrices");
-  f("optimizer.clip", r.optimizer.clip, at_least_0, shapes_result, "largest gradient norm; 0: no clipping");
-  f("schedule.steps", r.schedule.steps, at_least_0, shapes_result, "length of the run in steps");
-  f("schedule.tokens", r.schedule.tokens, at_least_0, shapes_result, "length of the run in tokens");
-  f("schedule.warmup_steps", r.schedule.warmup_steps, at_least_0, shapes_result, "linear warm-up");
-  f("schedule.decay", r.schedule.decay, any_value, shapes_result, "constant, step or cosine");
-  f("schedule.decay_at", r.schedule.decay_at, fraction, shapes_result, "step: parts of the run, rising");
-  f("schedule.decay_factor", r.schedule.decay_factor, fraction, shapes_result,
-    "step: factor at each of them");
-  f("schedule.final_factor", r.schedule.final_factor, fraction, shapes_result, "cosine: last rate over lr");
-  f("batch.sequences", r.batch.sequences, at_least_1, shapes_result, "sequences per step");
-  f("batch.micro_batch", r.batch.micro_batch, at_least_1, shapes_result, "sequences worked on at once");
-  f("batch.ramp_from", r.batch.ramp_from, at_least_0, shapes_result, "sequences per step at the start");
-  f("batch.ramp_tokens", r.batch.ramp_tokens, at_least_0, shapes_result, "tokens the ramp takes; 0: none");
+  f("data.sequence_length", r.data.sequence_length, at_least_1, fixed, "tokens of one sequence");
+  f("data.document_mask", r.data.document_mask, any_value, fixed, "attend within a document only");
+  f("data.tokenizer", r.data.tokenizer, any_value, free_to_change,
+    "tokenizer.json or its folder; it must be that of the data");
+  f("data.no_tokenizer", r.data.no_tokenizer, any_value, free_to_change,
+    "there is no tokenizer.json: the model is saved without");
+  f("data.verify", r.data.verify, any_value, free_to_change, "read all shards at the start for their hashes");
+  f("optimizer.lr", r.optimizer.lr, at_least_0, by_request, "learning rate after the warm-up");
+  f("optimizer.beta1", r.optimizer.beta1, below_1, by_request, "decay of the first moment");
+  f("optimizer.beta2", r.optimizer.beta2, below_1, by_request, "decay of the second moment");
+  f("optimizer.eps", r.optimizer.eps, Range{1e-30, 1}, by_request, "AdamW's epsilon");
+  f("optimizer.weight_decay", r.optimizer.weight_decay, at_least_0, by_request, "of matrices");
+  f("optimizer.clip", r.optimizer.clip, at_least_0, by_request, "largest gradient norm; 0: no clipping");
+  f("schedule.steps", r.schedule.steps, at_least_0, by_request, "length of the run in steps");
+  f("schedule.tokens", r.schedule.tokens, at_least_0, by_request, "length of the run in tokens");
+  f("run.epochs", r.run.epochs, at_least_0, by_request, "length of the run in passes over the data");
+  f("schedule.warmup_steps", r.schedule.warmup_steps, at_least_0, by_request, "linear warm-up");
+  f("schedule.decay", r.schedule.decay, any_value, by_request, "constant, step or cosine");
+  f("schedule.decay_at", r.schedule.decay_at, fraction, by_request, "step: parts of the run, rising");
+  f("schedule.decay_factor", r.schedule.decay_factor, fraction, by_request, "step: factor at each of them");
+  f("schedule.final_factor", r.schedule.final_factor, fraction, by_request, "cosine: last rate over lr");
+  f("batch.sequences", r.batch.sequences, at_least_1, by_request, "sequences per step");
+  f("batch.micro_batch", r.batch.micro_batch, at_least_1, by_request, "sequences worked on at once");
+  f("batch.ramp_from", r.batch.ramp_from, at_least_0, by_request, "sequences per step at the start");
+  f("batch.ramp_tokens", r.batch.ramp_tokens, at_least_0, by_request, "tokens the ramp takes; 0: none");
   f("validation.every", r.validation.every, at_least_0, free_to_change, "steps between; 0: at the end only");
   f("validation.sequences", r.validation.sequences, at_least_0, free_to_change, "at most; 0: all");
   f("checkpoint.every", r.checkpoint.every, at_least_0, free_to_change, "steps between; 0: at the end only");
   f("checkpoint.keep", r.checkpoint.keep, at_least_1, free_to_change, "the newest that stay");
   f("run.output", r.run.output, any_value, free_to_change, "folder of checkpoints, metrics and the model");
-  f("run.precision", r.run.precision, any_value, shapes_result, "f32 or bf16");
+  f("run.precision", r.run.precision, any_value, fixed, "f32 or bf16");
   f("run.recompute", r.run.recompute, any_value, free_to_change, "less memory for activations, more time");
-  f("run.seed", r.run.seed, at_least_0, shapes_result, "of the initial weights and the order of the data");
+  f("run.seed", r.run.seed, at_least_0, fixed, "of the initial weights and the order of the data");
   f("run.device", r.run.device, any_value, free_to_change,
     "cpu, cuda, or cuda:N for another GPU than the first");
   f("run.threads", r.run.threads, Range{0, 4096}, free_to_change, "0: all of the machine");
@@ -161,6 +167,11 @@ std::string config_field_of(const std::string& key) {
   return key.starts_with(model_prefix) ? key.substr(model_prefix.size()) : "";
 }
 
+// The balance loss is a part of training, not of the model.
+OnResume on_resume_of_field(const std::string& field) {
+  return field == "aux_loss_alpha" || field == "seq_aux" ? by_request : fixed;
+}
+
 std::vector<std::string> key_names() {
   std::vector<std::string> names;
   for (const RecipeKey& key : recipe_keys()) names.push_back(key.name);
@@ -169,7 +180,8 @@ std::vector<std::string> key_names() {
 
 void set(Recipe& recipe, const Setting& s) {
   bool known = false;
-  visit_recipe(recipe, [&](const char* key, auto& member, const Range& range, bool, const char*) {
+  recipe.given.insert(s.key);
+  visit_recipe(recipe, [&](const char* key, auto& member, const Range& range, OnResume, const char*) {
     if (s.key != key) return;
     known = true;
     read(s.value, {s.where, s.key}, member);
@@ -189,9 +201,19 @@ void set(Recipe& recipe, const Setting& s) {
     recipe.model.fields[field.substr(0, dot)][field.substr(dot + 1)] = s.value;
 }
 
+// A recipe finds its config from any folder: model.config is relative to the recipe's own.
+void resolve_beside(const std::string& recipe_path, Setting& s) {
+  if (s.key != "model.config" || !s.value.is_string() || s.value == "") return;
+  const std::filesystem::path folder = std::filesystem::path(recipe_path).parent_path();
+  s.value = (folder / s.value.get<std::string>()).lexically_normal().string();
+}
+
 void check_schedule(const Recipe& r, const std::string& where) {
   const Recipe::Schedule& s = r.schedule;
-  check((s.steps > 0) != (s.tokens > 0), "{}: give one of schedule.steps and schedule.tokens", where);
+  const int lengths = (s.steps > 0) + (s.tokens > 0) + (r.run.epochs > 0);
+  check(lengths == 1, "{}: give one of schedule.steps, schedule.tokens and run.epochs; {}", where,
+        lengths == 0 ? "none is there"
+                     : fmt::format("they are {}, {} and {:g}", s.steps, s.tokens, r.run.epochs));
   check(s.decay == Decay::step || s.decay_at.empty(), "{}: schedule.decay_at needs schedule.decay = \"step\"",
         where);
   check(s.decay != Decay::step || !s.decay_at.empty(),
@@ -231,12 +253,13 @@ bool is_quoted_or_list(std::string_view text) {
 std::vector<RecipeKey> recipe_keys() {
   std::vector<RecipeKey> keys;
   Recipe defaults;
-  visit_recipe(defaults, [&](const char* key, auto& member, const Range&, bool shapes, const char* help) {
-    keys.push_back({key, help, written(member).dump(), shapes});
-  });
+  visit_recipe(defaults,
+               [&](const char* key, auto& member, const Range&, OnResume on_resume, const char* help) {
+                 keys.push_back({key, help, written(member).dump(), on_resume});
+               });
   const Json fields = config_fields();
   for (const auto& [field, example] : fields.items())
-    keys.push_back({std::string(model_prefix) + field, "as in config.json", "", shapes_result});
+    keys.push_back({std::string(model_prefix) + field, "as in config.json", "", on_resume_of_field(field)});
   return keys;
 }
 
@@ -244,7 +267,7 @@ Setting flag_setting(const std::string& key, const std::string& text) {
   Setting setting{key, {}, "command line"};
   const std::string flag = "--" + key;
   Recipe defaults;
-  visit_recipe(defaults, [&](const char* name, auto& member, const Range& range, bool, const char*) {
+  visit_recipe(defaults, [&](const char* name, auto& member, const Range& range, OnResume, const char*) {
     using T = std::decay_t<decltype(member)>;
     if (key != name) return;
     constexpr bool texts = std::is_same_v<T, std::vector<std::string>>;
@@ -268,7 +291,10 @@ Setting flag_setting(const std::string& key, const std::string& text) {
 Recipe read_recipe(const std::string& path, std::span<const Setting> overrides) {
   Recipe recipe;
   if (!path.empty())
-    for (const Setting& s : read_toml(path)) set(recipe, s);
+    for (Setting& s : read_toml(path)) {
+      resolve_beside(path, s);
+      set(recipe, s);
+    }
   for (const Setting& s : overrides) set(recipe, s);
   check_together(recipe, path.empty() ? "recipe" : path);
   return recipe;
@@ -276,7 +302,7 @@ Recipe read_recipe(const std::string& path, std::span<const Setting> overrides) 
 
 OrderedJson recipe_to_json(const Recipe& recipe) {
   OrderedJson json;
-  visit_recipe(recipe, [&](const char* key, const auto& member, const Range&, bool, const char*) {
+  visit_recipe(recipe, [&](const char* key, const auto& member, const Range&, OnResume, const char*) {
     json[key] = written(member);
   });
   return json;

@@ -1,8 +1,10 @@
 // A training run as a file: every setting with its default. Read from TOML, where `[optimizer] lr = 3e-4` is
 // the key optimizer.lr; each key is also a flag of `fathom train` (--optimizer.lr 3e-4). The one table of
-// keys behind both is recipe_keys(). Paths are relative to the current directory.
+// keys behind both is recipe_keys(). Paths are relative to the current directory, but for model.config in a
+// recipe file, which is relative to the file: a recipe brings its config along.
 #pragma once
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,7 +32,9 @@ struct Recipe {
     double validation_fraction = 0;       // without any: the last part of the training tokens
     int64_t sequence_length = 4096;       // tokens of one sequence
     bool document_mask = false;           // a token attends to its own document only
-    std::string tokenizer;                // folder of tokenizer.json for the checkpoints; default: train[0]
+    std::string tokenizer;                // tokenizer.json or its folder; default: beside the shards
+    bool no_tokenizer = false;            // there is none: models are saved without
+    bool verify = true;                   // read all shards at the start and compare their hashes
   } data;
 
   struct Optimizer {
@@ -42,7 +46,7 @@ struct Recipe {
 
   struct Schedule {
     int64_t steps = 0;         // the run's length: so many steps ...
-    int64_t tokens = 0;        // ... or so many tokens
+    int64_t tokens = 0;        // ... or so many tokens, or run.epochs
     int64_t warmup_steps = 0;  // linear, from lr / warmup_steps
     Decay decay = Decay::constant;
     std::vector<double> decay_at;  // step: parts of the run after which the rate is multiplied by ...
@@ -75,17 +79,24 @@ struct Recipe {
     std::string device = "cpu";  // cpu, cuda, or cuda:N for another GPU than the first
     int64_t threads = 0;         // of the CPU; 0: all of the machine
     int64_t log_every = 10;      // steps between lines of progress
+    double epochs = 0;           // the run's length in passes over the data, fractions included
     double max_seconds = 0;      // the run ends after so much time; 0: no limit
     int64_t stop_at = 0;         // leave after this step, to be resumed; 0: never
   } run;
+
+  std::set<std::string> given;  // the keys that were set, by a file or a flag
 };
+
+// Whether a resumed run may have another value for a key: always, when it is asked for (--resume-with),
+// never.
+enum class OnResume { free, by_request, fixed };
 
 // One key of the table.
 struct RecipeKey {
   std::string name;  // "optimizer.lr"
   std::string help;
   std::string otherwise;  // its default, as text
-  bool shapes_result;     // a resumed run must have the same value
+  OnResume on_resume;
 };
 // Every key, the fields of config.json among them as model.hidden_size and so on.
 std::vector<RecipeKey> recipe_keys();

@@ -6,7 +6,9 @@
 
 namespace fathom {
 
-double run_progress(const Recipe::Schedule& s, const Position& p) {
+double run_progress(const Recipe& recipe, const Position& p) {
+  const Recipe::Schedule& s = recipe.schedule;
+  if (recipe.run.epochs > 0) return p.epochs / recipe.run.epochs;
   return s.tokens > 0 ? static_cast<double>(p.tokens) / static_cast<double>(s.tokens)
                       : static_cast<double>(p.step) / static_cast<double>(s.steps);
 }
@@ -16,7 +18,7 @@ double learning_rate(const Recipe& recipe, const Position& p) {
   const double lr = recipe.optimizer.lr;
   if (p.step < s.warmup_steps)
     return lr * static_cast<double>(p.step + 1) / static_cast<double>(s.warmup_steps);
-  const double done = run_progress(s, p);
+  const double done = run_progress(recipe, p);
   switch (s.decay) {
     case Decay::constant:
       return lr;

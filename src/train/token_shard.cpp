@@ -2,11 +2,18 @@
 #include "train/token_shard.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/threads.h"
+#include "io/content_hash.h"
+#include "text/tokenizer_identity.h"
 
 namespace fathom {
 namespace {
@@ -66,15 +73,14 @@ TokenVocabulary read_vocabulary(const SafetensorsFile& file) {
   v.bos = static_cast<int32_t>(metadata_number(file, "bos", v.size));
   v.eos = static_cast<int32_t>(metadata_number(file, "eos", v.size));
   v.fingerprint = metadata(file, "tokenizer");
+  if (v.fingerprint.starts_with("fnv1a:")) v.fingerprint.clear();  // of the file's bytes: of an earlier release
   return v;
 }
 
 }  // namespace
 
-std::string fingerprint_of(std::string_view tokenizer_json) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : tokenizer_json) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return fmt::format("fnv1a:{:016x}", hash);
+std::string TokenVocabulary::text() const {
+  return fmt::format("{} tokens, {}", size, fingerprint.empty() ? "no hash" : short_identity(fingerprint));
 }
 
 FilePatterns data_set_files() {
@@ -112,12 +118,62 @@ void TokenShards::add(const std::string& path) {
   check(tokens->shape[0] > 0, "{}: tensor 'tokens' is empty", path);
   const TokenVocabulary vocabulary = read_vocabulary(file);
   if (shards_.empty()) vocabulary_ = vocabulary;
-  check(vocabulary == vocabulary_, "{} and {} were made with different tokenizers ({} and {} tokens)",
-        shards_.empty() ? path : shards_.front().file.path(), path, vocabulary_.size, vocabulary.size);
+  check(vocabulary.same_as(vocabulary_), "{} and {} were made with different tokenizers ({}; {})",
+        shards_.empty() ? path : shards_.front().file.path(), path, vocabulary_.text(), vocabulary.text());
+  if (vocabulary_.fingerprint.empty()) vocabulary_.fingerprint = vocabulary.fingerprint;
   documents_ += metadata_number(file, "documents", tokens->shape[0] + 1);
   ends_.push_back((ends_.empty() ? 0 : ends_.back()) + tokens->shape[0]);
   const std::byte* data = tokens->bytes.data();
-  shards_.push_back({std::move(file), data, wide});
+  const auto hash = file.metadata().find("hash");
+  const std::string known = hash == file.metadata().end() ? std::string() : hash->second;
+  shards_.push_back({std::move(file), data, wide, known});
+}
+
+std::vector<std::string> TokenShards::paths() const {
+  std::vector<std::string> paths;
+  for (const Shard& shard : shards_) paths.push_back(shard.file.path());
+  return paths;
+}
+
+std::vector<std::string> TokenShards::hash_shards(int threads) const {
+  std::vector<std::string> hashes(shards_.size());
+  int64_t bytes = 0;
+  for (const Shard& shard : shards_) bytes += static_cast<int64_t>(shard.file.entry("tokens")->bytes.size());
+  std::optional<Progress> progress;
+  constexpr int64_t worth_showing = int64_t{1} << 30;
+  if (bytes > worth_showing) progress.emplace("check data", bytes, "bytes");
+  std::atomic<int64_t> done{0};
+  parallel_tasks(threads, static_cast<int64_t>(shards_.size()), [&](int thread, int64_t i) {
+    const std::span<const std::byte> tokens = shards_[static_cast<size_t>(i)].file.entry("tokens")->bytes;
+    hashes[static_cast<size_t>(i)] = content_hash(tokens);
+    done += static_cast<int64_t>(tokens.size());
+    if (progress && thread == 0) progress->update(done);
+  });
+  return hashes;
+}
+
+std::string TokenShards::fingerprint(int threads, bool verify) {
+  const auto unknown =
+      std::find_if(shards_.begin(), shards_.end(), [](const Shard& shard) { return shard.hash.empty(); });
+  if (unknown != shards_.end())
+    log::warn("{}: no hash of its tokens, made by an earlier release: reading the data for it",
+              unknown->file.path());
+  if (verify || unknown != shards_.end()) {
+    const std::vector<std::string> hashes = hash_shards(threads);
+    for (size_t i = 0; i < shards_.size(); ++i) {
+      Shard& shard = shards_[i];
+      check(shard.hash.empty() || shard.hash == hashes[i],
+            "{}: damaged: its tokens have the hash {}, but {} were written", shard.file.path(),
+            short_identity(hashes[i]), short_identity(shard.hash));
+      shard.hash = hashes[i];
+    }
+  }
+  ContentHash all;
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    const int64_t tokens = ends_[i] - (i ? ends_[i - 1] : 0);
+    all.add(fmt::format("{} {} {}\n", shards_[i].wide ? 32 : 16, tokens, shards_[i].hash));
+  }
+  return all.digest();
 }
 
 int32_t TokenShards::at(int64_t i) const {
@@ -196,6 +252,8 @@ void TokenShardWriter::write_shard() {
                      {"bos", std::to_string(vocabulary_.bos)},
                      {"eos", std::to_string(vocabulary_.eos)},
                      {"tokenizer", vocabulary_.fingerprint},
+                     {"hash", content_hash({static_cast<const std::byte*>(tokens.data),
+                                            static_cast<size_t>(tokens.bytes())})},
                      {"documents", std::to_string(pending_documents_)}});
   narrow_.clear();
   wide_.clear();

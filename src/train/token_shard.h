@@ -1,6 +1,7 @@
 // Training text as token ids on disk. A shard is a safetensors file with one tensor `tokens` [n] (U16 when
-// the vocabulary fits 16 bits, else I32) and the vocabulary's particulars as metadata; a data set is a folder
-// with train-00000.safetensors, ... and val-00000.safetensors, ... Every document is BOS, text, EOS.
+// the vocabulary fits 16 bits, else I32), with the vocabulary's particulars and the hash of the tokens as
+// metadata; a data set is a folder with train-00000.safetensors, ... and val-00000.safetensors, ... Every
+// document is BOS, text, EOS.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -17,13 +18,17 @@ namespace fathom {
 struct TokenVocabulary {
   int32_t size = 0;
   int32_t bos = 0, eos = 0;
-  std::string fingerprint;  // of the tokenizer.json; fingerprint_of()
+  std::string fingerprint;  // tokenizer_identity(); empty: the shards do not say
 
   bool operator==(const TokenVocabulary&) const = default;
+  // As far as both say.
+  bool same_as(const TokenVocabulary& other) const {
+    return size == other.size && bos == other.bos && eos == other.eos &&
+           (fingerprint == other.fingerprint || fingerprint.empty() || other.fingerprint.empty());
+  }
+  // For errors: its size and its identity's first digits.
+  std::string text() const;
 };
-
-// Tells one tokenizer.json from another (FNV-1a, 64 bits, in hex); no protection against forgery.
-std::string fingerprint_of(std::string_view tokenizer_json);
 
 // Names of the files of a data set.
 FilePatterns data_set_files();
@@ -41,6 +46,12 @@ class TokenShards {
   int64_t tokens() const { return ends_.back(); }
   int64_t documents() const { return documents_; }
   const TokenVocabulary& vocabulary() const { return vocabulary_; }
+  // The files, in order.
+  std::vector<std::string> paths() const;
+  // Tells this stream of tokens from any other: a hash over the shards' hashes, in order. A shard without one
+  // in its metadata is read for it, which is said once; with `verify` every shard is read, and an Error names
+  // one whose tokens are no longer those that were written.
+  std::string fingerprint(int threads, bool verify);
   int32_t vocab_size() const { return vocabulary_.size; }
 
   int32_t at(int64_t i) const;
@@ -51,8 +62,10 @@ class TokenShards {
   struct Shard {
     SafetensorsFile file;
     const std::byte* data;
-    bool wide;  // 32-bit ids
+    bool wide;         // 32-bit ids
+    std::string hash;  // of the tokens, as the metadata has it; empty: it has none
   };
+  std::vector<std::string> hash_shards(int threads) const;
   void add(const std::string& path);
   void copy_from(const Shard& shard, int64_t begin, int64_t n, int32_t* out) const;
 

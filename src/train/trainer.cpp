@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <numeric>
 #include <span>
 
@@ -13,6 +14,7 @@
 #include "ops/cross_entropy.h"
 #include "ops/sum.h"
 #include "tensor/memory.h"
+#include "train/identity.h"
 
 namespace fathom {
 namespace {
@@ -84,6 +86,14 @@ double worst_load(std::span<const int32_t> counts, int64_t E) {
   return worst;
 }
 
+// The paths that are folders: a shard that is named itself is of the split that it is named for.
+std::vector<std::string> folders_of(const std::vector<std::string>& paths) {
+  std::vector<std::string> folders;
+  for (const std::string& path : paths)
+    if (std::filesystem::is_directory(path)) folders.push_back(path);
+  return folders;
+}
+
 constexpr int64_t loss_total = 0, balance_total = 1;  // in totals_
 
 // A mean over nothing is 0, not NaN: a step of documents of one token has no target.
@@ -101,7 +111,7 @@ TrainingMemory training_memory(const Recipe& r, const Config& c) {
           .activations = work_bytes(r, c)};
 }
 
-Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint)
+Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std::vector<std::string>& changes)
     : recipe_(recipe),
       device_(Device::named(recipe.run.device, static_cast<int>(recipe.run.threads))),
       training_shards_(recipe.data.train, "train"),
@@ -118,14 +128,7 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint)
   report_memory_ = Arena("a step's report", 4 * c.num_hidden_layers * c.n_routed_experts + 256, device_);
   totals_ = report_memory_.allocate(DType::f64, {2});
   expert_counts_ = report_memory_.allocate(DType::i32, {c.num_hidden_layers, c.n_routed_experts});
-  if (checkpoint.empty())
-    start_weights();
-  else
-    state_ = load_checkpoint(device_, checkpoint, recipe_, model_, optimizer_);
-  check(checkpoint.empty() || state_.data_tokens == training_shards_.tokens(),
-        "{}: made with training data of {} tokens, but now it is {}", checkpoint, state_.data_tokens,
-        training_shards_.tokens());
-  state_.data_tokens = training_shards_.tokens();
+  start_state(checkpoint, changes);
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
   const StepSizes sizes = {.windows =
                                [this](int64_t windows_read) {
@@ -143,19 +146,40 @@ void Trainer::open_data() {
   training_windows_ = windows;
   if (!data.validation.empty())
     own_validation_shards_.emplace(data.validation, "val");
-  else if (!shard_files(data.train, "val").empty())
-    own_validation_shards_.emplace(data.train, "val");
+  else if (const auto folders = folders_of(data.train); !shard_files(folders, "val").empty())
+    own_validation_shards_.emplace(folders, "val");
   if (own_validation_shards_) {
-    check(own_validation_shards_->vocabulary() == training_shards_.vocabulary(),
-          "data.validation was prepared with another tokenizer than data.train");
+    check_same_tokenizer(training_shards_, *own_validation_shards_);
     validation_windows_ = window_count(own_validation_shards_->tokens(), data.sequence_length);
   } else if (data.validation_fraction > 0) {
     validation_windows_ =
         static_cast<int64_t>(std::ceil(data.validation_fraction * static_cast<double>(windows)));
     training_windows_ = first_validation_window_ = windows - validation_windows_;
   }
+  if (own_validation_shards_ && validation_windows_ == 0)
+    log::warn("{}: {} tokens are too few for a sequence of {} + 1: there is no validation loss",
+              own_validation_shards_->paths().front(), own_validation_shards_->tokens(),
+              data.sequence_length);
   if (recipe_.validation.sequences > 0)
     validation_windows_ = std::min(validation_windows_, recipe_.validation.sequences);
+}
+
+void Trainer::start_state(const std::string& checkpoint, const std::vector<std::string>& changes) {
+  RunState now;
+  now.data_tokens = training_shards_.tokens();
+  now.data = training_shards_.fingerprint(device_.threads(), recipe_.data.verify);
+  now.tokenizer = checked_tokenizer(recipe_, training_shards_,
+                                    own_validation_shards_ ? &*own_validation_shards_ : nullptr);
+  tokenizer_folder_ = tokenizer_folder(recipe_, training_shards_);
+  if (own_validation_shards_) own_validation_shards_->fingerprint(device_.threads(), recipe_.data.verify);
+  if (checkpoint.empty()) {
+    start_weights();
+  } else {
+    check_recipe(checkpoint, recipe_, model_.config, changes);
+    state_ = load_checkpoint(device_, checkpoint, model_, optimizer_);
+    check_same_run(checkpoint, state_, now, training_shards_);
+  }
+  state_.data_tokens = now.data_tokens, state_.data = now.data, state_.tokenizer = now.tokenizer;
 }
 
 void Trainer::start_weights() {
@@ -297,8 +321,8 @@ std::string Trainer::save() {
   wait_for_checkpoint();
   const auto write = [this, state = state_](const Device& device, const Model& model,
                                             const Optimizer& optimizer) {
-    save_checkpoint(device, recipe_.run.output, recipe_, state, model, optimizer, tokenizer_folder());
-    prune_checkpoints(recipe_.run.output, recipe_.checkpoint.keep);
+    save_checkpoint(device, recipe_.run.output, recipe_, state, model, optimizer, tokenizer_folder_);
+    prune_checkpoints(recipe_.run.output, recipe_.checkpoint.keep, state.step);
   };
   if (take_snapshot())
     writing_ = std::async(std::launch::async, [this, write] {
@@ -328,11 +352,7 @@ bool Trainer::take_snapshot() {
 }
 
 void Trainer::save_model_to(const std::string& dir) const {
-  save_model_folder(device_, dir, model_, tokenizer_folder());
-}
-
-std::string Trainer::tokenizer_folder() const {
-  return recipe_.data.tokenizer.empty() ? recipe_.data.train[0] : recipe_.data.tokenizer;
+  save_model_folder(device_, dir, model_, tokenizer_folder_);
 }
 
 }  // namespace fathom

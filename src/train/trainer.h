@@ -53,13 +53,15 @@ struct MicroBatch {
 class Trainer {
  public:
   // Allocates everything once, opens the data and starts from fresh weights or model.init_from; with
-  // `checkpoint`, from that folder instead.
-  explicit Trainer(const Recipe& recipe, const std::string& checkpoint = {});
+  // `checkpoint`, from that folder instead, where the keys in `changes` may have other values than it was
+  // made with.
+  explicit Trainer(const Recipe& recipe, const std::string& checkpoint = {},
+                   const std::vector<std::string>& changes = {});
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
   // The schedule's length is reached.
-  bool finished() const { return run_finished(recipe_.schedule, position()); }
+  bool finished() const { return run_finished(recipe_, position()); }
   // Trains on batch_sequences() sequences. When the loss or the gradient is not finite: an Error naming the
   // step, thrown before any weight changes.
   StepReport step();
@@ -75,16 +77,19 @@ class Trainer {
   void save_model_to(const std::string& dir) const;
 
   const RunState& state() const { return state_; }
-  Position position() const { return {state_.step, state_.tokens}; }
+  Position position() const { return {state_.step, state_.tokens, loader_->epochs()}; }
   const Model& model() const { return model_; }
   Device& device() { return device_; }
   double epochs() const { return loader_->epochs(); }
   int64_t training_windows() const { return training_windows_; }
   int64_t validation_windows() const { return validation_windows_; }
+  bool has_validation_shards() const { return own_validation_shards_.has_value(); }
 
  private:
   void open_data();
   void start_weights();
+  // Opens this run's part of state_; from a checkpoint, the rest.
+  void start_state(const std::string& checkpoint, const std::vector<std::string>& changes);
   bool take_snapshot();
   // The balance loss of a micro-batch needs the whole step's expert counts before its own forward pass.
   bool counts_come_first(size_t micro_batches) const;
@@ -97,7 +102,6 @@ class Trainer {
   Batch upload_packed(const PackedBatch& packed);
   LossFunction cross_entropy_loss(double scale);
   void read_totals(StepReport& report);
-  std::string tokenizer_folder() const;
   // Makes micro_ one of so many windows.
   void lay_out(int64_t windows);
 
@@ -105,6 +109,7 @@ class Trainer {
   Device device_;
   TokenShards training_shards_;
   std::optional<TokenShards> own_validation_shards_;
+  std::string tokenizer_folder_;  // whose files go into checkpoints; empty: none
   int64_t training_windows_ = 0, validation_windows_ = 0, first_validation_window_ = 0;
 
   Model model_;

@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "io/atomic_folder.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
 #include "model/model_folder.h"
+#include "train/checksums.h"
 
 namespace fathom {
 namespace fs = std::filesystem;
@@ -17,10 +19,36 @@ namespace {
 
 constexpr std::string_view prefix = "step-";
 constexpr int64_t format_version = 1;
+constexpr const char* optimizer_file = "optimizer.safetensors";
 constexpr std::array tokenizer_files = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"};
 
 std::string file_in(const std::string& dir, const char* name) {
   return (fs::path(dir) / name).string();
+}
+
+Json read_trainer_json(const std::string& path) {
+  Json json = read_json(path);
+  const auto format = JsonObject(json, path).required<int64_t>("format");
+  check(format == format_version, "{}: format {} is not known: expected {}", path, format, format_version);
+  return json;
+}
+
+// Why the folder is no whole checkpoint (a copy that stopped half-way, say); empty: it is one. An Error of
+// any of its files is what is asked for here, so it is caught here.
+std::string damage_of(const std::string& checkpoint) {
+  try {
+    read_json(file_in(checkpoint, "trainer.json"));
+    read_config(checkpoint);
+    const CheckpointReader weights(checkpoint), optimizer(file_in(checkpoint, optimizer_file));
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return {};
+}
+
+// The same, at a glance.
+bool looks_whole(const std::string& checkpoint) {
+  return fs::exists(file_in(checkpoint, "trainer.json")) && fs::exists(file_in(checkpoint, optimizer_file));
 }
 
 // Checkpoint folders with their steps, oldest first.
@@ -40,15 +68,17 @@ std::vector<std::pair<int64_t, std::string>> checkpoints_in(const std::string& o
 }
 
 void copy_tokenizer(const std::string& from, const std::string& to) {
+  if (from.empty()) return;
   for (const char* name : tokenizer_files)
     if (const std::string path = file_in(from, name); fs::is_regular_file(path))
       write_file(file_in(to, name), read_file(path));
 }
 
-void write_model(const Device& device, const std::string& dir, const Model& model,
-                 const std::string& tokenizer_dir) {
-  save_model(device, dir, model);
+FileChecksums write_model(const Device& device, const std::string& dir, const Model& model,
+                          const std::string& tokenizer_dir) {
+  FileChecksums checksums = save_model(device, dir, model);
   copy_tokenizer(tokenizer_dir, dir);
+  return checksums;
 }
 
 FilePatterns model_files() {
@@ -59,37 +89,96 @@ FilePatterns model_files() {
 
 FilePatterns checkpoint_files() {
   FilePatterns files = model_files();
-  files.insert(files.end(), {"optimizer.safetensors", "trainer.json"});
+  files.insert(files.end(), {optimizer_file, "trainer.json", checksums_file});
   return files;
 }
 
-// Error naming the first key that differs.
-void check_same(const std::string& where, const Json& made_with, const Json& now) {
-  for (const auto& [key, value] : now.items()) {
-    const Json then = made_with.contains(key) ? made_with[key] : Json();
-    check(then == value, "{}: made with {} = {}, but now it is {}", where, key, then.dump(), value.dump());
+// What a checkpoint was made with, and what the recipe says now.
+struct Difference {
+  std::string key, then, now;
+};
+
+// Keys that a checkpoint of an earlier release does not have stand for their defaults.
+std::vector<Difference> differing_keys(const Json& made_with, const Recipe& recipe) {
+  const OrderedJson defaults = recipe_to_json(Recipe()), now = recipe_to_json(recipe);
+  std::vector<Difference> found;
+  for (const RecipeKey& key : recipe_keys()) {
+    if (key.on_resume == OnResume::free || !now.contains(key.name)) continue;
+    const std::string value = now[key.name].dump(), then = made_with.contains(key.name)
+                                                               ? OrderedJson(made_with[key.name]).dump()
+                                                               : defaults[key.name].dump();
+    if (then != value) found.push_back({key.name, then, value});
   }
+  return found;
 }
 
-Json config_fields(const Config& config) {
-  Json fields;
-  const OrderedJson all = config_to_json(config, "");
-  for (const auto& [key, value] : all.items()) fields["model." + key] = value;
-  return fields;
+std::vector<Difference> differing_fields(const Config& made_with, const Config& config) {
+  const OrderedJson then = config_to_json(made_with, ""), now = config_to_json(config, "");
+  std::vector<Difference> found;
+  for (const auto& [key, value] : now.items())
+    if (then[key] != value) found.push_back({"model." + key, then[key].dump(), value.dump()});
+  return found;
 }
 
-Json shaping_keys(const Recipe& recipe) {
-  const OrderedJson all = recipe_to_json(recipe);
-  Json shaping = Json::object();
-  for (const RecipeKey& key : recipe_keys())
-    if (key.shapes_result && all.contains(key.name)) shaping[key.name] = Json::parse(all[key.name].dump());
-  return shaping;
+bool may_change(const std::string& key) {
+  for (const RecipeKey& known : recipe_keys())
+    if (known.name == key) return known.on_resume == OnResume::by_request;
+  return false;
+}
+
+// "trainer.json has optimizer.lr = 0.003, now 0.001, ..."; takes out what may differ.
+std::string refused(const char* file, std::vector<Difference>& differences,
+                    const std::vector<std::string>& changes) {
+  std::erase_if(differences, [&](const Difference& d) {
+    const bool allowed = std::find(changes.begin(), changes.end(), d.key) != changes.end();
+    if (allowed) log::info("{} = {} from here on; it was {}", d.key, d.now, d.then);
+    return allowed;
+  });
+  std::string text;
+  for (const Difference& d : differences)
+    text += fmt::format("{}{} = {}, now {}", text.empty() ? std::string(file) + " has " : ", ", d.key, d.then,
+                        d.now);
+  return text;
+}
+
+// What the user can do about keys that differ.
+std::string advice(const std::vector<Difference>& differences) {
+  std::string changeable, others;
+  for (const Difference& d : differences) (may_change(d.key) ? changeable : others) += " " + d.key;
+  if (others.empty()) return "to go on with the new values: --resume-with" + changeable;
+  return fmt::format("in a run,{} cannot change: model.init_from starts another one", others);
 }
 
 }  // namespace
 
+void check_recipe(const std::string& checkpoint, const Recipe& recipe, const Config& config,
+                  const std::vector<std::string>& changes) {
+  const std::string path = file_in(checkpoint, "trainer.json");
+  const Json json = read_trainer_json(path);
+  std::vector<Difference> keys = differing_keys(JsonObject(json, path).required<Json>("recipe"), recipe),
+                          fields = differing_fields(read_config(checkpoint), config);
+  const std::string of_keys = refused("trainer.json", keys, changes),
+                    of_fields = refused("config.json", fields, changes);
+  if (keys.empty() && fields.empty()) return;
+  keys.insert(keys.end(), fields.begin(), fields.end());
+  fail("{}: made with other settings: {}{}{}; {}", checkpoint, of_keys,
+       of_keys.empty() || of_fields.empty() ? "" : "; ", of_fields, advice(keys));
+}
+
 std::optional<std::string> latest_checkpoint(const std::string& output) {
-  const auto all = checkpoints_in(output);
+  auto all = checkpoints_in(output);
+  for (; !all.empty(); all.pop_back()) {
+    const std::string& folder = all.back().second;
+    const std::string why = damage_of(folder);
+    if (why.empty()) return folder;
+    log::warn("{}: not a whole checkpoint: {}", folder, why);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> any_checkpoint(const std::string& output) {
+  auto all = checkpoints_in(output);
+  std::erase_if(all, [](const auto& one) { return fs::is_empty(one.second); });
   if (all.empty()) return std::nullopt;
   return all.back().second;
 }
@@ -102,38 +191,44 @@ void save_checkpoint(const Device& device, const std::string& output, const Reci
                      const RunState& state, const Model& model, const Optimizer& optimizer,
                      const std::string& tokenizer_dir) {
   AtomicFolder folder(checkpoint_folder(output, state.step), checkpoint_files());
-  write_model(device, folder.path(), model, tokenizer_dir);
-  write_safetensors(file_in(folder.path(), "optimizer.safetensors"), optimizer.tensors(), {}, &device);
+  FileChecksums checksums = write_model(device, folder.path(), model, tokenizer_dir);
+  checksums[optimizer_file] =
+      write_safetensors(file_in(folder.path(), optimizer_file), optimizer.tensors(), {}, &device);
+  write_checksums(folder.path(), checksums);
   const OrderedJson trainer = {{"format", format_version},         {"step", state.step},
                                {"tokens", state.tokens},           {"windows_read", state.windows_read},
-                               {"data_tokens", state.data_tokens}, {"recipe", recipe_to_json(recipe)}};
+                               {"data_tokens", state.data_tokens}, {"data", state.data},
+                               {"tokenizer", state.tokenizer},     {"recipe", recipe_to_json(recipe)}};
   write_file(file_in(folder.path(), "trainer.json"), trainer.dump(2) + "\n");
   folder.commit();
 }
 
-RunState load_checkpoint(const Device& device, const std::string& checkpoint, const Recipe& recipe,
-                         Model& model, Optimizer& optimizer) {
+RunState load_checkpoint(const Device& device, const std::string& checkpoint, Model& model,
+                         Optimizer& optimizer) {
   const std::string path = file_in(checkpoint, "trainer.json");
-  const Json json = read_json(path);
+  const Json json = read_trainer_json(path);
   const JsonObject o(json, path);
-  const auto format = o.required<int64_t>("format");
-  check(format == format_version, "{}: format {} is not known: expected {}", path, format, format_version);
-  check_same(path, o.required<Json>("recipe"), shaping_keys(recipe));
-  check_same(file_in(checkpoint, "config.json"), config_fields(read_config(checkpoint)),
-             config_fields(model.config));
-
-  load_weights(device, model.config, model.weights, CheckpointReader(checkpoint));
-  optimizer.load(device, file_in(checkpoint, "optimizer.safetensors"));
-  const RunState state = {o.required<int64_t>("step"), o.required<int64_t>("tokens"),
-                          o.required<int64_t>("windows_read"), o.required<int64_t>("data_tokens")};
+  const RunState state = {o.required<int64_t>("step"),         o.required<int64_t>("tokens"),
+                          o.required<int64_t>("windows_read"), o.required<int64_t>("data_tokens"),
+                          o.optional<std::string>("data", ""), o.optional<std::string>("tokenizer", "")};
   check(state.step >= 0 && state.tokens >= 0 && state.windows_read >= 0, "{}: negative counters", path);
+  verify_checksums(checkpoint, device.threads());
+  load_weights(device, model.config, model.weights, CheckpointReader(checkpoint));
+  optimizer.load(device, file_in(checkpoint, optimizer_file));
   return state;
 }
 
-void prune_checkpoints(const std::string& output, int64_t keep) {
-  const auto all = checkpoints_in(output);
-  const auto kept = static_cast<size_t>(std::max<int64_t>(keep, 1));
-  for (size_t i = 0; i + kept < all.size(); ++i) remove_folder(all[i].second, checkpoint_files());
+void prune_checkpoints(const std::string& output, int64_t keep, int64_t newest) {
+  auto all = checkpoints_in(output);
+  int64_t whole = 0;
+  for (; !all.empty(); all.pop_back()) {
+    const auto& [step, folder] = all.back();
+    if (step > newest) continue;
+    if (whole >= std::max<int64_t>(keep, 1))
+      remove_folder(folder, checkpoint_files());
+    else
+      whole += looks_whole(folder);
+  }
 }
 
 void save_model_folder(const Device& device, const std::string& dir, const Model& model,

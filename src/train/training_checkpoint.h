@@ -1,11 +1,12 @@
 // Training checkpoints: OUTPUT/step-00000123/ is a Hugging Face model folder (config.json, model.safetensors,
 // tokenizer files) that also holds optimizer.safetensors (AdamW's moments and, in bf16 training, the master
-// copies of the bf16 weights) and trainer.json (where the run stands, and its recipe). Each appears complete
-// or not at all.
+// copies of the bf16 weights), trainer.json (where the run stands, its recipe, its tokenizer's and its data's
+// identity) and checksums.json. Each appears complete or not at all.
 #pragma once
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/model.h"
 #include "train/optimizer.h"
@@ -18,28 +19,40 @@ struct RunState {
   int64_t step = 0;          // steps done
   int64_t tokens = 0;        // tokens learnt from
   int64_t windows_read = 0;  // of the data loader
-  int64_t data_tokens = 0;   // size of the training data, to know it again
+  int64_t data_tokens = 0;   // size of the training data
+  // What it was trained on; empty: a checkpoint of an earlier release does not say.
+  std::string data = {};       // TokenShards::fingerprint()
+  std::string tokenizer = {};  // tokenizer_identity()
 };
 
-// The newest checkpoint folder in `output`, if there is one.
+// The newest whole checkpoint folder in `output`, if there is one. Newer ones with a file that is missing or
+// cut off are passed over, with a warning that says why.
 std::optional<std::string> latest_checkpoint(const std::string& output);
+// The newest checkpoint folder with something in it, whole or not.
+std::optional<std::string> any_checkpoint(const std::string& output);
 
 // OUTPUT/step-00000123 for step 123.
 std::string checkpoint_folder(const std::string& output, int64_t step);
 
-// Writes checkpoint_folder(), with the tokenizer files found in tokenizer_dir. After an
+// Writes checkpoint_folder(), with the tokenizer files found in tokenizer_dir, if one is named. After an
 // Error (a full disk, say) nothing new is there and what was there before still is.
 void save_checkpoint(const Device& device, const std::string& output, const Recipe& recipe,
                      const RunState& state, const Model& model, const Optimizer& optimizer,
                      const std::string& tokenizer_dir);
 
-// Fills the allocated model and optimizer. Error naming the file or field when the checkpoint is damaged, of
-// another model, or made with a recipe that differs in anything that shapes the result.
-RunState load_checkpoint(const Device& device, const std::string& checkpoint, const Recipe& recipe,
-                         Model& model, Optimizer& optimizer);
+// A checkpoint made with other settings than the recipe's is refused: the error names every key that differs,
+// with both values. The keys in `changes` may differ; the new value is logged.
+void check_recipe(const std::string& checkpoint, const Recipe& recipe, const Config& config,
+                  const std::vector<std::string>& changes);
 
-// Removes all but the newest `keep` >= 1 checkpoints of `output`. What the user put into one of them stays.
-void prune_checkpoints(const std::string& output, int64_t keep);
+// Fills the allocated model and optimizer. Error naming the file, and the tensor or field, that is damaged or
+// of another model.
+RunState load_checkpoint(const Device& device, const std::string& checkpoint, Model& model,
+                         Optimizer& optimizer);
+
+// Removes checkpoints of `output` until the newest `keep` >= 1 whole ones of the steps up to `newest` are
+// left. What the user put into one of them stays.
+void prune_checkpoints(const std::string& output, int64_t keep, int64_t newest);
 
 // Writes a plain model folder with the tokenizer's files, replacing an earlier one in `dir`; other files
 // there are kept.

@@ -6,11 +6,15 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/progress.h"
+#include "io/folder_lock.h"
+#include "train/ignored.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
 
@@ -25,14 +29,39 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+void check_changes(const std::vector<std::string>& changes) {
+  for (const std::string& name : changes) {
+    std::vector<std::string> names;
+    const RecipeKey* found = nullptr;
+    const std::vector<RecipeKey> keys = recipe_keys();
+    for (const RecipeKey& key : keys) {
+      names.push_back(key.name);
+      if (key.name == name) found = &key;
+    }
+    check(found, "--resume-with {}: no such key{}", name, did_you_mean(name, names));
+    check(found->on_resume != OnResume::fixed,
+          "--resume-with {}: it cannot change in a run; model.init_from starts another one", name);
+  }
+}
+
+// The checkpoint to go on from; empty for a new run.
 std::string find_start(const Recipe& recipe, bool resume) {
   const std::string& output = recipe.run.output;
   sweep_output(output);
+  const std::optional<std::string> any = any_checkpoint(output);
+  check(resume || !any, "{}: holds the checkpoint {} already; give --resume or another run.output", output,
+        any.value_or(""));
+  if (!resume) return {};
   const std::optional<std::string> latest = latest_checkpoint(output);
-  check(resume || !latest, "{}: holds the checkpoint {} already; give --resume or another run.output", output,
-        latest.value_or(""));
-  check(!resume || latest, "{}: no checkpoint to resume from", output);
-  return latest.value_or("");
+  check(latest.has_value(), "{}: no {}checkpoint to resume from", output, any ? "whole " : "");
+  return *latest;
+}
+
+// A folder that is not there has nothing to resume, and is not made for it.
+std::unique_ptr<FolderLock> lock_output(const Recipe& recipe, const TrainOptions& options) {
+  const std::string& output = recipe.run.output;
+  check(!options.resume || std::filesystem::is_directory(output), "{}: no checkpoint to resume from", output);
+  return std::make_unique<FolderLock>(output);
 }
 
 // Sums since the last line of progress.
@@ -53,14 +82,19 @@ class Run {
   Run(const Recipe& recipe, const TrainOptions& options)
       : recipe_(recipe),
         options_(options),
-        trainer_(recipe, find_start(recipe, options.resume)),
-        metrics_(recipe.run.output, options.resume ? trainer_.state().step : -1),
-        progress_at_start_(run_progress(recipe.schedule, trainer_.position())),
+        lock_(lock_output(recipe, options)),
+        trainer_(recipe, find_start(recipe, options.resume), options.changes),
+        progress_at_start_(run_progress(recipe, trainer_.position())),
         saved_step_(options.resume ? trainer_.state().step : -1) {
     announce();
   }
 
   TrainOutcome go();
+  // The run was finished before this process came: nothing is written.
+  bool nothing_to_do() const {
+    return options_.resume && trainer_.finished() && std::filesystem::exists(model_folder() + "/config.json");
+  }
+  TrainOutcome finished_before() const;
 
  private:
   void announce() const;
@@ -72,14 +106,16 @@ class Run {
   void validate();
   void save();
   double seconds_left() const;
+  std::string model_folder() const { return (std::filesystem::path(recipe_.run.output) / "model").string(); }
   bool is_multiple(int64_t every) const { return every > 0 && trainer_.state().step % every == 0; }
 
   const Recipe& recipe_;
   const TrainOptions& options_;
   int64_t steps_done_ = 0;  // by this process
   const Clock::time_point start_ = Clock::now();
+  const std::unique_ptr<FolderLock> lock_;  // before anything is read or swept there
   Trainer trainer_;
-  Metrics metrics_;
+  std::optional<Metrics> metrics_;
   const double progress_at_start_;
   double step_seconds_ = 0;  // of all steps
   Interval interval_;
@@ -99,6 +135,8 @@ void Run::announce() const {
   log::info("memory: weights {} + gradients {} + optimizer {} + activations {} = {}", bytes(m.weights),
             bytes(m.gradients), bytes(m.optimizer), bytes(m.activations), bytes(m.total()));
   if (options_.resume) log::info("resumed after step {}", trainer_.state().step);
+  const ValidationData validation = {trainer_.has_validation_shards(), trainer_.validation_windows() > 0};
+  for (const std::string& sentence : ignored_settings(recipe_, c, validation)) log::warn("{}", sentence);
 }
 
 std::optional<Ending> Run::ending() const {
@@ -111,7 +149,7 @@ std::optional<Ending> Run::ending() const {
 }
 
 double Run::seconds_left() const {
-  const double now = run_progress(recipe_.schedule, trainer_.position());
+  const double now = run_progress(recipe_, trainer_.position());
   const double left = step_seconds_ * (1 - now) / (now - progress_at_start_);
   const double limit = recipe_.run.max_seconds;
   return limit > 0 ? std::min(left, limit - seconds_since(start_)) : left;
@@ -120,6 +158,8 @@ double Run::seconds_left() const {
 void Run::log_line(const StepReport& r) {
   std::string length;
   if (recipe_.schedule.steps > 0) length = fmt::format("/{}", recipe_.schedule.steps);
+  if (recipe_.run.epochs > 0)
+    length = fmt::format("  epoch {:.2f}/{:g}", trainer_.epochs(), recipe_.run.epochs);
   log::info(
       "step {}{}  loss {:.4f}  balance {:.2g}  norm {:.2f}  lr {:.2e}  load {:.2f}  {} tokens/s  ETA {}",
       r.step, length, interval_.mean_loss(), r.balance, r.grad_norm, r.lr, r.expert_load,
@@ -131,17 +171,17 @@ void Run::log_line(const StepReport& r) {
 void Run::after_step(const StepReport& r, double seconds) {
   step_seconds_ += seconds;
   interval_.add(r, seconds);
-  metrics_.log(r.step, {{"loss", r.loss},
-                        {"balance_loss", r.balance},
-                        {"grad_norm", r.grad_norm},
-                        {"lr", r.lr},
-                        {"expert_load", r.expert_load},
-                        {"tokens", static_cast<double>(trainer_.state().tokens)},
-                        {"targets", static_cast<double>(r.targets)},
-                        {"tokens_per_second", static_cast<double>(r.tokens) / seconds}});
+  metrics_->log(r.step, {{"loss", r.loss},
+                         {"balance_loss", r.balance},
+                         {"grad_norm", r.grad_norm},
+                         {"lr", r.lr},
+                         {"expert_load", r.expert_load},
+                         {"tokens", static_cast<double>(trainer_.state().tokens)},
+                         {"targets", static_cast<double>(r.targets)},
+                         {"tokens_per_second", static_cast<double>(r.tokens) / seconds}});
   if (is_multiple(recipe_.run.log_every) || ending()) log_line(r);
   if (is_multiple(recipe_.validation.every)) validate();
-  if (is_multiple(recipe_.checkpoint.every)) save();
+  if (is_multiple(recipe_.checkpoint.every) && !trainer_.finished()) save();  // the last one: see go()
 }
 
 void Run::validate() {
@@ -150,12 +190,12 @@ void Run::validate() {
   outcome_.validation_loss = trainer_.validation_loss();
   if (!outcome_.validation_loss) return;
   log::info("step {}  validation loss {:.4f}", validated_step_, *outcome_.validation_loss);
-  metrics_.log(validated_step_, {{"validation_loss", *outcome_.validation_loss}});
+  metrics_->log(validated_step_, {{"validation_loss", *outcome_.validation_loss}});
 }
 
 void Run::save() {
   if (saved_step_ == trainer_.state().step) return;
-  metrics_.flush();
+  metrics_->flush();
   outcome_.checkpoint = trainer_.save();
   saved_step_ = trainer_.state().step;
 }
@@ -181,7 +221,9 @@ void Run::report_memory() {
     log::info("{} of GPU memory by formula, peak of the host's {}, {} in all", by_formula, host, time);
 }
 
+// The last checkpoint comes after the model: where it stands, the run is complete.
 TrainOutcome Run::go() {
+  metrics_.emplace(recipe_.run.output, options_.resume ? trainer_.state().step : -1);
   std::optional<Ending> why = ending();
   for (; !why; why = ending()) {
     const auto start = Clock::now();
@@ -190,22 +232,31 @@ TrainOutcome Run::go() {
   }
   outcome_.ending = *why;
   outcome_.step = trainer_.state().step;
-  const bool complete = *why == Ending::finished || *why == Ending::out_of_time;
-  if (complete) validate();
-  save();
-  trainer_.wait_for_checkpoint();
-  if (complete) {
-    outcome_.model = (std::filesystem::path(recipe_.run.output) / "model").string();
+  if (*why == Ending::finished || *why == Ending::out_of_time) {
+    validate();
+    outcome_.model = model_folder();
     trainer_.save_model_to(outcome_.model);
   }
+  save();
+  trainer_.wait_for_checkpoint();
   report_memory();
   return outcome_;
+}
+
+TrainOutcome Run::finished_before() const {
+  TrainOutcome outcome;
+  outcome.ending = Ending::nothing_to_do;
+  outcome.step = trainer_.state().step;
+  outcome.model = model_folder();
+  return outcome;
 }
 
 }  // namespace
 
 TrainOutcome train(const Recipe& recipe, const TrainOptions& options) {
-  return Run(recipe, options).go();
+  check_changes(options.changes);
+  Run run(recipe, options);
+  return run.nothing_to_do() ? run.finished_before() : run.go();
 }
 
 }  // namespace fathom

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tensor/profile.h"
 #include "train/recipe.h"
@@ -11,7 +12,7 @@
 namespace fathom {
 
 // Why a run came back.
-enum class Ending { finished, out_of_time, stop_at, interrupted };
+enum class Ending { finished, out_of_time, stop_at, interrupted, nothing_to_do };
 
 struct TrainOutcome {
   Ending ending = Ending::finished;
@@ -24,12 +25,15 @@ struct TrainOutcome {
 
 struct TrainOptions {
   bool resume = false;
+  // Keys of the recipe that may have other values than the run was started with.
+  std::vector<std::string> changes = {};
   // Called once, with what was measured of the run's third step (the first ones warm up).
   std::function<void(Device&, Profile&)> on_profile;
 };
 
-// Runs the recipe into recipe.run.output, or goes on from the newest checkpoint there. Error when there is a
-// checkpoint and resume is false, or none and it is true.
+// Runs the recipe into recipe.run.output, or goes on from the newest whole checkpoint there. Error when there
+// is a checkpoint and resume is false, or none and it is true, or when another process trains there. A run
+// that is finished already changes nothing: nothing_to_do.
 TrainOutcome train(const Recipe& recipe, const TrainOptions& options);
 
 }  // namespace fathom

@@ -94,6 +94,29 @@ TEST_F(TrainCommand, TrainsStopsAndGoesOn) {
   EXPECT_EQ(model.config.eos_token_ids[0], tokenizer.eos_id());
 }
 
+TEST_F(TrainCommand, IsLengthenedByAFlagThatSaysSo) {
+  train({});
+  EXPECT_THAT(train({"--resume"}), HasSubstr("finished, after step 6; nothing was changed"));
+  EXPECT_THAT(
+      error_of([&] {
+        train({"--resume", "--schedule.steps", "8"});
+      }),
+      HasSubstr("schedule.steps = 6, now 8; to go on with the new values: --resume-with schedule.steps"));
+  EXPECT_THAT(train({"--schedule.steps", "8", "--optimizer.lr", "1e-4", "--resume-with", "schedule.steps",
+                     "optimizer.lr"}),
+              HasSubstr("finished after step 8"));
+  EXPECT_THAT(train({"--schedule.steps", "8", "--optimizer.lr", "1e-4", "--resume"}),
+              HasSubstr("finished, after step 8"));
+}
+
+TEST_F(TrainCommand, WithoutATokenizerIfItIsSaid) {
+  std::filesystem::remove(dir_ / "data/tokenizer.json");
+  EXPECT_THAT(error_of([&] { train({}); }), HasSubstr("--no-tokenizer"));
+  train({"--no-tokenizer"});
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "out/model/config.json"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "out/model/tokenizer.json"));
+}
+
 TEST_F(TrainCommand, ProfileWritesATrace) {
   train({"--profile", dir_ / "trace.json"});
   const Json events = read_json(dir_ / "trace.json")["traceEvents"];

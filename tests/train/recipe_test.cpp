@@ -18,9 +18,10 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// The smallest valid recipe; recipes name their files relative to the project's root.
-const std::string good = R"([model]
-config = "configs/deepseek-v2-lite.json"
+const std::string config_path = testing::source_dir() + "/configs/deepseek-v2-lite.json";
+
+// The smallest valid recipe.
+const std::string good = "[model]\nconfig = \"" + config_path + R"("
 [data]
 train = "data"
 [schedule]
@@ -31,8 +32,6 @@ output = "out"
 
 class RecipeTest : public ::testing::Test {
  protected:
-  RecipeTest() { std::filesystem::current_path(testing::source_dir()); }
-
   Recipe read(const std::string& text) const {
     write_file(dir_ / "r.toml", text);
     return read_recipe(dir_ / "r.toml");
@@ -46,7 +45,7 @@ class RecipeTest : public ::testing::Test {
 
 TEST_F(RecipeTest, EveryShippedRecipeHolds) {
   int count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("recipes")) {
+  for (const auto& entry : std::filesystem::directory_iterator(testing::source_dir() + "/recipes")) {
     if (entry.path().extension() != ".toml") continue;
     const Recipe recipe = read_recipe(entry.path().string());
     const Config config = model_config(recipe);
@@ -57,7 +56,7 @@ TEST_F(RecipeTest, EveryShippedRecipeHolds) {
 }
 
 TEST_F(RecipeTest, DeepSeekV2AsPublished) {
-  const Recipe r = read_recipe("recipes/deepseek-v2.toml");
+  const Recipe r = read_recipe(testing::source_dir() + "/recipes/deepseek-v2.toml");
   const Config c = model_config(r);
   EXPECT_EQ(parameter_count(c), 235'741'434'880);
   EXPECT_EQ(c.initializer_range, 0.006);
@@ -69,7 +68,7 @@ TEST_F(RecipeTest, DeepSeekV2AsPublished) {
 }
 
 TEST_F(RecipeTest, DeepSeekV2LiteAsPublished) {
-  const Recipe r = read_recipe("recipes/deepseek-v2-lite.toml");
+  const Recipe r = read_recipe(testing::source_dir() + "/recipes/deepseek-v2-lite.toml");
   const Config c = model_config(r);
   EXPECT_EQ(parameter_count(c), 15'706'484'224);
   EXPECT_EQ(c.aux_loss_alpha, 0.001);
@@ -87,7 +86,8 @@ TEST_F(RecipeTest, ReadsFilesAndFlagsTheSame) {
   for (const auto& [key, text] : flags) settings.push_back(flag_setting(key, text));
   const Recipe by_flags = read_recipe(dir_ / "r.toml", settings);
   const Recipe by_file = read(R"(
-    model = { config = "configs/deepseek-v2-lite.json", hidden_size = 128, rope_scaling = { factor = 8 } }
+    model = { config = ")" + config_path +
+                              R"(", hidden_size = 128, rope_scaling = { factor = 8 } }
     data.train = ["a", "b"]
     optimizer.lr = 1e-3
     schedule = { steps = 10, decay = "step", decay_at = [0.5, 0.75] }
@@ -171,7 +171,10 @@ TEST_F(RecipeTest, SettingsMustGoTogether) {
     for (const auto& [key, text] : flags) settings.push_back(flag_setting(key, text));
     return error_of([&] { model_config(read_recipe(dir_ / "r.toml", settings)); });
   };
-  EXPECT_THAT(with({{"schedule.tokens", "5"}}), HasSubstr("one of schedule.steps and schedule.tokens"));
+  EXPECT_THAT(with({{"schedule.tokens", "5"}}),
+              HasSubstr("one of schedule.steps, schedule.tokens and run.epochs; they are 10, 5 and 0"));
+  EXPECT_THAT(with({{"run.epochs", "1.5"}}), HasSubstr("they are 10, 0 and 1.5"));
+  EXPECT_EQ(with({{"run.epochs", "1.5"}, {"schedule.steps", "0"}}), "");
   EXPECT_THAT(with({{"schedule.decay", "step"}}), HasSubstr("schedule.decay_at"));
   EXPECT_THAT(with({{"schedule.decay", "step"}, {"schedule.decay_at", "[0.9, 0.6]"}}),
               HasSubstr("must rise"));
@@ -183,6 +186,23 @@ TEST_F(RecipeTest, SettingsMustGoTogether) {
               HasSubstr("at most batch.sequences"));
   EXPECT_THAT(with({{"model.init_from", "somewhere"}}), HasSubstr("one of model.config and model.init_from"));
   EXPECT_THAT(with({{"model.qk_rope_head_dim", "7"}}), HasSubstr("qk_rope_head_dim"));
+}
+
+// Data and output are relative to where the command runs, the config to the recipe that names it.
+TEST_F(RecipeTest, FindsItsConfigBesideItself) {
+  std::filesystem::create_directories(dir_ / "recipes");
+  std::filesystem::create_directories(dir_ / "configs");
+  std::filesystem::copy_file(config_path, dir_ / "configs/small.json");
+  std::string text = good;
+  text.replace(text.find(config_path), config_path.size(), "../configs/small.json");
+  write_file(dir_ / "recipes/r.toml", text);
+  const Recipe recipe = read_recipe(dir_ / "recipes/r.toml");
+  EXPECT_EQ(recipe.model.config, dir_ / "configs/small.json");
+  EXPECT_EQ(model_config(recipe), read_config(config_path));
+  EXPECT_EQ(recipe.run.output, "out");
+  EXPECT_EQ(recipe.data.train, std::vector<std::string>{"data"});
+  const Setting flag = flag_setting("model.config", "here.json");
+  EXPECT_EQ(read_recipe(dir_ / "recipes/r.toml", {&flag, 1}).model.config, "here.json");
 }
 
 TEST_F(RecipeTest, BadTomlNamesTheLine) {

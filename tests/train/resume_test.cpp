@@ -7,11 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
 #include "base/interrupt.h"
+#include "io/folder_lock.h"
 #include "small_run.h"
 #include "train/training_run.h"
 
@@ -83,6 +85,96 @@ TEST(Resume, NeedsACheckpointAndANewRunNeedsNone) {
   EXPECT_THAT(error_of([&] { train(small.recipe("out"), {}); }), HasSubstr("--resume"));
 }
 
+// Every file of a folder with its time and content.
+std::vector<std::string> snapshot(const std::string& dir) {
+  std::vector<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(dir))
+    if (entry.is_regular_file())
+      files.push_back(fmt::format("{} {} {}", entry.path().string(),
+                                  entry.last_write_time().time_since_epoch().count(),
+                                  read_file(entry.path().string())));
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+TEST(Resume, AFinishedRunIsLeftAlone) {
+  const SmallRun small;
+  train(small.recipe("out", {{"schedule.steps", "6"}}), {});
+  const std::vector<std::string> before = snapshot(small.output("out"));
+  const TrainOutcome outcome =
+      train(small.recipe("out", {{"schedule.steps", "6"}}), {.resume = true, .on_profile = {}});
+  EXPECT_EQ(outcome.ending, Ending::nothing_to_do);
+  EXPECT_EQ(outcome.step, 6);
+  EXPECT_EQ(snapshot(small.output("out")), before);
+}
+
+TEST(Resume, ARunCanBeLengthened) {
+  const SmallRun small;
+  train(small.recipe("whole", {{"schedule.steps", "12"}}), {});
+  train(small.recipe("parts", {{"schedule.steps", "6"}}), {});
+  const Recipe longer = small.recipe("parts", {{"schedule.steps", "12"}});
+  EXPECT_THAT(
+      error_of([&] { train(longer, {.resume = true, .on_profile = {}}); }),
+      ::testing::AllOf(HasSubstr("schedule.steps = 6, now 12"), HasSubstr("--resume-with schedule.steps")));
+  train(longer, {.resume = true, .changes = {"schedule.steps"}, .on_profile = {}});
+  expect_same_end(small, "whole", "parts", 12);  // the learning rate is constant
+  EXPECT_EQ(losses(small.output("whole")), losses(small.output("parts")));
+
+  const auto refused = [&](const char* key) {
+    return error_of([&] { train(longer, {.resume = true, .changes = {key}, .on_profile = {}}); });
+  };
+  EXPECT_THAT(refused("run.seed"), HasSubstr("cannot change in a run"));
+  EXPECT_THAT(refused("schedule.step"), HasSubstr("no such key: did you mean schedule.steps?"));
+}
+
+TEST(Resume, EpochsAreALength) {
+  const SmallRun small;
+  const Flags flags = {{"schedule.steps", "0"}, {"run.epochs", "0.25"}, {"batch.sequences", "4"}};
+  const int64_t windows = Trainer(small.recipe("probe", flags)).training_windows();
+  const TrainOutcome outcome = train(small.recipe("out", flags), {});
+  EXPECT_EQ(outcome.ending, Ending::finished);
+  EXPECT_EQ(outcome.step, (windows + 15) / 16);  // a quarter of the windows, in steps of four, rounded up
+}
+
+TEST(Resume, HalfACheckpointIsPassedOver) {
+  const SmallRun small;
+  train(small.recipe("whole"), {});
+  train(small.recipe("out", {{"run.stop_at", "9"}}), {});
+  const std::string out = small.output("out");
+  fs::create_directories(out + "/step-00000011");
+  fs::copy(out + "/step-00000009", out + "/step-00000010", fs::copy_options::recursive);
+  fs::resize_file(out + "/step-00000010/model.safetensors", 5000);
+  EXPECT_THAT(error_of([&] { train(small.recipe("out"), {}); }), HasSubstr("--resume"));
+  const TrainOutcome outcome =
+      train(small.recipe("out", {{"checkpoint.keep", "1"}}), {.resume = true, .on_profile = {}});
+  EXPECT_EQ(outcome.ending, Ending::finished);
+  expect_same_end(small, "whole", "out", 20);
+  EXPECT_FALSE(fs::exists(out + "/step-00000010"));
+}
+
+TEST(Resume, AnEmptyStepFolderIsNoCheckpoint) {
+  const SmallRun small;
+  fs::create_directories(small.output("out") + "/step-00000004");
+  EXPECT_THAT(error_of([&] { train(small.recipe("out"), {.resume = true, .on_profile = {}}); }),
+              HasSubstr("no checkpoint to resume"));
+  EXPECT_EQ(train(small.recipe("out"), {}).ending, Ending::finished);
+}
+
+TEST(Resume, OneTrainerPerOutputFolder) {
+  const SmallRun small;
+  const std::string out = small.output("out");
+  {
+    const FolderLock other(out);
+    EXPECT_THAT(error_of([&] { train(small.recipe("out"), {}); }),
+                ::testing::AllOf(HasSubstr(out + ": in use by process " + std::to_string(::getpid())),
+                                 HasSubstr(" on ")));
+  }
+  fs::create_directories(out);
+  write_file(out + "/.lock", "process 1 on a host that is gone\n");  // what a killed process leaves
+  EXPECT_EQ(train(small.recipe("out", {{"schedule.steps", "1"}}), {}).ending, Ending::finished);
+  EXPECT_FALSE(fs::exists(out + "/.lock"));
+}
+
 TEST(Resume, TimeLimitEndsWithAModel) {
   const SmallRun small;
   const TrainOutcome outcome = train(small.recipe("out", {{"run.max_seconds", "1e-9"}}), {});
@@ -147,10 +239,13 @@ TEST(Resume, SurvivesKillsAtRandomMoments) {
 TEST(Resume, AnInterruptFinishesTheStepAndSaves) {
   const SmallRun small;
   const std::string out = small.output("out");
-  const pid_t child = start_child(out);
-  wait_for_checkpoint(out);
-  ::kill(child, SIGINT);
-  EXPECT_EQ(wait_for(child), 0);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    fs::remove_all(out);
+    const pid_t child = start_child(out);
+    wait_for_checkpoint(out);
+    ::kill(child, signal);
+    EXPECT_EQ(wait_for(child), 0) << signal;
+  }
   ASSERT_EQ(wait_for(start_child(out)), 0);  // goes on, to the end
   EXPECT_TRUE(fs::exists(out + "/model/model.safetensors"));
 }

@@ -59,10 +59,14 @@ TEST(Schedule, CosineGoesFromLrToItsEnd) {
   EXPECT_NEAR(learning_rate(r, {110, 0}), 0.1, 1e-12);
 }
 
-TEST(Schedule, EndsInStepsOrInTokens) {
-  Recipe::Schedule steps, tokens;
-  steps.steps = 3;
-  tokens.tokens = 100;
+TEST(Schedule, EndsInStepsTokensOrEpochs) {
+  Recipe steps, tokens, epochs;
+  steps.schedule.steps = 3;
+  tokens.schedule.tokens = 100;
+  epochs.run.epochs = 1.5;
+  EXPECT_FALSE(run_finished(epochs, {9, 900, 1.4}));
+  EXPECT_TRUE(run_finished(epochs, {1, 1, 1.5}));
+  EXPECT_DOUBLE_EQ(run_progress(epochs, {1, 1, 0.75}), 0.5);
   EXPECT_FALSE(run_finished(steps, {2, 1000}));
   EXPECT_TRUE(run_finished(steps, {3, 0}));
   EXPECT_FALSE(run_finished(tokens, {50, 99}));

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "io/file.h"
 #include "support/temp_dir.h"
+#include "text/tokenizer_identity.h"
 #include "train/recipe.h"
 #include "train/token_shard.h"
 #include "train/trainer.h"
@@ -16,14 +17,31 @@ namespace fathom::testing {
 
 inline constexpr int32_t small_vocabulary = 40, small_bos = 38, small_eos = 39;
 
+// A tokenizer.json with the small vocabulary; `merge` makes it another one.
+inline std::string small_tokenizer(const std::string& merge = "a b") {
+  Json vocab = Json::object();
+  for (int i = 0; i < small_bos; ++i) vocab["t" + std::to_string(i)] = i;
+  const auto added = [](int id, const char* content) {
+    return Json{{"id", id}, {"content", content}, {"special", true}};
+  };
+  const Json tokenizer = {{"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", Json::array({merge})}}},
+                          {"added_tokens", {added(small_bos, "<bos>"), added(small_eos, "<eos>")}}};
+  return tokenizer.dump();
+}
+inline TokenVocabulary small_vocabulary_of(const std::string& tokenizer) {
+  return {.size = small_vocabulary,
+          .bos = small_bos,
+          .eos = small_eos,
+          .fingerprint = tokenizer_identity(tokenizer, "small")};
+}
+
 // Documents of these lengths, BOS and EOS included, that repeat one phrase, so that there is something to
 // learn.
 inline void write_documents(const std::string& dir, const std::string& split, const std::vector<int>& lengths,
                             uint64_t seed) {
   std::filesystem::create_directories(dir);
-  TokenShardWriter writer(
-      dir, split, {.size = small_vocabulary, .bos = small_bos, .eos = small_eos, .fingerprint = "small"},
-      1000);
+  const std::string tokenizer = small_tokenizer();
+  TokenShardWriter writer(dir, split, small_vocabulary_of(tokenizer), 1000);
   Rng rng(seed);
   for (const int length : lengths) {
     std::vector<int32_t> text = {small_bos};
@@ -33,7 +51,7 @@ inline void write_documents(const std::string& dir, const std::string& split, co
     writer.add(text);
   }
   writer.finish();
-  write_file(dir + "/tokenizer.json", "{\"a\": \"tokenizer\"}");
+  write_file(dir + "/tokenizer.json", tokenizer);
 }
 inline void write_corpus(const std::string& dir, const std::string& split, int documents, uint64_t seed) {
   Rng rng(seed);

@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 TokenVocabulary vocabulary(int32_t size) {
-  return {.size = size, .bos = 0, .eos = 1, .fingerprint = "fnv1a:0123"};
+  return {.size = size, .bos = 0, .eos = 1, .fingerprint = "xxh3:0123"};
 }
 
 using Documents = std::vector<std::vector<int32_t>>;
@@ -38,7 +38,7 @@ std::vector<int32_t> everything(const TokenShards& shards) {
 void write_raw(const std::string& path, Tensor tokens, const std::string& type, const std::string& name,
                const std::map<std::string, std::string>& changed = {}) {
   std::map<std::string, std::string> metadata = {
-      {"vocab_size", "100"}, {"bos", "0"}, {"eos", "1"}, {"tokenizer", "fnv1a:0123"}, {"documents", "1"}};
+      {"vocab_size", "100"}, {"bos", "0"}, {"eos", "1"}, {"tokenizer", "xxh3:0123"}, {"documents", "1"}};
   for (const auto& [key, value] : changed)
     if (value.empty())
       metadata.erase(key);
@@ -144,9 +144,9 @@ TEST(TokenShards, RefusesAMixtureOfVocabularies) {
   EXPECT_THAT(error_of([&] {
                 TokenShards({dir.path(), other.path()});
               }),
-              HasSubstr("different tokenizers (100 and 101 tokens)"));
+              HasSubstr("different tokenizers (100 tokens, xxh3:0123; 101 tokens, xxh3:0123)"));
   TokenVocabulary renamed = vocabulary(100);
-  renamed.fingerprint = "fnv1a:4567";
+  renamed.fingerprint = "xxh3:4567";
   write_split(other.path(), "train", renamed, 100, {{0, 5, 1}});
   EXPECT_THAT(error_of([&] { TokenShards({dir.path(), other.path()}); }), HasSubstr("different tokenizers"));
 }
@@ -181,9 +181,39 @@ TEST(TokenShards, RefusesPlacesOutside) {
         << begin;
 }
 
-TEST(TokenShards, FingerprintIsFnv) {
-  EXPECT_EQ(fingerprint_of(""), "fnv1a:cbf29ce484222325");
-  EXPECT_EQ(fingerprint_of("a"), "fnv1a:af63dc4c8601ec8c");
+TEST(TokenShards, FingerprintIsOfTheTokensInOrder) {
+  TempDir a, b, same, swapped;
+  write_split(a.path(), "train", vocabulary(100), 3, {{0, 5, 1}, {0, 6, 1}});
+  write_split(same.path(), "train", vocabulary(100), 3, {{0, 5, 1}, {0, 6, 1}});
+  write_split(b.path(), "train", vocabulary(100), 3, {{0, 5, 1}, {0, 7, 1}});
+  write_split(swapped.path(), "train", vocabulary(100), 3, {{0, 6, 1}, {0, 5, 1}});
+  const auto of = [](std::vector<std::string> paths) { return TokenShards(paths).fingerprint(2, true); };
+  EXPECT_EQ(of({a.path()}), of({same.path()}));
+  EXPECT_NE(of({a.path()}), of({b.path()}));
+  EXPECT_NE(of({a.path()}), of({swapped.path()}));
+  EXPECT_NE(of({a.path(), b.path()}), of({b.path(), a.path()}));
+}
+
+TEST(TokenShards, AShardWithoutAHashIsReadForIt) {
+  TempDir dir;
+  std::vector<int32_t> ids = {0, 5, 1};
+  write_raw(dir / "train-00000.safetensors", Tensor(ids.data(), DType::i32, {3}), "I32", "tokens");
+  const std::string first = TokenShards({dir.path()}).fingerprint(1, false);
+  ids[1] = 6;
+  write_raw(dir / "train-00000.safetensors", Tensor(ids.data(), DType::i32, {3}), "I32", "tokens");
+  EXPECT_NE(TokenShards({dir.path()}).fingerprint(1, false), first);
+}
+
+TEST(TokenShards, DamagedTokensAreFound) {
+  TempDir dir;
+  write_split(dir.path(), "train", vocabulary(100), 3, {{0, 5, 1}, {0, 6, 1}});
+  const std::string path = dir / "train-00001.safetensors";
+  std::string bytes = read_file(path);
+  bytes[bytes.size() - 4] ^= 1;  // the 6
+  write_file(path, bytes);
+  EXPECT_THAT(error_of([&] { TokenShards({dir.path()}).fingerprint(2, true); }),
+              ::testing::AllOf(HasSubstr("train-00001.safetensors: damaged"), HasSubstr("xxh3:")));
+  EXPECT_EQ(error_of([&] { TokenShards({dir.path()}).fingerprint(2, false); }), "");
 }
 
 }  // namespace

@@ -52,8 +52,9 @@ class CheckpointTest : public ::testing::Test {
     trainer_->step();
     path_ = trainer_->save();
   }
-  std::string resume_error(const std::vector<std::pair<std::string, std::string>>& flags = {}) const {
-    return error_of([&] { Trainer(small_.recipe("out", flags), path_); });
+  std::string resume_error(const std::vector<std::pair<std::string, std::string>>& flags = {},
+                           const std::vector<std::string>& changes = {}) const {
+    return error_of([&] { Trainer(small_.recipe("out", flags), path_, changes); });
   }
   void truncate(const char* file, int64_t bytes) const {
     fs::resize_file(path_ + "/" + file, fs::file_size(path_ + "/" + file) - bytes);
@@ -67,8 +68,9 @@ class CheckpointTest : public ::testing::Test {
 TEST_F(CheckpointTest, IsAModelFolderAndMore) {
   EXPECT_EQ(fs::path(path_).filename(), "step-00000001");
   EXPECT_EQ(entries(path_),
-            (std::vector<std::string>{"config.json", "generation_config.json", "model.safetensors",
-                                      "optimizer.safetensors", "tokenizer.json", "trainer.json"}));
+            (std::vector<std::string>{"checksums.json", "config.json", "generation_config.json",
+                                      "model.safetensors", "optimizer.safetensors", "tokenizer.json",
+                                      "trainer.json"}));
   const Model model = load_model(Device::cpu(1), path_);
   EXPECT_EQ(model.config, trainer_->model().config);
   EXPECT_EQ(std::memcmp(model.memory.data(), trainer_->model().memory.data(), model.memory.size()), 0);
@@ -150,7 +152,9 @@ TEST_F(CheckpointTest, KeepsTheNewest) {
   trainer_->step(), trainer_->save(), trainer_->step(), trainer_->save();
   EXPECT_EQ(entries(small_.output("out")), (std::vector<std::string>{"step-00000002", "step-00000003"}));
   EXPECT_EQ(fs::path(latest_checkpoint(small_.output("out")).value()).filename(), "step-00000003");
-  prune_checkpoints(small_.output("out"), 0);  // never the only one
+  prune_checkpoints(small_.output("out"), 1, 2);  // step 3 is none of those it was asked for
+  EXPECT_EQ(entries(small_.output("out")), (std::vector<std::string>{"step-00000002", "step-00000003"}));
+  prune_checkpoints(small_.output("out"), 0, 3);  // never the only one
   EXPECT_EQ(entries(small_.output("out")), (std::vector<std::string>{"step-00000003"}));
   EXPECT_FALSE(latest_checkpoint("/nowhere").has_value());
 }
@@ -165,8 +169,76 @@ TEST_F(CheckpointTest, OfAnotherRecipeIsRefusedByKey) {
   EXPECT_THAT(resume_error({{"model.hidden_size", "36"}}),
               AllOf(HasSubstr("config.json"), HasSubstr("model.hidden_size")));
   EXPECT_THAT(resume_error({{"model.aux_loss_alpha", "0.5"}}), HasSubstr("model.aux_loss_alpha"));
-  write_corpus(small_.path("other"), "train", 50, 9);
-  EXPECT_THAT(resume_error({{"data.train", small_.path("other")}}), HasSubstr("training data of"));
+  // Every key at once, with what to do about it.
+  EXPECT_THAT(resume_error({{"optimizer.lr", "1e-3"}, {"schedule.steps", "30"}}),
+              AllOf(HasSubstr("optimizer.lr = 0.003, now 0.001"), HasSubstr("schedule.steps = 20, now 30"),
+                    HasSubstr("--resume-with optimizer.lr schedule.steps")));
+  EXPECT_THAT(resume_error({{"optimizer.lr", "1e-3"}, {"run.seed", "7"}}),
+              HasSubstr("run.seed cannot change"));
+}
+
+TEST_F(CheckpointTest, KeysThatAreNamedMayChange) {
+  const std::vector<std::pair<std::string, std::string>> flags = {
+      {"optimizer.lr", "1e-3"}, {"schedule.steps", "30"}, {"batch.micro_batch", "1"}};
+  EXPECT_THAT(resume_error(flags, {"optimizer.lr", "schedule.steps"}),
+              AllOf(HasSubstr("batch.micro_batch = 2, now 1"), ::testing::Not(HasSubstr("optimizer.lr"))));
+  EXPECT_EQ(resume_error(flags, {"optimizer.lr", "schedule.steps", "batch.micro_batch"}), "");
+}
+
+TEST_F(CheckpointTest, OfOtherDataIsRefused) {
+  // As many tokens, of another text.
+  Rng rng(1);
+  std::vector<int> lengths;
+  for (int d = 0; d < 150; ++d) lengths.push_back(7 + static_cast<int>(rng.below(40)));
+  write_documents(small_.path("other"), "train", lengths, 99);
+  ASSERT_EQ(TokenShards({small_.path("other")}).tokens(), TokenShards({small_.path("data")}).tokens());
+  EXPECT_THAT(resume_error({{"data.train", small_.path("other")}}),
+              AllOf(HasSubstr("trainer.json: made with training data of"), HasSubstr("(xxh3:"),
+                    HasSubstr(small_.path("other"))));
+  // The same text in another place is the same data.
+  fs::copy(small_.path("data"), small_.path("moved"), fs::copy_options::recursive);
+  EXPECT_EQ(resume_error({{"data.train", small_.path("moved")}}), "");
+}
+
+TEST_F(CheckpointTest, WithAnotherTokenizerIsRefused) {
+  write_file(path_ + "/tokenizer.json", small_tokenizer("c d"));
+  EXPECT_THAT(resume_error(), AllOf(HasSubstr(path_ + "/tokenizer.json (xxh3:"),
+                                    HasSubstr("not the tokenizer that the checkpoint was made with (xxh3:")));
+}
+
+TEST_F(CheckpointTest, ADamagedTensorIsNamed) {
+  for (const auto& [file, tensor] : {std::pair("model.safetensors", "model.layers.1.mlp.gate.weight"),
+                                     std::pair("optimizer.safetensors", "v.model.norm.weight")}) {
+    const std::string path = path_ + "/" + file, whole = read_file(path);
+    std::string bytes = whole;
+    {
+      const SafetensorsFile safetensors(path);
+      const auto* data = reinterpret_cast<const char*>(safetensors.entry(tensor)->bytes.data());
+      bytes[bytes.find(std::string(data, 64)) + 9] ^= 1;
+    }
+    write_file(path, bytes);
+    EXPECT_THAT(resume_error(), AllOf(HasSubstr(path), HasSubstr(tensor), HasSubstr("damaged"))) << file;
+    write_file(path, whole);
+  }
+  fs::remove(path_ + "/checksums.json");
+  EXPECT_EQ(resume_error(), "");  // of an earlier release
+}
+
+// What stands in for a copy that stopped half-way.
+TEST_F(CheckpointTest, HalfAFolderIsPassedOver) {
+  const std::string out = small_.output("out");
+  for (const char* missing : {"trainer.json", "optimizer.safetensors", "model.safetensors", "config.json"}) {
+    fs::copy(path_, out + "/step-00000007", fs::copy_options::recursive);
+    EXPECT_EQ(latest_checkpoint(out), out + "/step-00000007");
+    fs::remove(out + "/step-00000007/" + missing);
+    EXPECT_EQ(latest_checkpoint(out), path_) << missing;
+    fs::remove_all(out + "/step-00000007");
+  }
+  fs::copy(path_, out + "/step-00000007", fs::copy_options::recursive);
+  fs::resize_file(out + "/step-00000007/optimizer.safetensors", 4000);
+  fs::create_directories(out + "/step-00000009");
+  EXPECT_EQ(latest_checkpoint(out), path_);
+  EXPECT_EQ(any_checkpoint(out), out + "/step-00000007");
 }
 
 TEST_F(CheckpointTest, WhatDoesNotShapeTheResultMayChange) {

@@ -1,0 +1,55 @@
+#include "train/checksums.h"
+
+#include <filesystem>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/threads.h"
+#include "io/content_hash.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+
+namespace fathom {
+namespace {
+
+namespace fs = std::filesystem;
+
+void verify_file(const std::string& path, const Json& expected, int threads) {
+  const SafetensorsFile file(path);
+  const std::vector<SafetensorsEntry>& tensors = file.tensors();
+  std::vector<std::string> hashes(tensors.size());
+  parallel_tasks(threads, static_cast<int64_t>(tensors.size()),
+                 [&](int, int64_t i) { hashes[i] = content_hash(tensors[i].bytes); });
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto want = expected.find(tensors[i].name);
+    check(want != expected.end(), "{}: tensor '{}' has no checksum", path, tensors[i].name);
+    check(*want == hashes[i], "{}: tensor '{}' is damaged: its checksum is {}, but {} was written", path,
+          tensors[i].name, hashes[i], want->dump());
+  }
+  check(tensors.size() == expected.size(), "{}: holds {} tensors, but {} were written", path, tensors.size(),
+        expected.size());
+}
+
+}  // namespace
+
+void write_checksums(const std::string& dir, const FileChecksums& checksums) {
+  write_file((fs::path(dir) / checksums_file).string(), Json(checksums).dump(1) + "\n");
+}
+
+void verify_checksums(const std::string& dir, int threads) {
+  const std::string path = (fs::path(dir) / checksums_file).string();
+  if (!fs::exists(path)) {
+    log::warn("{}: no {}, made by an earlier release: its tensors are not verified", dir, checksums_file);
+    return;
+  }
+  const Json json = read_json(path);
+  check(json.is_object(), "{}: must be an object with the files", path);
+  for (const auto& [file, expected] : json.items()) {
+    check(expected.is_object(), "{}: '{}' must be an object with the tensors", path, file);
+    verify_file((fs::path(dir) / file).string(), expected, threads);
+  }
+}
+
+}  // namespace fathom
