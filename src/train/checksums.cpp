@@ -19,14 +19,15 @@ namespace fs = std::filesystem;
 void verify_file(const std::string& path, const Json& expected, int threads) {
   const SafetensorsFile file(path);
   const std::vector<SafetensorsEntry>& tensors = file.tensors();
+  const JsonObject fields(expected, path + ": checksums");
   std::vector<std::string> hashes(tensors.size());
   parallel_tasks(threads, static_cast<int64_t>(tensors.size()),
                  [&](int, int64_t i) { hashes[i] = content_hash(tensors[i].bytes); });
   for (size_t i = 0; i < tensors.size(); ++i) {
-    const auto want = expected.find(tensors[i].name);
-    check(want != expected.end(), "{}: tensor '{}' has no checksum", path, tensors[i].name);
-    check(*want == hashes[i], "{}: tensor '{}' is damaged: its checksum is {}, but {} was written", path,
-          tensors[i].name, hashes[i], want->dump());
+    check(expected.contains(tensors[i].name), "{}: tensor '{}' has no checksum", path, tensors[i].name);
+    const auto want = fields.required<std::string>(tensors[i].name);
+    check(want == hashes[i], "{}: tensor '{}' is damaged: its checksum is {}, but {} was written", path,
+          tensors[i].name, hashes[i], want);
   }
   check(tensors.size() == expected.size(), "{}: holds {} tensors, but {} were written", path, tensors.size(),
         expected.size());
