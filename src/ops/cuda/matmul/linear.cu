@@ -18,18 +18,18 @@ __global__ void fill_rows(Out* out, int64_t stride, const Bias* bias, int64_t N,
   if (i < N * O) out[i / O * stride + i % O] = from_float<Out>(to_float(bias[i % O]));
 }
 
-// Which parts of a matrix stand one after another: 0 the high, 1 the middle, 2 the low one.
+// The sequence of parts that a matrix is split into: 0 the high, 1 the middle, 2 the low one.
 struct PartOrder {
   int count;
   int8_t part[6];
 };
 constexpr PartOrder smallest_first = {3, {2, 1, 0}};
-// The factors of dx = dout w, so that products of parts are added from the smallest to the largest. What is
-// left out with an f32 w is below f32's own rounding.
-constexpr PartOrder dout_beside_bf16 = {3, {2, 1, 0}}, bf16_weight = {3, {0, 0, 0}};
-constexpr PartOrder dout_beside_f32 = {6, {0, 2, 1, 0, 1, 0}}, f32_weight = {6, {2, 0, 1, 1, 0, 0}};
+// Of dout and w in dx = dout w, by the type of w: products of parts are added from the smallest to the
+// largest. The products left out for an f32 w are below the rounding of f32.
+constexpr PartOrder dout_order_bf16 = {3, {2, 1, 0}}, weight_order_bf16 = {3, {0, 0, 0}};
+constexpr PartOrder dout_order_f32 = {6, {0, 2, 1, 0, 1, 0}}, weight_order_f32 = {6, {2, 0, 1, 1, 0, 0}};
 
-// Where a matrix's parts go: row r of part j begins at data + j * part_stride + r * row_stride.
+// Where the parts of a matrix are stored: row r of part j begins at data + j * part_stride + r * row_stride.
 struct Parts {
   __nv_bfloat16* data;
   int64_t part_stride, row_stride;
@@ -101,7 +101,8 @@ int64_t round_up(int64_t n, int64_t unit) {
   return (n + unit - 1) / unit * unit;
 }
 
-// Space for a matrix's parts side by side, [rows, parts * cols], and below one another, [parts * rows, cols].
+// Layouts of the parts of a matrix: side by side, [rows, parts * cols], and below one another, [parts * rows,
+// cols].
 struct SideBySide {
   int64_t rows, cols, count, row_stride;
   SideBySide(const Tensor& x, const PartOrder& order)
@@ -165,8 +166,8 @@ void linear_backward_input(Device& device, const LinearBackwardInput& a) {
   Tensor dout = a.dout, w = a.w.data;
   if (a.dx.count() > 0 && dout.dtype != a.dx.dtype) {
     const bool wide = w.dtype != a.dx.dtype;
-    const PartOrder dout_order = wide ? dout_beside_f32 : dout_beside_bf16,
-                    w_order = wide ? f32_weight : bf16_weight;
+    const PartOrder dout_order = wide ? dout_order_f32 : dout_order_bf16,
+                    w_order = wide ? weight_order_f32 : weight_order_bf16;
     const SideBySide dout_space(dout, dout_order);
     const Stacked w_space(w, w_order);
     Workspace sizes;

@@ -1,6 +1,6 @@
-// GEMMs of few rows of bf16 with an f32 weight, the router's in decoding. Each number of the weight is
-// read once a group of 16 rows and split in registers into three bf16 parts whose sum it is, so that the
-// tensor cores multiply it without loss. Threads hold A and B as in skinny_gemm.cuh.
+// Skinny GEMMs of bf16 rows with an f32 weight: the router's in decoding. Each element of the weight is read
+// once per 16 rows and split in registers into three bf16 parts that sum to it, so that the tensor cores
+// multiply it without loss. Fragments are held as in skinny_gemm.cuh.
 #include "ops/cuda/matmul/gemm.h"
 #include "ops/cuda/matmul/skinny_gemm.cuh"
 
@@ -18,7 +18,7 @@ struct MixedGemm {
   bool accumulate;
 };
 
-// Eight numbers as three times eight bf16: the high, middle and low parts.
+// Eight elements as three times eight bf16: the high, middle and low parts.
 __device__ void split(const float4& first, const float4& second, uint4 (&out)[parts]) {
   float rest[8] = {first.x, first.y, first.z, first.w, second.x, second.y, second.z, second.w};
 #pragma unroll
@@ -34,7 +34,7 @@ __device__ void split(const float4& first, const float4& second, uint4 (&out)[pa
   }
 }
 
-// A block computes 8 columns of 16 rows; its warps split K in steps of 32 and add their sums up in a
+// A block computes 8 columns of 16 rows; its warps split K in steps of 32 and add their sums in a
 // fixed order, so a row's result does not depend on how many rows there are.
 __global__ __launch_bounds__(warps* warp_size) void skinny_mixed(MixedGemm p) {
   __shared__ float sums[warps][skinny_rows][columns];
@@ -81,7 +81,7 @@ __global__ __launch_bounds__(warps* warp_size) void skinny_mixed(MixedGemm p) {
 }
 
 bool suits(const Gemm& g) {
-  constexpr int64_t most = 1 << 30;  // sizes are 32-bit numbers in the kernel
+  constexpr int64_t most = 1 << 30;  // sizes are 32-bit in the kernel
   return g.M <= skinny_mixed_rows && g.N < most && g.K < most && g.batch == 1 && g.a.dtype == DType::bf16 &&
          g.b.dtype == DType::f32 && g.c.dtype == DType::f32 && !g.a.transposed && g.b.transposed &&
          g.K % skinny_vector == 0 &&
