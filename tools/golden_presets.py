@@ -61,14 +61,36 @@ PRESETS = {
         "first_k_dense_replace": 0, "n_group": 3, "topk_group": 2, "topk_method": "group_limited_greedy", "length": 37,
         "batch": 3, "rms_norm_eps": 1e-2, "rope_scaling": yarn(4, 6, 0.8, 0.8),
     },
+    # The head sizes of every DeepSeek-V2 (128 + 64 and 128, a latent of 512 + 64), widths of whole tiles and rows enough for the
+    # kernels that real models use: more than 32 rows an expert. Gradients in bf16, as the weights, to keep it small.
+    "real_heads": {
+        "form": "deepseek", "dtype": "bfloat16", "gradients": "bfloat16", "length": 128, "hidden_size": 64, "intermediate_size": 128,
+        "num_attention_heads": 2, "num_key_value_heads": 2, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128,
+        "kv_lora_rank": 512, "q_lora_rank": 64, "n_routed_experts": 8, "num_experts_per_tok": 3, "n_shared_experts": 1,
+        "moe_intermediate_size": 64, "n_group": 4, "topk_group": 2, "topk_method": "group_limited_greedy",
+        "routed_scaling_factor": 2.5, "max_position_embeddings": 1280, "rope_scaling": yarn(40, 32, 0.707, 0.707),
+    },
+    # attention_factor is the factor of cos and sin, whatever the mscales say; the softmax scale keeps mscale_all_dim.
+    "attention_factor": {
+        "form": "deepseek", "rope_scaling": {**yarn(4, 8, 1.0, 0.5), "attention_factor": 0.8},
+    },
+    # rope_theta inside rope_scaling, and another one outside: the inner one is used.
+    "inner_theta": {
+        "form": "deepseek", "rope_scaling": {**yarn(4, 32, 0.707, 0.707), "rope_theta": 50},
+    },
+    # The head is the embedding; the checkpoint also holds a head of other values, which is not used.
+    "tied_stale_head": {
+        "form": "deepseek", "tie_word_embeddings": True, "stale_head": True,
+    },
 }  # fmt: skip
+
+
+# How a checkpoint is written and run unless its preset says otherwise.
+HOW = {"form": "hf", "dtype": "float32", "shards": 1, "batch": 2, "length": 28, "gradients": "float32", "stale_head": False}
 
 
 def preset(name):
     """(config.json of DeepSeek's form, how to write and run it)."""
     chosen = dict(PRESETS[name])
-    how = {
-        "form": chosen.pop("form"), "dtype": chosen.pop("dtype", "float32"), "shards": chosen.pop("shards", 1),
-        "batch": chosen.pop("batch", 2), "length": chosen.pop("length", 28),
-    }  # fmt: skip
+    how = {key: chosen.pop(key, default) for key, default in HOW.items()}
     return {**COMMON, **chosen}, how

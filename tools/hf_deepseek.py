@@ -4,12 +4,13 @@ Used by make_golden.py and check_hf.py. What was read in transformers 5.24.0 (de
 docstring of make_golden.py. `mend()` replaces, in the imported transformers module only:
 
 * router        - `norm_topk_prob` (normalise, and then no routed_scaling_factor), "gready" as a spelling of
-                  "greedy", masked groups at -inf instead of 0; records how close the choice of experts was;
+                  "greedy", masked groups at -inf instead of 0; records the experts and how close their choice was;
 * decoder layer - `moe_layer_freq`;
 * precision     - RMSNorm, router, RoPE angles and rotation run in f64 when the model is f64 (transformers
                   forces them to f32); in f32 they give what transformers gives.
 """
 
+import contextlib
 import math
 
 import torch
@@ -54,6 +55,7 @@ def route(self, hidden_states):
         raise ValueError(f"topk_method {self.topk_method!r} is not one of DeepSeek-V2's")
     indices = choice.topk(self.top_k, dim=-1).indices
     self.margin = min(margin, gap(choice.detach().clamp_min(0), self.top_k))
+    self.experts = indices
     weights = scores.gather(1, indices)
     if self.norm_topk_prob and self.top_k > 1:
         weights = weights / (weights.sum(dim=-1, keepdim=True) + 1e-20)
@@ -80,8 +82,15 @@ def rotary_frequencies(config):
     high = min(math.ceil(turns_at(rope.get("beta_slow") or 1)), dim - 1)
     ramp = ((pair - low) / (high - low if high != low else 0.001)).clamp(0, 1)
     factor = rope["factor"]
-    ratio = hf.yarn_get_mscale(factor, rope.get("mscale", 1)) / hf.yarn_get_mscale(factor, rope.get("mscale_all_dim", 0))
+    if rope.get("attention_factor") is not None:
+        ratio = rope["attention_factor"]
+    else:
+        ratio = mscale_ratio(rope, factor)
     return frequency * (1 - ramp) + frequency / factor * ramp, ratio
+
+
+def mscale_ratio(rope, factor):
+    return hf.yarn_get_mscale(factor, rope.get("mscale", 1)) / hf.yarn_get_mscale(factor, rope.get("mscale_all_dim", 0))
 
 
 def rotary_angles(self, x, position_ids):
@@ -122,6 +131,50 @@ def mend():
     hf.DeepseekV2RMSNorm.forward = rmsnorm
     hf.DeepseekV2RotaryEmbedding.forward = rotary_angles
     hf.apply_rotary_emb = rotate
+
+
+def check_softmax_scale(model):
+    """Stops where transformers lacks YaRN's factor of the softmax scale (before its pull request 47435)."""
+    config, rope = model.config, model.config.rope_parameters
+    scale = (config.qk_nope_head_dim + config.qk_rope_head_dim) ** -0.5
+    if rope["rope_type"] == "yarn" and rope.get("mscale_all_dim"):
+        scale *= (0.1 * rope["mscale_all_dim"] * math.log(rope["factor"]) + 1) ** 2 if rope["factor"] > 1 else 1
+    for layer in model.model.layers:
+        if not math.isclose(layer.self_attn.scaling, scale, rel_tol=1e-12):
+            raise RuntimeError(f"this transformers has softmax scale {layer.self_attn.scaling}, DeepSeek-V2's is {scale}: it is too old")
+
+
+@contextlib.contextmanager
+def recorded_states(model):
+    """A list that the next forward pass fills with the residual stream before layer 0, between its attention and MLP, before
+    layer 1, ... after the last layer, and at last after the final norm. (transformers' output_hidden_states leaves out what the
+    final norm reads.) After a backward pass each has its gradient."""
+    states = []
+
+    def record(state):
+        state.retain_grad()
+        states.append(state)
+
+    def record_output(_module, _inputs, output):
+        record(output[0] if isinstance(output, tuple) else output)
+
+    def record_input(_module, inputs):
+        record(inputs[0])
+
+    inner = model.model
+    hooks = [module.register_forward_hook(record_output) for module in (inner.embed_tokens, *inner.layers, inner.norm)]
+    hooks += [layer.post_attention_layernorm.register_forward_pre_hook(record_input) for layer in inner.layers]
+    yield states
+    for hook in hooks:
+        hook.remove()
+
+
+def chosen_experts(model):
+    """(layer, experts [tokens, K], best first) of every MoE layer, as chosen in the last forward pass."""
+    for index, layer in enumerate(model.model.layers):
+        for module in layer.modules():
+            if isinstance(module, hf.DeepseekV2TopkRouter):
+                yield index, module.experts
 
 
 def smallest_margin(model):

@@ -6,9 +6,15 @@
   make_golden.py --checkpoint DIR --out DIR2      an existing checkpoint: only golden.safetensors is written
   make_golden.py --all tests/golden               every preset, and balance.safetensors
 
-DIR/golden.safetensors holds input_ids [B,T] i32, logits [B,T,V], loss [1] (mean cross-entropy of the B*(T-1) next
-tokens, no balance loss), grad.NAME for every tensor NAME of the checkpoint, greedy_prompt [P] i32 and greedy [G] i32 (what
-follows the prompt, choosing the largest logit). All is computed in f64 and stored in f32; the weights are exact as stored.
+DIR/golden.safetensors holds, of B sequences of T tokens:
+  input_ids [B,T] i32, logits [B,T,V], loss [1] (mean cross-entropy of the B*(T-1) next tokens, no balance loss),
+  grad.NAME for every tensor NAME of the checkpoint,
+  experts.I [B,T,K] i32: the experts of MoE layer I, best first,
+  hidden.0 .. hidden.L [B,T,C]: the residual stream before layer 0, 1, ... and after the last; middle.I: between attention and
+  MLP of layer I; hidden.norm: after the final norm; hidden_grad.I, middle_grad.I: the loss's gradients of them,
+  greedy_prompt [P] i32 and greedy [G] i32 (what follows the prompt, choosing the largest logit), greedy_logits [G,V] they
+  were chosen from, greedy_experts.I [P+G-1,K] i32.
+All is computed in f64 and stored in f32 (gradients in bf16 where --gradients says so); the weights are exact as stored.
 A seed is passed over when some token is within 1e-3 of another choice of experts or of another greedy token, so that
 an f32 program has no excuse for a different choice.
 
@@ -44,7 +50,7 @@ from safetensors.torch import save_file
 from transformers import DeepseekV2Config, DeepseekV2ForCausalLM
 
 import hf_deepseek
-from golden_presets import PRESETS, preset
+from golden_presets import HOW, PRESETS, preset
 from make_balance import make_balance
 
 PROMPT, NEW_TOKENS, SMALLEST_MARGIN, SEEDS = 6, 16, 1e-3, 200
@@ -60,8 +66,8 @@ def build(config, seed, dtype):
             draw = 1 + 0.2 * draw
         elif name.endswith(".bias"):
             draw = 0.2 * draw
-        elif "embed_tokens" not in name:
-            draw = draw * (2.0 if "gate.weight" in name or "lm_head" in name else 1.2) / math.sqrt(parameter.shape[-1])
+        elif "embed_tokens" not in name or config.tie_word_embeddings:
+            draw = draw * (2.0 if "gate.weight" in name or "lm_head" in name or "embed_tokens" in name else 1.2) / math.sqrt(parameter.shape[-1])
         parameter.data.copy_(draw.to(stored_type(name, dtype)))
     return model.eval()
 
@@ -115,6 +121,8 @@ def write_checkpoint(folder, model, raw_config, how):
     if how["form"] == "deepseek":
         dtype = getattr(torch, how["dtype"])
         tensors = {n: t.to(dtype) for name, p in model.named_parameters() for n, t in per_expert(name, p.detach())}
+        if how["stale_head"]:
+            tensors["lm_head.weight"] = torch.ones_like(tensors["model.embed_tokens.weight"])
         write_deepseek(folder, raw_config, tensors, how["dtype"], how["shards"])
         return
     stored = DeepseekV2ForCausalLM(model.config)
@@ -138,12 +146,37 @@ def greedy(model, prompt):
     return tokens[len(prompt) :], lead
 
 
-def compute(model, batch, length, split, seed):
+def greedy_pass(model, tokens, prompt):
+    """What the reference says of a greedy continuation: the logits of every generated token, the experts of every token read."""
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([tokens[:-1]]), use_cache=False).logits[0, prompt - 1 :]
+    golden = {"greedy_logits": logits.float().contiguous()}
+    golden |= {f"greedy_experts.{layer}": ids.int().contiguous() for layer, ids in hf_deepseek.chosen_experts(model)}
+    return golden
+
+
+def layer_by_layer(states, experts):
+    """The residual stream's states, their gradients, and the experts of every MoE layer."""
+    golden = {"hidden.norm": states[-1].detach().float().contiguous()}
+    for index, state in enumerate(states[:-1]):
+        name = "middle" if index % 2 else "hidden"
+        golden[f"{name}.{index // 2}"] = state.detach().float().contiguous()
+        golden[f"{name}_grad.{index // 2}"] = state.grad.float().contiguous()
+    batch, length = states[0].shape[:2]
+    golden |= {f"experts.{layer}": e.int().reshape(batch, length, -1) for layer, e in experts}
+    return golden
+
+
+def compute(model, how, split, seed):
     """(tensors of golden.safetensors, smallest margin)."""
+    hf_deepseek.check_softmax_scale(model)
+    batch, length = how["batch"], how["length"]
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(0, model.config.vocab_size, (batch, length), generator=generator)
     model.zero_grad()
-    logits = model(input_ids=ids, use_cache=False).logits
+    with hf_deepseek.recorded_states(model) as states:
+        logits = model(input_ids=ids, use_cache=False).logits
+    experts = list(hf_deepseek.chosen_experts(model))
     margin = hf_deepseek.smallest_margin(model)
     loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
     loss.backward()
@@ -154,9 +187,10 @@ def compute(model, batch, length, split, seed):
         "input_ids": ids.int(), "logits": logits.detach().float(), "loss": loss.detach().float().reshape(1),
         "greedy_prompt": torch.tensor(prompt, dtype=torch.int32), "greedy": torch.tensor(follow, dtype=torch.int32),
     }  # fmt: skip
+    golden |= greedy_pass(model, prompt + follow, len(prompt)) | layer_by_layer(states, experts)
     for name, parameter in model.named_parameters():
         for part, grad in per_expert(name, parameter.grad) if split else [(name, parameter.grad)]:
-            golden[f"grad.{part}"] = grad.float().contiguous()
+            golden[f"grad.{part}"] = grad.to(getattr(torch, how["gradients"])).contiguous()
     return golden, min(margin, lead)
 
 
@@ -167,7 +201,7 @@ def make(folder, raw_config, how, first_seed):
     dtype = "deepseek bfloat16" if (how["form"], how["dtype"]) == ("deepseek", "bfloat16") else how["dtype"]
     for seed in range(first_seed, first_seed + SEEDS):
         model = build(config, seed, dtype)
-        golden, margin = compute(model, how["batch"], how["length"], how["form"] != "fused", seed)
+        golden, margin = compute(model, how, how["form"] != "fused", seed)
         if margin >= SMALLEST_MARGIN and raw_config["eos_token_id"] not in golden["greedy"].tolist():
             break
     else:
@@ -180,14 +214,14 @@ def make(folder, raw_config, how, first_seed):
     print(f"  greedy {golden['greedy'].tolist()}")
 
 
-def from_checkpoint(checkpoint, folder, batch, length, seed):
+def from_checkpoint(checkpoint, folder, how, seed):
     files = [checkpoint] if checkpoint.is_file() else sorted(checkpoint.glob("*.safetensors"))
     names = [name for file in files for name in safe_open(file, "pt").keys()]
     split = not any(name.endswith("experts.gate_up_proj") for name in names)
     model = DeepseekV2ForCausalLM.from_pretrained(
         checkpoint, dtype=torch.float64, attn_implementation="sdpa", experts_implementation="eager"
     )
-    golden, margin = compute(model.double().eval(), batch, length, split, seed)
+    golden, margin = compute(model.double().eval(), how, split, seed)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(golden, folder / "golden.safetensors", metadata={"seed": str(seed)})
     print(f"{folder}: margin {margin:.2e} (a choice of experts or of a token may flip in f32 if it is small)")
@@ -205,6 +239,7 @@ def main():
     parser.add_argument("--batch", type=int)
     parser.add_argument("--length", type=int)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="type of the stored weights")
+    parser.add_argument("--gradients", choices=("float32", "bfloat16"), help="type of the stored gradients")
     parser.add_argument("--form", choices=("deepseek", "hf", "fused"))
     parser.add_argument("--shards", type=int)
     args = parser.parse_args()
@@ -216,11 +251,13 @@ def main():
         return make_balance(args.all / "balance.safetensors")
     if not args.out:
         parser.error("--out DIR says where the folder goes")
+    if args.preset:
+        raw, how = preset(args.preset)
+    else:
+        raw, how = json.loads(args.config.read_text()) if args.config else None, dict(HOW)
+    how |= {key: value for key in how if (value := getattr(args, key, None)) is not None}
     if args.checkpoint:
-        return from_checkpoint(args.checkpoint, args.out, args.batch or 2, args.length or 28, args.seed)
-    raw, how = preset(args.preset) if args.preset else (json.loads(args.config.read_text()), None)
-    how = how or {"form": "hf", "dtype": "float32", "shards": 1, "batch": 2, "length": 28}
-    how |= {key: value for key in how if (value := getattr(args, key)) is not None}
+        return from_checkpoint(args.checkpoint, args.out, how, args.seed)
     make(args.out, raw, how, args.seed)
 
 

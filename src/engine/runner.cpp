@@ -190,6 +190,7 @@ Runner::Memory Runner::allocate(Arena& arena, const BatchSize& size, int64_t max
                                 int64_t completing) const {
   Memory m;
   m.batch = allocate_batch(arena, size, max_pages);
+  m.batch.replay = replay_;
   m.activations = allocate_activations(model_.config, arena, model_.dtype, Purpose::serving, size);
   m.last_tokens = arena.allocate(DType::i32, {size.sequences});
   m.last_hidden = arena.allocate(model_.dtype, {size.sequences, model_.config.hidden_size});

@@ -38,6 +38,9 @@ class Runner {
   // Runs the scheduled tokens; a result for each scheduled piece, in order.
   std::vector<PieceResult> run(std::span<const Scheduled> scheduled);
 
+  // Experts are taken from this table by position, for a single sequence; set it before the first run.
+  void replay(const ExpertReplay* replay) { replay_ = replay; }
+
   const LatentCache& cache() const { return cache_; }
 
  private:
@@ -75,6 +78,7 @@ class Runner {
   RunnerOptions options_;
   Arena cache_memory_, step_memory_;
   LatentCache cache_;
+  const ExpertReplay* replay_ = nullptr;
   Replay decoding_;
 };
 

@@ -1,4 +1,4 @@
-// Holds greedy generation, through the engine and its latent cache, against somebody else's tokens.
+// Compares greedy generation, through the engine and its latent cache, with somebody else's tokens.
 #pragma once
 #include <optional>
 
@@ -7,9 +7,18 @@
 
 namespace fathom {
 
-// Checks `greedy` [G], what follows `greedy_prompt` [P]; nothing when the file holds no such keys. The error
-// is the share of tokens that differ. In bf16 every token is generated from the reference's own prefix, so
-// that one near tie decided otherwise does not count for all that follows.
-std::optional<Verdict> verify_greedy(Device& device, const Model& model, const SafetensorsFile& golden);
+// Checks `greedy` [G], what follows `greedy_prompt` [P]; nothing when the file holds no such keys.
+//
+// Where a token differs, generation goes on from the reference's own prefix, and the token must be explained
+// by a near tie: the error is the largest distance, over the tokens that differ, of the two tokens' logits
+// from the best one, in the reference's logits (`greedy_logits` [G, V], else those of `reference`) and in
+// units of their root mean square. 0 when all tokens are the same.
+//
+// In bf16 the experts are the reference's too: `greedy_experts.I` [P+G-1, K], else those of `reference`.
+std::optional<Verdict> verify_greedy(Device& device, const Model& model, const SafetensorsFile& golden,
+                                     OwnReference& reference);
+
+// How far a token's logit is below the best one of its row, in units of the row's root mean square.
+double distance_from_best(const ConstTensor& logits /* [N, V] */, int64_t row, int32_t token);
 
 }  // namespace fathom

@@ -27,6 +27,14 @@ struct LatentCache {
 // Allocates the pages from an arena (which may be a planning one).
 LatentCache allocate_cache(const Config& config, Arena& arena, DType dtype, int64_t pages, int64_t page_size);
 
+// Experts that another run of the model chose, to be taken instead of the router's own choice (routing
+// replay). All memory is the device's.
+struct ExpertReplay {
+  std::vector<Tensor> given;   // [num_hidden_layers] of [R, K] i32; absent for dense layers
+  Tensor rows;                 // [N] i32, the row of `given` that each token takes; absent: its position
+  std::vector<Tensor> chosen;  // of [N, K] i32, where the router's own choice is kept; may be empty
+};
+
 // A batch as the host makes it.
 struct HostBatch {
   std::vector<int32_t> tokens, positions;  // [N]
@@ -58,6 +66,8 @@ struct Batch {
   Tensor sequence;        // [N] i32, the sequence b of each token
   Tensor kv_starts;       // [B+1] i32, prefix sums of the sequences' whole lengths, these tokens included
   bool absorbed = false;  // attend in the latent space (decoding) instead of expanding keys and values
+
+  const ExpertReplay* replay = nullptr;  // present: experts are taken from it
 
   Tensor block;  // i32: the memory of them all, as upload_batch fills it in one copy
 };

@@ -10,18 +10,34 @@ namespace fathom {
 
 void layer_forward(const Pass& p, const LayerWeights& w, LayerActivations& a, int64_t layer, const Tensor& x,
                    const Tensor& out) {
-  const double eps = p.config.rms_norm_eps;
-  rmsnorm_forward(
-      p.device,
-      {.out = a.input_normed, .rstd = a.input_rstd, .x = x, .w = w.input_layernorm.data, .eps = eps});
+  attention_half_forward(p, w, a, layer, x);
+  mlp_half_forward(p, w, a, layer, out);
+}
+
+void layer_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, LayerActivations& a, Gradients& g,
+                    const Tensor& x) {
+  mlp_half_backward(p, w, dw, a, g);
+  attention_half_backward(p, w, dw, a, g, x);
+}
+
+void attention_half_forward(const Pass& p, const LayerWeights& w, LayerActivations& a, int64_t layer,
+                            const Tensor& x) {
+  rmsnorm_forward(p.device, {.out = a.input_normed,
+                             .rstd = a.input_rstd,
+                             .x = x,
+                             .w = w.input_layernorm.data,
+                             .eps = p.config.rms_norm_eps});
   mla_forward(p, w.self_attn, a.attention, layer, a.input_normed, a.middle);
   residual_add(p.device, {.stream = a.middle, .x = x});
+}
 
+void mlp_half_forward(const Pass& p, const LayerWeights& w, LayerActivations& a, int64_t layer,
+                      const Tensor& out) {
   rmsnorm_forward(p.device, {.out = a.middle_normed,
                              .rstd = a.middle_rstd,
                              .x = a.middle,
                              .w = w.post_attention_layernorm.data,
-                             .eps = eps});
+                             .eps = p.config.rms_norm_eps});
   if (w.is_moe())
     moe_forward(p, w.moe, a.moe, layer, a.middle_normed, out);
   else
@@ -29,8 +45,8 @@ void layer_forward(const Pass& p, const LayerWeights& w, LayerActivations& a, in
   residual_add(p.device, {.stream = out, .x = a.middle});
 }
 
-void layer_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, LayerActivations& a, Gradients& g,
-                    const Tensor& x) {
+void mlp_half_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, LayerActivations& a,
+                       Gradients& g) {
   if (w.is_moe())
     moe_backward(p, w.moe, dw.moe, a.moe, g, a.middle_normed, g.stream, g.branch);
   else
@@ -42,7 +58,10 @@ void layer_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, Laye
                               .w = w.post_attention_layernorm.data,
                               .rstd = a.middle_rstd});
   residual_add(p.device, {.stream = g.stream, .x = g.branch});
+}
 
+void attention_half_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, LayerActivations& a,
+                             Gradients& g, const Tensor& x) {
   mla_backward(p, w.self_attn, dw.self_attn, a.attention, g, a.input_normed, g.stream, g.branch);
   rmsnorm_backward(p.device, {.dx = g.branch,
                               .dw = dw.input_layernorm.data,

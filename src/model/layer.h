@@ -12,4 +12,15 @@ void layer_forward(const Pass& pass, const LayerWeights& w, LayerActivations& a,
 void layer_backward(const Pass& pass, const LayerWeights& w, LayerWeights& dw, LayerActivations& a,
                     Gradients& g, const Tensor& x);
 
+// Its two halves: from x to a.middle, and from a.middle to out.
+void attention_half_forward(const Pass& pass, const LayerWeights& w, LayerActivations& a, int64_t layer,
+                            const Tensor& x /* [N, C] */);
+void mlp_half_forward(const Pass& pass, const LayerWeights& w, LayerActivations& a, int64_t layer,
+                      const Tensor& out /* [N, C] */);
+// g.stream holds the gradient of the half's result and becomes the gradient of what it read.
+void mlp_half_backward(const Pass& pass, const LayerWeights& w, LayerWeights& dw, LayerActivations& a,
+                       Gradients& g);
+void attention_half_backward(const Pass& pass, const LayerWeights& w, LayerWeights& dw, LayerActivations& a,
+                             Gradients& g, const Tensor& x);
+
 }  // namespace fathom

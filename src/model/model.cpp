@@ -2,12 +2,10 @@
 
 #include "base/log.h"
 #include "model/layer.h"
-#include "model/pass.h"
+#include "model/model_steps.h"
 #include "model/slow_paths.h"
-#include "ops/embedding.h"
 #include "ops/expert_counts.h"
-#include "ops/rmsnorm.h"
-#include "ops/rope.h"
+#include "tensor/dim.h"
 #include "tensor/memory.h"
 
 namespace fathom {
@@ -29,21 +27,6 @@ void check_batch(const Device& device, const Config& c, const Batch& batch) {
   check_tokens(c, {batch.tokens.as<int32_t>(), n}, {batch.positions.as<int32_t>(), n});
 }
 
-Pass make_pass(Device& device, const Model& model, const Batch& batch, const Activations& a,
-               double softmax_scale) {
-  const bool training = a.purpose != Purpose::serving;
-  return {
-      .device = device,
-      .config = model.config,
-      .batch = batch,
-      .cos_sin = a.cos_sin,
-      .softmax_scale = softmax_scale,
-      .training = training,
-      .balance_loss = a.balance_loss,
-      .balance_starts = model.config.seq_aux ? batch.sequence_starts : batch.whole,
-      .balance_tokens = static_cast<double>(batch.step_tokens > 0 ? batch.step_tokens : batch.tokens.cols())};
-}
-
 }  // namespace
 
 Model make_model(const Device& device, const Config& config, DType dtype) {
@@ -56,53 +39,31 @@ Model make_model(const Device& device, const Config& config, DType dtype) {
 }
 
 Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& a) {
-  const Config& c = model.config;
-  check_batch(device, c, batch);
-  RopeParameters rope = rope_parameters(c);
-  const Pass pass = make_pass(device, model, batch, a, rope.softmax_scale);
+  check_batch(device, model.config, batch);
+  const Pass pass = forward_pass(device, model, batch, a);
   if (pass.training) clear(device, a.balance_loss);
-
-  rope_table(device, {.cos_sin = a.cos_sin,
-                      .positions = batch.positions,
-                      .inv_freq = Tensor(rope.inv_freq.data(), DType::f64, {c.qk_rope_head_dim / 2}),
-                      .factor = rope.cos_sin_factor});
-  embedding_forward(device, {.out = a.stream(0), .ids = batch.tokens, .table = model.weights.embed_tokens});
-  for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
+  embed(pass, model.weights, a);
+  for (int64_t i = 0; i < model.config.num_hidden_layers; ++i) {
     layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
-    if (a.expert_counts && c.is_moe_layer(i))
+    if (a.expert_counts && model.config.is_moe_layer(i))
       expert_counts(device, {.counts = a.expert_counts[i], .offsets = a.layer(i).moe.offsets});
   }
-  rmsnorm_forward(device, {.out = a.normed,
-                           .rstd = a.rstd,
-                           .x = a.stream(c.num_hidden_layers),
-                           .w = model.weights.norm.data,
-                           .eps = c.rms_norm_eps});
+  final_norm(pass, model.weights, a);
   return a.normed;
 }
 
 void model_backward(Device& device, const Model& model, const Batch& batch, Activations& a,
                     const Tensor& dhidden, Weights& grads, double balance_weight) {
-  const Config& c = model.config;
-  assert(a.purpose != Purpose::serving && !batch.cache);
-  Pass pass = make_pass(device, model, batch, a, rope_parameters(c).softmax_scale);
-  pass.balance_weight = balance_weight;
-  pass.balance_loss = a.recomputed_balance_loss;
-
-  rmsnorm_backward(device, {.dx = a.gradients.stream,
-                            .dw = grads.norm.data,
-                            .dout = dhidden,
-                            .x = a.stream(c.num_hidden_layers),
-                            .w = model.weights.norm.data,
-                            .rstd = a.rstd});
-  for (int64_t i = c.num_hidden_layers - 1; i >= 0; --i) {
+  const Pass pass = backward_pass(device, model, batch, a, balance_weight);
+  final_norm_backward(pass, model.weights, grads, a, dhidden);
+  for (int64_t i = model.config.num_hidden_layers - 1; i >= 0; --i) {
     // With recomputation the one set of activations holds another layer's; stream(i + 1) is rewritten
     // unchanged.
     if (a.purpose == Purpose::training_recompute)
       layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
     layer_backward(pass, model.weights.layers[i], grads.layers[i], a.layer(i), a.gradients, a.stream(i));
   }
-  embedding_backward(device,
-                     {.dtable = grads.embed_tokens.data, .ids = batch.tokens, .dout = a.gradients.stream});
+  embed_backward(pass, grads, a);
 }
 
 }  // namespace fathom

@@ -9,24 +9,39 @@
 #include "ops/permute.h"
 #include "ops/residual_add.h"
 #include "ops/router.h"
+#include "ops/router_replay.h"
 #include "ops/swiglu.h"
 
 namespace fathom {
 namespace {
 
+// Where the router puts its choice: where a replay keeps it, else where the experts' products read it.
+Tensor own_choice(const ExpertReplay* replay, const MoeActivations& a, int64_t layer) {
+  return replay && !replay->chosen.empty() ? replay->chosen[layer] : a.ids;
+}
+
 // Which experts, with which weights, and what imbalance costs.
 void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer, const Tensor& x) {
   const Config& c = p.config;
+  const ExpertReplay* replay = p.batch.replay;
   const bool grouped = c.topk_method == TopkMethod::group_limited_greedy;
   linear_forward(p.device, {.out = a.logits(), .x = x, .w = w.gate});
   router_forward(p.device, {.scores = a.scores,
-                            .ids = a.ids,
+                            .ids = own_choice(replay, a, layer),
                             .weights = a.weights,
                             .logits = a.logits(),
                             .n_groups = grouped ? static_cast<int>(c.n_group) : 1,
                             .topk_groups = grouped ? static_cast<int>(c.topk_group) : 1,
                             .normalize = c.norm_topk_prob,
                             .scaling = c.routed_scaling_factor});
+  if (replay)
+    router_replay(p.device, {.ids = a.ids,
+                             .weights = a.weights,
+                             .scores = a.scores,
+                             .given = replay->given[layer],
+                             .rows = replay->rows ? replay->rows : p.batch.positions,
+                             .normalize = c.norm_topk_prob,
+                             .scaling = c.routed_scaling_factor});
   expert_sort(p.device, {.offsets = a.offsets, .row_of = a.row_of, .token_of = a.token_of, .ids = a.ids});
   if (p.training)
     balance_loss(p.device, {.loss = p.balance_loss,

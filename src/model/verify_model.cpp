@@ -2,39 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <unordered_map>
 
 #include "base/error.h"
-#include "model/head.h"
+#include "io/checkpoint.h"
+#include "model/layer.h"
 #include "model/model_folder.h"
-#include "ops/cross_entropy.h"
+#include "model/model_steps.h"
+#include "ops/dispatch.h"
 #include "tensor/compare.h"
 #include "tensor/memory.h"
 
 namespace fathom {
 namespace {
-
-struct Inputs {
-  int64_t B, T;
-  HostBatch batch;
-  std::vector<int32_t> targets;
-};
-
-Inputs read_inputs(const SafetensorsFile& golden) {
-  const SafetensorsEntry* entry = golden.entry("input_ids");
-  check(entry && entry->shape.size() == 2, "{}: expected 'input_ids' [B, T]", golden.path());
-  Inputs in{entry->shape[0], entry->shape[1], {}, {}};
-  in.batch.tokens = golden.read_ints("input_ids");
-  check(in.B > 0 && in.T > 0, "{}: 'input_ids' is empty", golden.path());
-  for (int64_t b = 0; b < in.B; ++b) {
-    in.batch.sequence_starts.push_back(static_cast<int32_t>(b * in.T));
-    for (int64_t t = 0; t < in.T; ++t) {
-      in.batch.positions.push_back(static_cast<int32_t>(t));
-      in.targets.push_back(t + 1 < in.T ? in.batch.tokens[b * in.T + t + 1] : CrossEntropy::ignore);
-    }
-  }
-  in.batch.sequence_starts.push_back(static_cast<int32_t>(in.B * in.T));
-  return in;
-}
 
 // The sum of squared differences and of squares over rows that arrive in chunks.
 struct RunningError {
@@ -52,125 +33,260 @@ struct RunningError {
 
 class Verification {
  public:
-  Verification(Device& device, const Model& model, const SafetensorsFile& golden)
-      : device_(device), model_(model), golden_(golden), in_(read_inputs(golden)), staging_(device) {
-    for (const SafetensorsEntry& e : golden.tensors()) with_gradients_ |= e.name.starts_with("grad.");
-  }
+  Verification(Device& device, const Model& model, const SafetensorsFile& golden, OwnReference& reference,
+               bool layers);
 
   std::vector<Verdict> run();
 
  private:
-  ConstTensor golden_logits() const;
-  void compare_gradients(const Weights& grads);
+  const Config& config() const { return model_.config; }
+  bool bf16() const { return model_.dtype == DType::bf16; }
+  void choose_reference(OwnReference& own, bool layers);
+  int64_t bytes() const;
+
+  void compare(const std::string& name, const ConstTensor& got, const ConstTensor& want,
+               const Tolerance& tolerance);
+  void compare_experts(int64_t layer, Activations& a);
+  // Logits and loss, as `head` hands them to the loss.
+  void compare_head(const std::string& prefix, const Tolerance& tolerance,
+                    const std::function<void(const LossFunction&)>& head);
+  Weights zero_gradients();
+  void compare_gradients(Weights& grads, const Tolerance& tolerance);
+
+  void whole_forward(Activations& a);
+  void whole_head(Activations& a);
+  void layers_forward(Activations& a);
+  void layers_backward(Activations& a);
+  // The golden's state, or its gradient, in place of our own.
+  void put(const Tensor& to, const ConstTensor& reference);
 
   Device& device_;
   const Model& model_;
   const SafetensorsFile& golden_;
-  Inputs in_;
-  Staging staging_;
-  bool with_gradients_ = false;
+  VerifyInputs in_;
+  bool with_gradients_ = false, layer_by_layer_ = false;
+  LayerReference reference_;
+  bool replays_ = false;
+  Arena memory_;
+  Staging staging_, input_;
+  Batch batch_;
+  ExpertReplay replay_;
   std::vector<Verdict> verdicts_;
 };
 
-ConstTensor Verification::golden_logits() const {
-  const ConstTensor logits = golden_.find("logits");
-  if (!logits) return {};
-  Dim B{"B", in_.B}, T{"T", in_.T}, V{"V", model_.config.vocab_size};
-  expect((golden_.path() + ": logits").c_str(), logits, {B, T, V});
-  return logits.reshape({in_.B * in_.T, V});
+Verification::Verification(Device& device, const Model& model, const SafetensorsFile& golden,
+                           OwnReference& reference, bool layers)
+    : device_(device),
+      model_(model),
+      golden_(golden),
+      in_(read_inputs(golden)),
+      staging_(device),
+      input_(device) {
+  for (const SafetensorsEntry& e : golden.tensors()) with_gradients_ |= e.name.starts_with("grad.");
+  choose_reference(reference, layers);
+  memory_ = Arena("verification", bytes(), device);
+  batch_ = allocate_batch(memory_, in_.batch.size());
+  upload_batch(device_, config(), in_.batch, batch_);
+  if (!replays_) return;
+  replay_ = allocate_replay(device_, config(), memory_, reference_.experts, in_.tokens());
+  batch_.replay = &replay_;
 }
 
-// Runs the model once; the loss's callback compares each chunk of logits before turning it into dlogits.
-std::vector<Verdict> Verification::run() {
-  const Config& c = model_.config;
+// What the file does not hold is left out; but in bf16 gradients need the layers' states, and a model with
+// experts needs those.
+void Verification::choose_reference(OwnReference& own, bool layers) {
+  const Config& c = config();
+  const bool with_grads = bf16() && with_gradients_, moe = c.n_moe_layers() > 0;
+  const bool complete = missing_layer_keys(c, golden_, with_grads).empty();
+  const bool has_experts = moe && read_routing(golden_, c, "experts", in_.tokens());
+  const bool own_is_another = bf16() || device_.backend() != Backend::cpu;
+  reference_ = read_layers(c, golden_, in_, with_grads);
+  if (!complete && ((layers && own_is_another) || with_grads || (bf16() && moe && !has_experts)))
+    fill_up(reference_, own.layers(in_, with_grads));
+  replays_ = has_experts || (bf16() && moe && reference_.own_run);
+  layer_by_layer_ = bf16() && (complete || reference_.own_run);
+}
+
+int64_t Verification::bytes() const {
+  const Config& c = config();
   const DType dtype = model_.dtype, stat = stat_of(dtype);
-  const int64_t N = in_.B * in_.T;
-  const BatchSize size = in_.batch.size();
-  const Purpose purpose = with_gradients_ ? Purpose::training : Purpose::serving;
-  Arena memory("verification",
-               activation_bytes(c, dtype, purpose, size) + head_bytes(c, dtype, N, device_.on_host()) +
-                   (with_gradients_ ? weight_bytes(c, stat) : 0) +
-                   2 * N * (c.hidden_size + 1) * size_of(stat) + 16 * N + 8192,
-               device_);
-  Batch batch = allocate_batch(memory, size);
-  upload_batch(device_, c, in_.batch, batch);
-  Activations activations = allocate_activations(c, memory, dtype, purpose, size);
-  const Tensor hidden = model_forward(device_, model_, batch, activations);
-
-  const ConstTensor want = golden_logits();
-  const Tensor losses = memory.allocate(stat, {N}), targets = memory.allocate(DType::i32, {N});
-  upload(device_, targets, Tensor(in_.targets.data(), DType::i32, {N}));
-  RunningError error;
-  const LossFunction loss = [&](int64_t first, const Tensor& logits, const Tensor& dlogits) {
-    if (want) error.add(staging_.read(logits), want.slice(first, logits.rows()));
-    cross_entropy(device_, {.losses = losses.slice(first, logits.rows()),
-                            .dlogits = dlogits,
-                            .logits = logits,
-                            .targets = targets.slice(first, logits.rows()),
-                            .scale = 1.0 / static_cast<double>(in_.B * std::max<int64_t>(in_.T - 1, 1))});
-  };
-  Weights grads;
-  if (with_gradients_) {
-    grads = allocate_weights(c, memory, stat);
-    const Tensor dhidden = memory.allocate(dtype, {N, c.hidden_size});
-    head_backward(device_, model_, hidden, memory, loss, dhidden, grads);
-    model_backward(device_, model_, batch, activations, dhidden, grads, /*balance_weight=*/0);
-  } else {
-    head_forward(device_, model_, hidden, memory, loss);
-  }
-
-  if (want) verdicts_.push_back({"logits", error.relative(), logits_tolerance(dtype)});
-  if (const ConstTensor want_loss = golden_.find("loss")) {
-    const ConstTensor each = staging_.read(losses);
-    double sum = 0;
-    for (int64_t n = 0; n < N; ++n) sum += element(each, 0, n);
-    const double mean = sum / static_cast<double>(in_.B * std::max<int64_t>(in_.T - 1, 1));
-    const double expected = element(want_loss, 0, 0);
-    verdicts_.push_back({"loss", std::abs(mean - expected) / std::abs(expected), logits_tolerance(dtype)});
-  }
-  if (with_gradients_) compare_gradients(grads);
-  return verdicts_;
+  const int64_t N = in_.tokens();
+  return activation_bytes(c, dtype, Purpose::training, in_.batch.size()) +
+         head_bytes(c, dtype, N, device_.on_host()) + (with_gradients_ ? weight_bytes(c, stat) : 0) +
+         (replays_ ? replay_bytes(c, N, N) : 0) + next_token_loss_bytes(N) +
+         N * c.hidden_size * size_of(stat) + 16 * N + 8192;
 }
 
-void Verification::compare_gradients(const Weights& grads) {
-  std::vector<NamedTensor> known = checkpoint_tensors(model_.config, grads);
-  for (const NamedWeight& w : list_weights(model_.config, grads))
-    if (w.weight.data.rank == 3) known.push_back({w.info.name, w.weight.data});  // experts fused
+std::vector<Verdict> Verification::run() {
+  Activations a = allocate_activations(config(), memory_, model_.dtype, Purpose::training, in_.batch.size());
+  whole_forward(a);
+  whole_head(a);
+  if (layer_by_layer_) layers_forward(a);
+  return std::move(verdicts_);
+}
+
+void Verification::compare(const std::string& name, const ConstTensor& got, const ConstTensor& want,
+                           const Tolerance& tolerance) {
+  if (!want) return;
+  verdicts_.push_back({name, relative_error(staging_.read(got), want), stored_in(want.dtype, tolerance)});
+  if (reference_.own_run)
+    verdicts_.back().tolerance.reason += "; what the file lacks is of fathom's own f32 run";
+}
+
+void Verification::whole_forward(Activations& a) {
+  const Config& c = config();
+  const int64_t last = 2 * c.num_hidden_layers;
+  model_forward(device_, model_, batch_, a);
+  for (int64_t i = 0; !layer_by_layer_ && i <= last + 1; ++i) {
+    if (i > 0 && i <= last && i % 2 == 0) compare_experts(i / 2 - 1, a);
+    compare(state_key(c, i), state_of(c, a, i), reference_.states[static_cast<size_t>(i)],
+            whole_tolerance(model_.dtype, (i + 1) / 2));
+  }
+}
+
+// The whole model's logits and loss; its gradients too where layers are not run alone.
+void Verification::whole_head(Activations& a) {
+  const int64_t L = config().num_hidden_layers;
+  const std::string prefix = layer_by_layer_ ? "whole." : "";
+  if (layer_by_layer_ || !with_gradients_)
+    return compare_head(prefix, whole_tolerance(model_.dtype, L), [&](const LossFunction& loss) {
+      head_forward(device_, model_, a.normed, memory_, loss);
+    });
+  Weights grads = zero_gradients();
+  const Tensor dhidden = memory_.allocate(model_.dtype, {in_.tokens(), config().hidden_size});
+  compare_head(prefix, whole_tolerance(model_.dtype, L), [&](const LossFunction& loss) {
+    head_backward(device_, model_, a.normed, memory_, loss, dhidden, grads);
+  });
+  model_backward(device_, model_, batch_, a, dhidden, grads, /*balance_weight=*/0);
+  compare_gradients(grads, whole_gradient_tolerance(model_.dtype, L));
+}
+
+void Verification::compare_head(const std::string& prefix, const Tolerance& tolerance,
+                                const std::function<void(const LossFunction&)>& head) {
+  const int64_t mark = memory_.used();
+  const ConstTensor want = golden_rows(golden_, "logits", in_, config().vocab_size),
+                    mean = golden_.find("loss");
+  RunningError error;
+  NextTokenLoss loss(device_, in_, memory_, stat_of(model_.dtype));
+  head(loss.function([&](int64_t first, const Tensor& logits) {
+    if (want) error.add(staging_.read(logits), want.slice(first, logits.rows()));
+  }));
+  if (want) verdicts_.push_back({prefix + "logits", error.relative(), stored_in(want.dtype, tolerance)});
+  if (mean) {
+    const ConstTensor each = staging_.read(loss.losses());
+    double sum = 0;
+    for (int64_t n = 0; n < in_.tokens(); ++n) sum += element(each, 0, n);
+    const double got = sum / static_cast<double>(in_.counted()), expected = element(mean, 0, 0);
+    verdicts_.push_back(
+        {prefix + "loss", std::abs(got - expected) / std::abs(expected), stored_in(mean.dtype, tolerance)});
+  }
+  memory_.rewind(mark);
+}
+
+void Verification::compare_experts(int64_t layer, Activations& a) {
+  if (!replays_ || !config().is_moe_layer(layer)) return;
+  const Tensor chosen = replay_.chosen[static_cast<size_t>(layer)];
+  std::vector<int32_t> ids(static_cast<size_t>(chosen.count()));
+  const Tensor ours(ids.data(), DType::i32, {chosen.rows(), chosen.cols()});
+  download(device_, ours, chosen);
+  const double error = routing_error(config(), staging_.read(a.layer(layer).moe.scores), ours,
+                                     reference_.experts[static_cast<size_t>(layer)]);
+  verdicts_.push_back({experts_key(layer), error, experts_tolerance(model_.dtype, layer + 1)});
+}
+
+void Verification::put(const Tensor& to, const ConstTensor& reference) {
+  input_.write(to, [&](const Tensor& host) { copy_tensor(reference, host, golden_.path()); });
+}
+
+void Verification::layers_forward(Activations& a) {
+  const Config& c = config();
+  const int64_t last = 2 * c.num_hidden_layers;
+  const auto want = [&](int64_t i) { return reference_.states[static_cast<size_t>(i)]; };
+  const Pass pass = forward_pass(device_, model_, batch_, a);
+  embed(pass, model_.weights, a);
+  compare(state_key(c, 0), a.stream(0), want(0), rounded_tolerance());
+  for (int64_t i = 0; i < last; ++i) {
+    const int64_t layer = i / 2;
+    const LayerWeights& w = model_.weights.layers[layer];
+    put(state_of(c, a, i), want(i));
+    if (i % 2 == 0)
+      attention_half_forward(pass, w, a.layer(layer), layer, a.stream(layer));
+    else
+      mlp_half_forward(pass, w, a.layer(layer), layer, a.stream(layer + 1));
+    if (i % 2 == 1) compare_experts(layer, a);
+    compare(state_key(c, i + 1), state_of(c, a, i + 1), want(i + 1), half_layer_tolerance());
+  }
+  put(state_of(c, a, last), want(last));
+  final_norm(pass, model_.weights, a);
+  compare(state_key(c, last + 1), a.normed, want(last + 1), rounded_tolerance());
+  if (with_gradients_) return layers_backward(a);
+  compare_head("", rounded_tolerance(),
+               [&](const LossFunction& loss) { head_forward(device_, model_, a.normed, memory_, loss); });
+}
+
+// Each half's activations are of the reference's state before it, as layers_forward left them.
+void Verification::layers_backward(Activations& a) {
+  const int64_t last = 2 * config().num_hidden_layers;
+  const Tolerance tolerance = half_layer_gradient_tolerance();
+  Weights grads = zero_gradients();
+  const Tensor dhidden = memory_.allocate(model_.dtype, {in_.tokens(), config().hidden_size}),
+               stream = a.gradients.stream;
+  compare_head("", rounded_tolerance(), [&](const LossFunction& loss) {
+    head_backward(device_, model_, a.normed, memory_, loss, dhidden, grads);
+  });
+  const auto want = [&](int64_t i) { return reference_.grads[static_cast<size_t>(i)]; };
+  const Pass pass = backward_pass(device_, model_, batch_, a, /*balance_weight=*/0);
+  final_norm_backward(pass, model_.weights, grads, a, dhidden);
+  compare(grad_key(last), stream, want(last), tolerance);
+  for (int64_t i = last - 1; i >= 0; --i) {
+    const int64_t layer = i / 2;
+    const LayerWeights& w = model_.weights.layers[layer];
+    LayerWeights& dw = grads.layers[layer];
+    put(stream, want(i + 1));
+    if (i % 2 == 0)
+      attention_half_backward(pass, w, dw, a.layer(layer), a.gradients, a.stream(layer));
+    else
+      mlp_half_backward(pass, w, dw, a.layer(layer), a.gradients);
+    compare(grad_key(i), stream, want(i), tolerance);
+  }
+  put(stream, want(0));
+  embed_backward(pass, grads, a);
+  compare_gradients(grads, tolerance);
+}
+
+// Gradients are added up, and the memory may have been used before.
+Weights Verification::zero_gradients() {
+  Weights grads = allocate_weights(config(), memory_, stat_of(model_.dtype));
+  for (const NamedWeight& w : list_weights(config(), grads)) clear(device_, w.weight.data);
+  return grads;
+}
+
+void Verification::compare_gradients(Weights& grads, const Tolerance& tolerance) {
+  std::unordered_map<std::string, ConstTensor> known;
+  for (const NamedTensor& t : checkpoint_tensors(config(), grads)) known[t.name] = t.tensor;
+  for (const NamedWeight& w : list_weights(config(), grads))
+    if (w.weight.data.rank == 3) known[w.info.name] = w.weight.data;  // experts fused
   for (const SafetensorsEntry& entry : golden_.tensors()) {
     if (!entry.name.starts_with("grad.")) continue;
-    const auto found = std::find_if(known.begin(), known.end(),
-                                    [&](const NamedTensor& t) { return t.name == entry.name.substr(5); });
+    const auto found = known.find(entry.name.substr(5));
     check(found != known.end(), "{}: '{}' is no tensor of this model", golden_.path(), entry.name);
-    const ConstTensor want = golden_.tensor(entry.name), got = found->tensor;
+    const ConstTensor want = golden_.tensor(entry.name), got = found->second;
     check(want.rank == got.rank && want.shape == got.shape, "{}: '{}' has shape {}, expected {}",
           golden_.path(), entry.name, want.shape_text(), got.shape_text());
-    verdicts_.push_back(
-        {entry.name, relative_error(staging_.read(got), want), gradient_tolerance(model_.dtype, entry.name)});
+    compare(entry.name, got, want, tolerance);
   }
 }
 
 }  // namespace
 
-double logits_tolerance(DType dtype) {
-  // f32: a few dozen layers of sums, each good to about 1e-6. bf16: every activation is rounded to 8 bits.
-  return dtype == DType::bf16 ? 5e-2 : 1e-4;
-}
-
-double gradient_tolerance(DType dtype, const std::string& name) {
-  // f32: gradients pass through every rounding twice, and small ones are differences of larger terms.
-  if (dtype != DType::bf16) return 1e-3;
-  // bf16: the same with 8 bits; and where the router is near a tie it may choose another expert than in f32,
-  // so that an expert chosen by few tokens wins or loses one of them.
-  return name.find(".experts.") != std::string::npos ? 5e-1 : 2e-1;
-}
-
-std::vector<Verdict> verify_model(Device& device, const Model& model, const SafetensorsFile& golden) {
-  const bool wanted =
-      std::any_of(golden.tensors().begin(), golden.tensors().end(), [](const SafetensorsEntry& e) {
-        return e.name == "logits" || e.name == "loss" || e.name.starts_with("grad.");
-      });
-  if (!wanted) return {};
-  return Verification(device, model, golden).run();
+std::vector<Verdict> verify_model(Device& device, const Model& model, const SafetensorsFile& golden,
+                                  OwnReference& reference, bool layers) {
+  const auto compared = [](const SafetensorsEntry& e) {
+    return e.name == "logits" || e.name == "loss" || e.name.starts_with("grad.") ||
+           e.name.starts_with("hidden.") || e.name.starts_with("middle.") || e.name.starts_with("experts.");
+  };
+  if (std::none_of(golden.tensors().begin(), golden.tensors().end(), compared)) return {};
+  return Verification(device, model, golden, reference, layers).run();
 }
 
 }  // namespace fathom

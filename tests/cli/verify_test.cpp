@@ -4,7 +4,8 @@
 
 #include "io/json.h"
 #include "io/safetensors.h"
-#include "support/paths.h"
+#include "support/golden.h"
+#include "support/needs_gpu.h"
 #include "support/program.h"
 
 namespace fathom::testing {
@@ -63,6 +64,59 @@ TEST(Verify, AnySubsetOfTheResultsWillDo) {
   write_safetensors(dir / "none.safetensors",
                     std::vector<NamedTensor>{{"input_ids", file.tensor("input_ids")}});
   EXPECT_TRUE(is_one_clear_error(run_fathom(verify("lite_like", dir / "none.safetensors")), "holds none of"));
+}
+
+TEST(Verify, LayersLocateAMismatch) {
+  TempDir dir;
+  write_changed("v2_like", dir / "wrong.safetensors", [](const std::string& n, const Tensor& t) {
+    if (n == "hidden.2") std::for_each_n(t.as<float>(), t.count(), [](float& x) { x *= 1.05f; });
+  });
+  for (const std::string dtype : {"f32", "bf16"}) {
+    const std::string flags = "--layers --dtype " + dtype;
+    const Outcome good = run_fathom(verify("v2_like", golden + "v2_like/golden.safetensors", flags));
+    EXPECT_EQ(good.exit_code, 0) << good.err;
+    EXPECT_NE(good.out.find("first layer past tolerance: none"), std::string::npos) << good.out;
+    const Outcome bad = run_fathom(verify("v2_like", dir / "wrong.safetensors", flags));
+    EXPECT_EQ(bad.exit_code, 1);
+    EXPECT_NE(bad.out.find("first layer past tolerance: hidden.2, after the MoE of layer 1"),
+              std::string::npos)
+        << bad.out;
+  }
+}
+
+TEST(Verify, LayersSayWhichKeysAreMissing) {
+  TempDir dir;
+  write_changed("v2_like", dir / "few.safetensors", {}, [](const std::string& n) {
+    return !n.starts_with("hidden") && !n.starts_with("middle") && n != "experts.1" && n != "experts.2";
+  });
+  for (const std::string dtype : {"f32", "bf16"}) {
+    const Outcome run = run_fathom(verify("v2_like", dir / "few.safetensors", "--layers --dtype " + dtype));
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    for (const char* key : {"hidden.0", "middle.1", "hidden.3", "hidden.norm", "experts.1", "experts.2"})
+      EXPECT_NE(run.err.find(key), std::string::npos) << key << ": " << run.err;
+    const bool compared = run.out.find("first layer past tolerance: none") != std::string::npos;
+    EXPECT_EQ(compared, dtype == "bf16") << "with the states of fathom's own f32 run";
+  }
+}
+
+TEST(Verify, EveryLineSaysWhyItsToleranceIsWhatItIs) {
+  const std::string file = golden + "v2_like/golden.safetensors";
+  const Json j = Json::parse(run_fathom(verify("v2_like", file, "--json --dtype bf16")).out);
+  EXPECT_EQ(j["first_layer_past_tolerance"], "none");
+  for (const Json& t : j["tensors"])
+    EXPECT_NE(t["reason"].get<std::string>().find("bf16"), std::string::npos) << t;
+  const Outcome text = run_fathom(verify("v2_like", file));
+  EXPECT_NE(text.out.find("f32 sums"), std::string::npos);
+}
+
+// The kernels that real models use, through the whole program.
+TEST(CudaVerify, RealHeads) {
+  FATHOM_NEEDS_GPU();
+  for (const char* dtype : {"f32", "bf16"}) {
+    const Outcome run = run_fathom(verify("real_heads", golden + "real_heads/golden.safetensors",
+                                          std::string("--layers --device cuda --dtype ") + dtype));
+    EXPECT_EQ(run.exit_code, 0) << run.out << run.err;
+  }
 }
 
 TEST(Verify, BadInputIsOneClearError) {

@@ -113,6 +113,25 @@ TEST(Parity, CachedRoutesGiveTheUncachedStates) {
   }
 }
 
+TEST(Parity, SoDoTheyAtTheHeadSizesOfRealModels) {
+  Device device = Device::reference();
+  const Config config = real_heads();
+  const Model model = random_model(config, DType::f64);
+  const int length = 19;
+  const RandomBatch batch(config, {length});
+  const std::vector<double> whole = without_cache(model, device, batch);
+  for (bool absorbed : {false, true})
+    for (int piece : {1, length}) {
+      CachedRun run(model, device, 16, 1, length);
+      std::vector<double> states;
+      for (int at = 0; at < length; at += piece) {
+        const auto part = run.append({tokens_of(batch, at, piece)}, absorbed);
+        states.insert(states.end(), part.begin(), part.end());
+      }
+      expect_same(states, whole, absorbed ? "absorbed" : "expanded");
+    }
+}
+
 TEST(Parity, AlternatingRoutesShareOneCache) {
   Device device = Device::reference();
   const Config config = v2_like();

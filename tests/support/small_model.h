@@ -36,6 +36,18 @@ inline Config lite_like() {
   return c;
 }
 
+// The head sizes of every DeepSeek-V2 and widths of whole tiles, so that given some hundred rows the kernels
+// run that real models use. Every expert is chosen, so that rounding cannot move a token to another one.
+inline Config real_heads() {
+  Config c = v2_like();
+  c.vocab_size = 96, c.hidden_size = 64, c.num_hidden_layers = 2, c.intermediate_size = 128;
+  c.num_attention_heads = 2, c.q_lora_rank = 64, c.kv_lora_rank = 512;
+  c.qk_nope_head_dim = 128, c.qk_rope_head_dim = 64, c.v_head_dim = 128;
+  c.n_routed_experts = c.num_experts_per_tok = 4, c.n_shared_experts = 1, c.moe_intermediate_size = 64;
+  c.topk_method = TopkMethod::greedy, c.n_group = c.topk_group = 1;
+  return c;
+}
+
 inline Model random_model(const Config& config, DType dtype, uint64_t seed = 1) {
   Device device = Device::cpu(1);
   Model m = make_model(device, config, dtype);

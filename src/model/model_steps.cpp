@@ -1,0 +1,64 @@
+#include "model/model_steps.h"
+
+#include "model/yarn.h"
+#include "ops/embedding.h"
+#include "ops/rmsnorm.h"
+#include "ops/rope.h"
+
+namespace fathom {
+
+Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activations& a) {
+  return {
+      .device = device,
+      .config = model.config,
+      .batch = batch,
+      .cos_sin = a.cos_sin,
+      .softmax_scale = rope_parameters(model.config).softmax_scale,
+      .training = a.purpose != Purpose::serving,
+      .balance_loss = a.balance_loss,
+      .balance_starts = model.config.seq_aux ? batch.sequence_starts : batch.whole,
+      .balance_tokens = static_cast<double>(batch.step_tokens > 0 ? batch.step_tokens : batch.tokens.cols())};
+}
+
+Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activations& a,
+                   double balance_weight) {
+  assert(a.purpose != Purpose::serving && !batch.cache);
+  Pass pass = forward_pass(device, model, batch, a);
+  pass.balance_weight = balance_weight;
+  pass.balance_loss = a.recomputed_balance_loss;
+  return pass;
+}
+
+void embed(const Pass& p, const Weights& w, Activations& a) {
+  RopeParameters rope = rope_parameters(p.config);
+  rope_table(p.device, {.cos_sin = a.cos_sin,
+                        .positions = p.batch.positions,
+                        .inv_freq = Tensor(rope.inv_freq.data(), DType::f64, {p.config.qk_rope_head_dim / 2}),
+                        .factor = rope.cos_sin_factor});
+  embedding_forward(p.device, {.out = a.stream(0), .ids = p.batch.tokens, .table = w.embed_tokens});
+}
+
+void embed_backward(const Pass& p, Weights& grads, Activations& a) {
+  embedding_backward(p.device,
+                     {.dtable = grads.embed_tokens.data, .ids = p.batch.tokens, .dout = a.gradients.stream});
+}
+
+void final_norm(const Pass& p, const Weights& w, Activations& a) {
+  rmsnorm_forward(p.device, {.out = a.normed,
+                             .rstd = a.rstd,
+                             .x = a.stream(p.config.num_hidden_layers),
+                             .w = w.norm.data,
+                             .eps = p.config.rms_norm_eps});
+}
+
+void final_norm_backward(const Pass& p, const Weights& w, Weights& grads, Activations& a,
+                         const Tensor& dhidden) {
+  rmsnorm_backward(p.device, {.dx = a.gradients.stream,
+                              .dw = grads.norm.data,
+                              .dout = dhidden,
+                              .x = a.stream(p.config.num_hidden_layers),
+                              .w = w.norm.data,
+                              .rstd = a.rstd});
+}
+
+}  // namespace fathom

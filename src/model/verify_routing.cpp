@@ -1,0 +1,152 @@
+#include "model/verify_routing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "base/error.h"
+#include "tensor/compare.h"
+#include "tensor/memory.h"
+
+namespace fathom {
+namespace {
+
+// Distinct ids of existing experts, row by row.
+void check_experts(const Config& c, const std::vector<int32_t>& ids, const std::string& where) {
+  const auto K = static_cast<size_t>(c.num_experts_per_tok);
+  for (size_t row = 0; row < ids.size(); row += K)
+    for (size_t k = 0; k < K; ++k) {
+      const int32_t id = ids[row + k];
+      check(id >= 0 && id < c.n_routed_experts, "{}: row {} names expert {}, expected 0..{}", where, row / K,
+            id, c.n_routed_experts - 1);
+      for (size_t j = 0; j < k; ++j)
+        check(ids[row + j] != id, "{}: row {} names expert {} twice", where, row / K, id);
+    }
+}
+
+// By how much the best that is left out is ahead of the worst that is taken; 0 when it is not.
+double lead(const std::vector<double>& log_scores, const std::vector<bool>& taken,
+            const std::vector<bool>& allowed) {
+  double out = -std::numeric_limits<double>::infinity(), in = -out;
+  for (size_t i = 0; i < log_scores.size(); ++i) {
+    if (!allowed[i]) continue;
+    if (taken[i])
+      in = std::min(in, log_scores[i]);
+    else
+      out = std::max(out, log_scores[i]);
+  }
+  return std::max(0.0, out - in);
+}
+
+// Distance of a set of experts from the one that these scores choose.
+double distance(const Config& c, const std::vector<double>& log_scores, const int32_t* experts) {
+  const auto E = static_cast<size_t>(c.n_routed_experts), K = static_cast<size_t>(c.num_experts_per_tok);
+  std::vector<bool> taken(E, false), allowed(E, true);
+  for (size_t k = 0; k < K; ++k) taken[static_cast<size_t>(experts[k])] = true;
+  if (c.topk_method != TopkMethod::group_limited_greedy) return lead(log_scores, taken, allowed);
+
+  // The groups of these experts, and the best of the others up to the number allowed.
+  const auto groups = static_cast<size_t>(c.n_group), size = E / groups;
+  std::vector<double> best(groups);
+  std::vector<bool> used(groups, false);
+  for (size_t g = 0; g < groups; ++g) {
+    best[g] = *std::max_element(log_scores.begin() + g * size, log_scores.begin() + (g + 1) * size);
+    used[g] = std::find(taken.begin() + g * size, taken.begin() + (g + 1) * size, true) !=
+              taken.begin() + (g + 1) * size;
+  }
+  auto n = std::count(used.begin(), used.end(), true);
+  if (n > c.topk_group) return std::numeric_limits<double>::infinity();
+  for (; n < c.topk_group; ++n) {
+    size_t next = groups;
+    for (size_t g = 0; g < groups; ++g)
+      if (!used[g] && (next == groups || best[g] > best[next])) next = g;
+    used[next] = true;
+  }
+  for (size_t e = 0; e < E; ++e) allowed[e] = used[e / size];
+  return std::max(lead(best, used, std::vector<bool>(groups, true)), lead(log_scores, taken, allowed));
+}
+
+bool same_set(const int32_t* a, const int32_t* b, int64_t K) {
+  return std::is_permutation(a, a + K, b);
+}
+
+int64_t product(const std::vector<int64_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+}  // namespace
+
+std::optional<RoutingTable> read_routing(const SafetensorsFile& golden, const Config& c,
+                                         const std::string& prefix, int64_t rows) {
+  RoutingTable table(static_cast<size_t>(c.num_hidden_layers));
+  std::vector<std::string> missing;
+  for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
+    if (!c.is_moe_layer(i)) continue;
+    const std::string name = prefix + "." + std::to_string(i);
+    const SafetensorsEntry* entry = golden.entry(name);
+    if (!entry) {
+      missing.push_back(name);
+      continue;
+    }
+    const std::string where = golden.path() + ": " + name;
+    check(!entry->shape.empty() && entry->shape.back() == c.num_experts_per_tok &&
+              product(entry->shape) == rows * c.num_experts_per_tok,
+          "{}: {} ids for {} tokens of {} experts each", where, product(entry->shape), rows,
+          c.num_experts_per_tok);
+    table[static_cast<size_t>(i)] = golden.read_ints(name);
+    check_experts(c, table[static_cast<size_t>(i)], where);
+  }
+  if (static_cast<int64_t>(missing.size()) == c.n_moe_layers()) return {};
+  check(missing.empty(), "{}: has experts of some MoE layers, but not '{}'", golden.path(),
+        missing.empty() ? "" : missing.front());
+  return table;
+}
+
+ExpertReplay allocate_replay(const Device& device, const Config& c, Arena& memory, const RoutingTable& table,
+                             int64_t tokens) {
+  ExpertReplay replay;
+  replay.given.resize(table.size());
+  if (tokens > 0) {
+    std::vector<int32_t> rows(static_cast<size_t>(tokens));
+    std::iota(rows.begin(), rows.end(), 0);
+    replay.rows = memory.allocate(DType::i32, {tokens});
+    upload(device, replay.rows, Tensor(rows.data(), DType::i32, {tokens}));
+    replay.chosen.resize(table.size());
+  }
+  const int64_t K = c.num_experts_per_tok;
+  for (size_t i = 0; i < table.size(); ++i) {
+    if (table[i].empty()) continue;
+    const auto R = static_cast<int64_t>(table[i].size()) / K;
+    replay.given[i] = memory.allocate(DType::i32, {R, K});
+    upload(device, replay.given[i], ConstTensor(table[i].data(), DType::i32, {R, K}));
+    if (tokens > 0) replay.chosen[i] = memory.allocate(DType::i32, {tokens, K});
+  }
+  return replay;
+}
+
+int64_t replay_bytes(const Config& c, int64_t rows, int64_t tokens) {
+  constexpr int64_t alignment = 64;
+  const int64_t ids = (rows + tokens) * c.num_experts_per_tok * size_of(DType::i32) + 2 * alignment;
+  return c.n_moe_layers() * ids + tokens * size_of(DType::i32) + alignment;
+}
+
+double routing_error(const Config& c, const ConstTensor& scores, const ConstTensor& chosen,
+                     const std::vector<int32_t>& given) {
+  constexpr double smallest = 1e-38;  // a score may underflow to 0
+  const int64_t N = scores.rows(), E = scores.cols(), K = chosen.cols();
+  double spread = 0, worst = 0;
+  for (int64_t n = 0; n < N; ++n) {
+    std::vector<double> log_scores(static_cast<size_t>(E));
+    for (int64_t e = 0; e < E; ++e) log_scores[e] = std::log(std::max(element(scores, n, e), smallest));
+    const double mean = std::accumulate(log_scores.begin(), log_scores.end(), 0.0) / static_cast<double>(E);
+    for (const double s : log_scores) spread += (s - mean) * (s - mean);
+    const int32_t *ours = chosen.row<int32_t>(n), *theirs = given.data() + n * K;
+    if (!same_set(ours, theirs, K))
+      worst = std::max({worst, distance(c, log_scores, theirs), distance(c, log_scores, ours)});
+  }
+  if (std::isnan(spread)) return spread;
+  return worst == 0 ? 0 : worst / std::sqrt(spread / static_cast<double>(N * E));
+}
+
+}  // namespace fathom
