@@ -6,6 +6,7 @@
 #include "ops/expert_sort.h"
 #include "ops/permute.h"
 #include "ops/router.h"
+#include "ops/router_replay.h"
 
 namespace fathom::bench {
 namespace {
@@ -23,6 +24,12 @@ void router_rows(Bench& b) {
   b.row("router_backward" + shape, bytes, 0, [&] {
     router_backward(b.device(),
                     {.dlogits = logits, .dweights = weights, .dscores = {}, .scores = scores, .ids = ids});
+  });
+  const Tensor tokens = b.integers({N}, [](int64_t i) { return static_cast<int32_t>(i); }),
+               given = b.integers({N, K}, [](int64_t i) { return static_cast<int32_t>(i * 7919 % E); });
+  b.row("router_replay" + shape, static_cast<double>(4 * ids.bytes()), 0, [&] {
+    router_replay(b.device(),
+                  {.ids = ids, .weights = weights, .scores = scores, .given = given, .rows = tokens});
   });
 }
 
