@@ -24,7 +24,7 @@ class RealHeads : public ::testing::TestWithParam<Where> {
  protected:
   // The weights as they are in the model under test, in f32.
   Model in_f32() const {
-    const Device cpu = Device::cpu(1);
+    Device cpu = Device::cpu(1);
     Model stored = make_model(cpu, config_, GetParam().dtype), wide = make_model(cpu, config_, DType::f32);
     initialize_weights(cpu, config_, stored.weights, 1);
     const auto from = list_weights(config_, stored.weights), to = list_weights(config_, wide.weights);
