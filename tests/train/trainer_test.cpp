@@ -141,15 +141,19 @@ TEST(Trainer, RefusesWhatCannotWork) {
   EXPECT_THAT(error({{"data.train", "/nowhere"}}), ::testing::HasSubstr("/nowhere"));
 }
 
-TEST(Trainer, MemoryOfDeepSeekV2ByFormula) {
-  const std::vector<Setting> config = {
-      flag_setting("model.config", source_dir() + "/configs/deepseek-v2.json")};
-  const Recipe r = read_recipe(source_dir() + "/recipes/deepseek-v2.toml", config);
+Recipe shipped(const std::string& name) {
+  return read_recipe(fmt::format("{}/recipes/{}.toml", source_dir(), name));
+}
+
+TEST(Trainer, SizesOfThePublishedModels) {
+  const Recipe r = shipped("deepseek-v2");
   const Config c = model_config(r);
+  EXPECT_EQ(parameter_count(c), 235'741'434'880);
   // Weights, gradients, both moments and the master copy: 2 + 4 + 8 + 4 bytes for each parameter; of the 59
   // routers, f32 without a master copy, 4 + 4 + 8.
   const TrainingMemory m = training_memory(r, c);
   EXPECT_EQ(m.weights + m.gradients + m.optimizer, 18 * parameter_count(c) - 2 * (59 * 160 * 5120));
+  EXPECT_EQ(parameter_count(model_config(shipped("deepseek-v2-lite"))), 15'706'484'224);
 }
 
 TEST(Trainer, StartsFromAModelFolder) {
