@@ -8,9 +8,7 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/generation_config.h"
 #include "engine/support.h"
-#include "io/file.h"
 #include "model/head.h"
 #include "ops/dispatch.h"
 #include "support/byte_tokenizer.h"
@@ -263,33 +261,6 @@ TEST_F(EngineTest, WeightsThatAreNotNumbersEndEverySequence) {
   const Answer a = run_one(engine_, request_of({1}, 3));
   EXPECT_EQ(a.finish, FinishReason::error);
   EXPECT_NE(a.error.find("not finite"), std::string::npos);
-}
-
-TEST(GenerationConfig, ReadsWhatIsThereAndFallsBack) {
-  TempDir dir;
-  Config c;
-  c.eos_token_ids = {7};
-  EXPECT_EQ(read_generation_config(dir.path(), c).eos_token_ids, (std::vector<int64_t>{7}));
-  const std::string file = dir / "generation_config.json";
-  write_file(file, R"({"do_sample": true, "temperature": 0.3, "top_p": 0.95, "eos_token_id": [1, 2]})");
-  GenerationConfig g = read_generation_config(dir.path(), c);
-  EXPECT_EQ(g.sampling.temperature, 0.3);
-  EXPECT_EQ(g.sampling.top_p, 0.95);
-  EXPECT_EQ(g.eos_token_ids, (std::vector<int64_t>{1, 2}));
-  write_file(file, R"({"temperature": 0.3, "top_k": 5, "eos_token_id": 3})");
-  g = read_generation_config(dir.path(), c);
-  EXPECT_EQ(g.sampling.temperature, 0) << "do_sample is off unless it says so";
-  EXPECT_EQ(g.sampling.top_k, 5);
-  EXPECT_EQ(g.eos_token_ids, (std::vector<int64_t>{3}));
-  write_file(file, R"({"eos_token_id": null})");
-  EXPECT_EQ(read_generation_config(dir.path(), c).eos_token_ids, (std::vector<int64_t>{7}));
-
-  for (const char* bad : {R"({"top_p": 2})", R"({"eos_token_id": "x"})", R"({"do_sample": 1})", "[]", "{"}) {
-    write_file(file, bad);
-    EXPECT_NE(error_of([&] { read_generation_config(dir.path(), c); }).find("generation_config.json"),
-              std::string::npos)
-        << bad;
-  }
 }
 
 }  // namespace
