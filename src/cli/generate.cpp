@@ -1,6 +1,7 @@
 // fathom generate MODEL: continues a prompt, streaming to standard output; statistics go to standard error.
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,7 +38,7 @@ struct Options {
   int64_t max_tokens = 256, page_size = 64;
   std::string device = "cpu", dtype, trace;  // dtype empty: what the model is stored in
   int threads = 0;
-  bool greedy = false, ignore_eos = false, no_bos = false, quiet = false, json = false;
+  bool greedy = false, ignore_eos = false, no_bos = false, no_tokenizer = false, quiet = false, json = false;
 };
 
 using Clock = std::chrono::steady_clock;
@@ -66,15 +67,24 @@ void check_sources(const Options& o) {
 }
 
 std::vector<int32_t> prompt_tokens(const Options& o, const std::optional<Tokenizer>& tokenizer) {
-  if (!tokenizer) {
-    if (o.no_bos) log::warn("--prompt-ids are taken as they are: --no-bos has no effect");
-    return *o.prompt_ids;
-  }
+  if (o.no_bos && (o.prompt_ids || !tokenizer))
+    log::warn("token ids are taken as they are: --no-bos has no effect");
+  if (o.prompt_ids) return *o.prompt_ids;
   const std::string text = prompt_text(o);
+  if (!tokenizer) return parse_token_ids("the prompt", text);
   check(valid_utf8_prefix(text) == text.size(), "the prompt is not valid UTF-8");
   std::vector<int32_t> ids = tokenizer->encode(text, {.add_special = !o.no_bos});
   check(!ids.empty(), "the prompt is empty, and this model's tokenizer adds no token of its own");
   return ids;
+}
+
+std::optional<Tokenizer> load_tokenizer(const Options& o) {
+  if (o.prompt_ids || o.no_tokenizer) return {};
+  std::error_code ignored;
+  const std::filesystem::path file = std::filesystem::path(o.model) / "tokenizer.json";
+  check(std::filesystem::exists(file, ignored),
+        "{}: the model has no tokenizer.json; with --no-tokenizer prompt and answer are token ids", o.model);
+  return Tokenizer::load(o.model);
 }
 
 // Flags that a greedy choice does not look at.
@@ -157,8 +167,7 @@ void generate(const Options& o) {
   check_model_folder(o.model);
   const Clock::time_point start = Clock::now();
   const Config config = read_config(o.model);
-  std::optional<Tokenizer> tokenizer;
-  if (!o.prompt_ids) tokenizer = Tokenizer::load(o.model);
+  const std::optional<Tokenizer> tokenizer = load_tokenizer(o);
   const Request request = make_request(o, config, tokenizer);
   check_sampling(request.sampling);
   check_length(request.prompt.size(), config);
@@ -205,6 +214,8 @@ void add_prompt_options(CLI::App& command, Options& o) {
           [&o](const std::string& text) { o.prompt_ids = parse_token_ids("--prompt-ids", text); },
           "the prompt as token ids, 1,2,3; prints ids, needs no tokenizer")
       ->type_name("IDS");
+  command.add_flag("--no-tokenizer", o.no_tokenizer,
+                   "the prompt is token ids, from whatever source; prints ids, needs no tokenizer");
   command.add_flag("--no-bos", o.no_bos, "add no BOS to the prompt where the tokenizer would");
 }
 

@@ -113,6 +113,20 @@ TEST_F(GenerateText, BadInputIsOneClearError) {
   EXPECT_TRUE(is_one_clear_error(generate("--prompt-file " + (dir / "latin1")), "not valid UTF-8 at byte 3"));
 }
 
+TEST_F(GenerateText, AModelWithoutATokenizerTakesAndPrintsIds) {
+  const std::string ids = generate("--prompt-ids 7,8,9 -n 6 --greedy --quiet").out;
+  std::filesystem::rename(*dir_ / "tokenizer.json", *dir_ / "elsewhere.json");
+  EXPECT_TRUE(
+      is_one_clear_error(generate("-p '7 8 9'"), "the model has no tokenizer.json; with --no-tokenizer"));
+  EXPECT_EQ(generate("--no-tokenizer -p '7, 8 9' -n 6 --greedy --quiet").out, ids);
+  EXPECT_EQ(generate("--no-tokenizer - -n 6 --greedy --quiet", "echo '[7, 8, 9]' |").out, ids);
+  EXPECT_EQ(generate("--prompt-ids 7,8,9 -n 6 --greedy --quiet").out, ids);
+  EXPECT_TRUE(is_one_clear_error(generate("--no-tokenizer -p seven"), "the prompt"));
+  EXPECT_TRUE(is_one_clear_error(generate("--no-tokenizer -p 7 --stop x"), "stop"));
+  std::filesystem::rename(*dir_ / "elsewhere.json", *dir_ / "tokenizer.json");
+  EXPECT_EQ(generate("--no-tokenizer -p '7 8 9' -n 6 --greedy --quiet").out, ids);
+}
+
 TEST_F(GenerateText, TheEndingSaysWhatItWas) {
   EXPECT_NE(generate("-p a -n 5").err.find("; ended by max tokens\n"), std::string::npos);
   EXPECT_NE(generate("-p a -n 500 --ignore-eos").err.find("; ended by context, which holds 64 tokens\n"),
