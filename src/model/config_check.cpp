@@ -1,4 +1,6 @@
 // Which configurations can work: every rule once, its Error naming the field.
+#include <initializer_list>
+
 #include "base/error.h"
 #include "model/config.h"
 
@@ -17,8 +19,8 @@ class Rules {
           high);
   }
   void positive(const char* field, double value) const {
-    check(value > 0 && value < 1e12, "{}: field '{}' is {}: expected a positive number", where_, field,
-          value);
+    check(value >= 1e-9 && value < 1e12, "{}: field '{}' is {}: expected a positive number, 1e-9 to 1e12",
+          where_, field, value);
   }
   void not_negative(const char* field, double value) const {
     check(value >= 0 && value < 1e12, "{}: field '{}' is {}: expected 0 or more", where_, field, value);
@@ -75,6 +77,42 @@ void check_moe(const Config& c, const Rules& rules) {
               c.num_experts_per_tok, "the topk_group groups hold fewer experts");
 }
 
+constexpr double largest_product = 0x1p54;  // so that no count of parameters or of their bytes overflows
+
+struct Factor {
+  const char* field;
+  int64_t value;
+};
+
+void check_product(const std::string& where, std::initializer_list<Factor> factors) {
+  double product = 1;
+  std::string named;
+  for (const Factor& f : factors) {
+    product *= static_cast<double>(f.value);
+    named += fmt::format("{}'{}' {}", named.empty() ? "" : " x ", f.field, f.value);
+  }
+  check(product <= largest_product, "{}: the model is too large: {} is about {:.1e}", where, named, product);
+}
+
+// Every field is in its range already; here the products of them that weights have as their sizes.
+void check_products(const Config& c, const std::string& where) {
+  const Factor L{"num_hidden_layers", c.num_hidden_layers}, C{"hidden_size", c.hidden_size},
+      H{"num_attention_heads", c.num_attention_heads}, F{"moe_intermediate_size", c.moe_intermediate_size};
+  check_product(where, {{"vocab_size", c.vocab_size}, C});
+  check_product(where, {L, {"intermediate_size", c.intermediate_size}, C});
+  check_product(where, {L, {"q_lora_rank", c.q_lora_rank}, C});
+  check_product(where, {L, {"kv_lora_rank", c.kv_lora_rank}, C});
+  for (const Factor& width : {Factor{"hidden_size", c.hidden_size}, Factor{"q_lora_rank", c.q_lora_rank},
+                              Factor{"kv_lora_rank", c.kv_lora_rank}})
+    for (const Factor& dim :
+         {Factor{"qk_nope_head_dim", c.qk_nope_head_dim}, Factor{"qk_rope_head_dim", c.qk_rope_head_dim},
+          Factor{"v_head_dim", c.v_head_dim}})
+      check_product(where, {L, H, dim, width});
+  if (c.n_routed_experts == 0) return;
+  check_product(where, {L, {"n_routed_experts", c.n_routed_experts}, F, C});
+  check_product(where, {L, {"n_shared_experts", c.n_shared_experts}, F, C});
+}
+
 }  // namespace
 
 void check_config(const Config& c, const std::string& where) {
@@ -90,6 +128,7 @@ void check_config(const Config& c, const std::string& where) {
         c.rms_norm_eps);
   check(c.initializer_range >= 0 && c.initializer_range < 100,
         "{}: field 'initializer_range' is {}: expected 0 to 100", where, c.initializer_range);
+  check_products(c, where);
 }
 
 }  // namespace fathom
