@@ -40,6 +40,10 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
   const SafetensorsEntry* entry(std::string_view name) const;
+  // Error if the file has become shorter since it was opened.
+  void check_size() const {
+    if (file_) file_->check_size();
+  }
   // The tensor, or an empty one if there is none of this name. Error if it is there but no Tensor can show
   // it.
   ConstTensor find(std::string_view name) const;

@@ -191,6 +191,7 @@ void TokenShards::copy(int64_t begin, int64_t n, int32_t* out) const {
     const int64_t start = shard ? ends_[shard - 1] : 0;
     const int64_t part = std::min(n, ends_[shard] - begin);
     copy_from(shards_[shard], begin - start, part, out);
+    shards_[shard].file.check_size();  // or zeros may have been read for tokens
     begin += part, n -= part, out += part, ++shard;
   }
 }

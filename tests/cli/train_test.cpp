@@ -55,6 +55,7 @@ hidden_size = 16
 num_hidden_layers = 2
 intermediate_size = 24
 num_attention_heads = 2
+q_lora_rank = 0
 kv_lora_rank = 8
 qk_nope_head_dim = 8
 qk_rope_head_dim = 4
