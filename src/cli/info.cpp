@@ -11,6 +11,7 @@
 #include "cli/model_argument.h"
 #include "cli/standard_streams.h"
 #include "io/checkpoint.h"
+#include "model/checkpoint_check.h"
 #include "model/config.h"
 #include "model/summary.h"
 #include "model/weights.h"
@@ -35,12 +36,16 @@ DType held_dtype(const std::string& path) {
   return name == "float32" ? DType::f32 : DType::bf16;
 }
 
-// Bytes of the weights that lie in a checkpoint folder; 0 when there are none.
-int64_t stored_bytes(const std::string& path) {
+// Bytes of the weights in a model folder, which must be those of this config; 0 when it holds none.
+int64_t stored_bytes(const std::string& path, const Config& config) {
   namespace fs = std::filesystem;
-  const bool has_weights = fs::exists(fs::path(path) / "model.safetensors") ||
-                           fs::exists(fs::path(path) / "model.safetensors.index.json");
-  return has_weights ? CheckpointReader(path).bytes() : 0;
+  std::error_code ignored;
+  const bool has_weights = fs::exists(fs::path(path) / "model.safetensors", ignored) ||
+                           fs::exists(fs::path(path) / "model.safetensors.index.json", ignored);
+  if (!has_weights) return 0;
+  const CheckpointReader checkpoint(path);
+  check_checkpoint(config, checkpoint);
+  return checkpoint.bytes();
 }
 
 void print_json(const Config& c, DType dtype, int64_t stored) {
@@ -135,7 +140,7 @@ void add_info(CLI::App& app) {
     check_model_folder(options->path);
     const Config config = read_config(options->path);
     const DType dtype = held_dtype(options->path);
-    (options->json ? print_json : print_text)(config, dtype, stored_bytes(options->path));
+    (options->json ? print_json : print_text)(config, dtype, stored_bytes(options->path, config));
   });
 }
 

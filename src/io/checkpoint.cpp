@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "io/json.h"
 
 namespace fathom {
@@ -26,16 +29,21 @@ void check_shard_name(const std::string& index, const std::string& name) {
   check(plain, "{}: shard name '{}' is not a plain file name", index, name);
 }
 
-std::map<std::string, std::vector<std::string>> read_index(const std::string& path) {
+// Tensor name -> shard name.
+std::map<std::string, std::string> read_index(const std::string& path) {
   const Json json = read_json(path);
   const JsonObject weight_map = JsonObject(json, path).child("weight_map");
-  std::map<std::string, std::vector<std::string>> names_by_shard;
+  std::map<std::string, std::string> shard_names;
   for (const auto& [name, unused] : weight_map.json().items()) {
     const auto shard = weight_map.required<std::string>(name);
     check_shard_name(path, shard);
-    names_by_shard[shard].push_back(name);
+    shard_names[name] = shard;
   }
-  return names_by_shard;
+  return shard_names;
+}
+
+std::string file_name(const std::string& path) {
+  return fs::path(path).filename().string();
 }
 
 }  // namespace
@@ -47,29 +55,44 @@ CheckpointReader::CheckpointReader(const std::string& path) : path_(path) {
   const std::string single = directory ? join(path, single_name) : path, index = join(path, index_name);
   // The order in which the Hugging Face loaders look.
   if (fs::exists(single, ignored)) {
-    add(single, {});
+    if (directory && fs::exists(index, ignored))
+      log::warn_once(
+          fmt::format("{}: holds both {} and {}: the first is used", path, single_name, index_name));
+    listing_ = single;
+    add(single);
     return;
   }
   check(fs::exists(index, ignored), "{}: no checkpoint: neither {} nor {} is there", path, single_name,
         index_name);
-  for (const auto& [shard, names] : read_index(index)) {
+  listing_ = index;
+  const std::map<std::string, std::string> shard_names = read_index(index);
+  std::set<std::string> shards;
+  for (const auto& [name, shard] : shard_names) shards.insert(shard);
+  for (const std::string& shard : shards) {
     check(fs::exists(join(path, shard), ignored), "{}: shard '{}' is missing", index, shard);
-    add(join(path, shard), names);
+    add(join(path, shard));
+  }
+  check_against_index(shard_names);
+}
+
+void CheckpointReader::add(const std::string& file_name) {
+  const SafetensorsFile& file = shards_.emplace_back(file_name);
+  for (const SafetensorsEntry& entry : file.tensors()) {
+    const auto [other, added] = shard_of_.emplace(entry.name, shards_.size() - 1);
+    check(added, "{}: tensor '{}' is also in {}", file_name, entry.name,
+          added ? "" : shards_[other->second].path());
+    bytes_ += static_cast<int64_t>(entry.bytes.size());
   }
 }
 
-// Adds a file's tensors: those named, which must all be there, or every one when no names are given.
-void CheckpointReader::add(const std::string& file_name, std::span<const std::string> names) {
-  const SafetensorsFile& file = shards_.emplace_back(file_name);
-  for (const std::string& name : names)
-    check(file.entry(name), "{}: tensor '{}', which the index places here, is missing", file_name, name);
-  const auto add_entry = [&](const SafetensorsEntry& entry) {
-    shard_of_[entry.name] = shards_.size() - 1;
-    bytes_ += static_cast<int64_t>(entry.bytes.size());
-  };
-  for (const std::string& name : names) add_entry(*file.entry(name));
-  if (names.empty())
-    for (const SafetensorsEntry& entry : file.tensors()) add_entry(entry);
+// Every tensor is where the index says, and the index lists every tensor.
+void CheckpointReader::check_against_index(const std::map<std::string, std::string>& shard_names) const {
+  for (const auto& [name, shard] : shard_names)
+    check(shard_of_.contains(name) && file_name(file_of(name)) == shard,
+          "{}: tensor '{}', which the index places here, is missing", join(path_, shard), name);
+  for (const auto& [name, shard] : shard_of_)
+    check(shard_names.contains(name), "{}: tensor '{}' is not in {}", shards_[shard].path(), name,
+          index_name);
 }
 
 std::vector<std::string> CheckpointReader::names() const {
@@ -119,6 +142,11 @@ ConstTensor CheckpointReader::tensor(std::string_view name) const {
   const ConstTensor found = find(name);
   check(static_cast<bool>(found), "{}: tensor '{}' is missing", path_, name);
   return found;
+}
+
+const std::string& CheckpointReader::file_of(std::string_view name) const {
+  const auto found = shard_of_.find(std::string(name));
+  return found == shard_of_.end() ? listing_ : shards_[found->second].path();
 }
 
 }  // namespace fathom

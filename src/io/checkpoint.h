@@ -17,8 +17,9 @@ namespace fathom {
 
 class CheckpointReader {
  public:
-  // A directory, or one .safetensors file. Maps every shard and checks that each holds what the index
-  // promises.
+  // A directory, or one .safetensors file. Maps every shard and checks that each holds what the index says,
+  // and nothing else. A directory with both a single file and an index is read from the single file, with a
+  // warning.
   explicit CheckpointReader(const std::string& path);
 
   const std::string& path() const { return path_; }
@@ -35,14 +36,19 @@ class CheckpointReader {
   void read(std::string_view name, const Tensor& to) const;
   // Whether two tensors that are there hold the same type, shape and bytes.
   bool same(std::string_view a, std::string_view b) const;
+  // The file that says which tensors there are: the single one, or the index.
+  const std::string& listing() const { return listing_; }
+  // The file that holds a tensor; the listing if there is none of this name.
+  const std::string& file_of(std::string_view name) const;
   // Size of all tensors together, in bytes.
   int64_t bytes() const { return bytes_; }
 
  private:
-  void add(const std::string& file_name, std::span<const std::string> names);
+  void add(const std::string& file_name);
+  void check_against_index(const std::map<std::string, std::string>& shard_names) const;
   const SafetensorsFile& shard(std::string_view name) const;
 
-  std::string path_;
+  std::string path_, listing_;
   std::vector<SafetensorsFile> shards_;
   std::unordered_map<std::string, size_t> shard_of_;
   int64_t bytes_ = 0;

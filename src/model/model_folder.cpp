@@ -1,68 +1,28 @@
 #include "model/model_folder.h"
 
 #include <filesystem>
-#include <unordered_set>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "io/file.h"
+#include "model/checkpoint_check.h"
+#include "model/checkpoint_layout.h"
 #include "tensor/memory.h"
 
 namespace fathom {
 namespace {
 
 constexpr int64_t largest_shard = int64_t{5} << 30;
-constexpr std::string_view fused = "gate_up_proj";
-constexpr std::string_view head = "lm_head.weight", embedding = "model.embed_tokens.weight";
 
-// prefix + "gate_proj" + suffix and prefix + "up_proj" + suffix: the two halves of a [2*width, C] matrix.
-void append_halves(std::vector<CheckpointPart>& out, const std::string& name, const Tensor& gate_up) {
-  const size_t at = name.rfind(fused);
-  const std::string prefix = name.substr(0, at), suffix = name.substr(at + fused.size());
-  const int64_t width = gate_up.shape[0] / 2;
-  out.push_back({prefix + "gate_proj" + suffix, gate_up.slice(0, width)});
-  out.push_back({prefix + "up_proj" + suffix, gate_up.slice(width, width)});
-}
-
-bool is_gate_up(const std::string& name) {
-  return name.find(fused) != std::string::npos;
-}
-
-void append_experts(std::vector<CheckpointPart>& out, const std::string& name, const Tensor& experts) {
-  const size_t at = name.rfind('.') + 1;  // "...mlp.experts." | "gate_up_proj"
-  for (int64_t e = 0; e < experts.shape[0]; ++e) {
-    const std::string expert = name.substr(0, at) + std::to_string(e) + "." + name.substr(at) + ".weight";
-    if (is_gate_up(name))
-      append_halves(out, expert, experts[e]);
-    else
-      out.push_back({expert, experts[e]});
-  }
-}
-
-// What one tensor of ours is called in a checkpoint: usually one name, for gate_up two, for experts E or 2E.
+// The parts that a checkpoint has of one weight of ours.
 std::vector<CheckpointPart> parts_of(const NamedWeight& w) {
   std::vector<CheckpointPart> parts;
-  if (w.weight.data.rank == 3)
-    append_experts(parts, w.info.name, w.weight.data);
-  else if (is_gate_up(w.info.name))
-    append_halves(parts, w.info.name, w.weight.data);
-  else
-    parts.push_back({w.info.name, w.weight.data});
+  for (const StoredPart& part : stored_parts(w.info)) {
+    const Tensor whole = part.expert < 0 ? w.weight.data : w.weight.data[part.expert];
+    const int64_t rows = part.shape[0];
+    parts.push_back({part.name, rows == whole.shape[0] ? whole : whole.slice(part.first_row, rows)});
+  }
   return parts;
-}
-
-// Buffers that old checkpoints carry and that follow from the config; and the head of a tied model, stored
-// twice.
-bool is_derived(const Config& config, const std::string& name) {
-  return name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == head);
-}
-
-// A tied model has no head of its own; one that is stored and differs was meant for something else.
-void warn_of_stale_head(const Config& config, const CheckpointReader& checkpoint) {
-  if (!config.tie_word_embeddings || !checkpoint.entry(head)) return;
-  if (!checkpoint.same(head, embedding))
-    log::warn("{}: tensor '{}' is ignored: tie_word_embeddings is true, and it differs from '{}'",
-              checkpoint.path(), head, embedding);
 }
 
 // Whether values of `from` may lie between those of `to`.
@@ -119,13 +79,12 @@ std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights&
 
 void load_weights(const Device& device, const Config& config, Weights& weights,
                   const CheckpointReader& checkpoint) {
-  std::unordered_set<std::string> used;
+  check_checkpoint(config, checkpoint);
   Staging staging(device);
   Roundings roundings;
   auto load = [&](const CheckpointPart& part) {
     staging.write(part.tensor, [&](const Tensor& host) { checkpoint.read(part.name, host); });
     roundings.add(part.name, checkpoint.entry(part.name)->view.dtype, part.tensor.dtype);
-    used.insert(part.name);
   };
   for (const NamedWeight& w : list_weights(config, weights)) {
     if (w.weight.data.rank == 3 && checkpoint.entry(w.info.name))
@@ -133,11 +92,7 @@ void load_weights(const Device& device, const Config& config, Weights& weights,
     else
       for (const CheckpointPart& part : parts_of(w)) load(part);
   }
-  for (const std::string& name : checkpoint.names())
-    check(used.contains(name) || is_derived(config, name), "{}: tensor '{}' is not part of this model",
-          checkpoint.path(), name);
   roundings.say(checkpoint.path());
-  warn_of_stale_head(config, checkpoint);
 }
 
 Model load_model(const Device& device, const std::string& dir, std::optional<DType> dtype) {

@@ -20,10 +20,9 @@ std::vector<CheckpointPart> checkpoint_parts(const Config& config, const Weights
 // The same, to be written.
 std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights& weights);
 
-// Fills allocated weights from tensors in Hugging Face's layout, experts one by one or fused as newer
-// transformers saves them (mlp.experts.gate_up_proj [E, 2F, C], down_proj [E, C, F]), converting dtypes; a
-// warning tells how many were rounded. A missing tensor, one of another shape or one that this model does not
-// have is an Error naming it.
+// Fills allocated weights from a checkpoint (check_checkpoint says which are refused), converting types; a
+// warning tells how many were rounded. Experts stand in it one by one, or fused as newer transformers saves
+// them (mlp.experts.gate_up_proj [E, 2F, C], down_proj [E, C, F]).
 void load_weights(const Device& device, const Config& config, Weights& weights,
                   const CheckpointReader& checkpoint);
 

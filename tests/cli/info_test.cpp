@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "io/json.h"
 #include "support/paths.h"
 #include "support/program.h"
@@ -43,6 +46,51 @@ TEST(Info, BadInputIsOneClearError) {
   EXPECT_TRUE(is_one_clear_error(run_fathom("info " + dir.path()), "config.json"));
   write_file(dir / "config.json", "{\"a\": ");
   EXPECT_TRUE(is_one_clear_error(run_fathom("info " + dir.path()), "config.json"));
+}
+
+// A copy of a golden checkpoint with one field of its config changed.
+class ChangedCheckpoint {
+ public:
+  explicit ChangedCheckpoint(const Json& change) {
+    std::filesystem::copy(root + "/tests/golden/lite_like", dir_ / "model");
+    Json config = read_json(dir_ / "model/config.json");
+    config.update(change);
+    std::filesystem::remove(dir_ / "model/config.json");
+    write_file(dir_ / "model/config.json", config.dump());
+  }
+  Outcome info() const { return run_fathom("info " + (dir_ / "model")); }
+  Outcome verify() const {
+    return run_fathom("verify " + (dir_ / "model") + " " + (dir_ / "model/golden.safetensors"));
+  }
+
+ private:
+  TempDir dir_;
+};
+
+TEST(Info, ChecksACheckpointAsVerifyDoes) {
+  EXPECT_EQ(ChangedCheckpoint(Json::object()).info().exit_code, 0);
+  const std::pair<Json, const char*> cases[] = {
+      {{{"vocab_size", 7}},
+       "model-00001-of-000002.safetensors: tensor 'model.embed_tokens.weight' has shape ["},
+      {{{"num_hidden_layers", 9}}, "model.safetensors.index.json: tensor 'model.layers."},
+      {{{"num_hidden_layers", 1}}, "is not part of this model; and "},
+      {{{"quantization_config", {{"quant_method", "awq"}}}},
+       "'quantization_config' is given (quant_method 'awq')"},
+      {{{"hidden_size", int64_t{1} << 40}}, "'hidden_size' is 1099511627776: expected 1 to 16777216"}};
+  for (const auto& [change, what] : cases) {
+    const ChangedCheckpoint changed(change);
+    const Outcome info = changed.info();
+    EXPECT_TRUE(is_one_clear_error(info, what)) << info.exit_code << info.err;
+    EXPECT_EQ(changed.verify().err, info.err);
+  }
+}
+
+TEST(Info, WarningsGoToStandardError) {
+  const Outcome run = run_fathom("info --json " + root + "/tests/model/data/tied_stale_head");
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_TRUE(Json::parse(run.out).contains("parameters"));
+  EXPECT_NE(run.err.find("'lm_head.weight' is ignored"), std::string::npos);
+  EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
 }
 
 }  // namespace

@@ -8,14 +8,15 @@
 
 #include "io/file.h"
 #include "io/json.h"
+#include "support/captured_log.h"
 #include "support/temp_dir.h"
 
 namespace fathom {
 namespace {
 
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // Five tensors of 16, 16, 40, 4 and 16 bytes.
 struct Example {
@@ -131,11 +132,15 @@ TEST(Checkpoint, ErrorsOfIndexes) {
     write_file(index, content);
     return error_of([&] { CheckpointReader(dir.path()); });
   };
-  EXPECT_EQ(error(R"({"weight_map": {"e": ")" + first + "\"}}"), "");
+  EXPECT_EQ(error(R"({"weight_map": {"e": ")" + first + "\"}}"),
+            dir / first + ": tensor 'd' is not in model.safetensors.index.json");
   EXPECT_EQ(error(R"({"weight_map": {"zz": ")" + first + "\"}}"),
             dir / first + ": tensor 'zz', which the index places here, is missing");
   EXPECT_EQ(error(R"({"weight_map": {"e": "other.safetensors"}})"),
             index + ": shard 'other.safetensors' is missing");
+  EXPECT_EQ(error(R"({"weight_map": {"e": ")" + first + R"(", "d": ")" + first + "\"}}"), "");
+  EXPECT_EQ(error(R"({"weight_map": {"e": ")" + first + R"(", "e": ")" + first + "\"}}"),
+            index + ": field 'weight_map.e' is given twice");
   EXPECT_EQ(error("{}"), index + ": field 'weight_map' is missing");
   EXPECT_EQ(error(R"({"weight_map": {"e": 3}})"), index + ": field 'weight_map.e' must be a string, got 3");
   EXPECT_EQ(error(R"({"weight_map": {"e": null}})"), index + ": field 'weight_map.e' is null");
@@ -144,6 +149,44 @@ TEST(Checkpoint, ErrorsOfIndexes) {
     EXPECT_THAT(error(R"({"weight_map": {"e": ")" + bad + "\"}}"),
                 AllOf(HasSubstr(index), HasSubstr("is not a plain file name")))
         << bad;
+}
+
+TEST(Checkpoint, ATensorInTwoShardsIsNamedWithBoth) {
+  TempDir dir;
+  const Example example;
+  const std::string first = "model-00001-of-00002.safetensors", second = "model-00002-of-00002.safetensors";
+  write_safetensors(dir / first, std::span(example.tensors).first(2));
+  write_safetensors(dir / second, std::span(example.tensors).subspan(1, 2));
+  write_file(dir / "model.safetensors.index.json",
+             fmt::format(R"({{"weight_map": {{"e": "{0}", "d": "{0}", "c": "{1}"}}}})", first, second));
+  EXPECT_EQ(error_of([&] { CheckpointReader(dir.path()); }),
+            dir / second + ": tensor 'd' is also in " + (dir / first));
+}
+
+TEST(Checkpoint, OfASingleFileAndAnIndexTheFileIsUsedAndThatIsSaid) {
+  TempDir dir;
+  const Example example;
+  write_sharded(dir.path(), example.tensors, 32);
+  write_safetensors(dir / "model.safetensors", std::span(example.tensors).first(1));
+  const testing::CapturedLog log;
+  for (int i = 0; i < 2; ++i) EXPECT_THAT(CheckpointReader(dir.path()).names(), ElementsAre("e"));
+  EXPECT_EQ(
+      log.text(),
+      dir.path() + ": holds both model.safetensors and model.safetensors.index.json: the first is used\n");
+}
+
+TEST(Checkpoint, NamesTheFileOfATensor) {
+  TempDir dir;
+  const Example example;
+  write_sharded(dir.path(), example.tensors, 32);
+  const CheckpointReader sharded(dir.path());
+  EXPECT_EQ(sharded.listing(), dir / "model.safetensors.index.json");
+  EXPECT_EQ(sharded.file_of("c"), dir / "model-00002-of-00003.safetensors");
+  EXPECT_EQ(sharded.file_of("gone"), sharded.listing());
+  EXPECT_EQ(sharded.entry("c")->shape, std::vector<int64_t>{10});
+  EXPECT_EQ(sharded.entry("gone"), nullptr);
+  write_sharded(dir / "single", example.tensors, 1000);
+  EXPECT_EQ(CheckpointReader(dir / "single").listing(), dir / "single/model.safetensors");
 }
 
 }  // namespace

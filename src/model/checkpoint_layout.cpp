@@ -1,0 +1,46 @@
+#include "model/checkpoint_layout.h"
+
+#include <string_view>
+
+namespace fathom {
+namespace {
+
+constexpr std::string_view fused = "gate_up_proj";
+
+// Of the matrix `name` [rows, C], which belongs to this expert (or to none).
+void append_matrix(std::vector<StoredPart>& parts, const std::string& name, int64_t rows, int64_t columns,
+                   int64_t expert) {
+  const size_t at = name.rfind(fused);
+  if (at == std::string::npos) {
+    parts.push_back({name, {rows, columns}, expert, 0});
+    return;
+  }
+  const std::string prefix = name.substr(0, at), suffix = name.substr(at + fused.size());
+  const int64_t width = rows / 2;
+  parts.push_back({prefix + "gate_proj" + suffix, {width, columns}, expert, 0});
+  parts.push_back({prefix + "up_proj" + suffix, {width, columns}, expert, width});
+}
+
+}  // namespace
+
+std::vector<StoredPart> stored_parts(const WeightInfo& weight) {
+  const std::vector<int64_t>& shape = weight.shape;
+  std::vector<StoredPart> parts;
+  if (shape.size() == 1) {
+    parts.push_back({weight.name, shape});
+  } else if (shape.size() == 2) {
+    append_matrix(parts, weight.name, shape[0], shape[1], -1);
+  } else {
+    const size_t at = weight.name.rfind('.') + 1;  // "...mlp.experts." | "gate_up_proj"
+    const std::string prefix = weight.name.substr(0, at), matrix = "." + weight.name.substr(at) + ".weight";
+    for (int64_t e = 0; e < shape[0]; ++e)
+      append_matrix(parts, prefix + std::to_string(e) + matrix, shape[1], shape[2], e);
+  }
+  return parts;
+}
+
+bool is_derived(const Config& config, const std::string& name) {
+  return name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight");
+}
+
+}  // namespace fathom

@@ -1,0 +1,26 @@
+// How the weights of a model stand in a Hugging Face checkpoint: under which names, in which shapes.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/weights.h"
+
+namespace fathom {
+
+// A tensor of a checkpoint: these rows of one of our weights, of one expert where the weight has several.
+struct StoredPart {
+  std::string name;
+  std::vector<int64_t> shape;
+  int64_t expert = -1, first_row = 0;
+};
+
+// The parts of a weight: one, or two where gate_proj and up_proj are one matrix of ours, for every expert
+// apart. Newer transformers saves all experts as one tensor of the weight's own name and shape instead.
+std::vector<StoredPart> stored_parts(const WeightInfo& weight);
+
+// Buffers that old checkpoints carry and that follow from the config; and the head of a tied model, stored
+// twice.
+bool is_derived(const Config& config, const std::string& name);
+
+}  // namespace fathom
