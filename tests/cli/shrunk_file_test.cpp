@@ -4,13 +4,13 @@
 #include <filesystem>
 
 #include "support/program.h"
-#include "train/token_shard.h"
+#include "train/small_run.h"
 
 namespace fathom::testing {
 namespace {
 
 constexpr const char* recipe = R"([model]
-vocab_size = 300
+vocab_size = 40
 hidden_size = 16
 num_hidden_layers = 1
 intermediate_size = 24
@@ -47,11 +47,11 @@ Outcome run_and_cut(const std::string& arguments, const std::string& sign, const
 TEST(ShrunkFile, ATokenShardEndsTrainingWithItsName) {
   TempDir dir;
   std::filesystem::create_directory(dir / "data");
-  TokenShardWriter writer(dir / "data", "train", {.size = 300, .bos = 0, .eos = 1, .fingerprint = "small"},
-                          1 << 20);
+  const std::string tokenizer = small_tokenizer();
+  TokenShardWriter writer(dir / "data", "train", small_vocabulary_of(tokenizer), 1 << 20);
   writer.add(std::vector<int32_t>(1 << 19, 5));
   writer.finish();
-  write_file(dir / "data/tokenizer.json", "{}");
+  write_file(dir / "data/tokenizer.json", tokenizer);
   write_file(dir / "recipe.toml", recipe);
   const std::string shard = dir / "data/train-00000.safetensors";
   const Outcome run = run_and_cut(fmt::format("train --config '{}' --data.train '{}' --run.output '{}'",
