@@ -203,8 +203,7 @@ Batch Trainer::upload_packed(const PackedBatch& packed) {
   Batch batch = micro_.batch;
   batch.sequence_starts = batch.sequence_starts.slice(0, host.size().sequences + 1);
   upload_batch(device_, model_.config, host, batch);
-  upload(device_, micro_.targets,
-         Tensor(const_cast<int32_t*>(packed.targets.data()), DType::i32, {host.size().tokens}));
+  upload(device_, micro_.targets, ConstTensor(packed.targets.data(), DType::i32, {host.size().tokens}));
   return batch;
 }
 

@@ -264,8 +264,8 @@ TEST_F(LargeCudaTest, Linear) {
   const int64_t N = 24576, V = 102400, C = 64, some = 256;
   const Tensor x = random(DType::bf16, {N, C}), w = random(DType::bf16, {V, C});
   const Tensor out = zeros(DType::f32, {N, V}), alone = zeros(DType::f32, {some, V});
-  linear_forward(device(), {.out = out, .x = x, .w = w, .bias = {}});
-  linear_forward(device(), {.out = alone, .x = x.slice(N - some, some), .w = w, .bias = {}});
+  linear_forward(device(), {.out = out, .x = x, .w = w});
+  linear_forward(device(), {.out = alone, .x = x.slice(N - some, some), .w = w});
   expect_close("out", out.slice(N - some, some), alone);
   const Tensor dx = zeros(DType::bf16, {N, C}), alone_dx = zeros(DType::bf16, {some, C});
   const Tensor dw = zeros(DType::f32, {V, C}), alone_dw = zeros(DType::f32, {some, C});
@@ -273,9 +273,8 @@ TEST_F(LargeCudaTest, Linear) {
   linear_backward_input(device(), {.dx = dx, .dout = dout, .w = w});
   linear_backward_input(device(), {.dx = alone_dx, .dout = dout.slice(N - some, some), .w = w});
   expect_close("dx", dx.slice(N - some, some), alone_dx);
-  linear_backward_weight(device(), {.dw = dw, .dbias = {}, .dout = dout, .x = x});
-  linear_backward_weight(device(),
-                         {.dw = alone_dw, .dbias = {}, .dout = dout.columns(V - some, some), .x = x});
+  linear_backward_weight(device(), {.dw = dw, .dout = dout, .x = x});
+  linear_backward_weight(device(), {.dw = alone_dw, .dout = dout.columns(V - some, some), .x = x});
   expect_close("dw", dw.slice(V - some, some), alone_dw);
 }
 
@@ -374,10 +373,8 @@ TEST_F(LargeCudaTest, RowsOfExperts) {
   permute_backward(device(), {.dx = sum, .dout = rows_out, .row_of = row_of});
   permute_backward(device(), {.dx = alone, .dout = alone_rows, .row_of = one});
   expect_same("permute_backward", sum.slice(N - 1, 1), alone);
-  combine(device(), {.out = sum, .rows = rows_out, .weights = weights, .row_of = row_of, .shared = {}});
-  combine(
-      device(),
-      {.out = alone, .rows = alone_rows, .weights = weights.slice(N - 1, 1), .row_of = one, .shared = {}});
+  combine(device(), {.out = sum, .rows = rows_out, .weights = weights, .row_of = row_of});
+  combine(device(), {.out = alone, .rows = alone_rows, .weights = weights.slice(N - 1, 1), .row_of = one});
   expect_same("combine", sum.slice(N - 1, 1), alone);
   combine_backward(device(), {.drows = rows_out,
                               .dweights = dweights,
