@@ -57,7 +57,7 @@ Speed generate(Engine& engine, const Request& request, const std::function<void(
       last = Clock::now();
       if (made == 0) first = last, decoding();
     }
-  engine.forget_prefixes();
+  engine.clear_prefix_cache();
   const auto seconds = [](auto a, auto b) { return std::chrono::duration<double>(b - a).count(); };
   return {static_cast<double>(request.prompt.size()) / seconds(start, first),
           static_cast<double>(made - 1) / seconds(first, last)};
