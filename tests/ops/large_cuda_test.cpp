@@ -1,6 +1,7 @@
 // Tensors of more than 2^31 elements on a GPU: the result equals that of the same rows alone. Needs 48 GiB
 // of GPU memory.
 #include <gtest/gtest.h>
+#include <cmath>
 
 #include <cstring>
 #include <functional>
@@ -87,13 +88,14 @@ class LargeCudaTest : public ::testing::Test {
   void expect_same(const char* what, const Tensor& a, const Tensor& b) {
     EXPECT_EQ(bytes_of(a), bytes_of(b)) << what;
   }
-  // Where the number of rows chooses another kernel: equal up to rounding.
-  void expect_close(const char* what, const Tensor& a, const Tensor& b) {
+  // Where the number of rows chooses another kernel: equal up to rounding. A test that passes a factor for
+  // the tolerance says why.
+  void expect_close(const char* what, const Tensor& a, const Tensor& b, double factor = 1) {
     const std::vector<std::byte> x = bytes_of(a), y = bytes_of(b);
     Tensor ha = a, hb = b;
     ha.data = const_cast<std::byte*>(x.data()), ha.row_stride = a.cols();
     hb.data = const_cast<std::byte*>(y.data()), hb.row_stride = b.cols();
-    EXPECT_LE(relative_error(ha, hb), tolerance(a.dtype)) << what;
+    EXPECT_LE(relative_error(ha, hb), factor * tolerance(a.dtype)) << what;
   }
 
   // run(first row, rows, outputs...) writes these rows; the rows around element 2^31 and the last ones must
@@ -275,7 +277,8 @@ TEST_F(LargeCudaTest, Linear) {
   expect_close("dx", dx.slice(N - some, some), alone_dx);
   linear_backward_weight(device(), {.dw = dw, .dout = dout, .x = x});
   linear_backward_weight(device(), {.dw = alone_dw, .dout = dout.columns(V - some, some), .x = x});
-  expect_close("dw", dw.slice(V - some, some), alone_dw);
+  // A sum of 24,576 products, which fewer columns add up in other pieces: rounding grows as the square root.
+  expect_close("dw", dw.slice(V - some, some), alone_dw, std::sqrt(static_cast<double>(N)));
 }
 
 // Keys and values of 2.2e9 elements.

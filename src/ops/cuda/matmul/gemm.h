@@ -23,7 +23,7 @@ void gemm(Device& device, const Gemm& g);
 // to 16 rows of bf16, with addresses and strides aligned for 16-byte loads.
 bool skinny_gemm(const Device& device, const Gemm& g);
 // The same for bf16 rows, an f32 weight and an f32 result, up to skinny_mixed_rows rows.
-constexpr int64_t skinny_mixed_rows = 64;
+constexpr int64_t skinny_mixed_rows = 512;
 bool skinny_mixed_gemm(const Device& device, const Gemm& g);
 void simt_gemm(const Device& device, const Gemm& g);
 
