@@ -10,7 +10,6 @@
 #include "engine/generation_config.h"
 #include "model/config.h"
 #include "model/summary.h"
-#include "model/weights.h"
 #include "model/yarn.h"
 
 namespace {
@@ -22,7 +21,6 @@ void read_config(const fathom::Json& json) {
   for (const double f : fathom::rope_parameters(c).inv_freq)
     if (!std::isfinite(f)) std::abort();
   if (fathom::cache_bytes_per_token(c, fathom::DType::f32).mla <= 0) std::abort();
-  if (c.num_hidden_layers <= 64 && fathom::parameter_count(c) <= 0) std::abort();
 }
 
 template <class Action>

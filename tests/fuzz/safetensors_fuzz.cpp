@@ -14,7 +14,7 @@ void read_tensor(const fathom::SafetensorsFile& file, const fathom::SafetensorsE
   } catch (const fathom::Error&) {
   }
   try {
-    const fathom::Tensor tensor = file.tensor(entry.name);
+    const fathom::ConstTensor tensor = file.tensor(entry.name);
     std::vector<double> values(static_cast<size_t>(tensor.count()) + 1);
     fathom::Tensor copy = tensor;
     copy.data = values.data();
