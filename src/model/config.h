@@ -65,10 +65,10 @@ struct Config {
   int64_t moe_layer_freq = 1;            // after them, layers whose index divides by this are MoE
   TopkMethod topk_method = TopkMethod::greedy;
   int64_t n_group = 1, topk_group = 1;  // expert groups, and how many of them a token may use
-  bool norm_topk_prob = false;          // normalise the K weights to sum 1 ...
+  bool norm_topk_prob = false;          // with K >= 2: normalise the K weights to sum 1 ...
   double routed_scaling_factor = 1;     // ... otherwise multiply them by this
   double aux_loss_alpha = 0.001;        // weight of the expert-level balance loss in training
-  bool seq_aux = true;                  // balance per sequence; false: over the whole batch
+  bool seq_aux = true;                  // balance per sequence; false: over the whole step
 
   double rms_norm_eps = 1e-6;
   double initializer_range = 0.02;

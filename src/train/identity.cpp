@@ -62,11 +62,13 @@ std::string checked_tokenizer(const Recipe& recipe, const TokenShards& shards,
       compare(data, file, "beside the validation shards, ");
   if (!recipe.data.tokenizer.empty()) compare(data, named_tokenizer(recipe), "data.tokenizer, ");
   if (!recipe.model.init_from.empty()) {
-    if (const auto file = tokenizer_file(recipe.model.init_from))
-      compare(data, *file, "model.init_from, ");
-    else
-      log::warn("model.init_from = {}: no tokenizer.json to compare with that of the training data",
-                recipe.model.init_from);
+    const auto file = tokenizer_file(recipe.model.init_from);
+    check(file.has_value() || recipe.data.no_tokenizer,
+          "model.init_from = {}: no tokenizer.json to compare with that of the training data ({}, {}): add "
+          "it, or "
+          "--no-tokenizer",
+          recipe.model.init_from, short_identity(data.identity), data.where);
+    if (file) compare(data, *file, "model.init_from, ");
   }
   return data.identity;
 }

@@ -61,6 +61,11 @@ TEST_F(Identity, OfTheModelToStartFrom) {
   another_tokenizer("model");
   EXPECT_THAT(error({{"model.init_from", small_.path("model")}}),
               names(small_.path("model") + "/tokenizer.json", shard_));
+  fs::remove(small_.path("model") + "/tokenizer.json");
+  EXPECT_THAT(
+      error({{"model.init_from", small_.path("model")}}),
+      AllOf(HasSubstr(small_.path("model")), HasSubstr("no tokenizer.json"), HasSubstr("--no-tokenizer")));
+  EXPECT_EQ(error({{"model.init_from", small_.path("model")}, {"data.no_tokenizer", "true"}}), "");
 }
 
 TEST_F(Identity, OfTheValidationData) {
