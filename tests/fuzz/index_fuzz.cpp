@@ -14,18 +14,26 @@
 
 namespace {
 
-const std::string& folder() {
-  static const std::string name = [] {
-    const std::string dir = "/tmp/fathom_index_fuzz_" + std::to_string(::getpid());
-    std::filesystem::create_directory(dir);
+// A folder with the shard, for as long as the process runs.
+struct Folder {
+  const std::string path = "/tmp/fathom_index_fuzz_" + std::to_string(::getpid());
+
+  Folder() {
+    std::filesystem::create_directory(path);
     float values[2] = {1, 2};
     const fathom::Tensor tensor(values, fathom::DType::f32, {1});
     const fathom::NamedTensor tensors[] = {{"a", tensor}, {"b", tensor}};
-    fathom::write_safetensors(dir + "/model-00001-of-00001.safetensors", tensors);
-    std::atexit([] { std::filesystem::remove_all(folder()); });
-    return dir;
-  }();
-  return name;
+    fathom::write_safetensors(path + "/model-00001-of-00001.safetensors", tensors);
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
+
+const std::string& folder() {
+  static const Folder folder;
+  return folder.path;
 }
 
 }  // namespace

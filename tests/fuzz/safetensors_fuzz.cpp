@@ -16,9 +16,9 @@ void read_tensor(const fathom::SafetensorsFile& file, const fathom::SafetensorsE
   try {
     const fathom::ConstTensor tensor = file.tensor(entry.name);
     std::vector<double> values(static_cast<size_t>(tensor.count()) + 1);
-    fathom::Tensor copy = tensor;
-    copy.data = values.data();
-    copy.dtype = fathom::is_float(tensor.dtype) ? fathom::DType::f64 : fathom::DType::i32;
+    const fathom::DType type = fathom::is_float(tensor.dtype) ? fathom::DType::f64 : fathom::DType::i32;
+    fathom::Tensor copy(values.data(), type, {1});
+    copy.rank = tensor.rank, copy.shape = tensor.shape, copy.row_stride = tensor.cols();
     fathom::copy_tensor(tensor, copy, entry.name);
   } catch (const fathom::Error&) {
   }

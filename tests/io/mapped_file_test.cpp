@@ -129,6 +129,11 @@ TEST_F(MappingGuard, ManyThreadsGiveOneLine) {
 }
 
 TEST_F(MappingGuard, OtherBusErrorsAreNotItsOwn) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "the sanitizer reports such signals itself";
+#endif
+#endif
   EXPECT_EXIT(
       {
         const MappedFile exists("/proc/self/exe");

@@ -102,5 +102,17 @@ TEST(Weights, CudaInitialisationHasTheSameBits) {
   EXPECT_EQ(0, std::memcmp(a.memory.data(), copy.data(), a.memory.used()));
 }
 
+// The largest that is let through: its counts are right to the last digit.
+TEST(Weights, CountsOfTheLargestModelsDoNotOverflow) {
+  Config c = testing::v2_like();
+  c.num_hidden_layers = 64, c.hidden_size = 1 << 20, c.n_routed_experts = 8192;
+  c.moe_intermediate_size = 1 << 15, c.first_k_dense_replace = 0;
+  check_config(c, "c");
+  const int64_t experts = int64_t{64} * 8192 * 3 * (int64_t{1} << 35);
+  EXPECT_GT(parameter_count(c), experts);
+  EXPECT_LT(static_cast<double>(parameter_count(c)), 1.001 * static_cast<double>(experts));
+  EXPECT_GT(weight_bytes(c, DType::f64), 8 * experts);
+}
+
 }  // namespace
 }  // namespace fathom::testing
