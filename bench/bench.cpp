@@ -17,7 +17,7 @@ double seconds(const std::function<void()>& body) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// A GPU is given enough work at a time to hide what it costs to hand it over.
+// A GPU is given enough work at a time to hide the launch cost.
 double median_seconds(Device& device, const std::function<void()>& body) {
   body();
   synchronize(device);

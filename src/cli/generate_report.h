@@ -13,7 +13,7 @@ struct Generation {
   std::vector<int32_t> ids;
   std::string text;
   FinishReason finish = FinishReason::none;  // none: interrupted
-  std::string error;                         // why it could not go on
+  std::string error;                         // why it could not continue
   double load = 0, prefill = 0, decode = 0;  // seconds
 };
 

@@ -49,7 +49,7 @@ class Engine {
   void abort(int64_t id);
   bool busy() const { return !sequences_.empty(); }
   // Runs one batch. Sequences whose prompt is still being read give no output. A sequence for which the
-  // model's output is not finite ends with an error of its own; the others go on.
+  // model's output is not finite ends with an error of its own; the others continue.
   std::vector<Output> step();
 
   // Most tokens, prompt and generated, one sequence can have.

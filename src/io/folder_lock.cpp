@@ -21,7 +21,7 @@ std::string this_process() {
   return fmt::format("process {} on {}", ::getpid(), host);
 }
 
-// For the error of whoever comes second; nothing depends on it.
+// For the error of the second process; nothing depends on it.
 void write_owner(const Descriptor& file) {
   const std::string owner = this_process() + "\n";
   if (::ftruncate(file.value(), 0) == 0) [[maybe_unused]]

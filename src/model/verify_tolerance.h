@@ -11,7 +11,7 @@ struct Tolerance {
   std::string reason;
 };
 
-// States, logits and loss of the whole model, after so many layers.
+// States, logits and loss of the whole model, after `layers` layers.
 Tolerance whole_tolerance(DType dtype, int64_t layers);
 // Gradients of the whole model (f32 and f64).
 Tolerance whole_gradient_tolerance(DType dtype, int64_t layers);

@@ -1,5 +1,5 @@
 // UTF-8, strictly: no overlong forms, no surrogates, nothing above U+10FFFF. Text from outside may be
-// malformed; whoever walks over it decides what a malformed byte means.
+// malformed; the caller decides what a malformed byte means.
 #pragma once
 #include <cstdint>
 #include <string>

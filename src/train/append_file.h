@@ -1,5 +1,5 @@
 // A log that other programs read while it grows: each piece goes to the file whole, at once, and a piece that
-// cannot be written completely (full disk) is taken back, so that the file stays readable.
+// cannot be written completely (full disk) is removed again, so that the file stays readable.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -1,5 +1,5 @@
 // checksums.json of a training checkpoint: the content hash of every tensor in it, file by file, so that a
-// resumed run does not go on from damaged numbers.
+// resumed run does not continue from damaged numbers.
 #pragma once
 #include <string>
 

@@ -21,7 +21,7 @@ void check_same_tokenizer(const TokenShards& training, const TokenShards& valida
 // when there is no tokenizer.json.
 std::string tokenizer_folder(const Recipe& recipe, const TokenShards& shards);
 
-// A checkpoint goes on with the data and the tokenizer it was made with. `now` has this run's.
+// A checkpoint continues with the data and the tokenizer it was made with. `now` has this run's.
 void check_same_run(const std::string& checkpoint, const RunState& then, const RunState& now,
                     const TokenShards& shards);
 

@@ -43,7 +43,7 @@ using PackedStep = std::vector<PackedBatch>;
 
 // How a run divides windows into steps, and steps into micro-batches.
 struct StepSizes {
-  // Windows of the step that comes after so many windows.
+  // Windows of the step that follows the first `windows_read` windows.
   std::function<int64_t(int64_t windows_read)> windows;
   int64_t micro_batch = 1;  // windows of a micro-batch; a step's last one may have fewer
 };

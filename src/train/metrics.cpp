@@ -21,7 +21,7 @@ bool keep(std::string_view line, int64_t last, const std::string& path) {
   return JsonObject(json, path).required<int64_t>("step") <= last;
 }
 
-// Makes DIR/metrics.jsonl ready to go on after step `last` and returns its path.
+// Makes DIR/metrics.jsonl ready to continue after step `last` and returns its path.
 std::string ready_lines(const std::string& dir, int64_t last) {
   std::error_code error;
   fs::create_directories(dir, error);

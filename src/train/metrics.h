@@ -13,7 +13,7 @@ namespace fathom {
 
 class Metrics {
  public:
-  // -1 begins anew: metrics.jsonl starts empty. Otherwise the run goes on after this step: what an
+  // -1 starts a new run: metrics.jsonl starts empty. Otherwise the run continues after this step: what an
   // interrupted run noted of later steps is dropped. The folder is made if need be.
   Metrics(const std::string& dir, int64_t resume_from_step);
 

@@ -15,7 +15,7 @@
 
 namespace fathom {
 
-// How the learning rate goes on after the warm-up.
+// How the learning rate continues after the warm-up.
 enum class Decay { constant, step, cosine };
 
 struct Recipe {
@@ -45,8 +45,8 @@ struct Recipe {
   } optimizer;
 
   struct Schedule {
-    int64_t steps = 0;         // the run's length: so many steps ...
-    int64_t tokens = 0;        // ... or so many tokens, or run.epochs
+    int64_t steps = 0;         // the run's length: this number of steps ...
+    int64_t tokens = 0;        // ... or of tokens, or run.epochs
     int64_t warmup_steps = 0;  // linear, from lr / warmup_steps
     Decay decay = Decay::constant;
     std::vector<double> decay_at;  // step: parts of the run after which the rate is multiplied by ...
@@ -58,7 +58,7 @@ struct Recipe {
     int64_t sequences = 8;    // per optimizer step
     int64_t micro_batch = 1;  // sequences worked on at once; their gradients are added up
     int64_t ramp_from = 0;    // sequences per step at the start, growing ...
-    int64_t ramp_tokens = 0;  // ... to `sequences` over so many tokens; 0: no ramp
+    int64_t ramp_tokens = 0;  // ... to `sequences` over this number of tokens; 0: no ramp
   } batch;
 
   struct Validation {

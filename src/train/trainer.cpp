@@ -23,7 +23,7 @@ Purpose purpose_of(const Recipe& recipe) {
   return recipe.run.recompute ? Purpose::training_recompute : Purpose::training;
 }
 
-// For a micro-batch of so many windows.
+// For a micro-batch of `windows` windows.
 MicroBatch allocate_micro_batch(const Recipe& r, const Config& c, Arena& arena, int64_t windows) {
   const DType dtype = r.run.precision;
   const int64_t N = windows * r.data.sequence_length;

@@ -102,7 +102,7 @@ class Trainer {
   Batch upload_packed(const PackedBatch& packed);
   LossFunction cross_entropy_loss(double scale);
   void read_totals(StepReport& report);
-  // Makes micro_ one of so many windows.
+  // Makes micro_ one of `windows` windows.
   void lay_out(int64_t windows);
 
   Recipe recipe_;

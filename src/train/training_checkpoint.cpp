@@ -145,7 +145,7 @@ std::string refused(const char* file, std::vector<Difference>& differences,
 std::string advice(const std::vector<Difference>& differences) {
   std::string changeable, others;
   for (const Difference& d : differences) (may_change(d.key) ? changeable : others) += " " + d.key;
-  if (others.empty()) return "to go on with the new values: --resume-with" + changeable;
+  if (others.empty()) return "to continue with the new values: --resume-with" + changeable;
   return fmt::format("in a run,{} cannot change: model.init_from starts another one", others);
 }
 

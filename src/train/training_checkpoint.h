@@ -14,7 +14,7 @@
 
 namespace fathom {
 
-// What a run needs besides tensors to go on exactly where it stood.
+// What a run needs besides tensors to continue exactly where it stood.
 struct RunState {
   int64_t step = 0;          // steps done
   int64_t tokens = 0;        // tokens learnt from

@@ -44,7 +44,7 @@ void check_changes(const std::vector<std::string>& changes) {
   }
 }
 
-// The checkpoint to go on from; empty for a new run.
+// The checkpoint to continue from; empty for a new run.
 std::string find_start(const Recipe& recipe, bool resume) {
   const std::string& output = recipe.run.output;
   sweep_output(output);

@@ -31,9 +31,9 @@ struct TrainOptions {
   std::function<void(Device&, Profile&)> on_profile;
 };
 
-// Runs the recipe into recipe.run.output, or goes on from the newest whole checkpoint there. Error when there
-// is a checkpoint and resume is false, or none and it is true, or when another process trains there. A run
-// that is finished already changes nothing: nothing_to_do.
+// Runs the recipe into recipe.run.output, or continues from the newest whole checkpoint there. Error when
+// there is a checkpoint and resume is false, or none and it is true, or when another process trains there. A
+// run that is finished already changes nothing: nothing_to_do.
 TrainOutcome train(const Recipe& recipe, const TrainOptions& options);
 
 }  // namespace fathom

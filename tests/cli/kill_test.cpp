@@ -219,7 +219,7 @@ TEST_F(KillPrepare, WithAnErrorAtEveryCall) {
   }
 }
 
-// A run that goes on from its first checkpoint, saves two more, removes those before the last, and replaces
+// A run that continues from its first checkpoint, saves two more, removes those before the last, and replaces
 // an exported model.
 class KillTrain : public Kill {
  protected:

@@ -1,4 +1,4 @@
-// fathom train as a user runs it: prepare a text, train a model on it by flags alone, stop and go on, read
+// fathom train as a user runs it: prepare a text, train a model on it by flags alone, stop and continue, read
 // it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -102,7 +102,7 @@ TEST_F(TrainCommand, IsLengthenedByAFlagThatSaysSo) {
       error_of([&] {
         train({"--resume", "--schedule.steps", "8"});
       }),
-      HasSubstr("schedule.steps = 6, now 8; to go on with the new values: --resume-with schedule.steps"));
+      HasSubstr("schedule.steps = 6, now 8; to continue with the new values: --resume-with schedule.steps"));
   EXPECT_THAT(train({"--schedule.steps", "8", "--optimizer.lr", "1e-4", "--resume-with", "schedule.steps",
                      "optimizer.lr"}),
               HasSubstr("finished after step 8"));

@@ -1,4 +1,4 @@
-// Training on a GPU: it follows the CPU, goes on bit for bit, and a checkpoint moves between the two.
+// Training on a GPU: it follows the CPU, continues bit for bit, and a checkpoint moves between the two.
 #include <gmock/gmock.h>
 
 #include "small_run.h"

@@ -1,4 +1,4 @@
-// The order of windows, their packing, and that a loader goes on where another one stopped.
+// The order of windows, their packing, and that a loader continues where another one stopped.
 #include "train/loader.h"
 
 #include <gtest/gtest.h>

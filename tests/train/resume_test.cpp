@@ -1,4 +1,4 @@
-// A run that stops and goes on, by plan, by signal or by kill -9, ends with the same bytes as one that does
+// A run that stops and continues, by plan, by signal or by kill -9, ends with the same bytes as one that does
 // not.
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -246,7 +246,7 @@ TEST(Resume, AnInterruptFinishesTheStepAndSaves) {
     ::kill(child, signal);
     EXPECT_EQ(wait_for(child), 0) << signal;
   }
-  ASSERT_EQ(wait_for(start_child(out)), 0);  // goes on, to the end
+  ASSERT_EQ(wait_for(start_child(out)), 0);  // continues, to the end
   EXPECT_TRUE(fs::exists(out + "/model/model.safetensors"));
 }
 
