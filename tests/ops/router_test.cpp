@@ -157,7 +157,9 @@ TEST_P(RouterTest, NanStillGivesDistinctExperts) {
 }
 
 TEST_P(RouterTest, GradientsMatchDifferences) {
-  for (const auto& [K, normalize] : {std::pair(3, false), std::pair(3, true), std::pair(1, true)}) {
+  for (const auto& [choices, normalized] : {std::pair(3, false), std::pair(3, true), std::pair(1, true)}) {
+    const int64_t K = choices;  // clang 14 captures no structured binding
+    const bool normalize = normalized;
     const Pair x = distinct(3, 8), scores = output_stat({3, 8}), weights = output_stat({3, K}),
                ids = integers({3, K}), dlogits = output_stat({3, 8});
     const Pair dweights = random_stat({3, K}), dscores = random_stat({3, 8}),
