@@ -1,5 +1,5 @@
-// Tells one content from another: XXH3 with 128 bits. It finds damage and mix-ups at the memory's speed; it is
-// no protection against forgery.
+// Tells one content from another: XXH3 with 128 bits. It finds damage and mix-ups at the memory's speed; it
+// is no protection against forgery.
 #pragma once
 #include <cstddef>
 #include <memory>

@@ -62,7 +62,8 @@ Json steps_of(const Json& step) {
 
 std::string tokenizer_identity(std::string_view tokenizer_json, const std::string& name) {
   const Json root = parse_json(tokenizer_json, name);
-  check(root.is_object() && field(root, "model").is_object(), "{}: no tokenizer.json: it has no 'model'", name);
+  check(root.is_object() && field(root, "model").is_object(), "{}: no tokenizer.json: it has no 'model'",
+        name);
   const Json& model = root["model"];
   const Json essence = {{"vocab", field(model, "vocab")},
                         {"merges", merges_of(model)},

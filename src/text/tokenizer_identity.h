@@ -1,7 +1,7 @@
 // What tells one tokenizer from another: a hash of everything in tokenizer.json that decides which ids a text
-// becomes. The form of the JSON does not matter (white space, the order of keys, merges as "a b" or ["a","b"],
-// fields written out with their defaults), nor what leaves the ids alone (decoder, post-processor, truncation,
-// padding).
+// becomes. The form of the JSON does not matter (white space, the order of keys, merges as "a b" or
+// ["a","b"], fields written out with their defaults), nor what leaves the ids alone (decoder, post-processor,
+// truncation, padding).
 #pragma once
 #include <optional>
 #include <string>

@@ -73,7 +73,8 @@ TokenVocabulary read_vocabulary(const SafetensorsFile& file) {
   v.bos = static_cast<int32_t>(metadata_number(file, "bos", v.size));
   v.eos = static_cast<int32_t>(metadata_number(file, "eos", v.size));
   v.fingerprint = metadata(file, "tokenizer");
-  if (v.fingerprint.starts_with("fnv1a:")) v.fingerprint.clear();  // of the file's bytes: of an earlier release
+  if (v.fingerprint.starts_with("fnv1a:"))
+    v.fingerprint.clear();  // of the file's bytes: of an earlier release
   return v;
 }
 

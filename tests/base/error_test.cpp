@@ -22,7 +22,8 @@ TEST(Error, IsExplainedInOneLine) {
   EXPECT_EQ(explained([] { check(1 > 2, "{} is not more than {}", 1, 2); }), "1 is not more than 2");
   EXPECT_EQ(explained([] { throw std::bad_alloc(); }), "not enough memory");
   EXPECT_EQ(explained([] { std::vector<int>().reserve(SIZE_MAX); }), "not enough memory");
-  EXPECT_EQ(explained([] { static_cast<void>(std::filesystem::file_size("/nowhere")); }), "/nowhere: No such file or directory");
+  EXPECT_EQ(explained([] { static_cast<void>(std::filesystem::file_size("/nowhere")); }),
+            "/nowhere: No such file or directory");
   EXPECT_EQ(explained([] { std::filesystem::rename("/nowhere", "/there"); }),
             "/nowhere and /there: No such file or directory");
   EXPECT_EQ(explained([] { throw std::system_error(EAGAIN, std::generic_category()); }),

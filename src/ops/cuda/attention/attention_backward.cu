@@ -1,6 +1,7 @@
 // With P = exp(scale * q k - lse), dP = dout v and dS = scale * P (dP - dout out): dv = P^T dout, dk = dS^T
-// q, dq = dS k. One kernel iterates over the queries for a tile of keys, one over the keys for a tile of queries;
-// blocks share no output except dk_rope, which is summed over the heads in order, from the workspace.
+// q, dq = dS k. One kernel iterates over the queries for a tile of keys, one over the keys for a tile of
+// queries; blocks share no output except dk_rope, which is summed over the heads in order, from the
+// workspace.
 #include "ops/cuda/attention/attention_backward.cuh"
 #include "ops/cuda/attention/attention_simt.cuh"
 

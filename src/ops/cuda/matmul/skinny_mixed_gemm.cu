@@ -1,6 +1,6 @@
-// Skinny GEMMs of bf16 rows with an f32 weight: the router's in decoding and in chunks of a prompt. Each element of the weight is read
-// once per 16 rows and split in registers into three bf16 parts that sum to it, so that the tensor cores
-// multiply it without loss. Fragments are held as in skinny_gemm.cuh.
+// Skinny GEMMs of bf16 rows with an f32 weight: the router's in decoding and in chunks of a prompt. Each
+// element of the weight is read once per 16 rows and split in registers into three bf16 parts that sum to it,
+// so that the tensor cores multiply it without loss. Fragments are held as in skinny_gemm.cuh.
 #include "ops/cuda/matmul/gemm.h"
 #include "ops/cuda/matmul/skinny_gemm.cuh"
 
