@@ -86,8 +86,10 @@ std::string fast_place() {
 class Kill : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (testing::sanitized) GTEST_SKIP() << "the sanitizers' runtimes make calls of their own";
-    if (!can_trace()) GTEST_SKIP() << "ptrace is not permitted here";
+    if (testing::sanitized)
+      GTEST_SKIP() << "the sanitizers' runtimes make calls of their own: ctest --preset cpu runs it";
+    if (!can_trace())
+      GTEST_SKIP() << "ptrace is not permitted here: ctest --preset cpu -R cli runs it where it is";
   }
   TempDir dir_{fast_place()};
 };

@@ -131,7 +131,7 @@ TEST_F(MappingGuard, ManyThreadsGiveOneLine) {
 TEST_F(MappingGuard, OtherBusErrorsAreNotItsOwn) {
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  GTEST_SKIP() << "the sanitizer reports such signals itself";
+  GTEST_SKIP() << "the sanitizer reports such signals itself: ctest --preset cpu runs it";
 #endif
 #endif
   EXPECT_EXIT(

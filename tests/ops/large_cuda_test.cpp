@@ -56,7 +56,8 @@ class LargeCudaTest : public ::testing::Test {
     FATHOM_NEEDS_GPU();
     device_ = std::make_unique<Device>(Device::cuda());
     const int64_t bytes = 48 * GiB;
-    if (free_gpu_memory() < bytes) GTEST_SKIP() << "needs 48 GiB of free GPU memory";
+    if (free_gpu_memory() < bytes)
+      GTEST_SKIP() << "needs 48 GiB of free GPU memory: tools/gpu_check.sh runs it on such a GPU";
     memory_ = Arena("large tensors", 42 * GiB, *device_);
   }
   Device& device() { return *device_; }

@@ -42,7 +42,7 @@ class Sparse {
 #define NEEDS(sparse)                                                                              \
   if (!(sparse).tensor)                                                                            \
   GTEST_SKIP() << "the system does not give " << #sparse << " of " << (sparse).tensor.shape_text() \
-               << " address space"
+               << " address space: ctest --preset cpu -R ops runs it where it does"
 
 class LargeTest : public ::testing::Test {
  protected:
