@@ -1,7 +1,6 @@
 // fathom generate MODEL: continues a prompt, streaming to standard output; statistics go to standard error.
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,6 +21,7 @@
 #include "engine/generation_config.h"
 #include "io/file.h"
 #include "model/model_folder.h"
+#include "text/tokenizer_identity.h"
 #include "text/utf8.h"
 
 namespace fathom {
@@ -80,9 +80,7 @@ std::vector<int32_t> prompt_tokens(const Options& o, const std::optional<Tokeniz
 
 std::optional<Tokenizer> load_tokenizer(const Options& o) {
   if (o.prompt_ids || o.no_tokenizer) return {};
-  std::error_code ignored;
-  const std::filesystem::path file = std::filesystem::path(o.model) / "tokenizer.json";
-  check(std::filesystem::exists(file, ignored),
+  check(tokenizer_file(o.model).has_value(),
         "{}: the model has no tokenizer.json; with --no-tokenizer prompt and answer are token ids", o.model);
   return Tokenizer::load(o.model);
 }

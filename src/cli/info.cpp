@@ -27,8 +27,7 @@ struct Options {
 // The type weights and cache are held in: what config.json names, bf16 (as DeepSeek publishes) when it names
 // none.
 DType held_dtype(const std::string& path) {
-  namespace fs = std::filesystem;
-  const std::string file = fs::is_directory(path) ? (fs::path(path) / "config.json").string() : path;
+  const std::string file = config_file(path);
   const Json json = read_json(file);
   const JsonObject o(json, file);
   const std::string name =

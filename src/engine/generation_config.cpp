@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "io/descriptor.h"
 
 namespace fathom {
 namespace {
@@ -98,7 +99,7 @@ GenerationConfig generation_config_from_json(const Json& json, const std::string
 }
 
 GenerationConfig read_generation_config(const std::string& dir, const Config& config) {
-  const std::string path = (std::filesystem::path(dir) / "generation_config.json").string();
+  const std::string path = file_in(dir, "generation_config.json");
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return {{}, config.eos_token_ids};
   return generation_config_from_json(read_json(path), path, config);

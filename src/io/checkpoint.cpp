@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "io/descriptor.h"
 #include "io/json.h"
 
 namespace fathom {
@@ -17,10 +18,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* single_name = "model.safetensors";
 constexpr const char* index_name = "model.safetensors.index.json";
-
-std::string join(const std::string& dir, const std::string& name) {
-  return (fs::path(dir) / name).string();
-}
 
 // An index comes from outside: it may only name files right beside it.
 void check_shard_name(const std::string& index, const std::string& name) {
@@ -52,7 +49,7 @@ CheckpointReader::CheckpointReader(const std::string& path) : path_(path) {
   std::error_code ignored;
   check(fs::exists(path, ignored), "{}: no such checkpoint", path);
   const bool directory = fs::is_directory(path, ignored);
-  const std::string single = directory ? join(path, single_name) : path, index = join(path, index_name);
+  const std::string single = directory ? file_in(path, single_name) : path, index = file_in(path, index_name);
   // The order in which the Hugging Face loaders look.
   if (fs::exists(single, ignored)) {
     if (directory && fs::exists(index, ignored))
@@ -69,8 +66,8 @@ CheckpointReader::CheckpointReader(const std::string& path) : path_(path) {
   std::set<std::string> shards;
   for (const auto& [name, shard] : shard_names) shards.insert(shard);
   for (const std::string& shard : shards) {
-    check(fs::exists(join(path, shard), ignored), "{}: shard '{}' is missing", index, shard);
-    add(join(path, shard));
+    check(fs::exists(file_in(path, shard), ignored), "{}: shard '{}' is missing", index, shard);
+    add(file_in(path, shard));
   }
   check_against_index(shard_names);
 }
@@ -89,7 +86,7 @@ void CheckpointReader::add(const std::string& file_name) {
 void CheckpointReader::check_against_index(const std::map<std::string, std::string>& shard_names) const {
   for (const auto& [name, shard] : shard_names)
     check(shard_of_.contains(name) && file_name(file_of(name)) == shard,
-          "{}: tensor '{}', which the index places here, is missing", join(path_, shard), name);
+          "{}: tensor '{}', which the index places here, is missing", file_in(path_, shard), name);
   for (const auto& [name, shard] : shard_of_)
     check(shard_names.contains(name), "{}: tensor '{}' is not in {}", shards_[shard].path(), name,
           index_name);
@@ -139,9 +136,7 @@ bool CheckpointReader::same(std::string_view a, std::string_view b) const {
 }
 
 ConstTensor CheckpointReader::tensor(std::string_view name) const {
-  const ConstTensor found = find(name);
-  check(static_cast<bool>(found), "{}: tensor '{}' is missing", path_, name);
-  return found;
+  return shard(name).tensor(name);
 }
 
 const std::string& CheckpointReader::file_of(std::string_view name) const {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "io/checkpoint.h"
+#include "io/descriptor.h"
 #include "io/file.h"
 #include "io/json.h"
 
@@ -83,7 +84,7 @@ FileChecksums write_sharded(const std::string& dir, std::span<const NamedTensor>
   int64_t total = 0;
   for (size_t i = 0; i < shards.size(); ++i) {
     const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
-    checksums[name] = write_safetensors((fs::path(dir) / name).string(), shards[i], {}, device);
+    checksums[name] = write_safetensors(file_in(dir, name), shards[i], {}, device);
     written.insert(name);
     for (const NamedTensor& t : shards[i]) {
       json["weight_map"][t.name] = name;

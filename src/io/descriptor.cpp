@@ -33,6 +33,10 @@ std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
+std::string file_in(const std::string& folder, const std::string& name) {
+  return (std::filesystem::path(folder) / name).string();
+}
+
 std::string folder_of(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
   return folder.empty() ? "." : folder;

@@ -36,6 +36,8 @@ std::string reason(int error);
 
 // The folder a path lies in; "." for a bare name.
 std::string folder_of(const std::string& path);
+// The path of an entry of a folder.
+std::string file_in(const std::string& folder, const std::string& name);
 
 // flock(2), without waiting. It belongs to the open file itself: it follows renames, and ends with the
 // process however that ends.

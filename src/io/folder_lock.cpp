@@ -36,8 +36,7 @@ std::string owner_in(const std::string& path) {
 
 }  // namespace
 
-FolderLock::FolderLock(const std::string& folder)
-    : folder_(folder), path_((fs::path(folder) / ".lock").string()) {
+FolderLock::FolderLock(const std::string& folder) : folder_(folder), path_(file_in(folder, ".lock")) {
   std::error_code error;
   made_folder_ = fs::create_directories(folder, error);
   check(!error, "{}: cannot make the folder: {}", folder, error.message());

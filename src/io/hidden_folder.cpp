@@ -23,10 +23,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view unfinished = ".unfinished-", replaced = ".replaced-";
 constexpr size_t suffix_length = 6;
 
-std::string join(const std::string& folder, const std::string& name) {
-  return (fs::path(folder) / name).string();
-}
-
 std::string hidden_name(std::string_view marker, const std::string& destination) {
   static thread_local std::random_device random;
   const fs::path path(destination);
@@ -82,7 +78,7 @@ struct Kept {
 
 Kept dispose_entry(const std::string& hidden, const std::string& destination, const std::string& name,
                    const FilePatterns& ours) {
-  const std::string path = join(hidden, name), kept = join(destination, name);
+  const std::string path = file_in(hidden, name), kept = file_in(destination, name);
   if (!is_folder(path) && (matches(ours, name) || same_file(path, kept))) return {remove_file(path), true};
   const int error = move_to_free_name(path, kept);
   return {error == ENOENT && !exists(path) ? 0 : error, false};
@@ -183,7 +179,7 @@ void sweep_leftovers(const std::string& parent, const FilePatterns& ours) {
   for (const std::string& name : names_in_if_there(parent))
     for (const std::string_view marker : {unfinished, replaced})
       if (const auto destination = destination_name(name, marker))
-        sweep(join(parent, name), join(parent, *destination), marker == replaced, ours);
+        sweep(file_in(parent, name), file_in(parent, *destination), marker == replaced, ours);
 }
 
 void remove_folder(const std::string& folder, const FilePatterns& ours) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "io/descriptor.h"
 #include "model/config_fields.h"
 
 namespace fathom {
@@ -95,9 +96,12 @@ Config config_from_json(const Json& json, const std::string& where) {
   return c;
 }
 
+std::string config_file(const std::string& path) {
+  return std::filesystem::is_directory(path) ? file_in(path, "config.json") : path;
+}
+
 Config read_config(const std::string& path) {
-  namespace fs = std::filesystem;
-  const std::string file = fs::is_directory(path) ? (fs::path(path) / "config.json").string() : path;
+  const std::string file = config_file(path);
   return config_from_json(read_json(file), file);
 }
 

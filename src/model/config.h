@@ -92,7 +92,9 @@ struct Config {
 // the results and is not supported is an Error that names it, or, where the model still runs, a warning.
 // `where` is in the errors.
 Config config_from_json(const Json& json, const std::string& where);
-// `path` is a config.json or a folder that holds one.
+// The config.json that `path` is, or that the folder of this path holds.
+std::string config_file(const std::string& path);
+// The same, read.
 Config read_config(const std::string& path);
 // Throws Error naming the field that cannot work.
 void check_config(const Config& config, const std::string& where);

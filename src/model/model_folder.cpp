@@ -1,9 +1,8 @@
 #include "model/model_folder.h"
 
-#include <filesystem>
-
 #include "base/error.h"
 #include "base/log.h"
+#include "io/descriptor.h"
 #include "io/file.h"
 #include "model/checkpoint_check.h"
 #include "model/checkpoint_layout.h"
@@ -109,14 +108,14 @@ FilePatterns model_folder_files() {
 }
 
 FileChecksums save_model(const Device& device, const std::string& dir, const Model& model) {
-  const auto path = [&](const char* file) { return (std::filesystem::path(dir) / file).string(); };
-  FileChecksums checksums = write_sharded(dir, checkpoint_tensors(model.config, model.weights), largest_shard, &device);
+  FileChecksums checksums =
+      write_sharded(dir, checkpoint_tensors(model.config, model.weights), largest_shard, &device);
   const std::string dtype = model.dtype == DType::bf16 ? "bfloat16" : "float32";
   const OrderedJson json = config_to_json(model.config, dtype);
   const OrderedJson generation = {{"bos_token_id", json["bos_token_id"]},
                                   {"eos_token_id", json["eos_token_id"]}};
-  write_file(path("generation_config.json"), generation.dump(2) + "\n");
-  write_file(path("config.json"), json.dump(2) + "\n");
+  write_file(file_in(dir, "generation_config.json"), generation.dump(2) + "\n");
+  write_file(file_in(dir, "config.json"), json.dump(2) + "\n");
   return checksums;
 }
 

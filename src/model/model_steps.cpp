@@ -13,7 +13,7 @@ Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activa
       .config = model.config,
       .batch = batch,
       .cos_sin = a.cos_sin,
-      .softmax_scale = rope_parameters(model.config).softmax_scale,
+      .softmax_scale = softmax_scale(model.config),
       .training = a.purpose != Purpose::serving,
       .balance_loss = a.balance_loss,
       .balance_starts = model.config.seq_aux ? batch.sequence_starts : batch.whole,

@@ -17,20 +17,6 @@
 namespace fathom {
 namespace {
 
-// The sum of squared differences and of squares over rows that arrive in chunks.
-struct RunningError {
-  double difference = 0, norm = 0;
-
-  void add(const ConstTensor& got, const ConstTensor& want) {
-    for (int64_t r = 0; r < got.rows(); ++r)
-      for (int64_t c = 0; c < got.cols(); ++c) {
-        const double w = element(want, r, c), d = element(got, r, c) - w;
-        difference += d * d, norm += w * w;
-      }
-  }
-  double relative() const { return difference == 0 ? 0 : std::sqrt(difference / norm); }
-};
-
 class Verification {
  public:
   Verification(Device& device, const Model& model, const SafetensorsFile& golden, OwnReference& reference,
@@ -166,12 +152,12 @@ void Verification::compare_head(const std::string& prefix, const Tolerance& tole
   const int64_t mark = memory_.used();
   const ConstTensor want = golden_rows(golden_, "logits", in_, config().vocab_size),
                     mean = golden_.find("loss");
-  RunningError error;
+  RelativeError error;
   NextTokenLoss loss(device_, in_, memory_, stat_of(model_.dtype));
   head(loss.function([&](int64_t first, const Tensor& logits) {
     if (want) error.add(staging_.read(logits), want.slice(first, logits.rows()));
   }));
-  if (want) verdicts_.push_back({prefix + "logits", error.relative(), stored_in(want.dtype, tolerance)});
+  if (want) verdicts_.push_back({prefix + "logits", error.value(), stored_in(want.dtype, tolerance)});
   if (mean) {
     const ConstTensor each = staging_.read(loss.losses());
     double sum = 0;

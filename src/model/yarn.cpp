@@ -41,11 +41,19 @@ double cos_sin_factor(const RopeScaling& r) {
 
 }  // namespace
 
+double softmax_scale(const Config& c) {
+  const RopeScaling& r = c.rope_scaling;
+  const double scale = 1 / std::sqrt(static_cast<double>(c.qk_head_dim()));
+  if (r.type == RopeType::plain || r.mscale_all_dim == 0) return scale;
+  const double m = temperature(r.factor, r.mscale_all_dim);
+  return scale * (m * m);
+}
+
 RopeParameters rope_parameters(const Config& c) {
   const RopeScaling& r = c.rope_scaling;
   RopeParameters p;
   p.cos_sin_factor = 1;
-  p.softmax_scale = 1 / std::sqrt(static_cast<double>(c.qk_head_dim()));
+  p.softmax_scale = softmax_scale(c);
   const int64_t pairs = c.qk_rope_head_dim / 2;
   for (int64_t i = 0; i < pairs; ++i)
     p.inv_freq.push_back(
@@ -57,10 +65,6 @@ RopeParameters rope_parameters(const Config& c) {
   } else {
     stretch(c, p.inv_freq);
     p.cos_sin_factor = cos_sin_factor(r);
-  }
-  if (r.mscale_all_dim != 0) {
-    const double m = temperature(r.factor, r.mscale_all_dim);
-    p.softmax_scale *= m * m;
   }
   return p;
 }

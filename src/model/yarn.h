@@ -13,6 +13,8 @@ struct RopeParameters {
   double softmax_scale;          // (Dn+Dr)^-1/2, times m^2 with m from mscale_all_dim
 };
 
+// RopeParameters' softmax_scale alone.
+double softmax_scale(const Config& config);
 // The formula is static: it holds at every length, also below the original one.
 RopeParameters rope_parameters(const Config& config);
 

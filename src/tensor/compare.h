@@ -22,18 +22,30 @@ inline double element(const ConstTensor& t, int64_t row, int64_t col) {
   return NAN;
 }
 
-// |got - want| / |want| in the Euclidean norm over the whole tensor; 0/0 is 0. NaN anywhere in got gives NaN,
-// which passes no comparison. Both have as many rows and columns.
+// |got - want| / |want| in the Euclidean norm, of tensors that may arrive in pieces; 0/0 is 0. NaN anywhere
+// in got gives NaN, which passes no comparison.
+class RelativeError {
+ public:
+  // Both have as many rows and columns.
+  void add(const ConstTensor& got, const ConstTensor& want) {
+    assert(got.rows() == want.rows() && got.cols() == want.cols());
+    for (int64_t r = 0; r < want.rows(); ++r)
+      for (int64_t c = 0; c < want.cols(); ++c) {
+        const double w = element(want, r, c), d = element(got, r, c) - w;
+        difference_ += d * d, norm_ += w * w;
+      }
+  }
+  double value() const { return difference_ == 0 ? 0 : std::sqrt(difference_ / norm_); }
+
+ private:
+  double difference_ = 0, norm_ = 0;
+};
+
+// The same of whole tensors.
 inline double relative_error(const ConstTensor& got, const ConstTensor& want) {
-  assert(got.rows() == want.rows() && got.cols() == want.cols());
-  double difference = 0, norm = 0;
-  for (int64_t r = 0; r < want.rows(); ++r)
-    for (int64_t c = 0; c < want.cols(); ++c) {
-      const double g = element(got, r, c), w = element(want, r, c);
-      difference += (g - w) * (g - w), norm += w * w;
-    }
-  if (difference == 0) return 0;
-  return std::sqrt(difference / norm);
+  RelativeError error;
+  error.add(got, want);
+  return error.value();
 }
 
 }  // namespace fathom

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/threads.h"
 #include "io/content_hash.h"
+#include "io/descriptor.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "io/safetensors.h"
@@ -36,11 +37,11 @@ void verify_file(const std::string& path, const Json& expected, int threads) {
 }  // namespace
 
 void write_checksums(const std::string& dir, const FileChecksums& checksums) {
-  write_file((fs::path(dir) / checksums_file).string(), Json(checksums).dump(1) + "\n");
+  write_file(file_in(dir, checksums_file), Json(checksums).dump(1) + "\n");
 }
 
 void verify_checksums(const std::string& dir, int threads) {
-  const std::string path = (fs::path(dir) / checksums_file).string();
+  const std::string path = file_in(dir, checksums_file);
   if (!fs::exists(path)) {
     log::warn("{}: no {}, made by an earlier release: its tensors are not verified", dir, checksums_file);
     return;
@@ -49,7 +50,7 @@ void verify_checksums(const std::string& dir, int threads) {
   check(json.is_object(), "{}: must be an object with the files", path);
   for (const auto& [file, expected] : json.items()) {
     check(expected.is_object(), "{}: '{}' must be an object with the tensors", path, file);
-    verify_file((fs::path(dir) / file).string(), expected, threads);
+    verify_file(file_in(dir, file), expected, threads);
   }
 }
 

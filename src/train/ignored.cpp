@@ -1,13 +1,9 @@
 #include "train/ignored.h"
 
-#include <filesystem>
-
 #include "base/error.h"
 
 namespace fathom {
 namespace {
-
-namespace fs = std::filesystem;
 
 class Ignored {
  public:
@@ -76,7 +72,7 @@ std::vector<std::string> ignored_settings(const Recipe& recipe, const Config& co
   add_fields(out, recipe.model.fields, "recipe [model]");
   const std::string& base = recipe.model.config.empty() ? recipe.model.init_from : recipe.model.config;
   if (!base.empty()) {
-    const std::string file = fs::is_directory(base) ? (fs::path(base) / "config.json").string() : base;
+    const std::string file = config_file(base);
     add_fields(out, read_json(file), file);
   }
   return out.take();

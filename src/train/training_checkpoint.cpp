@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "io/atomic_folder.h"
 #include "io/checkpoint.h"
+#include "io/descriptor.h"
 #include "io/file.h"
 #include "model/model_folder.h"
 #include "train/checksums.h"
@@ -21,10 +22,6 @@ constexpr std::string_view prefix = "step-";
 constexpr int64_t format_version = 1;
 constexpr const char* optimizer_file = "optimizer.safetensors";
 constexpr std::array tokenizer_files = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"};
-
-std::string file_in(const std::string& dir, const char* name) {
-  return (fs::path(dir) / name).string();
-}
 
 Json read_trainer_json(const std::string& path) {
   Json json = read_json(path);
@@ -184,7 +181,7 @@ std::optional<std::string> any_checkpoint(const std::string& output) {
 }
 
 std::string checkpoint_folder(const std::string& output, int64_t step) {
-  return (fs::path(output) / fmt::format("{}{:08}", prefix, step)).string();
+  return file_in(output, fmt::format("{}{:08}", prefix, step));
 }
 
 void save_checkpoint(const Device& device, const std::string& output, const Recipe& recipe,

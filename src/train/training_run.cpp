@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "base/progress.h"
+#include "io/descriptor.h"
 #include "io/folder_lock.h"
 #include "train/ignored.h"
 #include "train/metrics.h"
@@ -106,7 +107,7 @@ class Run {
   void validate();
   void save();
   double seconds_left() const;
-  std::string model_folder() const { return (std::filesystem::path(recipe_.run.output) / "model").string(); }
+  std::string model_folder() const { return file_in(recipe_.run.output, "model"); }
   bool is_multiple(int64_t every) const { return every > 0 && trainer_.state().step % every == 0; }
 
   const Recipe& recipe_;
