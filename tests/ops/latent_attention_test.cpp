@@ -51,6 +51,26 @@ TEST_P(LatentAttentionTest, HeadsOfTheModels) {
   expect_attention(8, 128, 32, 64, {70, 5000}, {0, 1}, {69, 4999}, 16);
 }
 
+// Batches of very different lengths, whose tiles are divided among the blocks of a GPU in uneven parts, with
+// the pages and the heads that its kernels distinguish.
+TEST_P(LatentAttentionTest, BatchesOfTheModels) {
+  const std::vector<int32_t> lengths = {1, 700, 64, 3, 129, 2500, 65, 1, 320, 63},
+                             order = {3, 9, 0, 1, 5, 2, 4, 8, 7, 6, 5, 1};
+  std::vector<int32_t> positions;
+  for (int32_t b : order) positions.push_back(lengths[b] - 1);
+  positions[10] = 1234, positions[11] = 0;  // in the middle of a sequence, and at its start
+  for (const auto& [H, page] :
+       {std::pair{16, 64}, {16, 16}, {12, 8}, {32, 128}, {20, 32}, {48, 64}, {16, 24}})
+    expect_attention(H, 512, 64, page, lengths, order, positions, 8);
+}
+
+TEST_P(LatentAttentionTest, ManyHeadsAndManyQueries) {
+  expect_attention(128, 512, 64, 64, {200, 77}, {1, 0}, {76, 199}, 8);
+  std::vector<int32_t> sequence(1100, 0), positions;  // more than one launch's
+  for (int32_t i = 0; i < 1100; ++i) positions.push_back(i % 70);
+  expect_attention(2, 512, 64, 64, {70}, sequence, positions, 8);
+}
+
 TEST_P(LatentAttentionTest, OddSizes) {
   expect_attention(1, 5, 3, 3, {20}, {0}, {19});
   expect_attention(17, 33, 1, 3, {70}, {0}, {69});

@@ -124,19 +124,42 @@ constexpr int64_t ceil_div(int64_t items, int64_t per_block) {
   return (items + per_block - 1) / per_block;
 }
 
+template <class... Parameters>
+void request_shared_memory(void (*kernel)(Parameters...), size_t bytes) {
+  constexpr size_t default_limit = 48 << 10;
+  if (bytes > default_limit)
+    cuda_check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                    cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+               "asking for shared memory");
+}
+
 // Launches in the device's stream; an empty grid launches nothing.
 template <class... Parameters, class... Arguments>
 void launch(const Device& device, dim3 grid, int threads, size_t shared_bytes, void (*kernel)(Parameters...),
             Arguments&&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-  constexpr size_t default_limit = 48 << 10;
-  if (shared_bytes > default_limit)
-    cuda_check(
-        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                             cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
-        "asking for shared memory");
+  request_shared_memory(kernel, shared_bytes);
   kernel<<<grid, threads, shared_bytes, device.cuda_context().stream()>>>(
       static_cast<Parameters>(arguments)...);
+}
+
+// The same for a kernel whose blocks wait for one another: all of them run at the same time.
+template <class... Parameters, class... Arguments>
+void launch_cooperative(const Device& device, dim3 grid, int threads, size_t shared_bytes,
+                        void (*kernel)(Parameters...), Arguments&&... arguments) {
+  request_shared_memory(kernel, shared_bytes);
+  cudaLaunchAttribute cooperative{};
+  cooperative.id = cudaLaunchAttributeCooperative;
+  cooperative.val.cooperative = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = dim3(static_cast<unsigned>(threads));
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = device.cuda_context().stream();
+  config.attrs = &cooperative;
+  config.numAttrs = 1;
+  cuda_check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...),
+             "launching a cooperative kernel");
 }
 
 // Arrays in the device's workspace.

@@ -1,5 +1,6 @@
 #include "tensor/cuda/context.h"
 
+#include <cassert>
 #include <cstdlib>
 #include <string_view>
 
@@ -61,6 +62,7 @@ CudaContext::~CudaContext() {
     cudaFree(s.workspace);
     cudaStreamDestroy(s.stream);
   }
+  cudaFree(counters_);
   for (cudaEvent_t event : {forked_, joined_}) cudaEventDestroy(event);
 }
 
@@ -74,6 +76,14 @@ void* CudaContext::workspace(size_t bytes) {
     s.workspace_bytes = bytes;
   }
   return s.workspace;
+}
+
+int32_t* CudaContext::counters(size_t count) {
+  assert(count <= max_counters && !on_side_stream());
+  if (!counters_)
+    counters_ = reinterpret_cast<int32_t*>(
+        allocate_on_gpu(*this, "the kernels' counters", max_counters * sizeof(int32_t)));
+  return counters_;
 }
 
 cuda::Blas& CudaContext::blas() {

@@ -38,6 +38,10 @@ class CudaContext {
   // 256-byte aligned GPU memory that belongs to the op being launched, until the next op. It only grows: a
   // step that has run once allocates nothing when it runs again. Contents are unspecified.
   void* workspace(size_t bytes);
+  // Counters for kernels whose blocks wait for one another, at most max_counters: zero, and every kernel
+  // leaves them zero. Only for the main stream.
+  static constexpr size_t max_counters = 1 << 15;
+  int32_t* counters(size_t count);
   // The addresses of both workspaces.
   std::array<const void*, 2> workspaces() const { return {streams_[0].workspace, streams_[1].workspace}; }
   // Created on first use; an Error when the library is not installed.
@@ -68,6 +72,7 @@ class CudaContext {
   cudaDeviceProp properties_{};
   std::array<Stream, 2> streams_;
   size_t current_ = 0;
+  int32_t* counters_ = nullptr;
   cudaEvent_t forked_ = nullptr, joined_ = nullptr;
   bool hopper_ = false;
   bool synchronous_ = false;  // FATHOM_CUDA_SYNC

@@ -106,7 +106,7 @@ void latent_attention(Device& device, const LatentAttention& a) {
   const int64_t N = a.out.shape[0], H = a.out.shape[1], R = a.out.cols(), width = a.pages.cols();
   check(R <= max_latent, "latent_attention: kv_lora_rank {} is larger than the CUDA backend's {}", R,
         max_latent);
-  if (N == 0) return;
+  if (N == 0 || latent_attention_wgmma(device, a)) return;
   const auto splits = static_cast<unsigned>(splits_of(a.block_table.cols() * a.pages.shape[1]));
   SplitResults results{nullptr, static_cast<int>(splits), static_cast<int>(H), static_cast<int>(R)};
   const int64_t bytes = results.floats_per_query() * static_cast<int64_t>(sizeof(float)),

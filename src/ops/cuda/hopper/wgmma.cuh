@@ -56,6 +56,14 @@ __device__ inline void stmatrix_x4(Bf16* p, const Fragment& f) {
                : "memory");
 }
 
+// The same of the transposed matrices: lane l gives the address of what is column l % 8 of matrix l / 8.
+__device__ inline void stmatrix_x4_trans(Bf16* p, const Fragment& f) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1,%2,%3,%4};" ::"r"(
+                   static_cast<uint32_t>(__cvta_generic_to_shared(p))),
+               "r"(f.r[0]), "r"(f.r[1]), "r"(f.r[2]), "r"(f.r[3])
+               : "memory");
+}
+
 // The matrix descriptor of an operand in boxes.
 struct SmemDescriptor {
   uint64_t descriptor;
@@ -118,6 +126,8 @@ __device__ void setmaxnreg_dec() {
 }
 
 // Operand lists of the inline assembly: 32 accumulator registers per 64 columns, then the other operands.
+#define FATHOM_D_16 "%0,%1,%2,%3,%4,%5,%6,%7"
+#define FATHOM_D_32 FATHOM_D_16 ",%8,%9,%10,%11,%12,%13,%14,%15"
 #define FATHOM_D_0                                         \
   "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15," \
   "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
@@ -149,10 +159,15 @@ __device__ void setmaxnreg_dec() {
                : "r"(a.r[0]), "r"(a.r[1]), "r"(a.r[2]), "r"(a.r[3]), "l"(b.descriptor),         \
                  "n"(static_cast<int>(b_mn_major)))
 
-// c (+)= a b with A and B in shared memory (SS); N is 64, 128, 192 or 256.
+// c (+)= a b with A and B in shared memory (SS); N is 16, 32, 64, 128, 192 or 256.
 template <bool a_mn_major, bool b_mn_major, int n8>
 __device__ void wgmma(float (&c)[n8][4], SmemDescriptor a, SmemDescriptor b, bool accumulate) {
-  if constexpr (n8 == 8)
+  if constexpr (n8 == 2)
+    FATHOM_WGMMA_SS("16", FATHOM_D_16, "%8", "%9", "%10", "%11", "%12", FATHOM_D_QUAD(0), FATHOM_D_QUAD(1));
+  else if constexpr (n8 == 4)
+    FATHOM_WGMMA_SS("32", FATHOM_D_32, "%16", "%17", "%18", "%19", "%20", FATHOM_D_QUAD(0), FATHOM_D_QUAD(1),
+                    FATHOM_D_QUAD(2), FATHOM_D_QUAD(3));
+  else if constexpr (n8 == 8)
     FATHOM_WGMMA_SS("64", FATHOM_D_0, "%32", "%33", "%34", "%35", "%36", FATHOM_D_OPERANDS(0));
   else if constexpr (n8 == 16)
     FATHOM_WGMMA_SS("128", FATHOM_D_0 "," FATHOM_D_1, "%64", "%65", "%66", "%67", "%68", FATHOM_D_OPERANDS(0),
@@ -183,6 +198,8 @@ __device__ void wgmma(float (&c)[n8][4], const Fragment& a, SmemDescriptor b) {
     static_assert(n8 == 0, "no wgmma for this N");
 }
 
+#undef FATHOM_D_16
+#undef FATHOM_D_32
 #undef FATHOM_D_0
 #undef FATHOM_D_1
 #undef FATHOM_D_2
