@@ -143,21 +143,24 @@ void launch(const Device& device, dim3 grid, int threads, size_t shared_bytes, v
       static_cast<Parameters>(arguments)...);
 }
 
-// The same for a kernel whose blocks wait for one another: all of them run at the same time.
+// The same for a kernel whose blocks wait for one another, in clusters of `cluster` blocks: all run at the
+// same time.
 template <class... Parameters, class... Arguments>
-void launch_cooperative(const Device& device, dim3 grid, int threads, size_t shared_bytes,
+void launch_cooperative(const Device& device, dim3 grid, unsigned cluster, int threads, size_t shared_bytes,
                         void (*kernel)(Parameters...), Arguments&&... arguments) {
   request_shared_memory(kernel, shared_bytes);
-  cudaLaunchAttribute cooperative{};
-  cooperative.id = cudaLaunchAttributeCooperative;
-  cooperative.val.cooperative = 1;
+  cudaLaunchAttribute attributes[2]{};
+  attributes[0].id = cudaLaunchAttributeCooperative;
+  attributes[0].val.cooperative = 1;
+  attributes[1].id = cudaLaunchAttributeClusterDimension;
+  attributes[1].val.clusterDim = {cluster, 1, 1};
   cudaLaunchConfig_t config{};
   config.gridDim = grid;
   config.blockDim = dim3(static_cast<unsigned>(threads));
   config.dynamicSmemBytes = shared_bytes;
   config.stream = device.cuda_context().stream();
-  config.attrs = &cooperative;
-  config.numAttrs = 1;
+  config.attrs = attributes;
+  config.numAttrs = cluster > 1 ? 2 : 1;
   cuda_check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...),
              "launching a cooperative kernel");
 }

@@ -1,7 +1,7 @@
 // Decoding over the paged latent cache with split-KV: a context is cut into splits that blocks compute, whose
 // results are combined in order. Here the kernel without tensor cores, for any sizes and both dtypes: a block
 // takes eight heads, a warp one. latent_attention_mma.cu is the one with tensor cores.
-#include "ops/cuda/attention/latent_attention.cuh"
+#include "ops/cuda/attention/latent_attention_wgmma.cuh"
 
 #include "ops/cuda/row_tile.cuh"
 #include "ops/cuda/vec.cuh"
@@ -100,13 +100,26 @@ __global__ void combine_splits(T* out, int64_t stride, SplitResults results, con
   out[(n * results.H + h) * stride + c] = from_float<T>(sum / total);
 }
 
+// Whether the Hopper kernels take the sizes, types and alignments, and the GPU.
+bool wgmma_supports(const Device& device, const LatentAttention& a) {
+  const int64_t page = a.pages.shape[1];
+  const bool page_suits =
+      page % latent_tile_rows == 0 || (vectorizable_width(page) && latent_tile_rows % page == 0);
+  return has_wgmma(device) && a.out.dtype == DType::bf16 && a.out.cols() == latent_width &&
+         a.q_rope.cols() == latent_rope_width && page_suits && a.pages.rows() > 0 &&
+         rows_aligned_to_16_bytes(a.q_latent) && rows_aligned_to_16_bytes(a.q_rope) &&
+         rows_aligned_to_16_bytes(a.pages);
+}
+
 }  // namespace
 
 void latent_attention(Device& device, const LatentAttention& a) {
   const int64_t N = a.out.shape[0], H = a.out.shape[1], R = a.out.cols(), width = a.pages.cols();
   check(R <= max_latent, "latent_attention: kv_lora_rank {} is larger than the CUDA backend's {}", R,
         max_latent);
-  if (N == 0 || latent_attention_wgmma(device, a)) return;
+  if (N == 0) return;
+  if (wgmma_supports(device, a))
+    return H <= few_heads ? latent_attention_few_heads(device, a) : latent_attention_many_heads(device, a);
   const auto splits = static_cast<unsigned>(splits_of(a.block_table.cols() * a.pages.shape[1]));
   SplitResults results{nullptr, static_cast<int>(splits), static_cast<int>(H), static_cast<int>(R)};
   const int64_t bytes = results.floats_per_query() * static_cast<int64_t>(sizeof(float)),

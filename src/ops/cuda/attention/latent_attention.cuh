@@ -44,8 +44,6 @@ struct SplitResults {
   }
 };
 
-// The whole op on Hopper. False, with nothing launched, for sizes, types or alignments it does not support.
-bool latent_attention_wgmma(Device& device, const LatentAttention& a);
 // The splits of N queries with tensor cores. False, with nothing launched, for sizes or alignments it does
 // not support.
 bool latent_attention_mma(const Device& device, const LatentQueries<__nv_bfloat16>& queries, int64_t N,

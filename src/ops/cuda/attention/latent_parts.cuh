@@ -27,6 +27,10 @@ struct LatentPartResults {
   __device__ Result& of(int worker, const LatentPart& part) const {
     return results[worker * per_worker + (part.index == 0)];
   }
+  // Those of one group of heads.
+  __device__ LatentPartResults of_group(int group, int workers, int queries) const {
+    return {results + group * workers * per_worker, counters + group * queries * 2};
+  }
   // Part i of the same query, seen from the worker of `part`.
   __device__ const Result& sibling(int worker, const LatentPart& part, int i) const {
     return results[(worker - part.index + i) * per_worker + (i == 0)];

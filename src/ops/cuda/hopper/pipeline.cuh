@@ -26,11 +26,27 @@ class Barrier {
     }
   }
 
+  // Arrives at the same barrier of another block of the cluster.
+  __device__ void arrive_remote(int block) {
+    asm volatile(
+        "{.reg .b32 remote; mapa.shared::cluster.u32 remote, %0, %1;"
+        " mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];}" ::"r"(
+            static_cast<uint32_t>(__cvta_generic_to_shared(&state_))),
+        "r"(block)
+        : "memory");
+  }
+
   __device__ uint64_t* native_handle() { return &state_; }
 
  private:
   uint64_t state_;
 };
+
+// All threads of all blocks of the cluster meet.
+__device__ inline void cluster_sync() {
+  ::cuda::ptx::barrier_cluster_arrive();
+  ::cuda::ptx::barrier_cluster_wait();
+}
 
 // Loads a box into shared memory. The barrier counts its bytes; they must be expected.
 __device__ inline void tma_load(Barrier& barrier, Bf16* box, const CUtensorMap& map, int64_t col, int64_t row,
@@ -38,6 +54,18 @@ __device__ inline void tma_load(Barrier& barrier, Bf16* box, const CUtensorMap& 
   const int32_t coordinates[] = {static_cast<int32_t>(col), static_cast<int32_t>(row), matrix};
   ::cuda::ptx::cp_async_bulk_tensor(::cuda::ptx::space_cluster, ::cuda::ptx::space_global, box, &map,
                                     coordinates, barrier.native_handle());
+}
+
+// The same into every block of a cluster of `blocks`, at the same place of its shared memory, and counted by
+// its own barrier.
+template <int blocks>
+__device__ void tma_load_multicast(Barrier& barrier, Bf16* box, const CUtensorMap& map, int64_t col,
+                                   int64_t row, int matrix) {
+  if constexpr (blocks == 1) return tma_load(barrier, box, map, col, row, matrix);
+  const int32_t coordinates[] = {static_cast<int32_t>(col), static_cast<int32_t>(row), matrix};
+  constexpr uint16_t all = (1 << blocks) - 1;
+  ::cuda::ptx::cp_async_bulk_tensor(::cuda::ptx::space_cluster, ::cuda::ptx::space_global, box, &map,
+                                    coordinates, barrier.native_handle(), all);
 }
 
 // A block: two consumer warpgroups, then the producer's, of which one warp works.
@@ -111,6 +139,22 @@ __device__ void zero_rows(Bf16* boxes, int elements, int64_t first) {
 __device__ inline void consumer_sync() {
   fence_proxy_async();
   asm volatile("bar.sync 1, %0;" ::"n"(consumer_threads) : "memory");
+}
+
+// Named barriers of the consumers. warpgroup_index() goes through a shuffle, so that the compiler knows that
+// it is the same in a whole warp.
+__device__ inline int warpgroup_index() {
+  return __shfl_sync(~0u, static_cast<int>(threadIdx.x) / warpgroup_size, 0);
+}
+__device__ inline void warpgroup_sync(int warpgroup) {
+  asm volatile("bar.sync %0, %1;" ::"r"(2 + warpgroup), "n"(warpgroup_size) : "memory");
+}
+// One warpgroup signals, the other waits for it; `which` is 0 or 1.
+__device__ inline void signal_other_warpgroup(int which) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(4 + which), "n"(consumer_threads) : "memory");
+}
+__device__ inline void wait_for_other_warpgroup(int which) {
+  asm volatile("bar.sync %0, %1;" ::"r"(4 + which), "n"(consumer_threads) : "memory");
 }
 
 }  // namespace fathom::cuda

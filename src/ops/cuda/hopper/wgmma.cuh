@@ -194,6 +194,10 @@ __device__ void wgmma(float (&c)[n8][4], const Fragment& a, SmemDescriptor b) {
   else if constexpr (n8 == 24)
     FATHOM_WGMMA_RS("192", FATHOM_D_0 "," FATHOM_D_1 "," FATHOM_D_2, "%96", "%97", "%98", "%99", "%100",
                     "%101", FATHOM_D_OPERANDS(0), FATHOM_D_OPERANDS(8), FATHOM_D_OPERANDS(16));
+  else if constexpr (n8 == 32)
+    FATHOM_WGMMA_RS("256", FATHOM_D_0 "," FATHOM_D_1 "," FATHOM_D_2 "," FATHOM_D_3, "%128", "%129", "%130",
+                    "%131", "%132", "%133", FATHOM_D_OPERANDS(0), FATHOM_D_OPERANDS(8), FATHOM_D_OPERANDS(16),
+                    FATHOM_D_OPERANDS(24));
   else
     static_assert(n8 == 0, "no wgmma for this N");
 }

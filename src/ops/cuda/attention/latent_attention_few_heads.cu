@@ -5,19 +5,12 @@
 // A producer warp loads tiles of 64 cached rows into a ring of boxes of 64 columns; a box is free again as
 // soon as its own product is done. The two consumer warpgroups take tiles by turns, each with an output and a
 // softmax of its own, so that one's products overlap the other's softmax; they are merged once per part.
-#include "ops/cuda/attention/latent_attention.cuh"
-#include "ops/cuda/attention/latent_parts.cuh"
-#include "ops/cuda/attention/online_softmax.cuh"
-#include "ops/cuda/hopper/pipeline.cuh"
+#include "ops/cuda/attention/latent_attention_wgmma.cuh"
 
 namespace fathom::cuda {
 namespace {
 
-constexpr int latent_width = 512, rope_width = 64, tile_rows = latent_tile_rows;
-constexpr int latent_boxes = latent_width / swizzle_width,
-              boxes = (latent_width + rope_width) / swizzle_width;
-constexpr int box_elements = tile_rows * swizzle_width;
-constexpr int max_joined_parts = 256;  // more workers than that are not launched
+constexpr int tile_rows = latent_tile_rows, boxes = cached_boxes;
 
 template <int heads_>
 struct Storage {
@@ -50,63 +43,26 @@ struct RingPosition {
   }
 };
 
-// The bf16 cache: pages are loaded as they are. A chunk is what one TMA load takes: a page, or 64 rows of it.
-struct Bf16Pages {
-  CUtensorMap map;  // of all rows of all pages
-  const int32_t* block_table;
-  int64_t table_stride;
-  int page, chunk_rows;
-
-  __device__ int chunks_per_tile() const { return tile_rows / chunk_rows; }
-  // The row in `map` at which a chunk of sequence b begins.
-  __device__ int row_of_chunk(int b, int chunk) const {
-    const int token = chunk * chunk_rows;
-    return block_table[b * table_stride + token / page] * page + token % page;
-  }
-};
-
-struct Parameters {
-  const int32_t *sequence, *positions;
-  int queries, H, groups;  // groups: of `heads` heads
-  float scale;             // to base 2
-  Bf16* out;
-  int64_t out_stride;
-};
-
-struct TensorMaps {
-  CUtensorMap latent, rope;  // of the queries: a row for each head of each query
-};
-
 // ---- Producer ----
 
 // Loads the queries and the tiles of one part. `box` counts boxes since the kernel's start.
 template <int heads>
 __device__ void load_part(Storage<heads>& m, const LatentPart& part, int part_number, unsigned& box,
-                          const Parameters& p, const TensorMaps& q, const Bf16Pages& cache, int head) {
-  constexpr int slots = Storage<heads>::slots;
+                          const LatentParameters& p, const LatentQueryMaps& q, const Bf16Pages& cache,
+                          int head) {
   const int lane = threadIdx.x % warp_size, buffer = part_number % 2;
-  const int b = p.sequence[part.query], length = p.positions[part.query] + 1;
+  ChunkLookup lookup(cache, p.sequence[part.query], p.length(part), part);
   if (lane == 0) {
     Barrier& full = m.queries_full[buffer];
     m.queries_empty[buffer].wait((part_number / 2 & 1) ^ 1);
-    full.arrive_expect_tx(boxes * m.query_elements * static_cast<int>(sizeof(Bf16)));
-    const int row = part.query * p.H + head;
+    full.arrive_expect_tx(sizeof m.queries[buffer]);
     for (int i = 0; i < boxes; ++i)
-      tma_load(full, m.queries[buffer] + i * m.query_elements, i < latent_boxes ? q.latent : q.rope,
-               i < latent_boxes ? i * swizzle_width : 0, row, 0);
+      load_query_box(full, m.queries[buffer] + i * m.query_elements, q, i, part.query * p.H + head);
   }
-  // Each lane looks up one chunk, 32 chunks ahead of their use.
-  const int per_tile = cache.chunks_per_tile(), first = part.first_tile * per_tile,
-            end = min(first + part.tiles * per_tile, (length + cache.chunk_rows - 1) / cache.chunk_rows);
-  const auto look_up = [&](int chunk) {
-    return chunk + lane < end ? cache.row_of_chunk(b, chunk + lane) : 0;
-  };
-  int looked_up = first, rows = look_up(first), rows_ahead = look_up(first + warp_size);
   for (int tile = 0; tile < part.tiles; ++tile) {
-    const int chunk = first + tile * per_tile, chunks = max(0, min(per_tile, end - chunk));
-    if (chunk == looked_up + warp_size)
-      looked_up = chunk, rows = rows_ahead, rows_ahead = look_up(chunk + warp_size);
-    RingPosition<slots> at(box);
+    lookup.start_tile((part.first_tile + tile) * cache.chunks_per_tile());
+    const int chunks = lookup.chunks();
+    RingPosition<Storage<heads>::slots> at(box);
     for (int i = 0; i < boxes; ++i, at.advance()) {
       Barrier& full = m.full[at.slot];
       if (lane == 0) {
@@ -114,7 +70,7 @@ __device__ void load_part(Storage<heads>& m, const LatentPart& part, int part_nu
         full.arrive_expect_tx(chunks * cache.chunk_rows * swizzle_bytes);
       }
       for (int c = 0; c < chunks; ++c) {
-        const int row = __shfl_sync(~0u, rows, chunk + c - looked_up);
+        const int row = lookup.row(c);
         if (lane == 0)
           tma_load(full, m.box[at.slot] + c * cache.chunk_rows * swizzle_width, cache.map, i * swizzle_width,
                    row, 0);
@@ -125,14 +81,6 @@ __device__ void load_part(Storage<heads>& m, const LatentPart& part, int part_nu
 }
 
 // ---- Consumers ----
-
-// Through a shuffle, so that the compiler knows that it is the same in a whole warp.
-__device__ inline int warpgroup_index() {
-  return __shfl_sync(~0u, static_cast<int>(threadIdx.x) / warpgroup_size, 0);
-}
-__device__ inline void warpgroup_sync(int warpgroup) {
-  asm volatile("bar.sync %0, %1;" ::"r"(2 + warpgroup), "n"(warpgroup_size) : "memory");
-}
 
 // What a warpgroup has accumulated of a part. A lane holds, of every eight heads, 2 (lane % 4) and the next;
 // max and sum are those of its heads, the sum only over its own rows.
@@ -184,10 +132,6 @@ __device__ void reduce_rows(Storage<heads>& m, int warpgroup, float (&x)[heads /
     x[i] = m.warp_stat[warpgroup][0][h];
     for (int w = 1; w < 4; ++w) x[i] = op(x[i], m.warp_stat[warpgroup][w][h]);
   }
-}
-
-__device__ inline float exp2_shifted(float x, float max) {
-  return exp2_approx(x - (max == -INFINITY ? 0 : max));
 }
 
 // One tile: its scores, their softmax, and its share of the output.
@@ -339,33 +283,34 @@ __device__ void merge_warpgroups(Storage<heads>& m, Accumulator<heads>& acc, int
   if (lane == 0) m.queries_empty[buffer].arrive();
 }
 
-// Where four of the accumulators belong: number `four` counts boxes, then eights of heads, then threads.
-struct OutputFour {
-  int latent, head;  // x and y are heads `head` and the next; z and w the same 8 latents further
+// Where four of the accumulators belong: number `four` counts boxes, then eights of heads, then threads. x
+// and y are a head and the next; z and w the same 8 latents further.
+template <int heads>
+struct Layout {
+  int latent, head;
 
-  template <int heads>
-  __device__ static OutputFour at(int four) {
+  __device__ explicit Layout(int four) {
     const int thread = four % warpgroup_size, j = four / warpgroup_size % (heads / 8),
-              b = four / warpgroup_size / (heads / 8);
-    const int lane = thread % warp_size;
-    return {b * swizzle_width + thread / warp_size * 16 + lane / 4, j * 8 + lane % 4 * 2};
+              b = four / warpgroup_size / (heads / 8), lane = thread % warp_size;
+    latent = b * swizzle_width + thread / warp_size * 16 + lane / 4;
+    head = j * 8 + lane % 4 * 2;
   }
-  __device__ void store(const Parameters& p, int query, int first_head, float4 x) const {
+  // A value per head, for each of the four.
+  __device__ float4 per_head(const float* x) const {
+    return make_float4(x[head], x[head + 1], x[head], x[head + 1]);
+  }
+  __device__ void store(const LatentParameters& p, int query, int first_head, float4 x) const {
     const int h = first_head + head;
-    Bf16* to = p.out + (static_cast<int64_t>(query) * p.H + h) * p.out_stride + latent;
+    Bf16* to = p.output(query, h) + latent;
     if (h < p.H) to[0] = from_float<Bf16>(x.x), to[8] = from_float<Bf16>(x.z);
     to += p.out_stride;
     if (h + 1 < p.H) to[0] = from_float<Bf16>(x.y), to[8] = from_float<Bf16>(x.w);
   }
 };
 
-__device__ inline float inverse_sum(float sum) {
-  return sum > 0 ? 1 / sum : sum == 0 ? 0 : sum;  // no rows: 0; NaN stays
-}
-
 // Writes the merged part: the output, when it is all of its query, else a result for the joining.
 template <int heads>
-__device__ void store_part(const Accumulator<heads>& acc, const LatentPart& part, const Parameters& p,
+__device__ void store_part(const Accumulator<heads>& acc, const LatentPart& part, const LatentParameters& p,
                            int first_head, LatentPartResult<heads, latent_width>* result) {
   constexpr int half = latent_boxes / 2;
   const int lane = threadIdx.x % warp_size, warpgroup = warpgroup_index(),
@@ -383,8 +328,8 @@ __device__ void store_part(const Accumulator<heads>& acc, const LatentPart& part
             result->out[four] = make_float4(x[0], x[1], x[2], x[3]);
           } else {
             const float even = inverse_sum(acc.sum[2 * j]), odd = inverse_sum(acc.sum[2 * j + 1]);
-            OutputFour::at<heads>(four).store(p, part.query, first_head,
-                                              make_float4(x[0] * even, x[1] * odd, x[2] * even, x[3] * odd));
+            Layout<heads>(four).store(p, part.query, first_head,
+                                      make_float4(x[0] * even, x[1] * odd, x[2] * even, x[3] * odd));
           }
         }
   if (part.count > 1 && threadIdx.x < 4)
@@ -392,61 +337,11 @@ __device__ void store_part(const Accumulator<heads>& acc, const LatentPart& part
       result->max[head_of(i, lane)] = acc.max[i], result->sum[head_of(i, lane)] = acc.sum[i];
 }
 
-// Joins the parts of a query: this worker's stripe of the outputs. Lanes share the parts of a four.
 template <int heads>
-__device__ void join_parts(Storage<heads>& m, const LatentPartResults<heads, latent_width>& results,
-                           int worker, const LatentPart& part, const Parameters& p, int first_head) {
-  using Result = LatentPartResult<heads, latent_width>;
-  auto* weights = reinterpret_cast<float*>(m.box);  // [part.count, heads]
-  static_assert(max_joined_parts * heads * sizeof(float) <= sizeof m.box);
-  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, count = part.count;
-  if (threadIdx.x == 0) results.wait(part);
-  consumer_sync();
-  for (int h = warp; h < heads; h += consumer_threads / warp_size) {
-    float max = -INFINITY, sum = 0;
-    for (int i = lane; i < count; i += warp_size)
-      max = fmaxf(max, __ldcg(results.sibling(worker, part, i).max + h));
-    max = warp_max(max);
-    for (int i = lane; i < count; i += warp_size) {
-      const Result& r = results.sibling(worker, part, i);
-      const float weight = exp2_shifted(__ldcg(r.max + h), max);
-      weights[i * heads + h] = weight;
-      sum += weight * __ldcg(r.sum + h);
-    }
-    const float inverse = inverse_sum(warp_sum(sum));
-    for (int i = lane; i < count; i += warp_size) weights[i * heads + h] *= inverse;
-  }
-  consumer_sync();
-  const int first = Result::fours * part.index / count, end = Result::fours * (part.index + 1) / count;
-  int sharing = 1;  // lanes
-  while (sharing < warp_size && sharing < count && 2 * sharing * (end - first) <= consumer_threads)
-    sharing *= 2;
-  const int at_once = consumer_threads / sharing, share = threadIdx.x % sharing;
-  for (int base = first; base < end; base += at_once) {
-    const int four = base + static_cast<int>(threadIdx.x) / sharing;
-    const OutputFour place = OutputFour::at<heads>(four);
-    float4 sum{};
-    if (four < end)
-#pragma unroll 4
-      for (int i = share; i < count; i += sharing) {
-        const float4 x = __ldcg(results.sibling(worker, part, i).out + four);
-        const float even = weights[i * heads + place.head], odd = weights[i * heads + place.head + 1];
-        sum.x += even * x.x, sum.y += odd * x.y, sum.z += even * x.z, sum.w += odd * x.w;
-      }
-    for (int offset = sharing / 2; offset > 0; offset /= 2)
-      for (float* x : {&sum.x, &sum.y, &sum.z, &sum.w}) *x += __shfl_xor_sync(~0u, *x, offset);
-    if (share == 0 && four < end) place.store(p, part.query, first_head, sum);
-  }
-  consumer_sync();
-  if (threadIdx.x == 0) results.leave(part);
-}
-
-template <int heads>
-__device__ void attend(Storage<heads>& m, const TensorMaps& q, const Bf16Pages& cache, const Parameters& p,
-                       LatentPartResults<heads, latent_width> results) {
+__device__ void attend(Storage<heads>& m, const LatentQueryMaps& q, const Bf16Pages& cache,
+                       const LatentParameters& p, LatentPartResults<heads, latent_width> results) {
   const int workers = gridDim.x / p.groups, worker = blockIdx.x / p.groups, group = blockIdx.x % p.groups;
-  results.results += group * workers * results.per_worker;
-  results.counters += group * p.queries * 2;
+  results = results.of_group(group, workers, p.queries);
   fill_first_units<specialized_threads>(m.first_unit, p.positions, p.queries);
   __syncthreads();
   const LatentSchedule schedule(m.first_unit, p.queries, workers);
@@ -465,7 +360,7 @@ __device__ void attend(Storage<heads>& m, const TensorMaps& q, const Bf16Pages& 
     unsigned tile = 0;  // since the kernel's start; the warpgroups take them by turns
     Accumulator<heads> acc;
     schedule.for_each_part(worker, [&](const LatentPart& part) {
-      const int buffer = part_number % 2, length = p.positions[part.query] + 1;
+      const int buffer = part_number % 2, length = p.length(part);
       acc.clear();
       m.queries_full[buffer].wait(part_number / 2 & 1);
       for (int i = 0; i < part.tiles; ++i)
@@ -480,8 +375,10 @@ __device__ void attend(Storage<heads>& m, const TensorMaps& q, const Bf16Pages& 
       }
       tile += part.tiles, ++part_number;
     });
+    auto* weights = reinterpret_cast<float*>(m.box);
+    static_assert(max_joined_parts * heads * sizeof(float) <= sizeof m.box);
     schedule.for_each_part(worker, [&](const LatentPart& part) {
-      if (part.count > 1) join_parts(m, results, worker, part, p, group * heads);
+      if (part.count > 1) join_parts<Layout<heads>>(weights, results, worker, part, p, group * heads);
     });
   };
 
@@ -490,71 +387,27 @@ __device__ void attend(Storage<heads>& m, const TensorMaps& q, const Bf16Pages& 
 
 template <int heads>
 __global__ void __launch_bounds__(specialized_threads, 1)
-    latent_attention(const __grid_constant__ TensorMaps q, const __grid_constant__ Bf16Pages cache,
-                     Parameters p, LatentPartResults<heads, latent_width> results) {
+    few_heads_kernel(const __grid_constant__ LatentQueryMaps q, const __grid_constant__ Bf16Pages cache,
+                     LatentParameters p, LatentPartResults<heads, latent_width> results) {
   extern __shared__ __align__(128) std::byte shared[];
   if constexpr (compiled_for_sm90a) attend(shared_storage_at<Storage<heads>>(shared), q, cache, p, results);
 }
 
-CUtensorMap map_of_rows(const Tensor& t, int64_t rows, int box_rows) {
-  return make_tensor_map(
-      {.dtype = DType::bf16, .data = t.data, .rows = rows, .cols = t.cols(), .row_stride = t.row_stride},
-      box_rows);
-}
-
-// Queries n .. n + count - 1.
-template <int heads>
-void launch_some(Device& device, const LatentAttention& a, int64_t n, int64_t count) {
-  using Results = LatentPartResults<heads, latent_width>;
-  CudaContext& context = device.cuda_context();
-  const int64_t H = a.out.shape[1], page = a.pages.shape[1], groups = ceil_div(H, heads);
-  const int64_t workers = std::min<int64_t>(context.multiprocessors() / groups, max_joined_parts);
-  const int chunk_rows = static_cast<int>(std::min<int64_t>(page, tile_rows));
-  const TensorMaps maps = {map_of_rows(a.q_latent.slice(n, count), count * H, heads),
-                           map_of_rows(a.q_rope.slice(n, count), count * H, heads)};
-  const Bf16Pages cache = {.map = map_of_rows(a.pages, a.pages.rows(), chunk_rows),
-                           .block_table = data<int32_t>(a.block_table),
-                           .table_stride = a.block_table.row_stride,
-                           .page = static_cast<int>(page),
-                           .chunk_rows = chunk_rows};
-  const Tensor out = a.out.slice(n, count);
-  const Parameters p = {.sequence = data<int32_t>(a.sequence) + n,
-                        .positions = data<int32_t>(a.positions) + n,
-                        .queries = static_cast<int>(count),
-                        .H = static_cast<int>(H),
-                        .groups = static_cast<int>(groups),
-                        .scale = static_cast<float>(a.scale * log2_e),
-                        .out = data<bf16>(out),
-                        .out_stride = out.row_stride};
-  const auto bytes =
-      static_cast<size_t>(groups * workers * Results::per_worker) * sizeof(typename Results::Result);
-  const Results results = {static_cast<typename Results::Result*>(context.workspace(bytes)),
-                           context.counters(static_cast<size_t>(2 * groups * count))};
-  launch_cooperative(device, dim3(static_cast<unsigned>(groups * workers)), specialized_threads,
-                     shared_bytes_of<Storage<heads>>, latent_attention<heads>, maps, cache, p, results);
-}
-
 template <int heads>
 void launch_all(Device& device, const LatentAttention& a) {
-  const int64_t N = a.out.shape[0], groups = ceil_div(a.out.shape[1], heads),
-                at_once = std::min<int64_t>(max_scheduled_queries,
-                                            static_cast<int64_t>(CudaContext::max_counters) / (2 * groups));
-  for (int64_t n = 0; n < N; n += at_once) launch_some<heads>(device, a, n, std::min(at_once, N - n));
+  const int64_t workers = std::min(device.cuda_context().multiprocessors(), max_joined_parts);
+  LatentLaunch<heads>::for_each(a, 1, [&](int64_t n, int64_t count) {
+    const LatentLaunch<heads> l(device, a, n, count, 1, workers);
+    launch_cooperative(device, dim3(static_cast<unsigned>(workers)), 1, specialized_threads,
+                       shared_bytes_of<Storage<heads>>, few_heads_kernel<heads>, l.queries, l.cache,
+                       l.parameters, l.results);
+  });
 }
 
 }  // namespace
 
-bool latent_attention_wgmma(Device& device, const LatentAttention& a) {
-  const int64_t page = a.pages.shape[1];
-  const bool page_suits = page % tile_rows == 0 || (page % 8 == 0 && tile_rows % page == 0);
-  if (!has_wgmma(device) || a.out.dtype != DType::bf16 || a.out.cols() != latent_width ||
-      a.q_rope.cols() != rope_width || !page_suits || a.pages.rows() == 0 ||
-      !rows_aligned_to_16_bytes(a.q_latent) || !rows_aligned_to_16_bytes(a.q_rope) ||
-      !rows_aligned_to_16_bytes(a.pages) ||
-      ceil_div(a.out.shape[1], 32) > device.cuda_context().multiprocessors())
-    return false;
+void latent_attention_few_heads(Device& device, const LatentAttention& a) {
   a.out.shape[1] <= 16 ? launch_all<16>(device, a) : launch_all<32>(device, a);
-  return true;
 }
 
 }  // namespace fathom::cuda

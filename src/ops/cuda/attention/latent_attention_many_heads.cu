@@ -1,0 +1,384 @@
+// Latent attention on Hopper for more than 32 heads: bound by arithmetic. A block takes 64 heads, the M
+// dimension of both products; the two blocks of 128 heads form a cluster, and each loads half of every tile
+// of cached rows for both (TMA multicast). Two tiles are in shared memory. Each consumer warpgroup computes
+// the scores and the softmax of every second tile (the tile's owner), and half of the latent columns of the
+// output for all tiles, so that one's products overlap the other's softmax. Source: FlashMLA's description of
+// its kernel for the schedule of two warpgroups; the order of products here is by tile.
+#include "ops/cuda/attention/latent_attention_wgmma.cuh"
+
+namespace fathom::cuda {
+namespace {
+
+constexpr int heads = 64, tile_rows = latent_tile_rows;
+constexpr int slots = 2;  // tiles in shared memory
+// What is loaded, and free again, at the same time: the latent columns of each warpgroup, the rotary ones.
+constexpr int groups = 3, rope_group = 2, half_boxes = latent_boxes / 2, rope_box = latent_boxes;
+constexpr int query_elements = heads * swizzle_width;
+
+struct Storage {
+  Bf16 tile[slots][cached_boxes * box_elements];  // a tile's P replaces its rotary box
+  Bf16 queries[cached_boxes * query_elements];
+  float max[2][heads];  // after the tile, by parity
+  float sum[2][heads];  // of each warpgroup
+  int first_unit[max_scheduled_queries + 1];
+  Barrier full[slots][groups], empty[slots][groups], queries_full, queries_empty;
+
+  __device__ void init(int cluster) {
+    constexpr int warps = warpgroup_size / warp_size;
+    for (int s = 0; s < slots; ++s)
+      for (int g = 0; g < groups; ++g) full[s][g].init(1), empty[s][g].init(warps * cluster);
+    queries_full.init(1), queries_empty.init(consumer_threads / warp_size);
+  }
+  __device__ Bf16* p(int slot) { return tile[slot] + rope_box * box_elements; }
+};
+
+// A tile's slot and the parity of its barriers; tiles are counted since the kernel's start.
+struct Slot {
+  int index;
+  unsigned parity;
+  __device__ explicit Slot(unsigned tile) : index(static_cast<int>(tile % slots)), parity(tile / slots % 2) {}
+};
+
+// ---- Producer ----
+
+template <int cluster>
+__device__ void load_part(Storage& m, const LatentPart& part, int part_number, unsigned first_tile,
+                          const LatentParameters& p, const LatentQueryMaps& q, const Bf16Pages& cache,
+                          int head, int rank) {
+  const int lane = threadIdx.x % warp_size;
+  ChunkLookup lookup(cache, p.sequence[part.query], p.length(part), part);
+  if (lane == 0) {
+    m.queries_empty.wait((part_number & 1) ^ 1);
+    m.queries_full.arrive_expect_tx(sizeof m.queries);
+    for (int i = 0; i < cached_boxes; ++i)
+      load_query_box(m.queries_full, m.queries + i * query_elements, q, i, part.query * p.H + head);
+  }
+  for (int t = 0; t < part.tiles; ++t) {
+    lookup.start_tile((part.first_tile + t) * cache.chunks_per_tile());
+    const int chunks = lookup.chunks(), owner = t % 2;
+    const Slot slot(first_tile + t);
+    // In the order in which they become free.
+    for (const int group : {owner, 1 - owner, rope_group}) {
+      Barrier& full = m.full[slot.index][group];
+      const int first_box = group * half_boxes, boxes = group == rope_group ? 1 : half_boxes;
+      if (lane == 0) {
+        m.empty[slot.index][group].wait(slot.parity ^ 1);
+        full.arrive_expect_tx(boxes * chunks * cache.chunk_rows * swizzle_bytes);
+      }
+      if (cluster > 1 && rank != (group == rope_group ? slot.index : group)) continue;
+      for (int c = 0; c < chunks; ++c) {
+        const int row = lookup.row(c);
+        if (lane > 0) continue;
+        Bf16* to = m.tile[slot.index] + first_box * box_elements + c * cache.chunk_rows * swizzle_width;
+        for (int b = 0; b < boxes; ++b)
+          tma_load_multicast<cluster>(full, to + b * box_elements, cache.map, (first_box + b) * swizzle_width,
+                                      row, 0);
+      }
+    }
+  }
+}
+
+// ---- Consumers ----
+
+// A consumer warpgroup at work on a part. A lane holds rows (heads) warp * 16 + lane / 4 and 8 further.
+template <int cluster>
+class Consumer {
+ public:
+  __device__ Consumer(Storage& m, float scale) : m_(m), scale_(scale) {}
+
+  // tile0: the part's first tile, counted since the kernel's start; valid: cached rows from there on.
+  __device__ void attend(int tiles, unsigned tile0, int valid) {
+    clear();
+    if (warpgroup_ == 0) attend_own<true>(0, tile0, valid);
+    for (int t = 2 - warpgroup_; t < tiles; t += 2) attend_own<false>(t, tile0, valid);
+    if ((tiles - 1) % 2 != warpgroup_) {
+      const Slot slot(tile0 + tiles - 1);
+      issue_other(tiles - 1, slot);
+      finish_other(slot.index);
+    }
+  }
+
+  // Writes the part: the output, when it is all of its query, else a result for the joining. Contains
+  // consumer_sync().
+  template <class Layout>
+  __device__ void store(const LatentPart& part, const LatentParameters& p, int first_head,
+                        LatentPartResult<heads, latent_width>* result) {
+    float total[2];
+    for (int i = 0; i < 2; ++i) {
+      for (int offset = 1; offset < 4; offset *= 2) sum_[i] += __shfl_xor_sync(~0u, sum_[i], offset);
+      if (lane_ % 4 == 0) m_.sum[warpgroup_][row_ + 8 * i] = sum_[i];
+    }
+    consumer_sync();
+    for (int i = 0; i < 2; ++i) total[i] = m_.sum[0][row_ + 8 * i] + m_.sum[1][row_ + 8 * i];
+    const float upper = inverse_sum(total[0]), lower = inverse_sum(total[1]);
+#pragma unroll
+    for (int j = 0; j < columns; ++j) {
+      const int four = (warpgroup_ * columns + j) * warpgroup_size + threadIdx.x % warpgroup_size;
+      const float(&x)[4] = out_[j];
+      if (part.count > 1)
+        result->out[four] = make_float4(x[0], x[1], x[2], x[3]);
+      else
+        Layout(four).store(p, part.query, first_head,
+                           make_float4(x[0] * upper, x[1] * upper, x[2] * lower, x[3] * lower));
+    }
+    if (part.count > 1 && warpgroup_ == 0 && lane_ % 4 == 0)
+      for (int i = 0; i < 2; ++i) result->max[row_ + 8 * i] = max_[i], result->sum[row_ + 8 * i] = total[i];
+    consumer_sync();
+    if (lane_ == 0) m_.queries_empty.arrive();
+  }
+
+ private:
+  static constexpr int columns = latent_width / 2 / 8;
+
+  __device__ void clear() {
+#pragma unroll
+    for (int j = 0; j < columns; ++j)
+#pragma unroll
+      for (int i = 0; i < 4; ++i) out_[j][i] = 0;
+    for (int i = 0; i < 2; ++i) max_[i] = -INFINITY, sum_[i] = 0;
+  }
+
+  // Own tile t, and the other warpgroup's tile before it.
+  template <bool first>
+  __device__ void attend_own(int t, unsigned tile0, int valid) {
+    const Slot slot(tile0 + t), before(tile0 + t - 1);
+    float s[tile_rows / 8][4];
+    issue_scores(s, slot);
+    if constexpr (!first) issue_other(t - 1, before);
+    warpgroup_wait<first ? 0 : 1>();
+    warpgroup_fence_operand(s);
+    const float2 factor = softmax(s, t, slot.index, valid - t * tile_rows);
+    if constexpr (!first) finish_other(before.index);
+    rescale(factor);
+    Fragment p[tile_rows / 16];
+#pragma unroll
+    for (int k = 0; k < tile_rows / 16; ++k) p[k] = as_a_fragment(s[2 * k], s[2 * k + 1]);
+    warpgroup_fence_operand(out_);
+    warpgroup_arrive();
+#pragma unroll
+    for (int k = 0; k < tile_rows; k += 16)
+      wgmma<true>(out_, p[k / 16], values(slot.index) + mn_major_offset(k));
+    warpgroup_commit();
+    warpgroup_wait<0>();
+    warpgroup_fence_operand(out_);
+    release(slot.index, warpgroup_);
+  }
+
+  // This warpgroup's columns of a tile, as V.
+  __device__ SmemDescriptor values(int slot) const {
+    return SmemDescriptor::mn_major(m_.tile[slot] + warpgroup_ * half_boxes * box_elements, tile_rows);
+  }
+
+  // S = Q K^T of an own tile, its boxes in the order in which they come.
+  __device__ void issue_scores(float (&s)[tile_rows / 8][4], const Slot& slot) {
+#pragma unroll
+    for (int i = 0; i < groups; ++i) {
+      const int group = i == rope_group ? i : i ^ warpgroup_;
+      m_.full[slot.index][group].wait(slot.parity);
+      warpgroup_arrive();
+#pragma unroll
+      for (int b = 0; b < (i == rope_group ? 1 : half_boxes); ++b) {
+        const int box = group * half_boxes + b;
+        const SmemDescriptor q = SmemDescriptor::k_major(m_.queries + box * query_elements),
+                             k = SmemDescriptor::k_major(m_.tile[slot.index] + box * box_elements);
+#pragma unroll
+        for (int c = 0; c < swizzle_width; c += 16)
+          wgmma<false, false>(s, q + k_major_offset(c, heads), k + k_major_offset(c, tile_rows),
+                              i + b + c > 0);
+      }
+      warpgroup_commit();
+    }
+  }
+
+  // O += P V of the other warpgroup's tile t.
+  __device__ void issue_other(int t, const Slot& slot) {
+    m_.full[slot.index][warpgroup_].wait(slot.parity);
+    wait_for_other_warpgroup(t % 2);
+    float factor[2];
+    for (int i = 0; i < 2; ++i) {
+      const float max = m_.max[t % 2][row_ + 8 * i];
+      factor[i] = exp2_shifted(max_[i], max);
+      max_[i] = max, sum_[i] *= factor[i];
+    }
+    rescale(make_float2(factor[0], factor[1]));
+    const SmemDescriptor p = SmemDescriptor::k_major(m_.p(slot.index));
+    warpgroup_fence_operand(out_);
+    warpgroup_arrive();
+#pragma unroll
+    for (int k = 0; k < tile_rows; k += 16)
+      wgmma<false, true>(out_, p + k_major_offset(k, heads), values(slot.index) + mn_major_offset(k), true);
+    warpgroup_commit();
+  }
+  __device__ void finish_other(int slot) {
+    warpgroup_wait<0>();
+    warpgroup_fence_operand(out_);
+    release(slot, warpgroup_);
+    release(slot, rope_group);
+  }
+
+  // The softmax of own tile t, whose P it hands to the other warpgroup. Returns the factors for the rows'
+  // outputs.
+  __device__ float2 softmax(float (&s)[tile_rows / 8][4], int t, int slot, int valid) {
+    if (valid < tile_rows) mask(s, slot, valid);
+    float factor[2];
+#pragma unroll
+    for (int row = 0; row < 2; ++row) {
+      float largest = max_[row];
+#pragma unroll
+      for (int j = 0; j < tile_rows / 8; ++j)
+#pragma unroll
+        for (int i = 2 * row; i < 2 * row + 2; ++i) largest = fmaxf(largest, s[j][i] *= scale_);
+      for (int offset = 1; offset < 4; offset *= 2)
+        largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, offset));
+      factor[row] = exp2_shifted(max_[row], largest);
+      max_[row] = largest;
+      const float shift = largest == -INFINITY ? 0 : largest;
+      float sum = 0;
+#pragma unroll
+      for (int j = 0; j < tile_rows / 8; ++j)
+#pragma unroll
+        for (int i = 2 * row; i < 2 * row + 2; ++i) sum += s[j][i] = exp2_approx(s[j][i] - shift);
+      sum_[row] = sum_[row] * factor[row] + sum;
+      if (lane_ % 4 == 0) m_.max[t % 2][row_ + 8 * row] = largest;
+    }
+    const int first_row = warp_ * 16;
+#pragma unroll
+    for (int k = 0; k < tile_rows / 16; ++k)
+      stmatrix_x4(swizzled_chunk(m_.p(slot), first_row + lane_ / 8 % 2 * 8 + lane_ % 8, 2 * k + lane_ / 16),
+                  as_a_fragment(s[2 * k], s[2 * k + 1]));
+    fence_proxy_async();
+    warpgroup_sync(warpgroup_);
+    signal_other_warpgroup(t % 2);
+    return make_float2(factor[0], factor[1]);
+  }
+  // Masks the scores of rows from `valid` on, and zeros those rows: they may be anything, and 0 * NaN is not
+  // 0.
+  __device__ void mask(float (&s)[tile_rows / 8][4], int slot, int valid) {
+#pragma unroll
+    for (int j = 0; j < tile_rows / 8; ++j)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        if (j * 8 + lane_ % 4 * 2 + i % 2 >= valid) s[j][i] = -INFINITY;
+    for (int c = threadIdx.x % warpgroup_size; c < latent_boxes * box_elements / 8; c += warpgroup_size)
+      if (c * 8 / swizzle_width % tile_rows >= valid) reinterpret_cast<uint4*>(m_.tile[slot])[c] = uint4{};
+  }
+
+  __device__ void rescale(float2 factor) {
+    if (!__any_sync(~0u, factor.x != 1 || factor.y != 1)) return;
+#pragma unroll
+    for (int j = 0; j < columns; ++j)
+      out_[j][0] *= factor.x, out_[j][1] *= factor.x, out_[j][2] *= factor.y, out_[j][3] *= factor.y;
+  }
+
+  // This warp no longer reads a group of a tile: says so to all blocks that load for it.
+  __device__ void release(int slot, int group) {
+    __syncwarp();
+    if (lane_ >= cluster) return;
+    Barrier& empty = m_.empty[slot][group];
+    cluster == 1 ? empty.arrive() : empty.arrive_remote(lane_);
+  }
+
+  Storage& m_;
+  const float scale_;
+  const int warpgroup_ = warpgroup_index(), warp_ = threadIdx.x / warp_size % 4,
+            lane_ = threadIdx.x % warp_size, row_ = warp_ * 16 + lane_ / 4;
+  float out_[columns][4];
+  float max_[2], sum_[2];
+};
+
+// Where four of the accumulators belong: number `four` counts eights of latents, then threads. x and y are
+// neighbouring latents; z and w the same 8 heads further.
+struct Layout {
+  int latent, head;
+
+  __device__ explicit Layout(int four) {
+    const int thread = four % warpgroup_size, lane = thread % warp_size;
+    latent = four / warpgroup_size * 8 + lane % 4 * 2;
+    head = thread / warp_size * 16 + lane / 4;
+  }
+  // A value per head, for each of the four.
+  __device__ float4 per_head(const float* x) const {
+    return make_float4(x[head], x[head], x[head + 8], x[head + 8]);
+  }
+  __device__ void store(const LatentParameters& p, int query, int first_head, float4 x) const {
+    const int h = first_head + head;
+    Bf16* to = p.output(query, h) + latent;
+    if (h < p.H) store_pair(to, make_float2(x.x, x.y));
+    if (h + 8 < p.H) store_pair(to + 8 * p.out_stride, make_float2(x.z, x.w));
+  }
+};
+
+template <int cluster>
+__device__ void attend(Storage& m, const LatentQueryMaps& q, const Bf16Pages& cache,
+                       const LatentParameters& p, LatentPartResults<heads, latent_width> results) {
+  const int rank = blockIdx.x % cluster, cluster_groups = p.groups / cluster, workers = gridDim.x / p.groups,
+            worker = blockIdx.x / cluster / cluster_groups,
+            group = blockIdx.x / cluster % cluster_groups * cluster + rank;
+  results = results.of_group(group, workers, p.queries);
+  fill_first_units<specialized_threads>(m.first_unit, p.positions, p.queries);
+  if (threadIdx.x == 0) m.init(cluster);
+  fence_proxy_async();
+  cluster > 1 ? cluster_sync() : __syncthreads();
+  const LatentSchedule schedule(m.first_unit, p.queries, workers);
+
+  const auto produce = [&] {
+    int part_number = 0;
+    unsigned tile = 0;
+    schedule.for_each_part(worker, [&](const LatentPart& part) {
+      load_part<cluster>(m, part, part_number++, tile, p, q, cache, group * heads, rank);
+      tile += part.tiles;
+    });
+  };
+
+  const auto consume = [&] {
+    int part_number = 0;
+    unsigned tile = 0;
+    Consumer<cluster> consumer(m, p.scale);
+    schedule.for_each_part(worker, [&](const LatentPart& part) {
+      m.queries_full.wait(part_number++ & 1);
+      consumer.attend(part.tiles, tile, p.length(part) - part.first_tile * tile_rows);
+      consumer.template store<Layout>(part, p, group * heads, &results.of(worker, part));
+      if (part.count > 1 && threadIdx.x == 0) results.arrive(part);
+      tile += part.tiles;
+    });
+    auto* weights = reinterpret_cast<float*>(m.tile);
+    static_assert(max_joined_parts * heads * sizeof(float) <= sizeof m.tile);
+    schedule.for_each_part(worker, [&](const LatentPart& part) {
+      if (part.count > 1) join_parts<Layout>(weights, results, worker, part, p, group * heads);
+    });
+  };
+
+  warp_specialize<240, 24>([] {}, produce, consume);
+  if (cluster > 1) cluster_sync();  // no block ends while another may signal it
+}
+
+template <int cluster>
+__global__ void __launch_bounds__(specialized_threads, 1)
+    many_heads_kernel(const __grid_constant__ LatentQueryMaps q, const __grid_constant__ Bf16Pages cache,
+                      LatentParameters p, LatentPartResults<heads, latent_width> results) {
+  extern __shared__ __align__(128) std::byte shared[];
+  if constexpr (compiled_for_sm90a) attend<cluster>(shared_storage_at<Storage>(shared), q, cache, p, results);
+}
+
+template <int cluster>
+void launch_all(Device& device, const LatentAttention& a) {
+  const int64_t head_groups = ceil_div(a.out.shape[1], heads * cluster) * cluster;
+  const int64_t workers =
+      std::min<int64_t>(device.cuda_context().multiprocessors() / head_groups, max_joined_parts);
+  check(workers > 0, "latent_attention: {} heads are more than this GPU's {} multiprocessors take",
+        a.out.shape[1], device.cuda_context().multiprocessors());
+  LatentLaunch<heads>::for_each(a, head_groups, [&](int64_t n, int64_t count) {
+    const LatentLaunch<heads> l(device, a, n, count, head_groups, workers);
+    launch_cooperative(device, dim3(static_cast<unsigned>(head_groups * workers)), cluster,
+                       specialized_threads, shared_bytes_of<Storage>, many_heads_kernel<cluster>, l.queries,
+                       l.cache, l.parameters, l.results);
+  });
+}
+
+}  // namespace
+
+void latent_attention_many_heads(Device& device, const LatentAttention& a) {
+  a.out.shape[1] <= heads ? launch_all<1>(device, a) : launch_all<2>(device, a);
+}
+
+}  // namespace fathom::cuda

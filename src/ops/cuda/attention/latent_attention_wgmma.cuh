@@ -1,0 +1,219 @@
+// What the Hopper kernels of latent attention share: the cache and the queries as TMA sees them, and the
+// joining of a query's parts.
+#pragma once
+#include "ops/cuda/attention/latent_attention.cuh"
+#include "ops/cuda/attention/latent_parts.cuh"
+#include "ops/cuda/attention/online_softmax.cuh"
+#include "ops/cuda/hopper/pipeline.cuh"
+
+namespace fathom::cuda {
+
+constexpr int latent_width = 512, latent_rope_width = 64;
+constexpr int latent_boxes = latent_width / swizzle_width,
+              cached_boxes = latent_boxes + latent_rope_width / swizzle_width;  // of a tile of cached rows
+constexpr int box_elements = latent_tile_rows * swizzle_width,
+              box_bytes = box_elements * static_cast<int>(sizeof(Bf16));
+constexpr int max_joined_parts = 256;  // no more workers than that are launched
+
+// The cache in bf16: pages are loaded as they are. A chunk is what one TMA load takes: a page, or 64 rows of
+// it.
+struct Bf16Pages {
+  CUtensorMap map;  // of all rows of all pages
+  const int32_t* block_table;
+  int64_t table_stride;
+  int page, chunk_rows;
+
+  __device__ int chunks_per_tile() const { return latent_tile_rows / chunk_rows; }
+  // The row in `map` at which a chunk of sequence b begins.
+  __device__ int row_of_chunk(int b, int chunk) const {
+    const int token = chunk * chunk_rows;
+    return block_table[b * table_stride + token / page] * page + token % page;
+  }
+};
+
+// Looks up the chunks of a part for its producer warp: each lane one chunk, 32 chunks ahead of their use.
+class ChunkLookup {
+ public:
+  __device__ ChunkLookup(const Bf16Pages& cache, int b, int length, const LatentPart& part)
+      : cache_(cache),
+        b_(b),
+        first_(part.first_tile * cache.chunks_per_tile()),
+        end_(min(first_ + part.tiles * cache.chunks_per_tile(),
+                 (length + cache.chunk_rows - 1) / cache.chunk_rows)),
+        rows_(look_up(first_)),
+        rows_ahead_(look_up(first_ + warp_size)) {}
+
+  // Goes to the next tile of the part; chunk() is its first chunk, chunks() how many of it hold tokens.
+  __device__ void start_tile(int chunk) {
+    if (chunk == first_ + warp_size)
+      first_ = chunk, rows_ = rows_ahead_, rows_ahead_ = look_up(chunk + warp_size);
+    chunk_ = chunk;
+  }
+  __device__ int chunks() const { return max(0, min(cache_.chunks_per_tile(), end_ - chunk_)); }
+  // Where chunk c of the tile begins; by all lanes.
+  __device__ int row(int c) const { return __shfl_sync(~0u, rows_, chunk_ + c - first_); }
+
+ private:
+  __device__ int look_up(int chunk) const {
+    chunk += threadIdx.x % warp_size;
+    return chunk < end_ ? cache_.row_of_chunk(b_, chunk) : 0;
+  }
+
+  const Bf16Pages& cache_;
+  int b_, first_, end_, rows_, rows_ahead_, chunk_ = 0;
+};
+
+struct LatentParameters {
+  const int32_t *sequence, *positions;
+  int queries, H, groups;  // groups: of the heads that a block takes
+  float scale;             // to base 2
+  Bf16* out;
+  int64_t out_stride;
+
+  __device__ int length(const LatentPart& part) const { return positions[part.query] + 1; }
+  __device__ Bf16* output(int query, int h) const {
+    return out + (static_cast<int64_t>(query) * H + h) * out_stride;
+  }
+};
+
+struct LatentQueryMaps {
+  CUtensorMap latent, rope;  // a row for each head of each query
+};
+
+// Loads box i of the queries of `heads` heads; by one thread.
+__device__ inline void load_query_box(Barrier& full, Bf16* box, const LatentQueryMaps& q, int i, int row) {
+  tma_load(full, box, i < latent_boxes ? q.latent : q.rope, i < latent_boxes ? i * swizzle_width : 0, row, 0);
+}
+
+// 2^(x - max), and 0 for a masked x while every score was masked.
+__device__ inline float exp2_shifted(float x, float max) {
+  return exp2_approx(x - (max == -INFINITY ? 0 : max));
+}
+__device__ inline float inverse_sum(float sum) {
+  return sum > 0 ? 1 / sum : sum == 0 ? 0 : sum;  // no rows: 0; NaN stays
+}
+
+// Joins the parts of a query: this worker's stripe of the outputs. Called by all consumers. Layout tells
+// where an accumulator four belongs; lanes share the parts of a four.
+template <class Layout, int heads>
+__device__ void join_parts(float* weights /* shared, [max_joined_parts, heads] */,
+                           const LatentPartResults<heads, latent_width>& results, int worker,
+                           const LatentPart& part, const LatentParameters& p, int first_head) {
+  using Result = LatentPartResult<heads, latent_width>;
+  constexpr int per_lane = max_joined_parts / warp_size;
+  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, count = part.count;
+  if (threadIdx.x == 0) results.wait(part);
+  consumer_sync();
+  for (int h = warp; h < heads; h += consumer_threads / warp_size) {
+    float max[per_lane], sum[per_lane], largest = -INFINITY, total = 0;
+#pragma unroll
+    for (int k = 0; k < per_lane; ++k) {
+      const int i = lane + k * warp_size;
+      if (i >= count) break;
+      const Result& r = results.sibling(worker, part, i);
+      max[k] = __ldcg(r.max + h), sum[k] = __ldcg(r.sum + h);
+      largest = fmaxf(largest, max[k]);
+    }
+    largest = warp_max(largest);
+#pragma unroll
+    for (int k = 0; k < per_lane; ++k)
+      if (lane + k * warp_size < count) total += sum[k] * (max[k] = exp2_shifted(max[k], largest));
+    const float inverse = inverse_sum(warp_sum(total));
+#pragma unroll
+    for (int k = 0; k < per_lane; ++k)
+      if (const int i = lane + k * warp_size; i < count) weights[i * heads + h] = max[k] * inverse;
+  }
+  consumer_sync();
+  const int first = Result::fours * part.index / count, end = Result::fours * (part.index + 1) / count;
+  int sharing = 1;  // lanes
+  while (sharing < warp_size && sharing < count && 2 * sharing * (end - first) <= consumer_threads)
+    sharing *= 2;
+  const int at_once = consumer_threads / sharing, share = threadIdx.x % sharing;
+  for (int base = first; base < end; base += at_once) {
+    const int four = base + static_cast<int>(threadIdx.x) / sharing;
+    const Layout place(four);
+    float4 sum{};
+    if (four < end)
+#pragma unroll 4
+      for (int i = share; i < count; i += sharing) {
+        const float4 x = __ldcg(results.sibling(worker, part, i).out + four);
+        const float4 w = place.per_head(weights + i * heads);
+        sum.x += w.x * x.x, sum.y += w.y * x.y, sum.z += w.z * x.z, sum.w += w.w * x.w;
+      }
+    for (int offset = sharing / 2; offset > 0; offset /= 2)
+      for (float* x : {&sum.x, &sum.y, &sum.z, &sum.w}) *x += __shfl_xor_sync(~0u, *x, offset);
+    if (share == 0 && four < end) place.store(p, part.query, first_head, sum);
+  }
+  consumer_sync();
+  if (threadIdx.x == 0) results.leave(part);
+}
+
+inline CUtensorMap latent_map(const Tensor& t, int64_t rows, int box_rows) {
+  return make_tensor_map(
+      {.dtype = DType::bf16, .data = t.data, .rows = rows, .cols = t.cols(), .row_stride = t.row_stride},
+      box_rows);
+}
+
+// The arguments of a launch for some of the op's queries, by a kernel whose blocks take `heads` heads.
+template <int heads_>
+struct LatentLaunch {
+  static constexpr int heads = heads_;
+  using Results = LatentPartResults<heads, latent_width>;
+  LatentQueryMaps queries;
+  Bf16Pages cache;
+  LatentParameters parameters;
+  Results results;
+
+  // Queries n .. n + count - 1, by `workers` workers for each group of heads.
+  LatentLaunch(Device& device, const LatentAttention& a, int64_t n, int64_t count, int64_t groups,
+               int64_t workers)
+      : queries(query_maps(a, n, count)), cache(pages(a)), parameters(parameters_of(a, n, count, groups)) {
+    using Result = typename Results::Result;
+    CudaContext& context = device.cuda_context();
+    const auto bytes = static_cast<size_t>(groups * workers * Results::per_worker) * sizeof(Result);
+    results = {static_cast<Result*>(context.workspace(bytes)),
+               context.counters(static_cast<size_t>(2 * groups * count))};
+  }
+
+  // body(n, count) for as many queries as a launch takes, until all are done.
+  template <class Body>
+  static void for_each(const LatentAttention& a, int64_t groups, const Body& body) {
+    const int64_t N = a.out.shape[0],
+                  at_once = std::min<int64_t>(max_scheduled_queries,
+                                              static_cast<int64_t>(CudaContext::max_counters) / (2 * groups));
+    for (int64_t n = 0; n < N; n += at_once) body(n, std::min(at_once, N - n));
+  }
+
+ private:
+  static LatentQueryMaps query_maps(const LatentAttention& a, int64_t n, int64_t count) {
+    const int64_t rows = count * a.out.shape[1];
+    return {latent_map(a.q_latent.slice(n, count), rows, heads),
+            latent_map(a.q_rope.slice(n, count), rows, heads)};
+  }
+  static Bf16Pages pages(const LatentAttention& a) {
+    const int page = static_cast<int>(a.pages.shape[1]), chunk_rows = std::min(page, latent_tile_rows);
+    return {.map = latent_map(a.pages, a.pages.rows(), chunk_rows),
+            .block_table = data<int32_t>(a.block_table),
+            .table_stride = a.block_table.row_stride,
+            .page = page,
+            .chunk_rows = chunk_rows};
+  }
+  static LatentParameters parameters_of(const LatentAttention& a, int64_t n, int64_t count, int64_t groups) {
+    const Tensor out = a.out.slice(n, count);
+    return {.sequence = data<int32_t>(a.sequence) + n,
+            .positions = data<int32_t>(a.positions) + n,
+            .queries = static_cast<int>(count),
+            .H = static_cast<int>(a.out.shape[1]),
+            .groups = static_cast<int>(groups),
+            .scale = static_cast<float>(a.scale * log2_e),
+            .out = data<bf16>(out),
+            .out_stride = out.row_stride};
+  }
+};
+
+// The kernel for up to 32 heads, and the one for more, which splits them among blocks.
+constexpr int64_t few_heads = 32;
+void latent_attention_few_heads(Device& device, const LatentAttention& a);
+void latent_attention_many_heads(Device& device, const LatentAttention& a);
+
+}  // namespace fathom::cuda
