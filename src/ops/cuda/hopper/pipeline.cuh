@@ -30,7 +30,7 @@ class Barrier {
   __device__ void arrive_remote(int block) {
     asm volatile(
         "{.reg .b32 remote; mapa.shared::cluster.u32 remote, %0, %1;"
-        " mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];}" ::"r"(
+        " mbarrier.arrive.shared::cluster.b64 _, [remote];}" ::"r"(
             static_cast<uint32_t>(__cvta_generic_to_shared(&state_))),
         "r"(block)
         : "memory");
