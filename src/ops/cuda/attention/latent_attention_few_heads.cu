@@ -22,7 +22,7 @@ struct Storage {
   Bf16 queries[2][boxes * query_elements];  // of this part and the next; then the merging of a part's halves
   Bf16 p[2][heads * tile_rows];             // P^T of each warpgroup
   float warp_stat[2][4][heads], max[2][heads], sum[2][heads];
-  int first_unit[max_scheduled_queries + 1];
+  ScheduledQueries scheduled;
   Barrier full[slots], empty[slots], queries_full[2], queries_empty[2];
 
   __device__ void init() {
@@ -51,7 +51,7 @@ __device__ void load_part(Storage<heads>& m, const LatentPart& part, int part_nu
                           const LatentParameters& p, const LatentQueryMaps& q, const Bf16Pages& cache,
                           int head) {
   const int lane = threadIdx.x % warp_size, buffer = part_number % 2;
-  ChunkLookup lookup(cache, p.sequence[part.query], p.length(part), part);
+  ChunkLookup lookup(cache, m.scheduled.sequence[part.query], m.scheduled.length[part.query], part);
   if (lane == 0) {
     Barrier& full = m.queries_full[buffer];
     m.queries_empty[buffer].wait((part_number / 2 & 1) ^ 1);
@@ -279,8 +279,6 @@ __device__ void merge_warpgroups(Storage<heads>& m, Accumulator<heads>& acc, int
         }
     consumer_sync();
   }
-  __syncwarp();
-  if (lane == 0) m.queries_empty[buffer].arrive();
 }
 
 // Where four of the accumulators belong: number `four` counts boxes, then eights of heads, then threads. x
@@ -295,9 +293,10 @@ struct Layout {
     latent = b * swizzle_width + thread / warp_size * 16 + lane / 4;
     head = j * 8 + lane % 4 * 2;
   }
-  // A value per head, for each of the four.
-  __device__ float4 per_head(const float* x) const {
-    return make_float4(x[head], x[head + 1], x[head], x[head + 1]);
+  // A value per head, `pitch` apart, for each of the four.
+  __device__ float4 per_head(const float* x, int pitch) const {
+    const float even = x[head * pitch], odd = x[(head + 1) * pitch];
+    return make_float4(even, odd, even, odd);
   }
   __device__ void store(const LatentParameters& p, int query, int first_head, float4 x) const {
     const int h = first_head + head;
@@ -308,31 +307,32 @@ struct Layout {
   }
 };
 
-// Writes the merged part: the output, when it is all of its query, else a result for the joining.
+// Writes a part: the output, when it is all of its query, else a result for the joining. `owner` is the
+// warpgroup that holds all of it, or -1 when each holds its half.
 template <int heads>
-__device__ void store_part(const Accumulator<heads>& acc, const LatentPart& part, const LatentParameters& p,
-                           int first_head, LatentPartResult<heads, latent_width>* result) {
+__device__ void store_part(const Accumulator<heads>& acc, int owner, const LatentPart& part,
+                           const LatentParameters& p, int first_head,
+                           LatentPartResult<heads, latent_width>* result) {
   constexpr int half = latent_boxes / 2;
   const int lane = threadIdx.x % warp_size, warpgroup = warpgroup_index(),
             thread = threadIdx.x % warpgroup_size;
 #pragma unroll
-  for (int keeper = 0; keeper < 2; ++keeper)
-    if (warpgroup == keeper)
+  for (int b = 0; b < latent_boxes; ++b) {
+    if (warpgroup != (owner < 0 ? b / half : owner)) continue;
 #pragma unroll
-      for (int b = keeper * half; b < keeper * half + half; ++b)
-#pragma unroll
-        for (int j = 0; j < heads / 8; ++j) {
-          const int four = (b * heads / 8 + j) * warpgroup_size + thread;
-          const float(&x)[4] = acc.out[b][j];
-          if (part.count > 1) {
-            result->out[four] = make_float4(x[0], x[1], x[2], x[3]);
-          } else {
-            const float even = inverse_sum(acc.sum[2 * j]), odd = inverse_sum(acc.sum[2 * j + 1]);
-            Layout<heads>(four).store(p, part.query, first_head,
-                                      make_float4(x[0] * even, x[1] * odd, x[2] * even, x[3] * odd));
-          }
-        }
-  if (part.count > 1 && threadIdx.x < 4)
+    for (int j = 0; j < heads / 8; ++j) {
+      const int four = (b * heads / 8 + j) * warpgroup_size + thread;
+      const float(&x)[4] = acc.out[b][j];
+      if (part.count > 1) {
+        result->out[four] = make_float4(x[0], x[1], x[2], x[3]);
+      } else {
+        const float even = inverse_sum(acc.sum[2 * j]), odd = inverse_sum(acc.sum[2 * j + 1]);
+        Layout<heads>(four).store(p, part.query, first_head,
+                                  make_float4(x[0] * even, x[1] * odd, x[2] * even, x[3] * odd));
+      }
+    }
+  }
+  if (part.count > 1 && warpgroup == max(owner, 0) && thread < 4)
     for (int i = 0; i < heads / 4; ++i)
       result->max[head_of(i, lane)] = acc.max[i], result->sum[head_of(i, lane)] = acc.sum[i];
 }
@@ -342,9 +342,10 @@ __device__ void attend(Storage<heads>& m, const LatentQueryMaps& q, const Bf16Pa
                        const LatentParameters& p, LatentPartResults<heads, latent_width> results) {
   const int workers = gridDim.x / p.groups, worker = blockIdx.x / p.groups, group = blockIdx.x % p.groups;
   results = results.of_group(group, workers, p.queries);
-  fill_first_units<specialized_threads>(m.first_unit, p.positions, p.queries);
+  fill<specialized_threads>(m.scheduled, p.sequence, p.positions, p.queries);
+  prefetch_maps(q, cache);
   __syncthreads();
-  const LatentSchedule schedule(m.first_unit, p.queries, workers);
+  const LatentSchedule schedule(m.scheduled, p.queries, workers);
 
   const auto produce = [&] {
     int part_number = 0;
@@ -360,25 +361,31 @@ __device__ void attend(Storage<heads>& m, const LatentQueryMaps& q, const Bf16Pa
     unsigned tile = 0;  // since the kernel's start; the warpgroups take them by turns
     Accumulator<heads> acc;
     schedule.for_each_part(worker, [&](const LatentPart& part) {
-      const int buffer = part_number % 2, length = p.length(part);
+      const int buffer = part_number % 2, length = m.scheduled.length[part.query];
       acc.clear();
       m.queries_full[buffer].wait(part_number / 2 & 1);
       for (int i = 0; i < part.tiles; ++i)
         if ((tile + i) % 2 == warpgroup)
           attend_tile(m, acc, (tile + i) * boxes, buffer, length - (part.first_tile + i) * tile_rows,
                       p.scale);
-      merge_warpgroups(m, acc, buffer);
-      store_part(acc, part, p, group * heads, &results.of(worker, part));
+      const int owner = part.tiles == 1 ? static_cast<int>(tile % 2) : -1;
+      if (owner < 0)
+        merge_warpgroups(m, acc, buffer);
+      else
+        reduce_rows(m, warpgroup, acc.sum, Add());
+      __syncwarp();
+      if (threadIdx.x % warp_size == 0) m.queries_empty[buffer].arrive();
+      store_part(acc, owner, part, p, group * heads, &results.of(worker, part));
       if (part.count > 1) {
         consumer_sync();
         if (threadIdx.x == 0) results.arrive(part);
       }
       tile += part.tiles, ++part_number;
     });
-    auto* weights = reinterpret_cast<float*>(m.box);
-    static_assert(max_joined_parts * heads * sizeof(float) <= sizeof m.box);
+    auto& joining = *reinterpret_cast<JoinStorage<heads>*>(m.box);
+    static_assert(sizeof joining <= sizeof m.box);
     schedule.for_each_part(worker, [&](const LatentPart& part) {
-      if (part.count > 1) join_parts<Layout<heads>>(weights, results, worker, part, p, group * heads);
+      if (part.count > 1) join_parts<Layout<heads>>(joining, results, worker, part, p, group * heads);
     });
   };
 

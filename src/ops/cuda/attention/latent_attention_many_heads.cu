@@ -20,7 +20,7 @@ struct Storage {
   Bf16 queries[cached_boxes * query_elements];
   float max[2][heads];  // after the tile, by parity
   float sum[2][heads];  // of each warpgroup
-  int first_unit[max_scheduled_queries + 1];
+  ScheduledQueries scheduled;
   Barrier full[slots][groups], empty[slots][groups], queries_full, queries_empty;
 
   __device__ void init(int cluster) {
@@ -46,7 +46,7 @@ __device__ void load_part(Storage& m, const LatentPart& part, int part_number, u
                           const LatentParameters& p, const LatentQueryMaps& q, const Bf16Pages& cache,
                           int head, int rank) {
   const int lane = threadIdx.x % warp_size;
-  ChunkLookup lookup(cache, p.sequence[part.query], p.length(part), part);
+  ChunkLookup lookup(cache, m.scheduled.sequence[part.query], m.scheduled.length[part.query], part);
   if (lane == 0) {
     m.queries_empty.wait((part_number & 1) ^ 1);
     m.queries_full.arrive_expect_tx(sizeof m.queries);
@@ -68,11 +68,16 @@ __device__ void load_part(Storage& m, const LatentPart& part, int part_number, u
       if (cluster > 1 && rank != (group == rope_group ? slot.index : group)) continue;
       for (int c = 0; c < chunks; ++c) {
         const int row = lookup.row(c);
-        if (lane > 0) continue;
         Bf16* to = m.tile[slot.index] + first_box * box_elements + c * cache.chunk_rows * swizzle_width;
-        for (int b = 0; b < boxes; ++b)
+        for (int b = 0; lane == 0 && b < boxes; ++b)
           tma_load_multicast<cluster>(full, to + b * box_elements, cache.map, (first_box + b) * swizzle_width,
                                       row, 0);
+      }
+      // The tile that will take this slot: shared memory has no room for it yet, L2 has.
+      for (int c = 0; c < cache.chunks_per_tile(); ++c) {
+        const int later = slots * cache.chunks_per_tile() + c, row = lookup.row(later);
+        for (int b = 0; lane == 0 && lookup.in_part(later) && b < boxes; ++b)
+          tma_prefetch(cache.map, (first_box + b) * swizzle_width, row, 0);
       }
     }
   }
@@ -296,9 +301,10 @@ struct Layout {
     latent = four / warpgroup_size * 8 + lane % 4 * 2;
     head = thread / warp_size * 16 + lane / 4;
   }
-  // A value per head, for each of the four.
-  __device__ float4 per_head(const float* x) const {
-    return make_float4(x[head], x[head], x[head + 8], x[head + 8]);
+  // A value per head, `pitch` apart, for each of the four.
+  __device__ float4 per_head(const float* x, int pitch) const {
+    const float upper = x[head * pitch], lower = x[(head + 8) * pitch];
+    return make_float4(upper, upper, lower, lower);
   }
   __device__ void store(const LatentParameters& p, int query, int first_head, float4 x) const {
     const int h = first_head + head;
@@ -315,11 +321,12 @@ __device__ void attend(Storage& m, const LatentQueryMaps& q, const Bf16Pages& ca
             worker = blockIdx.x / cluster / cluster_groups,
             group = blockIdx.x / cluster % cluster_groups * cluster + rank;
   results = results.of_group(group, workers, p.queries);
-  fill_first_units<specialized_threads>(m.first_unit, p.positions, p.queries);
+  fill<specialized_threads>(m.scheduled, p.sequence, p.positions, p.queries);
+  prefetch_maps(q, cache);
   if (threadIdx.x == 0) m.init(cluster);
   fence_proxy_async();
   cluster > 1 ? cluster_sync() : __syncthreads();
-  const LatentSchedule schedule(m.first_unit, p.queries, workers);
+  const LatentSchedule schedule(m.scheduled, p.queries, workers);
 
   const auto produce = [&] {
     int part_number = 0;
@@ -336,15 +343,15 @@ __device__ void attend(Storage& m, const LatentQueryMaps& q, const Bf16Pages& ca
     Consumer<cluster> consumer(m, p.scale);
     schedule.for_each_part(worker, [&](const LatentPart& part) {
       m.queries_full.wait(part_number++ & 1);
-      consumer.attend(part.tiles, tile, p.length(part) - part.first_tile * tile_rows);
+      consumer.attend(part.tiles, tile, m.scheduled.length[part.query] - part.first_tile * tile_rows);
       consumer.template store<Layout>(part, p, group * heads, &results.of(worker, part));
       if (part.count > 1 && threadIdx.x == 0) results.arrive(part);
       tile += part.tiles;
     });
-    auto* weights = reinterpret_cast<float*>(m.tile);
-    static_assert(max_joined_parts * heads * sizeof(float) <= sizeof m.tile);
+    auto& joining = *reinterpret_cast<JoinStorage<heads>*>(m.tile);
+    static_assert(sizeof joining <= sizeof m.tile);
     schedule.for_each_part(worker, [&](const LatentPart& part) {
-      if (part.count > 1) join_parts<Layout>(weights, results, worker, part, p, group * heads);
+      if (part.count > 1) join_parts<Layout>(joining, results, worker, part, p, group * heads);
     });
   };
 

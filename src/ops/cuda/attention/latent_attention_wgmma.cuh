@@ -50,8 +50,13 @@ class ChunkLookup {
     chunk_ = chunk;
   }
   __device__ int chunks() const { return max(0, min(cache_.chunks_per_tile(), end_ - chunk_)); }
-  // Where chunk c of the tile begins; by all lanes.
-  __device__ int row(int c) const { return __shfl_sync(~0u, rows_, chunk_ + c - first_); }
+  // Where chunk c, counted from the tile's first, begins: one of this tile, or of the next ones up to 32
+  // chunks on. By all lanes.
+  __device__ int row(int c) const {
+    const int i = chunk_ + c - first_;
+    return __shfl_sync(~0u, i < warp_size ? rows_ : rows_ahead_, i);
+  }
+  __device__ bool in_part(int c) const { return chunk_ + c < end_; }
 
  private:
   __device__ int look_up(int chunk) const {
@@ -70,7 +75,6 @@ struct LatentParameters {
   Bf16* out;
   int64_t out_stride;
 
-  __device__ int length(const LatentPart& part) const { return positions[part.query] + 1; }
   __device__ Bf16* output(int query, int h) const {
     return out + (static_cast<int64_t>(query) * H + h) * out_stride;
   }
@@ -79,6 +83,11 @@ struct LatentParameters {
 struct LatentQueryMaps {
   CUtensorMap latent, rope;  // a row for each head of each query
 };
+
+__device__ inline void prefetch_maps(const LatentQueryMaps& q, const Bf16Pages& cache) {
+  if (threadIdx.x > 0) return;
+  prefetch_tensor_map(q.latent), prefetch_tensor_map(q.rope), prefetch_tensor_map(cache.map);
+}
 
 // Loads box i of the queries of `heads` heads; by one thread.
 __device__ inline void load_query_box(Barrier& full, Bf16* box, const LatentQueryMaps& q, int i, int row) {
@@ -93,55 +102,78 @@ __device__ inline float inverse_sum(float sum) {
   return sum > 0 ? 1 / sum : sum == 0 ? 0 : sum;  // no rows: 0; NaN stays
 }
 
-// Joins the parts of a query: this worker's stripe of the outputs. Called by all consumers. Layout tells
-// where an accumulator four belongs; lanes share the parts of a four.
-template <class Layout, int heads>
-__device__ void join_parts(float* weights /* shared, [max_joined_parts, heads] */,
-                           const LatentPartResults<heads, latent_width>& results, int worker,
-                           const LatentPart& part, const LatentParameters& p, int first_head) {
-  using Result = LatentPartResult<heads, latent_width>;
-  constexpr int per_lane = max_joined_parts / warp_size;
+// Shared memory of the joining, for each head and part: the maximum, then the part's weight; the sum.
+template <int heads>
+struct JoinStorage {
+  static constexpr int pitch = max_joined_parts + 1;
+  float weight[heads * pitch], sum[heads * pitch];
+};
+
+// Computes the parts' weights: 2^(max - largest max) / the sum over all parts.
+template <int heads>
+__device__ void weigh_parts(JoinStorage<heads>& m, const LatentPartResults<heads, latent_width>& results,
+                            int worker, const LatentPart& part) {
+  constexpr int pitch = JoinStorage<heads>::pitch;
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, count = part.count;
-  if (threadIdx.x == 0) results.wait(part);
-  consumer_sync();
-  for (int h = warp; h < heads; h += consumer_threads / warp_size) {
-    float max[per_lane], sum[per_lane], largest = -INFINITY, total = 0;
-#pragma unroll
-    for (int k = 0; k < per_lane; ++k) {
-      const int i = lane + k * warp_size;
-      if (i >= count) break;
-      const Result& r = results.sibling(worker, part, i);
-      max[k] = __ldcg(r.max + h), sum[k] = __ldcg(r.sum + h);
-      largest = fmaxf(largest, max[k]);
-    }
-    largest = warp_max(largest);
-#pragma unroll
-    for (int k = 0; k < per_lane; ++k)
-      if (lane + k * warp_size < count) total += sum[k] * (max[k] = exp2_shifted(max[k], largest));
-    const float inverse = inverse_sum(warp_sum(total));
-#pragma unroll
-    for (int k = 0; k < per_lane; ++k)
-      if (const int i = lane + k * warp_size; i < count) weights[i * heads + h] = max[k] * inverse;
+  for (int e = threadIdx.x; e < count * heads; e += consumer_threads) {
+    const auto& r = results.sibling(worker, part, e / heads);
+    const int h = e % heads;
+    m.weight[h * pitch + e / heads] = __ldcg(r.max + h), m.sum[h * pitch + e / heads] = __ldcg(r.sum + h);
   }
   consumer_sync();
-  const int first = Result::fours * part.index / count, end = Result::fours * (part.index + 1) / count;
+  for (int h = warp; h < heads; h += consumer_threads / warp_size) {
+    float *weight = m.weight + h * pitch, *sum = m.sum + h * pitch, largest = -INFINITY, total = 0;
+    for (int i = lane; i < count; i += warp_size) largest = fmaxf(largest, weight[i]);
+    largest = warp_max(largest);
+    for (int i = lane; i < count; i += warp_size)
+      total += sum[i] * (weight[i] = exp2_shifted(weight[i], largest));
+    const float inverse = inverse_sum(warp_sum(total));
+    for (int i = lane; i < count; i += warp_size) weight[i] *= inverse;
+  }
+  consumer_sync();
+}
+
+// Joins the parts of a query: this worker's stripe of the outputs. Called by all consumers. Layout tells
+// where an accumulator four belongs; neighbouring lanes share the parts of a four.
+template <class Layout, int heads>
+__device__ void join_parts(JoinStorage<heads>& m, const LatentPartResults<heads, latent_width>& results,
+                           int worker, const LatentPart& part, const LatentParameters& p, int first_head) {
+  using Result = LatentPartResult<heads, latent_width>;
+  constexpr int in_flight = 8;
+  const int count = part.count, first = Result::fours * part.index / count,
+            end = Result::fours * (part.index + 1) / count;
   int sharing = 1;  // lanes
   while (sharing < warp_size && sharing < count && 2 * sharing * (end - first) <= consumer_threads)
     sharing *= 2;
   const int at_once = consumer_threads / sharing, share = threadIdx.x % sharing;
-  for (int base = first; base < end; base += at_once) {
-    const int four = base + static_cast<int>(threadIdx.x) / sharing;
+  float4 x[in_flight];
+  const auto load = [&](int four, int i) {
+#pragma unroll
+    for (int k = 0; k < in_flight; ++k)
+      if (four < end && i + k * sharing < count)
+        x[k] = __ldcg(results.sibling(worker, part, i + k * sharing).out + four);
+  };
+  if (threadIdx.x == 0) results.wait(part);
+  consumer_sync();
+  int four = first + static_cast<int>(threadIdx.x) / sharing;
+  load(four, share);  // while the weights are computed
+  weigh_parts(m, results, worker, part);
+  for (int base = first; base < end; base += at_once, four += at_once) {
     const Layout place(four);
     float4 sum{};
-    if (four < end)
-#pragma unroll 4
-      for (int i = share; i < count; i += sharing) {
-        const float4 x = __ldcg(results.sibling(worker, part, i).out + four);
-        const float4 w = place.per_head(weights + i * heads);
-        sum.x += w.x * x.x, sum.y += w.y * x.y, sum.z += w.z * x.z, sum.w += w.w * x.w;
-      }
-    for (int offset = sharing / 2; offset > 0; offset /= 2)
-      for (float* x : {&sum.x, &sum.y, &sum.z, &sum.w}) *x += __shfl_xor_sync(~0u, *x, offset);
+    for (int i = share; i < count; i += in_flight * sharing) {
+      if (base > first || i > share) load(four, i);
+#pragma unroll
+      for (int k = 0; k < in_flight; ++k)
+        if (four < end && i + k * sharing < count) {
+          const float4 w = place.per_head(m.weight + i + k * sharing, m.pitch);
+          sum.x += w.x * x[k].x, sum.y += w.y * x[k].y, sum.z += w.z * x[k].z, sum.w += w.w * x[k].w;
+        }
+    }
+    for (int offset = sharing / 2; offset > 0; offset /= 2) {
+      sum.x += __shfl_xor_sync(~0u, sum.x, offset), sum.y += __shfl_xor_sync(~0u, sum.y, offset);
+      sum.z += __shfl_xor_sync(~0u, sum.z, offset), sum.w += __shfl_xor_sync(~0u, sum.w, offset);
+    }
     if (share == 0 && four < end) place.store(p, part.query, first_head, sum);
   }
   consumer_sync();

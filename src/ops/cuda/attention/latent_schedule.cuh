@@ -8,7 +8,7 @@
 namespace fathom::cuda {
 
 constexpr int latent_tile_rows = 64;
-constexpr int max_scheduled_queries = 1024;  // in one launch
+constexpr int max_scheduled_queries = 512;  // in one launch
 
 // A run of tiles of one query, computed by one worker. The parts of a query are numbered from its start.
 struct LatentPart {
@@ -16,48 +16,55 @@ struct LatentPart {
   int index, count;  // this part, of how many
 };
 
+// The queries of a launch, in shared memory.
+struct ScheduledQueries {
+  int sequence[max_scheduled_queries], length[max_scheduled_queries];  // length: cached rows that it sees
+  unsigned first_unit[max_scheduled_queries + 1];                      // prefix sums of units of work
+};
+
 class LatentSchedule {
  public:
-  __host__ __device__ LatentSchedule(const int* first_unit, int queries, int workers)
-      : first_unit_(first_unit),
+  __device__ LatentSchedule(const ScheduledQueries& q, int queries, int workers)
+      : first_unit_(q.first_unit),
         queries_(queries),
-        workers_(workers < first_unit[queries] ? workers : first_unit[queries]) {}
+        units_(q.first_unit[queries]),
+        workers_(min(static_cast<unsigned>(workers), units_)) {}
 
   // Units of work of a query: its tiles, then what a part costs besides them. A context of length 0 has one
   // tile, of no rows.
-  __host__ __device__ static int tiles_of(int length) {
-    return length > latent_tile_rows ? (length - 1) / latent_tile_rows + 1 : 1;
+  __device__ static unsigned units_of(int length) {
+    return max(1, (length + latent_tile_rows - 1) / latent_tile_rows) + part_units;
   }
-  __host__ __device__ static int units_of(int length) { return tiles_of(length) + part_units; }
 
   // body(LatentPart) for each part of a worker, in order.
   template <class Body>
-  __host__ __device__ void for_each_part(int worker, const Body& body) const {
+  __device__ void for_each_part(int worker_index, const Body& body) const {
+    const auto worker = static_cast<unsigned>(worker_index);
     if (worker >= workers_) return;
-    const int end = begin(worker + 1);
-    int unit = begin(worker);
+    const unsigned end = begin(worker + 1);
+    unsigned unit = begin(worker);
     for (int n = query_of(unit); unit < end; ++n) {
-      const int first = first_unit_[n], tiles = first_unit_[n + 1] - first - part_units;
-      const int from = unit - first, to = smaller(end - first, tiles);
+      const unsigned first = first_unit_[n], tiles = first_unit_[n + 1] - first - part_units;
+      const unsigned from = unit - first, to = min(end - first, tiles);
       if (from < to) {
-        const int first_worker = worker_of(first), last_worker = worker_of(first + tiles - 1);
-        body(LatentPart{n, from, to - from, worker - first_worker, last_worker - first_worker + 1});
+        const unsigned first_worker = from == 0 ? worker : worker_of(first),
+                       last_worker = to == tiles ? worker : worker_of(first + tiles - 1);
+        body(LatentPart{n, static_cast<int>(from), static_cast<int>(to - from),
+                        static_cast<int>(worker - first_worker),
+                        static_cast<int>(last_worker - first_worker + 1)});
       }
       unit = first_unit_[n + 1];
     }
   }
 
  private:
-  static constexpr int part_units = 2;
+  static constexpr unsigned part_units = 2;
 
-  __host__ __device__ static int smaller(int a, int b) { return a < b ? a : b; }
-  __host__ __device__ int64_t units() const { return first_unit_[queries_]; }
-  // The worker's units are begin(worker) .. begin(worker + 1) - 1; none is without any.
-  __host__ __device__ int begin(int worker) const { return static_cast<int>(units() * worker / workers_); }
-  __host__ __device__ int worker_of(int unit) const {
-    return static_cast<int>(((unit + int64_t{1}) * workers_ - 1) / units());
-  }
-  __host__ __device__ int query_of(int unit) const {
+  // The worker's units are begin(worker) .. begin(worker + 1) - 1; none is without any. 32 bits suffice: 512
+  // queries of 2^20 tokens are 2^23 units.
+  __device__ unsigned begin(unsigned worker) const { return units_ * worker / workers_; }
+  __device__ unsigned worker_of(unsigned unit) const { return ((unit + 1) * workers_ - 1) / units_; }
+  __device__ int query_of(unsigned unit) const {
     int low = 0, high = queries_;  // first_unit_[low] <= unit < first_unit_[high]
     while (high - low > 1) {
       const int middle = (low + high) / 2;
@@ -66,27 +73,33 @@ class LatentSchedule {
     return low;
   }
 
-  const int* first_unit_;  // [queries + 1]: prefix sums of units_of()
-  int queries_, workers_;
+  const unsigned* first_unit_;
+  int queries_;
+  unsigned units_, workers_;
 };
 
-// Fills first_unit[queries + 1]; by all threads of a block, which then needs a barrier. positions[n] is the
-// last token that query n sees.
+// Fills q; by all threads of a block, which then needs a barrier. positions[n] is the last token that query n
+// sees.
 template <int threads>
-__device__ void fill_first_units(int* first_unit, const int32_t* positions, int queries) {
+__device__ void fill(ScheduledQueries& q, const int32_t* sequence, const int32_t* positions, int queries) {
   constexpr int per_thread = (max_scheduled_queries + threads - 1) / threads;
   const int first = threadIdx.x * per_thread;
-  int units[per_thread], sum = 0, total;
+  unsigned units[per_thread], sum = 0, total;
+#pragma unroll
   for (int i = 0; i < per_thread; ++i) {
-    units[i] = first + i < queries ? LatentSchedule::units_of(positions[first + i] + 1) : 0;
+    const bool inside = first + i < queries;
+    const int length = inside ? positions[first + i] + 1 : 0;
+    if (inside) q.length[first + i] = length, q.sequence[first + i] = sequence[first + i];
+    units[i] = inside ? LatentSchedule::units_of(length) : 0;
     sum += units[i];
   }
-  int before = block_exclusive_sum<threads>(sum, &total);
+  unsigned before = block_exclusive_sum<threads>(sum, &total);
+#pragma unroll
   for (int i = 0; i < per_thread; ++i) {
-    if (first + i < queries) first_unit[first + i] = before;
+    if (first + i < queries) q.first_unit[first + i] = before;
     before += units[i];
   }
-  if (threadIdx.x == 0) first_unit[queries] = total;
+  if (threadIdx.x == 0) q.first_unit[queries] = total;
 }
 
 }  // namespace fathom::cuda

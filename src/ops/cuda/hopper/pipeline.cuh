@@ -56,6 +56,16 @@ __device__ inline void tma_load(Barrier& barrier, Bf16* box, const CUtensorMap& 
                                     coordinates, barrier.native_handle());
 }
 
+// Brings a box to L2, or a tensor map to its cache.
+__device__ inline void tma_prefetch(const CUtensorMap& map, int64_t col, int64_t row, int matrix) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global.tile [%0, {%1, %2, %3}];" ::"l"(&map),
+               "r"(static_cast<int32_t>(col)), "r"(static_cast<int32_t>(row)), "r"(matrix)
+               : "memory");
+}
+__device__ inline void prefetch_tensor_map(const CUtensorMap& map) {
+  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
+}
+
 // The same into every block of a cluster of `blocks`, at the same place of its shared memory, and counted by
 // its own barrier.
 template <int blocks>
