@@ -94,12 +94,12 @@ class Consumer {
   // tile0: the part's first tile, counted since the kernel's start; valid: cached rows from there on.
   __device__ void attend(int tiles, unsigned tile0, int valid) {
     clear();
-    if (warpgroup_ == 0) attend_own<true>(0, tile0, valid);
-    for (int t = 2 - warpgroup_; t < tiles; t += 2) attend_own<false>(t, tile0, valid);
-    if ((tiles - 1) % 2 != warpgroup_) {
-      const Slot slot(tile0 + tiles - 1);
-      issue_other(tiles - 1, slot);
-      finish_other(slot.index);
+    for (int t = 0; t < tiles; ++t) {
+      const Slot slot(tile0 + t);
+      if (t % 2 == warpgroup_)
+        attend_own(t, slot, valid - t * tile_rows);
+      else
+        attend_other(t, slot);
     }
   }
 
@@ -124,7 +124,7 @@ class Consumer {
         result->out[four] = make_float4(x[0], x[1], x[2], x[3]);
       else
         Layout(four).store(p, part.query, first_head,
-                           make_float4(x[0] * upper, x[1] * upper, x[2] * lower, x[3] * lower));
+                           {{x[0] * upper, x[1] * upper}, {x[2] * lower, x[3] * lower}});
     }
     if (part.count > 1 && warpgroup_ == 0 && lane_ % 4 == 0)
       for (int i = 0; i < 2; ++i) result->max[row_ + 8 * i] = max_[i], result->sum[row_ + 8 * i] = total[i];
@@ -143,18 +143,13 @@ class Consumer {
     for (int i = 0; i < 2; ++i) max_[i] = -INFINITY, sum_[i] = 0;
   }
 
-  // Own tile t, and the other warpgroup's tile before it.
-  template <bool first>
-  __device__ void attend_own(int t, unsigned tile0, int valid) {
-    const Slot slot(tile0 + t), before(tile0 + t - 1);
+  // Tile t, whose scores and softmax this warpgroup computes.
+  __device__ void attend_own(int t, const Slot& slot, int valid) {
     float s[tile_rows / 8][4];
     issue_scores(s, slot);
-    if constexpr (!first) issue_other(t - 1, before);
-    warpgroup_wait<first ? 0 : 1>();
+    warpgroup_wait<0>();
     warpgroup_fence_operand(s);
-    const float2 factor = softmax(s, t, slot.index, valid - t * tile_rows);
-    if constexpr (!first) finish_other(before.index);
-    rescale(factor);
+    rescale(softmax(s, t, slot.index, valid));
     Fragment p[tile_rows / 16];
 #pragma unroll
     for (int k = 0; k < tile_rows / 16; ++k) p[k] = as_a_fragment(s[2 * k], s[2 * k + 1]);
@@ -167,6 +162,30 @@ class Consumer {
     warpgroup_wait<0>();
     warpgroup_fence_operand(out_);
     release(slot.index, warpgroup_);
+  }
+
+  // Tile t, whose P comes from the other warpgroup.
+  __device__ void attend_other(int t, const Slot& slot) {
+    m_.full[slot.index][warpgroup_].wait(slot.parity);
+    wait_for_other_warpgroup(t % 2);
+    float factor[2];
+    for (int i = 0; i < 2; ++i) {
+      const float max = m_.max[t % 2][row_ + 8 * i];
+      factor[i] = exp2_shifted(max_[i], max);
+      max_[i] = max, sum_[i] *= factor[i];
+    }
+    rescale(make_float2(factor[0], factor[1]));
+    const SmemDescriptor p = SmemDescriptor::k_major(m_.p(slot.index));
+    warpgroup_fence_operand(out_);
+    warpgroup_arrive();
+#pragma unroll
+    for (int k = 0; k < tile_rows; k += 16)
+      wgmma<false, true>(out_, p + k_major_offset(k, heads), values(slot.index) + mn_major_offset(k), true);
+    warpgroup_commit();
+    warpgroup_wait<0>();
+    warpgroup_fence_operand(out_);
+    release(slot.index, warpgroup_);
+    release(slot.index, rope_group);
   }
 
   // This warpgroup's columns of a tile, as V.
@@ -193,32 +212,6 @@ class Consumer {
       }
       warpgroup_commit();
     }
-  }
-
-  // O += P V of the other warpgroup's tile t.
-  __device__ void issue_other(int t, const Slot& slot) {
-    m_.full[slot.index][warpgroup_].wait(slot.parity);
-    wait_for_other_warpgroup(t % 2);
-    float factor[2];
-    for (int i = 0; i < 2; ++i) {
-      const float max = m_.max[t % 2][row_ + 8 * i];
-      factor[i] = exp2_shifted(max_[i], max);
-      max_[i] = max, sum_[i] *= factor[i];
-    }
-    rescale(make_float2(factor[0], factor[1]));
-    const SmemDescriptor p = SmemDescriptor::k_major(m_.p(slot.index));
-    warpgroup_fence_operand(out_);
-    warpgroup_arrive();
-#pragma unroll
-    for (int k = 0; k < tile_rows; k += 16)
-      wgmma<false, true>(out_, p + k_major_offset(k, heads), values(slot.index) + mn_major_offset(k), true);
-    warpgroup_commit();
-  }
-  __device__ void finish_other(int slot) {
-    warpgroup_wait<0>();
-    warpgroup_fence_operand(out_);
-    release(slot, warpgroup_);
-    release(slot, rope_group);
   }
 
   // The softmax of own tile t, whose P it hands to the other warpgroup. Returns the factors for the rows'
@@ -291,9 +284,10 @@ class Consumer {
   float max_[2], sum_[2];
 };
 
-// Where four of the accumulators belong: number `four` counts eights of latents, then threads. x and y are
-// neighbouring latents; z and w the same 8 heads further.
+// Where four of the accumulators belong: number `four` counts eights of latents, then threads. They are a
+// latent and the next, of a head and of that 8 further.
 struct Layout {
+  static constexpr int head_step = 8;
   int latent, head;
 
   __device__ explicit Layout(int four) {
@@ -301,16 +295,13 @@ struct Layout {
     latent = four / warpgroup_size * 8 + lane % 4 * 2;
     head = thread / warp_size * 16 + lane / 4;
   }
-  // A value per head, `pitch` apart, for each of the four.
-  __device__ float4 per_head(const float* x, int pitch) const {
-    const float upper = x[head * pitch], lower = x[(head + 8) * pitch];
-    return make_float4(upper, upper, lower, lower);
+  __device__ static void by_head(const float4& x, float (&out)[2][2]) {
+    out[0][0] = x.x, out[0][1] = x.y, out[1][0] = x.z, out[1][1] = x.w;
   }
-  __device__ void store(const LatentParameters& p, int query, int first_head, float4 x) const {
-    const int h = first_head + head;
-    Bf16* to = p.output(query, h) + latent;
-    if (h < p.H) store_pair(to, make_float2(x.x, x.y));
-    if (h + 8 < p.H) store_pair(to + 8 * p.out_stride, make_float2(x.z, x.w));
+  __device__ void store(const LatentParameters& p, int query, int first_head, const float (&x)[2][2]) const {
+    for (int i = 0; i < 2; ++i)
+      if (const int h = first_head + head + i * head_step; h < p.H)
+        store_pair(p.output(query, h) + latent, make_float2(x[i][0], x[i][1]));
   }
 };
 
@@ -348,10 +339,8 @@ __device__ void attend(Storage& m, const LatentQueryMaps& q, const Bf16Pages& ca
       if (part.count > 1 && threadIdx.x == 0) results.arrive(part);
       tile += part.tiles;
     });
-    auto& joining = *reinterpret_cast<JoinStorage<heads>*>(m.tile);
-    static_assert(sizeof joining <= sizeof m.tile);
     schedule.for_each_part(worker, [&](const LatentPart& part) {
-      if (part.count > 1) join_parts<Layout>(joining, results, worker, part, p, group * heads);
+      if (part.count > 1) join_parts<Layout>(results, worker, part, p, group * heads);
     });
   };
 
@@ -370,8 +359,7 @@ __global__ void __launch_bounds__(specialized_threads, 1)
 template <int cluster>
 void launch_all(Device& device, const LatentAttention& a) {
   const int64_t head_groups = ceil_div(a.out.shape[1], heads * cluster) * cluster;
-  const int64_t workers =
-      std::min<int64_t>(device.cuda_context().multiprocessors() / head_groups, max_joined_parts);
+  const int64_t workers = device.cuda_context().multiprocessors() / head_groups;
   check(workers > 0, "latent_attention: {} heads are more than this GPU's {} multiprocessors take",
         a.out.shape[1], device.cuda_context().multiprocessors());
   LatentLaunch<heads>::for_each(a, head_groups, [&](int64_t n, int64_t count) {

@@ -58,7 +58,7 @@ class LatentSchedule {
   }
 
  private:
-  static constexpr unsigned part_units = 2;
+  static constexpr unsigned part_units = 1;
 
   // The worker's units are begin(worker) .. begin(worker + 1) - 1; none is without any. 32 bits suffice: 512
   // queries of 2^20 tokens are 2^23 units.
