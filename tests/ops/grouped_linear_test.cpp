@@ -40,6 +40,7 @@ TEST_P(GroupedLinearTest, UnevenExperts) {
   check_all({150, 2, 0, 81}, 3, 70, 64);
   check_all({300, 129, 0, 128, 1}, 5, 264, 200);  // more rows than a block takes, in whole vectors
   check_all({40, 0, 33, 30}, 2, 24, 520);
+  check_all({200, 0, 0, 0, 0, 3, 9, 0}, 2, 200, 72);
   check_all({0, 37, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0}, 1, 40, 200);  // few, but many of one expert
 }
 

@@ -108,14 +108,14 @@ __device__ void warp_specialize(const InitBarriers& init_barriers, const Produce
 
 // A full and an empty barrier per stage. all_threads_arrive: threads also write and read parts of a stage
 // with plain instructions, so every thread arrives at its barriers; otherwise one thread per warp does.
-template <int stages, bool all_threads_arrive = false>
+template <int stages, bool all_threads_arrive = false, int consumers = consumer_threads>
 struct PipelineBarriers {
   Barrier full[stages], empty[stages];
 
   __device__ void init() {
     for (int i = 0; i < stages; ++i) {
       full[i].init(all_threads_arrive ? warp_size : 1);
-      empty[i].init(all_threads_arrive ? consumer_threads : consumer_threads / warp_size);
+      empty[i].init(all_threads_arrive ? consumers : consumers / warp_size);
     }
   }
   // This consumer warp no longer reads the stage.
@@ -136,6 +136,11 @@ struct PipelineState {
     stage = 0, parity ^= 1;
   }
 };
+
+// The grid of a persistent kernel: one block per multiprocessor.
+inline dim3 persistent_grid(const Device& device, int64_t tiles) {
+  return dim3(static_cast<unsigned>(std::min<int64_t>(tiles, device.cuda_context().multiprocessors())));
+}
 
 // Fills the rows from `first` on of swizzled boxes of `rows` rows with zeros. Called by all consumer threads;
 // consumer_sync() must follow the last call.

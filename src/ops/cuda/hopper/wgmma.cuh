@@ -126,7 +126,8 @@ __device__ void setmaxnreg_dec() {
 }
 
 // Operand lists of the inline assembly: 32 accumulator registers per 64 columns, then the other operands.
-#define FATHOM_D_16 "%0,%1,%2,%3,%4,%5,%6,%7"
+#define FATHOM_D_8 "%0,%1,%2,%3"
+#define FATHOM_D_16 FATHOM_D_8 ",%4,%5,%6,%7"
 #define FATHOM_D_32 FATHOM_D_16 ",%8,%9,%10,%11,%12,%13,%14,%15"
 #define FATHOM_D_0                                         \
   "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15," \
@@ -159,10 +160,12 @@ __device__ void setmaxnreg_dec() {
                : "r"(a.r[0]), "r"(a.r[1]), "r"(a.r[2]), "r"(a.r[3]), "l"(b.descriptor),         \
                  "n"(static_cast<int>(b_mn_major)))
 
-// c (+)= a b with A and B in shared memory (SS); N is 16, 32, 64, 128, 192 or 256.
+// c (+)= a b with A and B in shared memory (SS); N is 8, 16, 32, 64, 128, 192 or 256.
 template <bool a_mn_major, bool b_mn_major, int n8>
 __device__ void wgmma(float (&c)[n8][4], SmemDescriptor a, SmemDescriptor b, bool accumulate) {
-  if constexpr (n8 == 2)
+  if constexpr (n8 == 1)
+    FATHOM_WGMMA_SS("8", FATHOM_D_8, "%4", "%5", "%6", "%7", "%8", FATHOM_D_QUAD(0));
+  else if constexpr (n8 == 2)
     FATHOM_WGMMA_SS("16", FATHOM_D_16, "%8", "%9", "%10", "%11", "%12", FATHOM_D_QUAD(0), FATHOM_D_QUAD(1));
   else if constexpr (n8 == 4)
     FATHOM_WGMMA_SS("32", FATHOM_D_32, "%16", "%17", "%18", "%19", "%20", FATHOM_D_QUAD(0), FATHOM_D_QUAD(1),
@@ -202,6 +205,7 @@ __device__ void wgmma(float (&c)[n8][4], const Fragment& a, SmemDescriptor b) {
     static_assert(n8 == 0, "no wgmma for this N");
 }
 
+#undef FATHOM_D_8
 #undef FATHOM_D_16
 #undef FATHOM_D_32
 #undef FATHOM_D_0

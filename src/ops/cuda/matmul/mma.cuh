@@ -52,6 +52,13 @@ __device__ inline uint32_t pack_bf16x2(float low, float high) {
   return *reinterpret_cast<const uint32_t*>(&pair);
 }
 
+// Transposes an 8 x 8 matrix of bf16, of which lane l holds columns 2 (l % 4) and the next of row l / 4.
+__device__ inline uint32_t transpose_8x8(uint32_t pair) {
+  uint32_t transposed;
+  asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(transposed) : "r"(pair));
+  return transposed;
+}
+
 // Stores two neighbouring columns.
 __device__ inline void store_pair(float* to, float2 pair) {
   *reinterpret_cast<float2*>(to) = pair;

@@ -1,5 +1,5 @@
 // Grouped GEMMs over rows sorted by expert. bf16 uses tensor cores: tiles of 128 rows (wgmma on Hopper,
-// mma.sync elsewhere), or of 16 where experts have few rows; f32 the SIMT tile.
+// mma.sync elsewhere), or smaller ones where experts have few rows; f32 the SIMT tile.
 #include "ops/grouped_linear.h"
 
 #include "ops/cuda/hopper/wgmma.cuh"
@@ -145,6 +145,8 @@ void dispatch_grouped_gemm(Device& device, DType dtype, const GroupedGemm& p, bo
     launch_grouped_gemm<SimtGemm<true, b_k_major>>(device, p);
   else if (!aligned)
     launch_grouped_gemm<MmaGemm<16, true, b_k_major, false>>(device, p);
+  else if (b_k_major && out_aligned && grouped_linear_few_rows(device, p))
+    return;
   else if (b_k_major && p.rows <= 4 * int64_t{p.E})
     launch_grouped_skinny_gemm(device, p);
   else if (p.rows <= 32 * int64_t{p.E})

@@ -19,5 +19,8 @@ struct GroupedGemm {
 // matrix run along K.
 void grouped_gemm_wgmma(Device& device, const GroupedGemm& p, bool b_k_major);
 void grouped_wgrad_wgmma(Device& device, const GroupedGemm& p);
+// The same, forward only, for few rows an expert: reads each touched matrix once. False, with nothing
+// launched, where it does not serve.
+bool grouped_linear_few_rows(Device& device, const GroupedGemm& p);
 
 }  // namespace fathom::cuda

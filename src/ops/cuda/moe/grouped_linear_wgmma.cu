@@ -46,11 +46,6 @@ __global__ void __launch_bounds__(Tile::threads, 1)
   });
 }
 
-// One block per multiprocessor.
-dim3 persistent_grid(const Device& device, int64_t tiles) {
-  return dim3(static_cast<unsigned>(std::min<int64_t>(tiles, device.cuda_context().multiprocessors())));
-}
-
 template <bool b_k_major>
 void launch_grouped_gemm(Device& device, const GroupedGemm& p) {
   using Tile = WgmmaGemm<true, b_k_major>;
