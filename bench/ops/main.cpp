@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
   Bench bench(argc > 1 ? argv[1] : "", argc > 2 ? argv[2] : "cpu");
   for (auto rows : {
            attention_rows,
+           experts_rows,
            gemm_rows,
            moe_rows,
            pointwise_rows,

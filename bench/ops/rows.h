@@ -5,6 +5,7 @@
 namespace fathom::bench {
 
 void attention_rows(Bench& b);
+void experts_rows(Bench& b);
 void gemm_rows(Bench& b);
 void moe_rows(Bench& b);
 void pointwise_rows(Bench& b);

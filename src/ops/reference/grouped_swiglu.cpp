@@ -1,0 +1,9 @@
+#include "ops/grouped_swiglu_steps.h"
+
+namespace fathom::reference {
+
+void grouped_swiglu(Device& device, const GroupedSwiglu& a) {
+  grouped_swiglu_steps<permute, grouped_linear_forward, swiglu_forward>(device, a);
+}
+
+}  // namespace fathom::reference
