@@ -5,6 +5,7 @@
 #include "ops/combine.h"
 #include "ops/expert_sort.h"
 #include "ops/grouped_linear.h"
+#include "ops/grouped_swiglu.h"
 #include "ops/linear.h"
 #include "ops/permute.h"
 #include "ops/residual_add.h"
@@ -57,9 +58,19 @@ void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer,
 void routed_experts(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer, const Tensor& x) {
   Device& device = p.device;
   route(p, w, a, layer, x);
-  permute(device, {.out = a.x, .x = x, .token_of = a.token_of});
-  grouped_linear_forward(device, {.out = a.gate_up, .x = a.x, .w = w.gate_up_proj, .offsets = a.offsets});
-  swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
+  if (p.training) {
+    permute(device, {.out = a.x, .x = x, .token_of = a.token_of});
+    grouped_linear_forward(device, {.out = a.gate_up, .x = a.x, .w = w.gate_up_proj, .offsets = a.offsets});
+    swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
+  } else {
+    grouped_swiglu(device, {.out = a.act,
+                            .x = x,
+                            .w = w.gate_up_proj,
+                            .token_of = a.token_of,
+                            .offsets = a.offsets,
+                            .rows = a.x,
+                            .gate_up = a.gate_up});
+  }
   grouped_linear_forward(device, {.out = a.rows, .x = a.act, .w = w.down_proj, .offsets = a.offsets});
 }
 
