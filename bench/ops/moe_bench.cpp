@@ -7,6 +7,7 @@
 #include "ops/permute.h"
 #include "ops/router.h"
 #include "ops/router_replay.h"
+#include "ops/router_sort.h"
 
 namespace fathom::bench {
 namespace {
@@ -31,6 +32,21 @@ void router_rows(Bench& b) {
     router_replay(b.device(),
                   {.ids = ids, .weights = weights, .scores = scores, .given = given, .rows = tokens});
   });
+}
+
+void router_sort_rows(Bench& b) {
+  for (int64_t tokens : {1, 16, 32, 64}) {
+    const Tensor logits = b.random(DType::f32, {tokens, E}), scores = b.zeros(DType::f32, {tokens, E}),
+                 ids = b.zeros(DType::i32, {tokens, K}), weights = b.zeros(DType::f32, {tokens, K}),
+                 offsets = b.zeros(DType::i32, {E + 1}), row_of = b.zeros(DType::i32, {tokens, K}),
+                 token_of = b.zeros(DType::i32, {tokens * K});
+    b.row(fmt::format("router_sort {}x{}, K {}", tokens, E, K), static_cast<double>(2 * scores.bytes()), 0,
+          [&] {
+            router_sort(b.device(),
+                        {.router = {.scores = scores, .ids = ids, .weights = weights, .logits = logits},
+                         .sort = {.offsets = offsets, .row_of = row_of, .token_of = token_of, .ids = ids}});
+          });
+  }
 }
 
 void balance_rows(Bench& b) {
@@ -95,6 +111,7 @@ void permute_rows(Bench& b, DType t) {
 
 void moe_rows(Bench& b) {
   router_rows(b);
+  router_sort_rows(b);
   balance_rows(b);
   for (DType t : {DType::f32, DType::bf16}) {
     permute_rows(b, t);

@@ -1,8 +1,10 @@
 #include "ops/router.h"
 
+#include "ops/routing_checks.h"
+
 namespace fathom {
 
-void router_forward(Device& device, const RouterForward& a) {
+RouterForward checked(const RouterForward& a) {
   Dim N{"N"}, E{"E"}, K{"K"};
   expect("router logits", a.logits, {N, E});
   expect("router scores", a.scores, {N, E}, a.logits.dtype);
@@ -17,7 +19,13 @@ void router_forward(Device& device, const RouterForward& a) {
         E / a.n_groups * a.topk_groups, a.topk_groups, a.n_groups);
   RouterForward call = a;
   call.normalize = a.normalize && K > 1;
-  FATHOM_DISPATCH(router_forward, device, call, moves(a.logits, a.scores, a.ids, a.weights), 4.0 * N * E)
+  return call;
+}
+
+void router_forward(Device& device, const RouterForward& a) {
+  const RouterForward call = checked(a);
+  FATHOM_DISPATCH(router_forward, device, call, moves(a.logits, a.scores, a.ids, a.weights),
+                  4.0 * static_cast<double>(a.logits.count()))
 }
 
 void router_backward(Device& device, const RouterBackward& a) {
