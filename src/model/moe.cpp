@@ -11,6 +11,7 @@
 #include "ops/residual_add.h"
 #include "ops/router.h"
 #include "ops/router_replay.h"
+#include "ops/router_sort.h"
 #include "ops/swiglu.h"
 
 namespace fathom {
@@ -27,15 +28,17 @@ void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer,
   const ExpertReplay* replay = p.batch.replay;
   const bool grouped = c.topk_method == TopkMethod::group_limited_greedy;
   linear_forward(p.device, {.out = a.logits(), .x = x, .w = w.gate});
-  router_forward(p.device, {.scores = a.scores,
-                            .ids = own_choice(replay, a, layer),
-                            .weights = a.weights,
-                            .logits = a.logits(),
-                            .n_groups = grouped ? static_cast<int>(c.n_group) : 1,
-                            .topk_groups = grouped ? static_cast<int>(c.topk_group) : 1,
-                            .normalize = c.norm_topk_prob,
-                            .scaling = c.routed_scaling_factor});
-  if (replay)
+  const RouterForward router = {.scores = a.scores,
+                                .ids = own_choice(replay, a, layer),
+                                .weights = a.weights,
+                                .logits = a.logits(),
+                                .n_groups = grouped ? static_cast<int>(c.n_group) : 1,
+                                .topk_groups = grouped ? static_cast<int>(c.topk_group) : 1,
+                                .normalize = c.norm_topk_prob,
+                                .scaling = c.routed_scaling_factor};
+  const ExpertSort sort = {.offsets = a.offsets, .row_of = a.row_of, .token_of = a.token_of, .ids = a.ids};
+  if (replay) {
+    router_forward(p.device, router);
     router_replay(p.device, {.ids = a.ids,
                              .weights = a.weights,
                              .scores = a.scores,
@@ -43,7 +46,10 @@ void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer,
                              .rows = replay->rows ? replay->rows : p.batch.positions,
                              .normalize = c.norm_topk_prob,
                              .scaling = c.routed_scaling_factor});
-  expert_sort(p.device, {.offsets = a.offsets, .row_of = a.row_of, .token_of = a.token_of, .ids = a.ids});
+    expert_sort(p.device, sort);
+  } else {
+    router_sort(p.device, {.router = router, .sort = sort});
+  }
   if (p.training)
     balance_loss(p.device, {.loss = p.balance_loss,
                             .load = a.load.slice(0, p.balance_starts.cols() - 1),
