@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "bench/ops/rows.h"
+#include "ops/attention_merge.h"
 #include "ops/latent_attention.h"
 #include "ops/latent_cache.h"
 #include "tensor/replay.h"
@@ -59,6 +60,36 @@ void expanded_rows(Bench& b, const Case& c, DType t) {
                                     .q_starts = starts,
                                     .kv_starts = starts,
                                     .scale = scale});
+  });
+}
+
+// N queries after a prefix of M keys: the prefix without a mask, and its result into what is merged already.
+void prefix_rows(Bench& b, int64_t N, int64_t M, const Case& c, DType t) {
+  const int64_t D = c.Dn + c.Dr;
+  const Tensor q = b.random(t, {N, c.H, D}), kv = b.random(t, {M, c.H, c.Dn + c.Dv});
+  const Tensor k_rope = b.random(t, {M, c.Dr}), out = b.zeros(t, {N, c.H, c.Dv});
+  const Tensor lse = b.zeros(DType::f32, {N, c.H}), merged_lse = b.zeros(DType::f32, {N, c.H});
+  const Tensor merged = b.zeros(DType::f32, {N, c.H, c.Dv});
+  const auto starts = [&](int64_t n) {
+    return b.integers({2}, [n](int64_t i) { return static_cast<int32_t>(i * n); });
+  };
+  const Tensor q_starts = starts(N), kv_starts = starts(M);
+  const double operations = 2.0 * static_cast<double>(N * M * c.H * (D + c.Dv));
+  b.row(fmt::format("attention_forward {} after {} H{} {}+{}/{} {}", N, M, c.H, c.Dn, c.Dr, c.Dv, name_of(t)),
+        0, operations, [&] {
+          attention_forward(b.device(), {.out = out,
+                                         .lse = lse,
+                                         .q = q,
+                                         .kv = kv,
+                                         .k_rope = k_rope,
+                                         .q_starts = q_starts,
+                                         .kv_starts = kv_starts,
+                                         .scale = 1 / std::sqrt(static_cast<double>(D)),
+                                         .causal = false});
+        });
+  const auto bytes = static_cast<double>(out.bytes() + 2 * merged.bytes() + 3 * lse.bytes());
+  b.row(fmt::format("attention_merge {} H{} {} {}", N, c.H, c.Dv, name_of(t)), bytes, 0, [&] {
+    attention_merge(b.device(), {.merged = merged, .merged_lse = merged_lse, .part = out, .part_lse = lse});
   });
 }
 
@@ -127,6 +158,8 @@ void attention_rows(Bench& b) {
       if (wanted) expanded_rows(b, c, t), b.clear();
   // A training step of bench/configs/moe-1b.json, too much for a CPU.
   if (wanted && !b.device().on_host()) expanded_rows(b, {4, 4096, 8, 128, 64, 128}, DType::bf16), b.clear();
+  for (DType t : {DType::f32, DType::bf16})
+    if (wanted || b.wants("attention_merge")) prefix_rows(b, 512, 8192, cases.back(), t), b.clear();
   for (const Latent& shape : {Latent{16, 512, 64}, Latent{8, 128, 32}})  // V2-Lite, recipes/small.toml
     for (DType t : {DType::f32, DType::bf16})
       for (int64_t B : {1, 8})

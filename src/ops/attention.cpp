@@ -17,7 +17,7 @@ void check_starts(const char* field, const Tensor& starts, int64_t total) {
 
 // What both directions share: the inputs' shapes, dtypes and sequence bounds.
 template <class Args>
-void check_inputs(const Device& device, const Args& a) {
+void check_inputs(const Device& device, const Args& a, bool causal) {
   Dim N{"N"}, M{"M"}, H{"H"}, Dr{"Dr"}, Dv{"Dv"}, starts{"B+1"};
   expect("attention out", a.out, {N, H, Dv});
   const DType any = a.out.dtype;
@@ -34,17 +34,17 @@ void check_inputs(const Device& device, const Args& a) {
   check_starts("q_starts", a.q_starts, N);
   check_starts("kv_starts", a.kv_starts, M);
   const int32_t *q = a.q_starts.template as<int32_t>(), *kv = a.kv_starts.template as<int32_t>();
-  for (int64_t b = 0; b + 1 < starts; ++b)
+  for (int64_t b = 0; causal && b + 1 < starts; ++b)
     check(kv[b + 1] - kv[b] >= q[b + 1] - q[b], "attention sequence {} has {} keys for {} queries", b,
           kv[b + 1] - kv[b], q[b + 1] - q[b]);
 }
 
-// Causal (query, key) pairs of all heads, if the sequences are of one length.
+// (query, key) pairs of all heads, if the sequences are of one length.
 template <class Args>
-double pairs(const Args& a) {
+double pairs(const Args& a, bool causal) {
   const auto N = static_cast<double>(a.q.shape[0]), M = static_cast<double>(a.kv.shape[0]);
   const auto B = static_cast<double>(std::max<int64_t>(a.q_starts.cols() - 1, 1));
-  return static_cast<double>(a.q.shape[1]) * N * (M - (N - B) / 2) / B;
+  return static_cast<double>(a.q.shape[1]) * N * (causal ? M - (N - B) / 2 : M) / B;
 }
 
 void expect_like(const char* field, const Tensor& t, const Tensor& like) {
@@ -55,13 +55,13 @@ void expect_like(const char* field, const Tensor& t, const Tensor& like) {
 }  // namespace
 
 void attention_forward(Device& device, const AttentionForward& a) {
-  check_inputs(device, a);
+  check_inputs(device, a, a.causal);
   FATHOM_DISPATCH(attention_forward, device, a, moves(a.out, a.lse, a.q, a.kv, a.k_rope),
-                  2 * pairs(a) * (a.q.cols() + a.out.cols()))
+                  2 * pairs(a, a.causal) * (a.q.cols() + a.out.cols()))
 }
 
 void attention_backward(Device& device, const AttentionBackward& a) {
-  check_inputs(device, a);
+  check_inputs(device, a, true);
   check(a.lse || a.lse.count() == 0, "attention lse is missing");
   expect_like("attention dq", a.dq, a.q);
   expect_like("attention dkv", a.dkv, a.kv);
@@ -69,7 +69,7 @@ void attention_backward(Device& device, const AttentionBackward& a) {
   expect_like("attention dout", a.dout, a.out);
   FATHOM_DISPATCH(attention_backward, device, a,
                   moves(a.dq, a.dkv, a.dk_rope, a.dout, a.out, a.lse, a.q, a.kv, a.k_rope),
-                  2 * pairs(a) * (3 * a.q.cols() + 2 * a.out.cols()))
+                  2 * pairs(a, true) * (3 * a.q.cols() + 2 * a.out.cols()))
 }
 
 }  // namespace fathom

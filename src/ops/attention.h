@@ -2,7 +2,9 @@
 // is its own no-position part joined with the rotary part that all heads share, k[m,h] = [k_nope[m,h] |
 // k_rope[m]]. Sequence b has queries q_starts[b]..q_starts[b+1]-1 and keys kv_starts[b]..kv_starts[b+1]-1;
 // the last query sees all keys, the one before it all but one, and so on: with equal starts that is plain
-// causal attention, with more keys than queries the sequence continues a cached prefix.
+// causal attention, with more keys than queries the sequence continues a cached prefix. Without the mask
+// every query sees all keys of its sequence, of which there may be any number: a part of a prefix, to be
+// merged with the others (ops/attention_merge.h).
 #pragma once
 #include "ops/dispatch.h"
 
@@ -11,14 +13,16 @@ namespace fathom {
 // out[n,h] = sum_m softmax_m(scale * q[n,h] . k[m,h]) v[m,h]   (paper eq. 17-18)
 struct AttentionForward {
   Tensor out;        // [N, H, Dv] any
-  Tensor lse = {};   // [N, H] stat: log of the sum of exponentials, for the backward pass; may be absent
+  Tensor lse = {};   // [N, H] stat: log of the sum of exponentials; may be absent
   Tensor q;          // [N, H, Dn+Dr] any
   Tensor kv;         // [M, H, Dn+Dv] any: k_nope then v, as kv_b_proj gives them
   Tensor k_rope;     // [M, Dr] any; a column slice of [M, Rkv+Dr]
   Tensor q_starts;   // [B+1] i32
-  Tensor kv_starts;  // [B+1] i32, each sequence has at least as many keys as queries
+  Tensor kv_starts;  // [B+1] i32; if causal, each sequence has at least as many keys as queries
   double scale = 1;
+  bool causal = true;  // false: no mask. A query without keys has out 0 and lse -infinity
 };
+// Of the causal form.
 struct AttentionBackward {
   Tensor dq;         // [N, H, Dn+Dr] any
   Tensor dkv;        // [M, H, Dn+Dv] any

@@ -31,7 +31,7 @@ void latent_attention(Device& device, const LatentAttention& a) {
   for (int64_t n = 0; device.on_host() && n < N; ++n) {
     const int64_t b = a.sequence.as<int32_t>()[n], position = a.positions.as<int32_t>()[n];
     check_cache_token("latent_attention", a.block_table, b, position, n);
-    check_cache_pages("latent_attention", a.block_table, a.pages, b, position + 1);
+    check_cache_pages("latent_attention", a.block_table, a.pages, b, 0, position + 1);
   }
   FATHOM_DISPATCH(latent_attention, device, a,
                   moves(a.out, a.q_latent, a.q_rope) + keys(device, a) * width * size_of(any),

@@ -2,13 +2,14 @@
 
 namespace fathom {
 
-// The pages that hold tokens 0..length-1 of sequence b must exist.
-void check_cache_pages(const char* op, const Tensor& table, const Tensor& pages, int64_t b, int64_t length) {
-  const int64_t page = pages.shape[1], needed = (length + page - 1) / page;
+void check_cache_pages(const char* op, const Tensor& table, const Tensor& pages, int64_t b, int64_t first,
+                       int64_t end) {
+  if (first == end) return;
+  const int64_t page = pages.shape[1], needed = (end + page - 1) / page;
   check(needed <= table.cols(), "{}: sequence {} has {} tokens, its block_table row holds {} pages of {}", op,
-        b, length, table.cols(), page);
+        b, end, table.cols(), page);
   const int32_t* ids = table.row<int32_t>(b);
-  for (int64_t i = 0; i < needed; ++i)
+  for (int64_t i = first / page; i < needed; ++i)
     check(ids[i] >= 0 && ids[i] < pages.shape[0], "{}: block_table[{}, {}] is {}, there are {} pages", op, b,
           i, ids[i], pages.shape[0]);
 }
@@ -27,7 +28,9 @@ void check_starts(const LatentCacheRead& a, int64_t M) {
   for (int64_t b = 0; b < B; ++b) {
     check(s[b] <= s[b + 1], "latent_cache_read kv_starts falls from {} to {} at sequence {}", s[b], s[b + 1],
           b);
-    check_cache_pages("latent_cache_read", a.block_table, a.pages, b, s[b + 1] - s[b]);
+    const int64_t first = a.first ? a.first.as<int32_t>()[b] : 0;
+    check(first >= 0, "latent_cache_read: first[{}] is {}", b, first);
+    check_cache_pages("latent_cache_read", a.block_table, a.pages, b, first, first + s[b + 1] - s[b]);
   }
 }
 
@@ -60,6 +63,7 @@ void latent_cache_read(Device& device, const LatentCacheRead& a) {
   expect("latent_cache_read block_table", a.block_table, {B, max_pages}, DType::i32);
   Dim starts{"B+1", B + 1};
   expect("latent_cache_read kv_starts", a.kv_starts, {starts}, DType::i32);
+  if (a.first) expect("latent_cache_read first", a.first, {B}, DType::i32);
   if (device.on_host()) check_starts(a, M);
   FATHOM_DISPATCH(latent_cache_read, device, a, 2 * moves(a.out), 0)
 }

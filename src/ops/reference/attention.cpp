@@ -24,10 +24,11 @@ void zero(const Tensor& t) {
 
 // Calls body(n, first key, end of the visible keys) for every query.
 template <class Args, class Body>
-void for_each_query(const Args& a, const Body& body) {
+void for_each_query(const Args& a, bool causal, const Body& body) {
   const int32_t *q = a.q_starts.template as<int32_t>(), *kv = a.kv_starts.template as<int32_t>();
   for (int64_t b = 0; b + 1 < a.q_starts.count(); ++b)
-    for (int64_t n = q[b]; n < q[b + 1]; ++n) body(n, kv[b], kv[b + 1] - (q[b + 1] - n) + 1);
+    for (int64_t n = q[b]; n < q[b + 1]; ++n)
+      body(n, kv[b], causal ? kv[b + 1] - (q[b + 1] - n) + 1 : kv[b + 1]);
 }
 
 template <class T, class Args>
@@ -44,7 +45,7 @@ void attention_forward(Device& device, const AttentionForward& a) {
   with_dtype<double, float>("attention_forward", a.q.dtype, [&]<class T>(T) {
     const int64_t H = a.q.shape[1], Dv = a.out.cols(), Dn = a.kv.cols() - Dv;
     T* p = static_cast<T*>(device.scratch(0, a.kv.shape[0] * sizeof(T)));
-    for_each_query(a, [&](int64_t n, int64_t begin, int64_t end) {
+    for_each_query(a, a.causal, [&](int64_t n, int64_t begin, int64_t end) {
       for (int64_t h = 0; h < H; ++h) {
         T largest = -std::numeric_limits<T>::infinity(), sum = 0;
         for (int64_t m = begin; m < end; ++m) largest = std::max(largest, p[m] = score<T>(a, n, m, h));
@@ -64,7 +65,7 @@ void attention_backward(Device&, const AttentionBackward& a) {
   with_dtype<double, float>("attention_backward", a.q.dtype, [&]<class T>(T) {
     const int64_t H = a.q.shape[1], Dr = a.k_rope.cols(), Dv = a.out.cols(), Dn = a.kv.cols() - Dv;
     zero<T>(a.dq), zero<T>(a.dkv), zero<T>(a.dk_rope);
-    for_each_query(a, [&](int64_t n, int64_t begin, int64_t end) {
+    for_each_query(a, true, [&](int64_t n, int64_t begin, int64_t end) {
       for (int64_t h = 0; h < H; ++h) {
         const T *q = a.q.row<T>(n * H + h), *dout = a.dout.row<T>(n * H + h);
         const T dout_out = dot(dout, a.out.row<T>(n * H + h), Dv), lse = a.lse.row<T>(n)[h];

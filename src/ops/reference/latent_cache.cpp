@@ -18,9 +18,12 @@ void latent_cache_write(Device&, const LatentCacheWrite& a) {
 void latent_cache_read(Device&, const LatentCacheRead& a) {
   with_dtype<double, float>("latent_cache_read", a.out.dtype, [&]<class T>(T) {
     const int32_t* starts = a.kv_starts.as<int32_t>();
-    for (int64_t b = 0; b < a.block_table.shape[0]; ++b)
-      for (int64_t t = 0; t < starts[b + 1] - starts[b]; ++t)
-        std::copy_n(cached_row<T>(a.pages, a.block_table, b, t), a.out.cols(), a.out.row<T>(starts[b] + t));
+    for (int64_t b = 0; b < a.block_table.shape[0]; ++b) {
+      const int64_t first = a.first ? a.first.as<int32_t>()[b] : 0;
+      for (int64_t i = 0; i < starts[b + 1] - starts[b]; ++i)
+        std::copy_n(cached_row<T>(a.pages, a.block_table, b, first + i), a.out.cols(),
+                    a.out.row<T>(starts[b] + i));
+    }
   });
 }
 

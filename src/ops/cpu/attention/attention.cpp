@@ -39,7 +39,7 @@ Sizes sizes_of(const Args& a) {
 
 // The causal mask of a block of queries and `keys` keys: query i sees the first visible(i) keys.
 struct CausalMask {
-  int64_t first, keys;  // query 0 sees `first`, which may be negative or past the end
+  int64_t first, keys;  // query 0 sees `first`, which may be negative or past the end: then all see all
   int64_t visible(int64_t i) const { return std::clamp<int64_t>(first + i, 0, keys); }
 };
 
@@ -92,8 +92,8 @@ void softmax_row(float* s, int64_t visible, int64_t width, float& max, float& su
 
 // A range of queries of one head of one sequence.
 struct QueryRun {
-  int64_t h, n, queries;  // first query row and their number
-  int64_t m, visible;     // first key row; keys that the first query sees
+  int64_t h, n, queries;     // first query row and their number
+  int64_t m, keys, visible;  // first key row; keys that the last query sees, and the first (`keys`: all do)
 };
 
 struct ForwardScratch {
@@ -133,9 +133,8 @@ void forward_run(const AttentionForward& a, const Sizes& z, const QueryRun& run,
   std::fill_n(w.out, run.queries * z.ld_v, 0.0f);
   std::fill_n(w.max, run.queries, -std::numeric_limits<float>::infinity());
   std::fill_n(w.sum, run.queries, 0.0f);
-  const int64_t all_keys = run.visible + run.queries - 1;
-  for (int64_t key = 0; key < all_keys; key += key_block) {
-    const int64_t keys = std::min(key_block, all_keys - key), m = run.m + key;
+  for (int64_t key = 0; key < run.keys; key += key_block) {
+    const int64_t keys = std::min(key_block, run.keys - key), m = run.m + key;
     pack_keys_transposed<T>(a, z, run.h, m, keys, w.keys);
     pack_rows(a.kv.row<T>(m * z.H + run.h) + z.Dn, z.H * a.kv.row_stride, keys, z.Dv, w.values, z.ld_v, 1);
     for (int64_t row = 0; row < run.queries; row += query_block) {
@@ -145,7 +144,8 @@ void forward_run(const AttentionForward& a, const Sizes& z, const QueryRun& run,
     }
   }
   for (int64_t i = 0; i < run.queries; ++i) {
-    scale_row(w.out + i * z.ld_v, a.out.row<T>((run.n + i) * z.H + run.h), z.Dv, 1 / w.sum[i]);
+    scale_row(w.out + i * z.ld_v, a.out.row<T>((run.n + i) * z.H + run.h), z.Dv,
+              run.keys > 0 ? 1 / w.sum[i] : 0);
     if (a.lse) a.lse.row<float>(run.n + i)[run.h] = ln_2 * (w.max[i] + std::log2(w.sum[i]));
   }
 }
@@ -223,11 +223,11 @@ void pack_queries(const AttentionBackward& a, const Sizes& z, const QueryRun& ru
 // One head of one sequence. dk_rope [keys, Dr] is the task's own sum over its heads; `add` is false for the
 // first of them.
 template <class T>
-void backward_head(const AttentionBackward& a, const Sizes& z, const QueryRun& run, int64_t all_keys,
-                   const BackwardScratch& w, float* dk_rope, bool add) {
+void backward_head(const AttentionBackward& a, const Sizes& z, const QueryRun& run, const BackwardScratch& w,
+                   float* dk_rope, bool add) {
   pack_queries<T>(a, z, run, w);
-  for (int64_t key = 0; key < all_keys; key += key_block) {
-    const int64_t keys = std::min(key_block, all_keys - key), m = run.m + key, first = m * z.H + run.h;
+  for (int64_t key = 0; key < run.keys; key += key_block) {
+    const int64_t keys = std::min(key_block, run.keys - key), m = run.m + key, first = m * z.H + run.h;
     pack_keys_transposed<T>(a, z, run.h, m, keys, w.keys_transposed);
     pack_transposed(a.kv.row<T>(first) + z.Dn, z.H * a.kv.row_stride, keys, z.Dv, w.values_transposed,
                     z.Dv * panel_width, panel_width);
@@ -286,12 +286,15 @@ void attention_forward(Device& device, const AttentionForward& a) {
       int64_t run = task / z.H, b = 0;
       while (run >= runs_of(q[b + 1] - q[b])) run -= runs_of(q[b + 1] - q[b]), ++b;
       const int64_t queries = q[b + 1] - q[b], begin = (runs_of(queries) - 1 - run) * query_run;
+      const int64_t rows = std::min(query_run, queries - begin), keys = kv[b + 1] - kv[b];
+      const int64_t visible = a.causal ? keys - queries + begin + 1 : keys;
       forward_run<T>(a, z,
                      {.h = task % z.H,
                       .n = q[b] + begin,
-                      .queries = std::min(query_run, queries - begin),
+                      .queries = rows,
                       .m = kv[b],
-                      .visible = kv[b + 1] - kv[b] - queries + begin + 1},
+                      .keys = a.causal ? visible + rows - 1 : keys,
+                      .visible = visible},
                      ForwardScratch(z, device.scratch(thread, bytes)));
     });
   });
@@ -313,9 +316,10 @@ void attention_backward(Device& device, const AttentionBackward& a) {
       const BackwardScratch w(z, longest, device.scratch(thread, bytes));
       const int64_t first = z.H * g / groups, end = z.H * (g + 1) / groups;
       for (int64_t h = first; h < end; ++h)
-        backward_head<T>(a, z,
-                         {.h = h, .n = q[b], .queries = queries, .m = kv[b], .visible = keys - queries + 1},
-                         keys, w, parts + (g * M + kv[b]) * z.Dr, h > first);
+        backward_head<T>(
+            a, z,
+            {.h = h, .n = q[b], .queries = queries, .m = kv[b], .keys = keys, .visible = keys - queries + 1},
+            w, parts + (g * M + kv[b]) * z.Dr, h > first);
     });
     sum_groups<T>(device, parts, groups, a.dk_rope);
   });

@@ -9,20 +9,21 @@ namespace {
 
 constexpr int rows_per_warp = query_tile / attention_warps;
 
-template <class T>
+template <class T, bool causal>
 __global__ void forward(AttentionInputs<T> in, AttentionOutput<T> o) {
   extern __shared__ float shared[];
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, blockIdx.x, query_tile);
   if (tile.group < 0) return;
   const SequenceBounds s(in, tile.group);
+  if (!causal && s.keys == s.keys_end) return store_nothing(o, tile, h, in.H, in.Dv);
   float *queries = shared, *keys = queries + query_tile * (in.Dk() + 1),
         *values = keys + key_tile * (in.Dk() + 1);
   fill_queries(queries, in, tile.row, tile.end - tile.row, h);
 
   float max[rows_per_warp], sum[rows_per_warp] = {}, out[rows_per_warp][per_lane] = {};
   for (int i = 0; i < rows_per_warp; ++i) max[i] = -INFINITY;
-  const int64_t keys_end = s.visible_end(tile.end - 1);
+  const int64_t keys_end = s.visible_end<causal>(tile.end - 1);
   for (int64_t key = s.keys; key < keys_end; key += key_tile) {
     __syncthreads();
     fill_keys(keys, in, key, s.keys_end - key, h);
@@ -31,7 +32,7 @@ __global__ void forward(AttentionInputs<T> in, AttentionOutput<T> o) {
     for (int i = 0; i < rows_per_warp; ++i) {
       const int row = warp * rows_per_warp + i;
       const int64_t n = tile.row + row;
-      const bool visible = n < tile.end && key + lane < s.visible_end(n);
+      const bool visible = n < tile.end && key + lane < s.visible_end<causal>(n);
       const float score =
           visible ? in.scale * dot(queries + row * (in.Dk() + 1), keys + lane * (in.Dk() + 1), in.Dk())
                   : -INFINITY;
@@ -69,8 +70,10 @@ void attention_forward(Device& device, const AttentionForward& a) {
     const size_t bytes = ((query_tile + key_tile) * (Dk + 1) + key_tile * (Dv + 1)) * sizeof(float);
     const dim3 grid(static_cast<unsigned>(max_row_tiles(a.q.shape[0], in.B, query_tile)),
                     static_cast<unsigned>(in.H));
-    launch(device, grid, attention_threads, bytes, forward<gpu_t<T>>, in,
-           AttentionOutput<gpu_t<T>>{data<T>(a.out), a.out.row_stride, data<float>(a.lse)});
+    with_mask(a.causal, [&](auto causal) {
+      launch(device, grid, attention_threads, bytes, forward<gpu_t<T>, causal>, in,
+             AttentionOutput<gpu_t<T>>{data<T>(a.out), a.out.row_stride, data<float>(a.lse)});
+    });
   });
 }
 

@@ -1,7 +1,7 @@
 // Outputs of the forward kernels, and the tensor core kernels.
 #pragma once
 #include "ops/attention.h"
-#include "ops/cuda/kernel.cuh"
+#include "ops/cuda/row_tile.cuh"
 
 namespace fathom::cuda {
 
@@ -11,6 +11,25 @@ struct AttentionOutput {
   int64_t out_stride;  // of a (token, head) row
   float* lse;          // [N, H], may be absent
 };
+
+// What queries without keys attend to: nothing. Called by whole blocks.
+template <class T>
+__device__ void store_nothing(const AttentionOutput<T>& o, const RowTile& tile, int h, int H, int Dv) {
+  for (int64_t n = tile.row; n < tile.end; ++n) {
+    for (int c = threadIdx.x; c < Dv; c += blockDim.x)
+      o.out[(n * H + h) * o.out_stride + c] = from_float<T>(0);
+    if (o.lse && threadIdx.x == 0) o.lse[n * H + h] = -INFINITY;
+  }
+}
+
+// Calls body(std::bool_constant<causal>).
+template <class Body>
+void with_mask(bool causal, const Body& body) {
+  if (causal)
+    body(std::true_type());
+  else
+    body(std::false_type());
+}
 
 // False, with nothing launched, for head sizes, alignments or GPUs that they do not support.
 bool attention_forward_wgmma(const Device& device, const AttentionForward& a);

@@ -23,7 +23,7 @@ struct Storage {
   }
 };
 
-template <int Dk, int Dv>
+template <int Dk, int Dv, bool causal>
 __global__ void __launch_bounds__(mma_threads) forward(MmaInputs in, AttentionOutput<Bf16> o) {
   extern __shared__ __align__(128) std::byte shared[];
   const Storage<Dk, Dv> m{reinterpret_cast<Bf16*>(shared)};
@@ -31,8 +31,9 @@ __global__ void __launch_bounds__(mma_threads) forward(MmaInputs in, AttentionOu
   const RowTile tile = find_row_tile(in.q_starts, in.B, longest_tile_first(), mma_rows);
   if (tile.group < 0) return;
   const SequenceBounds s(in, tile.group);
+  if (!causal && s.keys == s.keys_end) return store_nothing(o, tile, h, in.H, Dv);
   const int64_t first_row = tile.row + warp * 16 + lane / 4;  // and the row 8 further
-  const int64_t tiles = (s.visible_end(tile.end - 1) - s.keys + key_tile_rows - 1) / key_tile_rows;
+  const int64_t tiles = (s.visible_end<causal>(tile.end - 1) - s.keys + key_tile_rows - 1) / key_tile_rows;
   const float scale = in.scale * log2_e;
   const auto load_tile = [&](int64_t j) {
     const int64_t key = s.keys + j * key_tile_rows;
@@ -55,8 +56,8 @@ __global__ void __launch_bounds__(mma_threads) forward(MmaInputs in, AttentionOu
     mma_abt<key_tile_rows>(scores, m.queries(), warp * 16, m.keys(j), lane);
     const int64_t key = s.keys + j * key_tile_rows;
     if (key + key_tile_rows >
-        s.visible_end(tile.row + warp * 16))  // else the warp's queries see the whole tile
-      apply_causal_mask(scores, static_cast<int>(s.visible_end(first_row) - key), lane);
+        s.visible_end<causal>(tile.row + warp * 16))  // else the warp's queries see the whole tile
+      apply_mask<causal>(scores, static_cast<int>(s.visible_end<causal>(first_row) - key), lane);
     rescale_rows(out, softmax.update(scores, scale));
     mma_ab<key_tile_rows>(out, scores, m.values(j), lane);
     __syncthreads();
@@ -71,8 +72,10 @@ bool attention_forward_mma(const Device& device, const AttentionForward& a) {
     const MmaInputs in = attention_inputs<bf16>(a);
     const dim3 grid(static_cast<unsigned>(max_row_tiles(a.q.shape[0], in.B, mma_rows)),
                     static_cast<unsigned>(in.H));
-    launch(device, grid, mma_threads, Storage<Dk, Dv>::bytes, forward<Dk, Dv>, in,
-           AttentionOutput<Bf16>{data<bf16>(a.out), a.out.row_stride, data<float>(a.lse)});
+    with_mask(a.causal, [&](auto causal) {
+      launch(device, grid, mma_threads, Storage<Dk, Dv>::bytes, forward<Dk, Dv, causal>, in,
+             AttentionOutput<Bf16>{data<bf16>(a.out), a.out.row_stride, data<float>(a.lse)});
+    });
   });
 }
 

@@ -8,13 +8,15 @@ namespace {
 using Storage = SharedStorage<64, 4>;
 constexpr int tile_rows = Storage::tile_rows;
 
+template <bool causal>
 __device__ void forward_tile(Storage& m, const AttentionTensorMaps& maps, const MmaInputs& in,
                              const AttentionOutput<Bf16>& o) {
   const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, longest_tile_first(), block_rows);
   if (tile.group < 0) return;
   const SequenceBounds s(in, tile.group);
-  const int64_t tiles = (s.visible_end(tile.end - 1) - s.keys + tile_rows - 1) / tile_rows;
+  if (!causal && s.keys == s.keys_end) return store_nothing(o, tile, h, in.H, head_dim_v);
+  const int64_t tiles = (s.visible_end<causal>(tile.end - 1) - s.keys + tile_rows - 1) / tile_rows;
   PipelineState<Storage::stages> state;
 
   const auto produce = [&] {
@@ -41,8 +43,8 @@ __device__ void forward_tile(Storage& m, const AttentionTensorMaps& maps, const 
     const auto softmax_tile = [&](int64_t j) {
       const int64_t key = s.keys + j * tile_rows;
       if (key + tile_rows >
-          s.visible_end(tile.row + warp * 16))  // else the warp's queries see the whole tile
-        apply_causal_mask(scores, static_cast<int>(s.visible_end(first_row) - key), lane);
+          s.visible_end<causal>(tile.row + warp * 16))  // else the warp's queries see the whole tile
+        apply_mask<causal>(scores, static_cast<int>(s.visible_end<causal>(first_row) - key), lane);
       return softmax.update(scores, scale);
     };
 
@@ -79,23 +81,26 @@ __device__ void forward_tile(Storage& m, const AttentionTensorMaps& maps, const 
   specialize_attention(m, produce, consume);
 }
 
+template <bool causal>
 __global__ void __launch_bounds__(specialized_threads, 1)
     forward(const __grid_constant__ AttentionTensorMaps maps, MmaInputs in, AttentionOutput<Bf16> o) {
   extern __shared__ __align__(128) std::byte shared[];
-  if constexpr (compiled_for_sm90a) forward_tile(shared_storage_at<Storage>(shared), maps, in, o);
+  if constexpr (compiled_for_sm90a) forward_tile<causal>(shared_storage_at<Storage>(shared), maps, in, o);
 }
 
 }  // namespace
 
 bool attention_forward_wgmma(const Device& device, const AttentionForward& a) {
-  if (!wgmma_supports(device, a)) return false;
+  if (!wgmma_supports(device, a) || a.kv.shape[0] == 0) return false;  // a tensor map has at least one row
   const MmaInputs in = attention_inputs<bf16>(a);
   const AttentionTensorMaps maps = {
       .q = tensor_map_of_heads(a.q), .kv = tensor_map_of_heads(a.kv), .k_rope = tensor_map_of_rows(a.k_rope)};
   const dim3 grid(static_cast<unsigned>(max_row_tiles(a.q.shape[0], in.B, block_rows)),
                   static_cast<unsigned>(in.H));
-  launch(device, grid, specialized_threads, shared_bytes_of<Storage>, forward, maps, in,
-         AttentionOutput<Bf16>{data<bf16>(a.out), a.out.row_stride, data<float>(a.lse)});
+  with_mask(a.causal, [&](auto causal) {
+    launch(device, grid, specialized_threads, shared_bytes_of<Storage>, forward<causal>, maps, in,
+           AttentionOutput<Bf16>{data<bf16>(a.out), a.out.row_stride, data<float>(a.lse)});
+  });
   return true;
 }
 

@@ -79,14 +79,14 @@ __device__ void rescale_rows(float (&out)[columns][4], float2 factor) {
 }
 
 // Scores of queries by keys: the lane's first row sees the first `visible` keys of the tile, its other row
-// eight more.
-template <int tiles>
-__device__ void apply_causal_mask(float (&scores)[tiles][4], int visible, int lane) {
+// eight more if causal.
+template <bool causal, int tiles>
+__device__ void apply_mask(float (&scores)[tiles][4], int visible, int lane) {
 #pragma unroll
   for (int n = 0; n < tiles; ++n)
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      if (column_of(n, i, lane) >= visible + i / 2 * 8) scores[n][i] = -INFINITY;
+      if (column_of(n, i, lane) >= visible + (causal ? i / 2 * 8 : 0)) scores[n][i] = -INFINITY;
 }
 
 // Outputs of queries `row` and 8 further, if before `end`.

@@ -54,8 +54,11 @@ struct SequenceBounds {
         keys(in.kv_starts[b]),
         keys_end(in.kv_starts[b + 1]) {}
   __device__ int64_t causal_offset() const { return (keys_end - keys) - (queries_end - queries); }
-  // One past the last key that query n sees.
-  __device__ int64_t visible_end(int64_t n) const { return keys + (n - queries) + causal_offset() + 1; }
+  // One past the last key that query n sees; without the mask all are seen.
+  template <bool causal = true>
+  __device__ int64_t visible_end(int64_t n) const {
+    return causal ? keys + (n - queries) + causal_offset() + 1 : keys_end;
+  }
 };
 
 }  // namespace fathom::cuda

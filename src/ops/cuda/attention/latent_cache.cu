@@ -17,11 +17,11 @@ __global__ void write_rows(LatentCache<T> cache, const T* latent, int64_t stride
 }
 
 template <class T>
-__global__ void read_rows(T* out, int64_t stride, LatentCache<T> cache, const int32_t* starts, int B,
-                          int width) {
+__global__ void read_rows(T* out, int64_t stride, LatentCache<T> cache, const int32_t* first,
+                          const int32_t* starts, int B, int width) {
   const int64_t m = blockIdx.x;
   const int b = group_of(starts, B, m);
-  const T* from = cache.row(b, m - starts[b]);
+  const T* from = cache.row(b, m - starts[b] + (first ? first[b] : 0));
   for (int c = threadIdx.x; c < width; c += threads) out[m * stride + c] = from[c];
 }
 
@@ -38,8 +38,8 @@ void latent_cache_write(Device& device, const LatentCacheWrite& a) {
 void latent_cache_read(Device& device, const LatentCacheRead& a) {
   with_dtype<float, bf16>("latent_cache_read", a.out.dtype, [&]<class T>(T) {
     launch(device, dim3(static_cast<unsigned>(a.out.rows())), threads, 0, read_rows<gpu_t<T>>, data<T>(a.out),
-           a.out.row_stride, latent_cache_of<T>(a.pages, a.block_table), data<int32_t>(a.kv_starts),
-           a.block_table.shape[0], a.out.cols());
+           a.out.row_stride, latent_cache_of<T>(a.pages, a.block_table), data<int32_t>(a.first),
+           data<int32_t>(a.kv_starts), a.block_table.shape[0], a.out.cols());
   });
 }
 
