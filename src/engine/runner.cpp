@@ -20,10 +20,11 @@ int64_t cache_bytes(const Model& model, const RunnerOptions& o) {
   return plan.used();
 }
 
+// Without keys to expand.
 HostBatch host_batch(std::span<const Scheduled> items, int64_t max_pages) {
   HostBatch batch;
   batch.max_pages = max_pages;
-  batch.sequence_starts = batch.kv_starts = {0};
+  batch.sequence_starts = {0};
   for (size_t b = 0; b < items.size(); ++b) {
     const Sequence& s = *items[b].sequence;
     const int64_t end = s.cached + items[b].tokens;
@@ -33,11 +34,19 @@ HostBatch host_batch(std::span<const Scheduled> items, int64_t max_pages) {
       batch.sequence.push_back(static_cast<int32_t>(b));
     }
     batch.sequence_starts.push_back(static_cast<int32_t>(batch.tokens.size()));
-    batch.kv_starts.push_back(batch.kv_starts.back() + static_cast<int32_t>(end));
     batch.block_table.insert(batch.block_table.end(), s.pages.begin(), s.pages.end());
     batch.block_table.resize(static_cast<size_t>(max_pages) * (b + 1), no_page);
   }
   return batch;
+}
+
+std::vector<HostKeyChunk> key_chunks(std::span<const Scheduled> items, int64_t most) {
+  std::vector<int32_t> tokens, lengths;
+  for (const Scheduled& s : items) {
+    tokens.push_back(static_cast<int32_t>(s.tokens));
+    lengths.push_back(static_cast<int32_t>(s.sequence->cached + s.tokens));
+  }
+  return cut_keys(tokens, lengths, most);
 }
 
 bool all_finite(const Tensor& row) {
@@ -67,11 +76,27 @@ Runner::Runner(Device& device, const Model& model, const RunnerOptions& options)
   step_memory_ = Arena("a step of generation", step_bytes(), device, "bf16 takes less: --dtype");
 }
 
+// Of a step in which every sequence is as long as it can be.
+int64_t Runner::most_key_chunks() const {
+  const RunnerOptions& o = options_;
+  const int64_t longest = std::min(o.pages * o.page_size, model_.config.max_position_embeddings);
+  return (o.max_sequences * longest + o.max_expanded_keys - 1) / o.max_expanded_keys;
+}
+
+// The most of both forms.
 int64_t Runner::step_bytes() const {
   const RunnerOptions& o = options_;
-  Arena plan;
-  allocate(plan, {o.max_tokens, o.max_sequences, o.max_expanded_keys}, o.pages, o.max_sequences);
-  return plan.used();
+  const auto bytes = [&](const BatchSize& size) {
+    Arena plan;
+    allocate(plan, size, o.pages, o.max_sequences);
+    return plan.used();
+  };
+  const int64_t absorbed_tokens =
+      o.absorbed.value_or(false)
+          ? o.max_tokens
+          : std::min(o.max_tokens, o.max_sequences * most_absorbed_tokens(model_.config));
+  return std::max(bytes({o.max_tokens, o.max_sequences, o.max_expanded_keys, most_key_chunks()}),
+                  bytes({absorbed_tokens, o.max_sequences, 0, 0}));
 }
 
 std::vector<PieceResult> Runner::run(std::span<const Scheduled> scheduled) {
@@ -108,11 +133,7 @@ Tensor Runner::hidden_row(Readback& readback, size_t place) const {
 std::vector<Runner::Group> Runner::split(std::span<const Scheduled> scheduled) const {
   Group expanded{false, {}, {}}, absorbed{true, {}, {}};
   std::vector<Group*> group_of;
-  int64_t keys = 0;
-  for (const Scheduled& s : scheduled) {
-    group_of.push_back(absorb(s, keys) ? &absorbed : &expanded);
-    if (group_of.back() == &expanded) keys += s.sequence->cached + s.tokens;
-  }
+  for (const Scheduled& s : scheduled) group_of.push_back(absorb(s) ? &absorbed : &expanded);
   for (const bool completing : {true, false})
     for (size_t i = 0; i < scheduled.size(); ++i) {
       if (scheduled[i].completes() != completing) continue;
@@ -126,10 +147,9 @@ std::vector<Runner::Group> Runner::split(std::span<const Scheduled> scheduled) c
   return groups;
 }
 
-bool Runner::absorb(const Scheduled& s, int64_t expanded_keys) const {
+bool Runner::absorb(const Scheduled& s) const {
   const int32_t tokens = static_cast<int32_t>(s.tokens),
                 length = static_cast<int32_t>(s.sequence->cached) + tokens;
-  if (expanded_keys + length > options_.max_expanded_keys) return true;
   return options_.absorbed.value_or(absorbed_is_cheaper(model_.config, {&tokens, 1}, {&length, 1}));
 }
 
@@ -138,17 +158,15 @@ void Runner::run_group(const Group& group, Readback& readback) {
   for (const Scheduled& s : group.items)
     max_pages = std::max(max_pages, static_cast<int64_t>(s.sequence->pages.size()));
   max_pages = std::min((max_pages + table_step - 1) / table_step * table_step, options_.pages);
-  const HostBatch host = host_batch(group.items, max_pages);
+  HostBatch host = host_batch(group.items, max_pages);
+  if (!group.absorbed) host.chunks = key_chunks(group.items, options_.max_expanded_keys);
   std::vector<int32_t> last_tokens;
   for (size_t b = 0; b < group.items.size(); ++b) last_tokens.push_back(host.sequence_starts[b + 1] - 1);
   const auto pieces = static_cast<int64_t>(last_tokens.size()), completing = group.completing;
-  BatchSize size = host.size();
-  if (group.absorbed) size.keys = 0;
-
+  const BatchSize size = host.size();
   step_memory_.rewind(0);
   Memory m = allocate(step_memory_, size, max_pages, completing);
   m.batch.cache = &cache_;
-  m.batch.absorbed = group.absorbed;
   upload_batch(device_, model_.config, host, m.batch);
   upload(device_, m.last_tokens, Tensor(last_tokens.data(), DType::i32, {pieces}));
   upload_sampling(group, m.sample);

@@ -17,8 +17,8 @@ struct RunnerOptions {
   int64_t pages = 0, page_size = 64;  // of the cache
   int64_t max_sequences = 16;         // in one step
   int64_t max_tokens = 512;           // in one step
-  // Keys and values are expanded for at most this many tokens at once, which bounds the memory they take;
-  // past it attention is absorbed.
+  // Keys and values are expanded for at most this many tokens at a time, at least max_tokens, which bounds
+  // the memory they take: longer prefixes are taken in chunks.
   int64_t max_expanded_keys = 8192;
   int64_t vocabulary = 0;        // ids from here on are never picked: models pad theirs past the tokenizer's
   std::optional<bool> absorbed;  // forces one form of attention; by default the cheaper one is taken
@@ -61,7 +61,7 @@ class Runner {
   };
 
   std::vector<Group> split(std::span<const Scheduled> scheduled) const;
-  bool absorb(const Scheduled& item, int64_t expanded_keys) const;
+  bool absorb(const Scheduled& item) const;
   // What is read back of a step, by place; complete after synchronize().
   struct Readback {
     std::vector<int32_t> ids;       // of the pieces that complete their sequence
@@ -71,6 +71,7 @@ class Runner {
   Tensor hidden_row(Readback& readback, size_t place) const;
   void upload_sampling(const Group& group, const Sample& sample) const;
   Memory allocate(Arena& arena, const BatchSize& size, int64_t max_pages, int64_t completing) const;
+  int64_t most_key_chunks() const;
   int64_t step_bytes() const;
 
   Device& device_;

@@ -22,6 +22,7 @@ struct Layout {
   Tensor kept_stat(Shape shape) { return training ? stat(shape) : Tensor(); }
 
   AttentionActivations attention();
+  void serving_attention(AttentionActivations& a);
   MlpActivations mlp(int64_t width);
   MoeActivations moe();
   LayerActivations layer(bool with_dense, bool with_moe);
@@ -46,11 +47,23 @@ AttentionActivations Layout::attention() {
   a.lse = kept_stat({N, H});
   if (!training) {
     a.norm_in_place(Rkv);
-    a.prefix = any({M, c.cache_width()});
-    a.q_latent = any({N, H, Rkv});
-    a.ctx = any({N, H, Rkv});
+    serving_attention(a);
   }
   return a;
+}
+
+void Layout::serving_attention(AttentionActivations& a) {
+  const int64_t N = size.tokens, H = c.num_attention_heads;
+  if (size.chunks == 0) {
+    a.q_latent = any({N, H, c.kv_lora_rank});
+    a.ctx = any({N, H, c.kv_lora_rank});
+    return;
+  }
+  a.prefix = any({size.keys, c.cache_width()});
+  if (size.chunks == 1) return;
+  a.lse = stat({N, H});
+  a.merged = stat({N, H, c.v_head_dim});
+  a.merged_lse = stat({N, H});
 }
 
 MlpActivations Layout::mlp(int64_t width) {

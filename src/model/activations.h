@@ -12,7 +12,7 @@
 
 namespace fathom {
 
-// M = keys attended to (N without a cache).
+// M = keys expanded at a time (N without a cache).
 struct AttentionActivations {
   Tensor q_a;         // [N, Rq]           query latent, before its norm
   Tensor q_a_normed;  // [N, Rq]
@@ -25,8 +25,11 @@ struct AttentionActivations {
   Tensor kv;         // [M, H, Dn+Dv]     expanded keys and values
   Tensor out;        // [N, H, Dv]
   Tensor lse;        // [N, H] stat
-  // Serving only:
-  Tensor prefix;    // [M, Rkv+Dr]       whole sequences' cache rows, gathered
+  // Serving only, expanded:
+  Tensor prefix;      // [M, Rkv+Dr]     cache rows, gathered
+  Tensor merged;      // [N, H, Dv] stat over the chunks of keys so far, if there are several
+  Tensor merged_lse;  // [N, H] stat
+  // Serving only, absorbed:
   Tensor q_latent;  // [N, H, Rkv]       absorbed queries
   Tensor ctx;       // [N, H, Rkv]       attended latents
 

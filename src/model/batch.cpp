@@ -25,6 +25,17 @@ class BlockCopy {
   std::vector<int32_t> values_;
 };
 
+// Multiplications per head. Both forms of attention pay per (query, key) pair; expanding also pays for every
+// key's latent, absorbing for every query's.
+struct Multiplications {
+  double latent, expanded_pair, absorbed_pair;
+
+  explicit Multiplications(const Config& c)
+      : latent(static_cast<double>(c.kv_lora_rank * (c.qk_nope_head_dim + c.v_head_dim))),
+        expanded_pair(static_cast<double>(c.qk_head_dim() + c.v_head_dim)),
+        absorbed_pair(static_cast<double>(2 * c.kv_lora_rank + c.qk_rope_head_dim)) {}
+};
+
 }  // namespace
 
 LatentCache allocate_cache(const Config& config, Arena& arena, DType dtype, int64_t pages,
@@ -37,7 +48,11 @@ LatentCache allocate_cache(const Config& config, Arena& arena, DType dtype, int6
 
 BatchSize HostBatch::size() const {
   const auto N = static_cast<int64_t>(tokens.size());
-  return {N, static_cast<int64_t>(sequence_starts.size()) - 1, kv_starts.empty() ? N : kv_starts.back()};
+  BatchSize size{N, static_cast<int64_t>(sequence_starts.size()) - 1, N};
+  if (max_pages == 0) return size;
+  size.keys = 0, size.chunks = static_cast<int64_t>(chunks.size());
+  for (const HostKeyChunk& c : chunks) size.keys = std::max<int64_t>(size.keys, c.starts.back());
+  return size;
 }
 
 Batch allocate_batch(Arena& arena, const BatchSize& size, int64_t max_pages) {
@@ -51,7 +66,8 @@ Batch allocate_batch(Arena& arena, const BatchSize& size, int64_t max_pages) {
   if (max_pages > 0) {
     batch.block_table = ints({size.sequences, max_pages});
     batch.sequence = ints({size.tokens});
-    batch.kv_starts = ints({size.sequences + 1});
+    for (int64_t i = 0; i < size.chunks; ++i)
+      batch.chunks.push_back({ints({size.sequences}), ints({size.sequences + 1})});
   }
   batch.block = Tensor(batch.tokens.data, DType::i32, {(arena.used() - before) / size_of(DType::i32)});
   return batch;
@@ -76,26 +92,35 @@ void upload_batch(const Device& device, const Config& config, const HostBatch& h
   if (host.max_pages > 0) {
     copy.put(batch.block_table, host.block_table);
     copy.put(batch.sequence, host.sequence);
-    copy.put(batch.kv_starts, host.kv_starts);
+    assert(batch.chunks.size() == host.chunks.size());
+    for (size_t i = 0; i < host.chunks.size(); ++i) {
+      copy.put(batch.chunks[i].first, host.chunks[i].first);
+      copy.put(batch.chunks[i].starts, host.chunks[i].starts);
+      batch.chunks[i].keys = host.chunks[i].starts.back();
+    }
   }
   copy.upload_to(device);
 }
 
 bool absorbed_is_cheaper(const Config& c, std::span<const int32_t> new_tokens,
                          std::span<const int32_t> lengths) {
-  // Multiplications per head. Both forms pay per (query, key) pair; expanding also pays for every key,
-  // absorbing for every query.
-  const double latent = static_cast<double>(c.kv_lora_rank * (c.qk_nope_head_dim + c.v_head_dim));
-  const double expanded_pair = static_cast<double>(c.qk_head_dim() + c.v_head_dim);
-  const double absorbed_pair = static_cast<double>(2 * c.kv_lora_rank + c.qk_rope_head_dim);
+  const Multiplications per(c);
   double expanded = 0, absorbed = 0;
   for (size_t b = 0; b < new_tokens.size(); ++b) {
     const double queries = new_tokens[b], keys = lengths[b];
     const double pairs = queries * (keys - (queries - 1) / 2);
-    expanded += keys * latent + pairs * expanded_pair;
-    absorbed += queries * latent + pairs * absorbed_pair;
+    expanded += keys * per.latent + pairs * per.expanded_pair;
+    absorbed += queries * per.latent + pairs * per.absorbed_pair;
   }
   return absorbed < expanded;
+}
+
+// Of n new tokens after m others, absorbing saves m latents and costs more for at least n * m pairs.
+int64_t most_absorbed_tokens(const Config& c) {
+  const Multiplications per(c);
+  const double more = per.absorbed_pair - per.expanded_pair;
+  const auto longest = static_cast<double>(c.max_position_embeddings);
+  return static_cast<int64_t>(more > 0 ? std::min(per.latent / more, longest) : longest);
 }
 
 }  // namespace fathom

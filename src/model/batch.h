@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/key_chunks.h"
 #include "tensor/arena.h"
 #include "tensor/device.h"
 #include "tensor/tensor.h"
@@ -16,7 +17,8 @@ namespace fathom {
 struct BatchSize {
   int64_t tokens = 0;     // N
   int64_t sequences = 0;  // B
-  int64_t keys = 0;       // M, tokens attended to: N without a cache
+  int64_t keys = 0;       // M, keys expanded at a time: N without a cache, 0 if absorbed
+  int64_t chunks = 1;     // that the keys are cut into, with a cache; 0 if absorbed
 };
 
 // The latent cache of all layers: per layer pages [P, page, Rkv+Dr] of rows [normed c_kv | rotated k_rope].
@@ -42,10 +44,17 @@ struct HostBatch {
   // With a cache only:
   std::vector<int32_t> block_table;  // [B, max_pages]
   std::vector<int32_t> sequence;     // [N]
-  std::vector<int32_t> kv_starts;    // [B+1]
+  std::vector<HostKeyChunk> chunks;  // none: absorbed
   int64_t max_pages = 0;
 
   BatchSize size() const;
+};
+
+// A HostKeyChunk where the model runs.
+struct KeyChunk {
+  Tensor first;      // [B] i32
+  Tensor starts;     // [B+1] i32
+  int64_t keys = 0;  // starts[B]
 };
 
 // A batch where the model runs: views of integers in the device's memory.
@@ -62,10 +71,13 @@ struct Batch {
 
   // With a cache only. This batch's tokens are the last ones of their sequences.
   LatentCache* cache = nullptr;  // a forward pass writes the tokens' rows
-  Tensor block_table;     // [B, max_pages] i32, token t of a sequence is in page block_table[b, t / page]
-  Tensor sequence;        // [N] i32, the sequence b of each token
-  Tensor kv_starts;       // [B+1] i32, prefix sums of the sequences' whole lengths, these tokens included
-  bool absorbed = false;  // attend in the latent space (decoding) instead of expanding keys and values
+  Tensor block_table;  // [B, max_pages] i32, token t of a sequence is in page block_table[b, t / page]
+  Tensor sequence;     // [N] i32, the sequence b of each token
+  // The keys to expand, chunk by chunk; these tokens' own are in the last one. None: attend in the latent
+  // space (decoding) instead of expanding keys and values.
+  std::vector<KeyChunk> chunks;
+
+  bool absorbed() const { return cache && chunks.empty(); }
 
   const ExpertReplay* replay = nullptr;  // present: experts are taken from it
 
@@ -85,5 +97,7 @@ void check_tokens(const Config& config, std::span<const int32_t> tokens, std::sp
 // of new tokens and whole lengths (docs/architecture.md has the arithmetic).
 bool absorbed_is_cheaper(const Config& config, std::span<const int32_t> new_tokens,
                          std::span<const int32_t> lengths);
+// The most new tokens of one sequence for which it can be cheaper, whatever their prefix.
+int64_t most_absorbed_tokens(const Config& config);
 
 }  // namespace fathom

@@ -1,10 +1,11 @@
-// Two ways to attend, one mathematics: expanded (keys and values for every head, for training and long
-// prefill) and absorbed (queries carried into the latent space, for decoding). Both read the same latent rows
-// [c_kv | k_rope].
+// Two ways to attend, one mathematics: expanded (keys and values for every head, for training and prefill)
+// and absorbed (queries carried into the latent space, for decoding). Both read the same latent rows [c_kv |
+// k_rope]. Of a long prefix they are expanded and attended to in chunks, which bounds the memory.
 #include "model/mla.h"
 
 #include "ops/absorb.h"
 #include "ops/attention.h"
+#include "ops/attention_merge.h"
 #include "ops/latent_attention.h"
 #include "ops/latent_cache.h"
 #include "ops/linear.h"
@@ -51,27 +52,45 @@ void latents(const Pass& p, const AttentionWeights& w, AttentionActivations& a, 
   rope(p.device, {.x = shared_rope_key(p.config, a.latent), .cos_sin = p.cos_sin});
 }
 
-// Equations 10, 11, 16, 17: keys and values of every head, then ordinary attention.
-void attend_expanded(const Pass& p, const AttentionWeights& w, AttentionActivations& a, int64_t layer) {
-  const Batch& batch = p.batch;
-  Tensor c_kv = a.c_kv, rows = a.latent;
-  if (batch.cache) {
-    latent_cache_read(p.device, {.out = a.prefix,
-                                 .pages = batch.cache->pages[layer],
-                                 .block_table = batch.block_table,
-                                 .kv_starts = batch.kv_starts});
-    rows = a.prefix;
-    c_kv = rows.columns(0, p.config.kv_lora_rank);
-  }
-  linear_forward(p.device, {.out = flat(a.kv), .x = c_kv, .w = w.kv_b_proj});
+// Equations 10, 11, 16, 17: keys and values of every head, then ordinary attention to them. c_kv and k_rope
+// are the keys' latents.
+void attend_expanded(const Pass& p, const AttentionWeights& w, const AttentionActivations& a,
+                     const Tensor& c_kv, const Tensor& k_rope, const Tensor& kv_starts, bool causal) {
+  const Tensor kv = a.kv.slice(0, c_kv.rows());
+  linear_forward(p.device, {.out = flat(kv), .x = c_kv, .w = w.kv_b_proj});
   attention_forward(p.device, {.out = a.out,
                                .lse = a.lse,
                                .q = a.q,
-                               .kv = a.kv,
-                               .k_rope = rows.columns(p.config.kv_lora_rank, p.config.qk_rope_head_dim),
-                               .q_starts = batch.sequence_starts,
-                               .kv_starts = batch.cache ? batch.kv_starts : batch.sequence_starts,
-                               .scale = p.softmax_scale});
+                               .kv = kv,
+                               .k_rope = k_rope,
+                               .q_starts = p.batch.sequence_starts,
+                               .kv_starts = kv_starts,
+                               .scale = p.softmax_scale,
+                               .causal = causal});
+}
+
+// The same over the cache, in chunks. All queries see all keys of a chunk but those of the last, which holds
+// their own.
+void attend_cached(const Pass& p, const AttentionWeights& w, const AttentionActivations& a, int64_t layer) {
+  const std::vector<KeyChunk>& chunks = p.batch.chunks;
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const bool last = i + 1 == chunks.size();
+    const Tensor rows = a.prefix.slice(0, chunks[i].keys);
+    latent_cache_read(p.device, {.out = rows,
+                                 .pages = p.batch.cache->pages[layer],
+                                 .block_table = p.batch.block_table,
+                                 .first = chunks[i].first,
+                                 .kv_starts = chunks[i].starts});
+    attend_expanded(p, w, a, rows.columns(0, p.config.kv_lora_rank),
+                    rows.columns(p.config.kv_lora_rank, p.config.qk_rope_head_dim), chunks[i].starts, last);
+    if (chunks.size() > 1)
+      attention_merge(p.device, {.merged = a.merged,
+                                 .merged_lse = a.merged_lse,
+                                 .part = a.out,
+                                 .part_lse = a.lse,
+                                 .out = last ? a.out : Tensor(),
+                                 .first = i == 0});
+  }
 }
 
 // W_UK and W_UV of every head: [H, Dn+Dv, Rkv].
@@ -110,15 +129,18 @@ void mla_forward(const Pass& p, const AttentionWeights& w, AttentionActivations&
                                     .sequence = p.batch.sequence,
                                     .positions = p.batch.positions});
   };
-  const bool absorbed = p.batch.cache && p.batch.absorbed;
+  const bool absorbed = p.batch.absorbed();
   p.run_concurrently(keys, [&] {
     queries(p, w, a, x);
     if (absorbed) absorb_queries(p, w, a);
   });
   if (absorbed)
     attend_absorbed(p, w, a, layer);
+  else if (p.batch.cache)
+    attend_cached(p, w, a, layer);
   else
-    attend_expanded(p, w, a, layer);
+    attend_expanded(p, w, a, a.c_kv, a.latent.columns(p.config.kv_lora_rank, p.config.qk_rope_head_dim),
+                    p.batch.sequence_starts, true);
   linear_forward(p.device, {.out = out, .x = flat(a.out), .w = w.o_proj, .bias = w.o_bias.data});
 }
 

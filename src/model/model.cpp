@@ -20,7 +20,10 @@ void check_batch(const Device& device, const Config& c, const Batch& batch) {
     Dim B{"B", B1 - 1};
     expect("batch block_table", batch.block_table, {B, max_pages}, DType::i32);
     expect("batch sequence", batch.sequence, {N}, DType::i32);
-    expect("batch kv_starts", batch.kv_starts, {B1}, DType::i32);
+    for (const KeyChunk& chunk : batch.chunks) {
+      expect("batch chunk first", chunk.first, {B}, DType::i32);
+      expect("batch chunk starts", chunk.starts, {B1}, DType::i32);
+    }
   }
   if (!device.on_host()) return;
   const auto n = static_cast<size_t>(N.size());

@@ -54,5 +54,31 @@ TEST(CudaEngine, GivesTheTokensOfTheCpu) {
   }
 }
 
+// One prompt after another through the default number of expanded keys, a prompt chunk being 2048 tokens.
+std::vector<std::vector<int32_t>> deep_answers(const std::string& device_name, const Config& config,
+                                               const std::vector<int64_t>& lengths) {
+  Device device = Device::named(device_name, 2);
+  const Model model = model_on(device, config);
+  Engine engine(device, model, nullptr,
+                {.cache_tokens = lengths.back() + 64,
+                 .max_sequences = 1,
+                 .token_budget = 2048,
+                 .share_prefixes = false,
+                 .absorbed = {}});
+  std::vector<std::vector<int32_t>> all;
+  for (const int64_t length : lengths)
+    all.push_back(run_one(engine, request_of(config, length, 1, {})).tokens);
+  return all;
+}
+
+TEST(CudaEngine, GivesTheTokensOfTheCpuAtEveryDepth) {
+  FATHOM_NEEDS_GPU();
+  Config config = lite_like();
+  config.max_position_embeddings = 1 << 16;
+  const std::vector<int64_t> lengths = {8191, 8192, 8193, 40'000};
+  const auto want = deep_answers("cpu", config, lengths), got = deep_answers("cuda", config, lengths);
+  for (size_t i = 0; i < lengths.size(); ++i) EXPECT_EQ(got[i], want[i]) << lengths[i] << " tokens";
+}
+
 }  // namespace
 }  // namespace fathom::testing

@@ -124,11 +124,47 @@ TEST_P(EngineParity, SharedPrefixesChangeNothing) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(run_one(engine, request_of(prompt, 12)).tokens, want) << "run " << i;
 }
 
-TEST_P(EngineParity, ExpandedKeysPastTheLimitAreAbsorbed) {
-  const Request r = request_of(random_prompt(model_.config, 50, 4), 5);
+// Prompts up to the number of keys that are expanded at a time, and past it, when they are taken in chunks.
+TEST_P(EngineParity, PromptsAcrossTheExpandedKeys) {
+  for (const int64_t length : {19, 20, 21, 100}) {
+    const Request r = request_of(random_prompt(model_.config, length, 4), 5);
+    const std::vector<int32_t> want = without_cache(device_, model_, r);
+    for (const int64_t page : {3, 16})
+      for (const int64_t most : {1, 20, 8192})
+        for (const std::optional<bool> absorbed : {std::optional<bool>(), {true}, {false}}) {
+          Engine engine(device_, model_, nullptr,
+                        {.cache_tokens = 112,
+                         .page_size = page,
+                         .token_budget = 16,
+                         .max_expanded_keys = most,
+                         .absorbed = absorbed});
+          poison_cache(engine);
+          EXPECT_EQ(run_one(engine, r).tokens, want) << length << " tokens, at most " << most << " keys";
+        }
+  }
+}
+
+// Together they have more keys than the cache has rows.
+TEST_P(EngineParity, SharedPrefixesInChunks) {
+  const std::vector<int32_t> prefix = random_prompt(model_.config, 60, 3);
   Engine engine(device_, model_, nullptr,
-                {.cache_tokens = 100, .token_budget = 16, .max_expanded_keys = 20, .absorbed = false});
-  EXPECT_EQ(run_one(engine, r).tokens, without_cache(device_, model_, r));
+                {.cache_tokens = 160,
+                 .page_size = 4,
+                 .max_sequences = 5,
+                 .token_budget = 25,
+                 .max_expanded_keys = 25,
+                 .absorbed = false});
+  poison_cache(engine);
+  run_one(engine, request_of(prefix, 1));
+  std::map<int64_t, std::vector<int32_t>> want;
+  for (uint64_t i = 0; i < 5; ++i) {
+    std::vector<int32_t> prompt = prefix;
+    const std::vector<int32_t> rest = random_prompt(model_.config, static_cast<int64_t>(i), 10 + i);
+    prompt.insert(prompt.end(), rest.begin(), rest.end());
+    const Request r = request_of(prompt, 9);
+    want[engine.submit(r)] = without_cache(device_, model_, r);
+  }
+  for (const auto& [id, answer] : run_all(engine)) EXPECT_EQ(answer.tokens, want[id]) << "request " << id;
 }
 
 std::vector<Route> routes() {

@@ -80,6 +80,12 @@ TEST_P(RealHeads, EveryRouteGivesTheBestTokens) {
               {.cache_tokens = 1024, .max_sequences = 8, .token_budget = 512, .absorbed = {}}},
         Route{"absorbed", {.cache_tokens = 1024, .max_sequences = 8, .token_budget = 512, .absorbed = true}},
         Route{"expanded", {.cache_tokens = 2048, .max_sequences = 8, .token_budget = 512, .absorbed = false}},
+        Route{"keys in chunks",
+              {.cache_tokens = 2048,
+              .max_sequences = 8,
+              .token_budget = 96,
+              .max_expanded_keys = 100,
+              .absorbed = false}},
         Route{"one at a time",
               {.cache_tokens = 512, .max_sequences = 1, .token_budget = 96, .absorbed = {}}}}) {
     Engine engine(device, model, nullptr, route.options);

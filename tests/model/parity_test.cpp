@@ -3,6 +3,7 @@
 // impossible pages.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "support/paths.h"
@@ -15,11 +16,15 @@ namespace {
 // Feeds sequences through a cached model piece by piece and keeps every hidden state.
 class CachedRun {
  public:
-  CachedRun(const Model& model, Device& device, int page_size, int sequences, int max_length)
+  // Keys and values are expanded for at most most_keys at a time, or for the tokens of a piece if they are
+  // more.
+  CachedRun(const Model& model, Device& device, int page_size, int sequences, int max_length,
+            int64_t most_keys = 1 << 20)
       : model_(model),
         device_(device),
         page_size_(page_size),
-        max_pages_((max_length + page_size - 1) / page_size) {
+        max_pages_((max_length + page_size - 1) / page_size),
+        most_keys_(most_keys) {
     const int pages = sequences * max_pages_ + 3;
     Arena plan;
     allocate_cache(model.config, plan, model.dtype, pages, page_size);
@@ -35,7 +40,7 @@ class CachedRun {
 
   // Appends tokens[i] to sequence i for all sequences at once; returns the hidden states of the new tokens.
   std::vector<double> append(const std::vector<std::vector<int32_t>>& tokens, bool absorbed) {
-    std::vector<int32_t> ids, positions, starts = {0}, sequence, kv_starts = {0};
+    std::vector<int32_t> ids, positions, starts = {0}, sequence, new_tokens;
     for (size_t b = 0; b < tokens.size(); ++b) {
       for (int32_t id : tokens[b]) {
         if (lengths_[b] % page_size_ == 0) {
@@ -45,7 +50,7 @@ class CachedRun {
         ids.push_back(id), positions.push_back(lengths_[b]++), sequence.push_back(static_cast<int32_t>(b));
       }
       starts.push_back(static_cast<int32_t>(ids.size()));
-      kv_starts.push_back(kv_starts.back() + lengths_[b]);
+      new_tokens.push_back(static_cast<int32_t>(tokens[b].size()));
     }
     const auto N = static_cast<int64_t>(ids.size()), B = static_cast<int64_t>(tokens.size());
     Batch batch;
@@ -55,9 +60,14 @@ class CachedRun {
     batch.cache = &cache_;
     batch.block_table = Tensor(table_.data(), DType::i32, {B, max_pages_});
     batch.sequence = Tensor(sequence.data(), DType::i32, {N});
-    batch.kv_starts = Tensor(kv_starts.data(), DType::i32, {B + 1});
-    batch.absorbed = absorbed;
-    const BatchSize size{N, B, kv_starts.back()};
+    std::vector<HostKeyChunk> chunks;
+    if (!absorbed) chunks = cut_keys(new_tokens, lengths_, std::max(most_keys_, N));
+    BatchSize size{N, B, 0, static_cast<int64_t>(chunks.size())};
+    for (HostKeyChunk& c : chunks) {
+      batch.chunks.push_back({Tensor(c.first.data(), DType::i32, {B}),
+                              Tensor(c.starts.data(), DType::i32, {B + 1}), c.starts.back()});
+      size.keys = std::max<int64_t>(size.keys, c.starts.back());
+    }
     Arena memory("activations", activation_bytes(model_.config, model_.dtype, Purpose::serving, size));
     Activations a = allocate_activations(model_.config, memory, model_.dtype, Purpose::serving, size);
     const Tensor hidden = model_forward(device_, model_, batch, a);
@@ -68,6 +78,7 @@ class CachedRun {
   const Model& model_;
   Device& device_;
   int page_size_, max_pages_;
+  int64_t most_keys_;
   Arena memory_;
   LatentCache cache_;
   std::vector<int32_t> lengths_, table_, free_;
@@ -132,6 +143,30 @@ TEST(Parity, SoDoTheyAtTheHeadSizesOfRealModels) {
     }
 }
 
+TEST(Parity, KeysInChunksGiveTheSameStates) {
+  Device device = Device::reference();
+  for (const Config& config : {v2_like(), lite_like()}) {
+    const Model model = random_model(config, DType::f64);
+    const RandomBatch batch(config, {41, 9});
+    const std::vector<double> whole = without_cache(model, device, batch);
+    for (int64_t most : {1, 7, 16, 49, 50})
+      for (int piece : {1, 4, 40}) {
+        CachedRun run(model, device, 3, 2, 41, most);
+        std::vector<double> long_one, short_one;
+        for (int at = 0; at < 41; at += piece) {
+          const int64_t n = std::min(piece, 41 - at), few = std::clamp(9 - at, 0, piece);
+          const auto states =
+              run.append({tokens_of(batch, at, n), tokens_of(batch, 41 + std::min(at, 9), few)}, false);
+          const auto border = states.begin() + n * config.hidden_size;
+          long_one.insert(long_one.end(), states.begin(), border);
+          short_one.insert(short_one.end(), border, states.end());
+        }
+        long_one.insert(long_one.end(), short_one.begin(), short_one.end());
+        expect_same(long_one, whole, "in chunks");
+      }
+  }
+}
+
 TEST(Parity, AlternatingRoutesShareOneCache) {
   Device device = Device::reference();
   const Config config = v2_like();
@@ -187,6 +222,10 @@ TEST(Parity, AbsorbedIsChosenForDecodingAndExpandedForPrefill) {
   // The crossover is near 171 queries per expanded key when the prefix is long.
   EXPECT_TRUE(absorbed(150, 100'000));
   EXPECT_FALSE(absorbed(190, 100'000));
+  const auto most = static_cast<int32_t>(most_absorbed_tokens(v2));
+  EXPECT_TRUE(absorbed(most, 100'000'000));
+  for (int32_t length = most + 1; length < 100'000'000; length += length / 3)
+    EXPECT_FALSE(absorbed(most + 1, length));
 }
 
 }  // namespace
