@@ -1,6 +1,6 @@
 // Generation with random weights: prefill and decode tokens per second of one sequence, and the share of the
 // bound that the bytes of the active weights set. A config alone is enough.
-//   generate_bench CONFIG [f32|bf16] [prompt] [new] [device]
+//   generate_bench CONFIG [f32|bf16] [prompt] [new] [device] [tokens in a step]
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -64,13 +64,13 @@ Speed generate(Engine& engine, const Request& request, const std::function<void(
 }
 
 void bench_generation(const std::string& path, DType dtype, int64_t prompt, int64_t tokens,
-                      const std::string& on) {
+                      const std::string& on, int64_t step) {
   Device device = Device::named(on);
   const Config config = read_config(path);
   const Model model = make_model(device, config, dtype);
   fill_weights(device, config, model.weights);
   EngineOptions options;
-  options.cache_tokens = prompt + tokens + 64, options.max_sequences = 1, options.token_budget = 2048;
+  options.cache_tokens = prompt + tokens + 64, options.max_sequences = 1, options.token_budget = step;
   Engine engine(device, model, nullptr, options);
   Rng rng(2);
   Request request{{}, {}, {.max_tokens = tokens, .eos_token_ids = {}, .strings = {}}};
@@ -99,10 +99,11 @@ void bench_generation(const std::string& path, DType dtype, int64_t prompt, int6
 int main(int argc, char** argv) {
   using namespace fathom;
   if (argc < 2) {
-    fmt::print(stderr, "usage: generate_bench CONFIG [f32|bf16] [prompt] [new] [device]\n");
+    fmt::print(stderr,
+               "usage: generate_bench CONFIG [f32|bf16] [prompt] [new] [device] [tokens in a step]\n");
     return 1;
   }
   const auto number = [&](int i, int64_t otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
   bench::bench_generation(argv[1], dtype_named(argc > 2 ? argv[2] : "bf16"), number(3, 512), number(4, 128),
-                          argc > 5 ? argv[5] : "cpu");
+                          argc > 5 ? argv[5] : "cpu", number(6, 2048));
 }

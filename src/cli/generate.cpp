@@ -19,6 +19,7 @@
 #include "cli/standard_streams.h"
 #include "engine/engine.h"
 #include "engine/generation_config.h"
+#include "engine/prompt_chunk.h"
 #include "io/file.h"
 #include "model/model_folder.h"
 #include "text/tokenizer_identity.h"
@@ -36,6 +37,7 @@ struct Options {
   std::optional<uint64_t> seed;
   std::vector<std::string> stop;
   int64_t max_tokens = 256, page_size = 64;
+  std::optional<int64_t> prompt_chunk;
   std::string device = "cpu", dtype, trace;  // dtype empty: what the model is stored in
   int threads = 0;
   bool greedy = false, ignore_eos = false, no_bos = false, no_tokenizer = false, quiet = false, json = false;
@@ -174,13 +176,15 @@ void generate(const Options& o) {
   Device device = Device::named(o.device, o.threads);
   const Model model = load_model(device, o.model, dtype);
 
-  const int64_t wanted =
-      static_cast<int64_t>(request.prompt.size()) + std::min(o.max_tokens, int64_t{1} << 32);
-  const EngineOptions options{.cache_tokens = std::min(wanted, config.max_position_embeddings),
-                              .page_size = o.page_size,
-                              .max_sequences = 1,
-                              .share_prefixes = false,
-                              .absorbed = {}};
+  const auto prompt = static_cast<int64_t>(request.prompt.size());
+  const int64_t wanted = prompt + std::min(o.max_tokens, int64_t{1} << 32);
+  EngineOptions options{.cache_tokens = std::min(wanted, config.max_position_embeddings),
+                        .page_size = o.page_size,
+                        .max_sequences = 1,
+                        .share_prefixes = false,
+                        .absorbed = {}};
+  options.token_budget =
+      std::min(o.prompt_chunk.value_or(prompt_chunk(device, model, options, prompt)), prompt);
   Engine engine(device, model, tokenizer ? &*tokenizer : nullptr, options);
   Generation result;
   result.load = seconds(start, Clock::now());
@@ -252,6 +256,10 @@ void add_generate(CLI::App& app) {
   add_choice(*command, "--dtype", o.dtype,
              "weights, activations and cache; by default what the model is stored in", {"f32", "bf16"});
   add_number(*command, "--page-size", o.page_size, "tokens in a page of the cache",
+             Allowed<int64_t>{1, int64_t{1} << 20});
+  add_number(*command, "--prompt-chunk", o.prompt_chunk,
+             "tokens of the prompt in a step: more are faster and take more memory; by default 512, on a GPU "
+             "up to 8192",
              Allowed<int64_t>{1, int64_t{1} << 20});
   command->add_flag("--quiet", o.quiet, "print no statistics");
   command->add_flag("--json", o.json, "print one JSON object with text, ids and timings");

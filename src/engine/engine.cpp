@@ -14,8 +14,8 @@ int64_t pages_wanted(const Config& config, const EngineOptions& o) {
   return (tokens + o.page_size - 1) / o.page_size;
 }
 
-RunnerOptions runner_options(const EngineOptions& o, const BlockManager& blocks, int64_t vocabulary) {
-  return {.pages = blocks.pages(),
+RunnerOptions runner_options(const EngineOptions& o, int64_t pages, int64_t vocabulary) {
+  return {.pages = pages,
           .page_size = o.page_size,
           .max_sequences = o.max_sequences,
           .max_tokens = o.token_budget,
@@ -36,7 +36,12 @@ Engine::Engine(Device& device, const Model& model, const Tokenizer* tokenizer, c
       tokenizer_(tokenizer),
       blocks_(pages_wanted(model.config, o), o.page_size, o.share_prefixes),
       scheduler_(blocks_, o.max_sequences, o.token_budget),
-      runner_(device, model, runner_options(o, blocks_, common_vocabulary(model.config, tokenizer))) {}
+      runner_(device, model, runner_options(o, blocks_.pages(), common_vocabulary(model.config, tokenizer))) {
+}
+
+int64_t Engine::bytes(const Model& model, const EngineOptions& o) {
+  return Runner::bytes(model, runner_options(o, pages_wanted(model.config, o), model.config.vocab_size));
+}
 
 int64_t Engine::longest() const {
   return std::min(model_.config.max_position_embeddings, blocks_.pages() * blocks_.page_size());

@@ -60,6 +60,9 @@ class Engine {
   Runner& runner() { return runner_; }
   const BlockManager& blocks() const { return blocks_; }
 
+  // What it takes of the device's memory, all at the start.
+  static int64_t bytes(const Model& model, const EngineOptions& options);
+
  private:
   struct Entry {
     Sequence sequence;

@@ -14,6 +14,12 @@ constexpr int32_t no_page = -1;
 // Block tables grow by this many pages at a time, so that many steps have the same shapes.
 constexpr int64_t table_step = 16;
 
+// max_expanded_keys as it is taken.
+RunnerOptions bounded(RunnerOptions o) {
+  o.max_expanded_keys = std::max(std::min(o.max_expanded_keys, o.pages * o.page_size), o.max_tokens);
+  return o;
+}
+
 int64_t cache_bytes(const Model& model, const RunnerOptions& o) {
   Arena plan;
   allocate_cache(model.config, plan, model.dtype, o.pages, o.page_size);
@@ -66,37 +72,35 @@ bool all_finite(const Tensor& row) {
 }  // namespace
 
 Runner::Runner(Device& device, const Model& model, const RunnerOptions& options)
-    : device_(device), model_(model), options_(options) {
-  RunnerOptions& o = options_;
-  o.max_expanded_keys = std::max(std::min(o.max_expanded_keys, o.pages * o.page_size), o.max_tokens);
+    : device_(device), model_(model), options_(bounded(options)) {
+  const RunnerOptions& o = options_;
   cache_memory_ = Arena("the latent cache", cache_bytes(model, o), device,
                         "fewer tokens take less: --max-tokens, or a shorter prompt");
   cache_ = allocate_cache(model.config, cache_memory_, model.dtype, o.pages, o.page_size);
 
-  step_memory_ = Arena("a step of generation", step_bytes(), device, "bf16 takes less: --dtype");
+  step_memory_ = Arena("a step of generation", step_bytes(model, o), device,
+                       "smaller prompt chunks take less, and bf16: --prompt-chunk, --dtype");
 }
 
-// Of a step in which every sequence is as long as it can be.
-int64_t Runner::most_key_chunks() const {
-  const RunnerOptions& o = options_;
-  const int64_t longest = std::min(o.pages * o.page_size, model_.config.max_position_embeddings);
-  return (o.max_sequences * longest + o.max_expanded_keys - 1) / o.max_expanded_keys;
+int64_t Runner::bytes(const Model& model, const RunnerOptions& options) {
+  const RunnerOptions o = bounded(options);
+  return cache_bytes(model, o) + step_bytes(model, o);
 }
 
-// The most of both forms.
-int64_t Runner::step_bytes() const {
-  const RunnerOptions& o = options_;
+// The larger of both forms' largest batches.
+int64_t Runner::step_bytes(const Model& model, const RunnerOptions& o) {
   const auto bytes = [&](const BatchSize& size) {
     Arena plan;
-    allocate(plan, size, o.pages, o.max_sequences);
+    allocate(model, o, plan, size, o.pages, o.max_sequences);
     return plan.used();
   };
-  const int64_t absorbed_tokens =
-      o.absorbed.value_or(false)
-          ? o.max_tokens
-          : std::min(o.max_tokens, o.max_sequences * most_absorbed_tokens(model_.config));
-  return std::max(bytes({o.max_tokens, o.max_sequences, o.max_expanded_keys, most_key_chunks()}),
-                  bytes({absorbed_tokens, o.max_sequences, 0, 0}));
+  // When every sequence is as long as it can be.
+  const int64_t longest = std::min(o.pages * o.page_size, model.config.max_position_embeddings);
+  const int64_t chunks = (o.max_sequences * longest + o.max_expanded_keys - 1) / o.max_expanded_keys;
+  const int64_t absorbed =
+      o.absorbed.value_or(false) ? o.max_tokens : o.max_sequences * most_absorbed_tokens(model.config);
+  return std::max(bytes({o.max_tokens, o.max_sequences, o.max_expanded_keys, chunks}),
+                  bytes({std::min(absorbed, o.max_tokens), o.max_sequences, 0, 0}));
 }
 
 std::vector<PieceResult> Runner::run(std::span<const Scheduled> scheduled) {
@@ -165,8 +169,9 @@ void Runner::run_group(const Group& group, Readback& readback) {
   const auto pieces = static_cast<int64_t>(last_tokens.size()), completing = group.completing;
   const BatchSize size = host.size();
   step_memory_.rewind(0);
-  Memory m = allocate(step_memory_, size, max_pages, completing);
+  Memory m = allocate(model_, options_, step_memory_, size, max_pages, completing);
   m.batch.cache = &cache_;
+  m.batch.replay = replay_;
   upload_batch(device_, model_.config, host, m.batch);
   upload(device_, m.last_tokens, Tensor(last_tokens.data(), DType::i32, {pieces}));
   upload_sampling(group, m.sample);
@@ -204,17 +209,16 @@ void Runner::upload_sampling(const Group& group, const Sample& sample) const {
   upload(device_, sample.top_k, Tensor(top_k.data(), DType::i32, {n}));
 }
 
-Runner::Memory Runner::allocate(Arena& arena, const BatchSize& size, int64_t max_pages,
-                                int64_t completing) const {
+Runner::Memory Runner::allocate(const Model& model, const RunnerOptions& options, Arena& arena,
+                                const BatchSize& size, int64_t max_pages, int64_t completing) {
   Memory m;
   m.batch = allocate_batch(arena, size, max_pages);
-  m.batch.replay = replay_;
-  m.activations = allocate_activations(model_.config, arena, model_.dtype, Purpose::serving, size);
+  m.activations = allocate_activations(model.config, arena, model.dtype, Purpose::serving, size);
   m.last_tokens = arena.allocate(DType::i32, {size.sequences});
-  m.last_hidden = arena.allocate(model_.dtype, {size.sequences, model_.config.hidden_size});
-  m.logits = arena.allocate(stat_of(model_.dtype), {completing, model_.config.vocab_size});
+  m.last_hidden = arena.allocate(model.dtype, {size.sequences, model.config.hidden_size});
+  m.logits = arena.allocate(stat_of(model.dtype), {completing, model.config.vocab_size});
   m.sample = {.ids = arena.allocate(DType::i32, {completing}),
-              .logits = m.logits.columns(0, options_.vocabulary),
+              .logits = m.logits.columns(0, options.vocabulary),
               .settings = arena.allocate(DType::f64, {completing, sample_setting::columns}),
               .top_k = arena.allocate(DType::i32, {completing})};
   return m;

@@ -34,6 +34,8 @@ class Runner {
  public:
   // Device and model must outlive this object.
   Runner(Device& device, const Model& model, const RunnerOptions& options);
+  // What it takes of the device's memory: the latent cache, and a step with as much as the options allow.
+  static int64_t bytes(const Model& model, const RunnerOptions& options);
 
   // Runs the scheduled tokens; a result for each scheduled piece, in order.
   std::vector<PieceResult> run(std::span<const Scheduled> scheduled);
@@ -70,9 +72,9 @@ class Runner {
   void run_group(const Group& group, Readback& readback);
   Tensor hidden_row(Readback& readback, size_t place) const;
   void upload_sampling(const Group& group, const Sample& sample) const;
-  Memory allocate(Arena& arena, const BatchSize& size, int64_t max_pages, int64_t completing) const;
-  int64_t most_key_chunks() const;
-  int64_t step_bytes() const;
+  static Memory allocate(const Model& model, const RunnerOptions& options, Arena& arena,
+                         const BatchSize& size, int64_t max_pages, int64_t completing);
+  static int64_t step_bytes(const Model& model, const RunnerOptions& options);
 
   Device& device_;
   const Model& model_;

@@ -93,6 +93,16 @@ void clear(const Device& device, const Tensor& x) {
 #endif
 }
 
+std::optional<int64_t> free_memory(const Device& device) {
+  if (device.on_host()) return {};
+  size_t free = 0;
+#if FATHOM_WITH_CUDA
+  size_t total = 0;
+  cuda_check(cudaMemGetInfo(&free, &total), "asking for free memory");
+#endif
+  return static_cast<int64_t>(free);
+}
+
 Tensor Staging::host_memory(const ConstTensor& t) {
   if (memory_.planning() || memory_.size() < t.bytes())
     memory_ = Arena::pinned("staging", std::max<int64_t>(t.bytes(), 1 << 20), device_);

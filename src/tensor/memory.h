@@ -1,6 +1,8 @@
 // Copies between host and device memory. Where the device works on host memory these are plain copies, so
 // code above the ops is written once. On a GPU they run in its stream, after the ops launched before.
 #pragma once
+#include <optional>
+
 #include "tensor/arena.h"
 #include "tensor/device.h"
 #include "tensor/tensor.h"
@@ -25,6 +27,9 @@ void clear(const Device& device, const Tensor& x);
 
 // Waits until the device has finished all its work.
 void synchronize(const Device& device);
+
+// Bytes of a GPU's memory that are free; none where the device works on the host's.
+std::optional<int64_t> free_memory(const Device& device);
 
 // A host buffer for reading and writing device tensors one at a time. Where the host can access the tensors
 // themselves, those are handed out and nothing is copied.

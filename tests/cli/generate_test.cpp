@@ -64,6 +64,13 @@ TEST_F(GenerateText, SeedsDecide) {
   EXPECT_EQ(json_of("-p a -n 2 --top-k 3")["temperature"], 1.0);
 }
 
+TEST_F(GenerateText, ChunksOfThePromptChangeNothing) {
+  const std::string flags = "-p 'once upon a time there was a prompt' -n 8 --greedy ";
+  const Json whole = json_of(flags)["ids"];
+  for (const char* chunk : {"1", "7", "1000000"})
+    EXPECT_EQ(json_of(flags + "--prompt-chunk " + chunk)["ids"], whole) << chunk;
+}
+
 TEST_F(GenerateText, StopStringsAndEosEndIt) {
   const std::string flags = "-p a -n 40 --temperature 1 --seed 4 ";
   const std::vector<int> ids = json_of(flags)["ids"];
@@ -98,6 +105,8 @@ TEST_F(GenerateText, BadInputIsOneClearError) {
       {"-p a -n 0", "--max-tokens must be at least 1, got 0"},
       {"-p a -n -4", "--max-tokens must be at least 1, got -4"},
       {"-p a --page-size 0", "page-size"},
+      {"-p a --prompt-chunk 0", "--prompt-chunk must be between 1 and 1048576, got 0"},
+      {"-p a --prompt-chunk 12k", "--prompt-chunk"},
       {"-p a --stop ''", "stop string"},
       {"-p a --no-such-flag", "no-such-flag"},
       {"-p $(printf '%070d' 0)", "the prompt has 70 tokens; the longest context, prompt and answer, is 64"},
