@@ -258,8 +258,8 @@ void add_generate(CLI::App& app) {
   add_number(*command, "--page-size", o.page_size, "tokens in a page of the cache",
              Allowed<int64_t>{1, int64_t{1} << 20});
   add_number(*command, "--prompt-chunk", o.prompt_chunk,
-             "tokens of the prompt in a step: more are faster and take more memory; by default 512, on a GPU "
-             "up to 8192",
+             "tokens of the prompt in a step: more are faster and take more memory; by default 2048, on a "
+             "GPU up to 8192",
              Allowed<int64_t>{1, int64_t{1} << 20});
   command->add_flag("--quiet", o.quiet, "print no statistics");
   command->add_flag("--json", o.json, "print one JSON object with text, ids and timings");

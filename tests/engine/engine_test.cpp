@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/prompt_chunk.h"
 #include "engine/support.h"
 #include "model/head.h"
 #include "ops/dispatch.h"
@@ -175,6 +176,28 @@ std::vector<Route> routes() {
 }
 INSTANTIATE_TEST_SUITE_P(All, EngineParity, ::testing::ValuesIn(routes()),
                          [](const auto& info) { return std::string(info.param.name); });
+
+// But for the cache, and the few integers that say where its rows are.
+TEST(EngineMemory, DoesNotGrowWithTheContext) {
+  Config c = real_heads();
+  c.max_position_embeddings = 1 << 20;
+  Device device = Device::cpu(1);
+  const Model model = make_model(device, c, DType::f32);
+  const auto step = [&](int64_t tokens) {
+    const int64_t cache = tokens * c.cache_width() * c.num_hidden_layers * size_of(model.dtype);
+    return static_cast<double>(
+        Engine::bytes(model, {.cache_tokens = tokens, .max_sequences = 1, .absorbed = {}}) - cache);
+  };
+  EXPECT_LT(step(1 << 20), 1.01 * step(1 << 15));
+}
+
+TEST(PromptChunk, IsNeverMoreThanThePrompt) {
+  Device device = Device::cpu(1);
+  const Model model = make_model(device, v2_like(), DType::f32);
+  const EngineOptions options{.cache_tokens = 4096, .max_sequences = 1, .absorbed = {}};
+  EXPECT_EQ(prompt_chunk(device, model, options, 5), 5);
+  EXPECT_EQ(prompt_chunk(device, model, options, 4000), 2048);
+}
 
 class EngineTest : public ::testing::Test {
  protected:
