@@ -6,6 +6,9 @@
 
 namespace fathom {
 
+// On a GPU block_table, sequence and positions are read before the kernel before this op has ended: they must
+// not be its outputs.
+//
 // out[n,h] = sum_t softmax_t(scale * (q_latent[n,h] . c_kv[t] + q_rope[n,h] . k_rope[t])) c_kv[t], t <=
 // positions[n]
 struct LatentAttention {

@@ -14,6 +14,7 @@ constexpr int threads = 256;
 template <int n, class T>
 __global__ void look_up(T* out, int64_t out_stride, const int32_t* ids, const T* table, int64_t table_stride,
                         int64_t N, int64_t C) {
+  wait_for_previous_kernel();
   const int64_t per_row = C / n, i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   if (i >= N * per_row) return;
   const int64_t row = i / per_row, c = i % per_row * n;
@@ -43,9 +44,9 @@ __global__ void add_rows_of_id(float* dtable, int64_t table_stride, const int32_
 void embedding_forward(Device& device, const EmbeddingForward& a) {
   with_dtype<float, bf16>("embedding_forward", a.out.dtype, [&]<class T>(T) {
     with_vec_width(all_vectorizable(a.out, a.table.data), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(ceil_div(a.out.count() / n, threads))), threads, 0,
-             look_up<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<int32_t>(a.ids),
-             data<T>(a.table.data), a.table.data.row_stride, a.out.rows(), a.out.cols());
+      launch_chained(device, dim3(static_cast<unsigned>(ceil_div(a.out.count() / n, threads))), threads, 0,
+                     look_up<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<int32_t>(a.ids),
+                     data<T>(a.table.data), a.table.data.row_stride, a.out.rows(), a.out.cols());
     });
   });
 }

@@ -133,36 +133,67 @@ void request_shared_memory(void (*kernel)(Parameters...), size_t bytes) {
                "asking for shared memory");
 }
 
-// Launches in the device's stream; an empty grid launches nothing.
+// Programmatic dependent launch (CUDA C++ Programming Guide): a chained kernel may start while the kernel
+// before it in the stream still runs, which hides its launch and whatever it does before it calls this. Every
+// thread must call this before it reads what that kernel writes, or writes what it reads; kernels before that
+// one are complete from the start.
+__device__ inline void wait_for_previous_kernel() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+// How a kernel is launched in the device's stream.
+struct Launch {
+  dim3 grid;  // an empty one launches nothing
+  int threads;
+  size_t shared_bytes = 0;
+  bool chained = false;  // it calls wait_for_previous_kernel()
+  unsigned cluster = 1;  // blocks
+};
+template <class... Parameters, class... Arguments>
+void launch(const Device& device, const Launch& l, void (*kernel)(Parameters...), Arguments&&... arguments) {
+  if (l.grid.x == 0 || l.grid.y == 0 || l.grid.z == 0) return;
+  CudaContext& context = device.cuda_context();
+  constexpr size_t default_limit = 48 << 10;
+  if (l.shared_bytes > default_limit)
+    cuda_check(
+        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                             cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(l.shared_bytes)),
+        "asking for shared memory");
+  cudaLaunchAttribute attributes[2]{};
+  cudaLaunchConfig_t config{};
+  config.gridDim = l.grid;
+  config.blockDim = dim3(static_cast<unsigned>(l.threads));
+  config.dynamicSmemBytes = l.shared_bytes;
+  config.stream = context.stream();
+  config.attrs = attributes;
+  if (context.can_chain() && l.chained) {
+    cudaLaunchAttribute& chain = attributes[config.numAttrs++];
+    chain.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    chain.val.programmaticStreamSerializationAllowed = 1;
+  }
+  if (l.cluster > 1) {
+    cudaLaunchAttribute& cluster = attributes[config.numAttrs++];
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim = {l.cluster, 1, 1};
+  }
+  cuda_check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...),
+             "launching a kernel");
+  context.kernel_launched();
+}
 template <class... Parameters, class... Arguments>
 void launch(const Device& device, dim3 grid, int threads, size_t shared_bytes, void (*kernel)(Parameters...),
             Arguments&&... arguments) {
-  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-  request_shared_memory(kernel, shared_bytes);
-  kernel<<<grid, threads, shared_bytes, device.cuda_context().stream()>>>(
-      static_cast<Parameters>(arguments)...);
+  launch(device, Launch{.grid = grid, .threads = threads, .shared_bytes = shared_bytes}, kernel,
+         std::forward<Arguments>(arguments)...);
 }
-
-// The same for a kernel whose blocks wait for one another, in clusters of `cluster` blocks: all run at the
-// same time.
 template <class... Parameters, class... Arguments>
-void launch_cooperative(const Device& device, dim3 grid, unsigned cluster, int threads, size_t shared_bytes,
-                        void (*kernel)(Parameters...), Arguments&&... arguments) {
-  request_shared_memory(kernel, shared_bytes);
-  cudaLaunchAttribute attributes[2]{};
-  attributes[0].id = cudaLaunchAttributeCooperative;
-  attributes[0].val.cooperative = 1;
-  attributes[1].id = cudaLaunchAttributeClusterDimension;
-  attributes[1].val.clusterDim = {cluster, 1, 1};
-  cudaLaunchConfig_t config{};
-  config.gridDim = grid;
-  config.blockDim = dim3(static_cast<unsigned>(threads));
-  config.dynamicSmemBytes = shared_bytes;
-  config.stream = device.cuda_context().stream();
-  config.attrs = attributes;
-  config.numAttrs = cluster > 1 ? 2 : 1;
-  cuda_check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...),
-             "launching a cooperative kernel");
+void launch_chained(const Device& device, dim3 grid, int threads, size_t shared_bytes,
+                    void (*kernel)(Parameters...), Arguments&&... arguments) {
+  launch(device, Launch{.grid = grid, .threads = threads, .shared_bytes = shared_bytes, .chained = true},
+         kernel, std::forward<Arguments>(arguments)...);
 }
 
 // Arrays in the device's workspace.

@@ -13,6 +13,7 @@ constexpr int64_t max_bands = 512;
 template <int n, class T>
 __global__ void forward(T* out, int64_t out_stride, float* rstd, const T* x, int64_t x_stride, const T* w,
                         int64_t C, float eps) {
+  wait_for_previous_kernel();
   const int64_t row = blockIdx.x;
   x += row * x_stride, out += row * out_stride;
   float squares = 0;
@@ -82,9 +83,9 @@ __global__ void reduce_chunks(float* dw, const float* chunks, int64_t count, int
 void rmsnorm_forward(Device& device, const RmsNormForward& a) {
   with_dtype<float, bf16>("rmsnorm_forward", a.x.dtype, [&]<class T>(T) {
     with_vec_width(all_vectorizable(a.out, a.x, a.w), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(a.x.rows())), threads_for_row(a.x.cols(), n), 0,
-             forward<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<float>(a.rstd), data<T>(a.x),
-             a.x.row_stride, data<T>(a.w), a.x.cols(), a.eps);
+      launch_chained(device, dim3(static_cast<unsigned>(a.x.rows())), threads_for_row(a.x.cols(), n), 0,
+                     forward<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<float>(a.rstd),
+                     data<T>(a.x), a.x.row_stride, data<T>(a.w), a.x.cols(), a.eps);
     });
   });
 }

@@ -16,6 +16,7 @@ struct Frequencies {
 
 __global__ void make_table(float* cos_sin, int64_t stride, const int32_t* positions, Frequencies f, int half,
                            double factor, int64_t N) {
+  wait_for_previous_kernel();
   const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   if (i >= N * half) return;
   const int64_t n = i / half, k = i % half;
@@ -28,6 +29,7 @@ __global__ void make_table(float* cos_sin, int64_t stride, const int32_t* positi
 template <class T>
 __global__ void rotate(T* x, int64_t x_stride, const float* cos_sin, int64_t table_stride, int64_t rows,
                        int H, int half, float sign) {
+  wait_for_previous_kernel();
   const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   if (i >= rows * half) return;
   const int64_t row = i / half, k = i % half;
@@ -47,17 +49,18 @@ void rope_table(Device& device, const RopeTable& a) {
     check(half <= max_frequencies, "rope_table: {} frequencies are more than {}", half, max_frequencies);
     Frequencies f{};
     for (int64_t k = 0; k < half; ++k) f.inv_freq[k] = a.inv_freq.as<double>()[k];
-    launch(device, dim3(static_cast<unsigned>(ceil_div(N * half, threads))), threads, 0, make_table,
-           data<float>(a.cos_sin), a.cos_sin.row_stride, data<int32_t>(a.positions), f, half, a.factor, N);
+    launch_chained(device, dim3(static_cast<unsigned>(ceil_div(N * half, threads))), threads, 0, make_table,
+                   data<float>(a.cos_sin), a.cos_sin.row_stride, data<int32_t>(a.positions), f, half,
+                   a.factor, N);
   });
 }
 
 void rope(Device& device, const Rope& a) {
   with_dtype<float, bf16>("rope", a.x.dtype, [&]<class T>(T) {
     const int64_t half = a.x.cols() / 2, rows = a.x.rows();
-    launch(device, dim3(static_cast<unsigned>(ceil_div(rows * half, threads))), threads, 0, rotate<gpu_t<T>>,
-           data<T>(a.x), a.x.row_stride, data<float>(a.cos_sin), a.cos_sin.row_stride, rows, a.x.shape[1],
-           half, a.inverse ? -1 : 1);
+    launch_chained(device, dim3(static_cast<unsigned>(ceil_div(rows * half, threads))), threads, 0,
+                   rotate<gpu_t<T>>, data<T>(a.x), a.x.row_stride, data<float>(a.cos_sin),
+                   a.cos_sin.row_stride, rows, a.x.shape[1], half, a.inverse ? -1 : 1);
   });
 }
 

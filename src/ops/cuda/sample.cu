@@ -208,6 +208,7 @@ __global__ void __launch_bounds__(threads)
   __shared__ Histogram histogram;
   extern __shared__ __align__(16) std::byte shared[];
   Candidates& candidates = *reinterpret_cast<Candidates*>(shared);
+  wait_for_previous_kernel();
   const int64_t n = blockIdx.x;
   logits += n * stride, settings += n * settings_stride, ids += n;
   Key best = 0;
@@ -255,9 +256,9 @@ __global__ void __launch_bounds__(threads)
 
 void sample(Device& device, const Sample& a) {
   with_dtype<float>("sample", a.logits.dtype, [&](float) {
-    launch(device, dim3(static_cast<unsigned>(a.logits.rows())), threads, sizeof(Candidates), pick,
-           data<int32_t>(a.ids), data<float>(a.logits), a.logits.row_stride, a.logits.cols(),
-           data<double>(a.settings), a.settings.row_stride, data<int32_t>(a.top_k));
+    launch_chained(device, dim3(static_cast<unsigned>(a.logits.rows())), threads, sizeof(Candidates), pick,
+                   data<int32_t>(a.ids), data<float>(a.logits), a.logits.row_stride, a.logits.cols(),
+                   data<double>(a.settings), a.settings.row_stride, data<int32_t>(a.top_k));
   });
 }
 

@@ -9,6 +9,7 @@ constexpr int threads = 256;
 
 template <int n, class T>
 __global__ void forward(T* out, int64_t out_stride, const T* gate_up, int64_t stride, int64_t N, int64_t F) {
+  wait_for_previous_kernel();
   const int64_t per_row = F / n, i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   if (i >= N * per_row) return;
   const int64_t row = i / per_row, f = i % per_row * n;
@@ -47,9 +48,9 @@ bool vectorized(const Tensor& half, const Tensor& both) {
 void swiglu_forward(Device& device, const SwigluForward& a) {
   with_dtype<float, bf16>("swiglu_forward", a.out.dtype, [&]<class T>(T) {
     with_vec_width(vectorized(a.out, a.gate_up), [&](auto n) {
-      launch(device, dim3(static_cast<unsigned>(ceil_div(a.out.count() / n, threads))), threads, 0,
-             forward<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<T>(a.gate_up), a.gate_up.row_stride,
-             a.out.rows(), a.out.cols());
+      launch_chained(device, dim3(static_cast<unsigned>(ceil_div(a.out.count() / n, threads))), threads, 0,
+                     forward<n, gpu_t<T>>, data<T>(a.out), a.out.row_stride, data<T>(a.gate_up),
+                     a.gate_up.row_stride, a.out.rows(), a.out.cols());
     });
   });
 }

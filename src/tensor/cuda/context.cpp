@@ -92,6 +92,7 @@ cuda::Blas& CudaContext::blas() {
 }
 
 void CudaContext::fork_side_stream() {
+  for (Stream& s : streams_) s.after_kernel = false;
   cuda_check(cudaEventRecord(forked_, stream()), "recording an event");
   cuda_check(cudaStreamWaitEvent(streams_[1].stream, forked_), "waiting for an event");
   current_ = 1;
@@ -103,6 +104,7 @@ cudaError_t CudaContext::leave_side_stream() {
 }
 
 cudaError_t CudaContext::join_side_stream() {
+  streams_[0].after_kernel = false;
   return cudaStreamWaitEvent(stream(), joined_);
 }
 

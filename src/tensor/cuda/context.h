@@ -54,6 +54,11 @@ class CudaContext {
   cudaError_t join_side_stream();
   bool on_side_stream() const { return current_ == 1; }
 
+  // Whether the stream's last operation was a kernel, so that the next one may be chained to it (programmatic
+  // dependent launch, compute capability 9.0): not the first after a fork or a join.
+  bool can_chain() const { return properties_.major >= 9 && current().after_kernel; }
+  void kernel_launched() { current().after_kernel = true; }
+
   void synchronize();
   // Whether the host waits for every op (FATHOM_CUDA_SYNC).
   bool synchronous() const { return synchronous_; }
@@ -64,6 +69,7 @@ class CudaContext {
     cudaStream_t stream = nullptr;
     void* workspace = nullptr;
     size_t workspace_bytes = 0;
+    bool after_kernel = false;
     std::unique_ptr<cuda::Blas> blas;
   };
   Stream& current() { return streams_[current_]; }

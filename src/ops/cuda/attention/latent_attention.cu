@@ -76,6 +76,7 @@ __global__ void attend_split(SplitResults results, LatentQueries<T> q, LatentCac
 constexpr int combine_threads = 128;
 template <class T>
 __global__ void combine_splits(T* out, int64_t stride, SplitResults results, const int32_t* positions) {
+  wait_for_previous_kernel();
   __shared__ float weights[max_splits], total;
   const int64_t n = blockIdx.x;
   const int h = blockIdx.y, splits = static_cast<int>(splits_of(positions[n] + 1));
@@ -151,8 +152,8 @@ void latent_attention(Device& device, const LatentAttention& a) {
         });
       }
       const dim3 grid(queries, static_cast<unsigned>(H), static_cast<unsigned>(ceil_div(R, combine_threads)));
-      launch(device, grid, combine_threads, 0, combine_splits<gpu_t<T>>,
-             data<T>(a.out) + n * H * a.out.row_stride, a.out.row_stride, results, some.positions);
+      launch_chained(device, grid, combine_threads, 0, combine_splits<gpu_t<T>>,
+                     data<T>(a.out) + n * H * a.out.row_stride, a.out.row_stride, results, some.positions);
     }
   });
 }

@@ -346,6 +346,7 @@ __device__ void attend(Storage<heads>& m, const LatentQueryMaps& q, const Bf16Pa
   prefetch_maps(q, cache);
   __syncthreads();
   const LatentSchedule schedule(m.scheduled, p.queries, workers);
+  wait_for_previous_kernel();
 
   const auto produce = [&] {
     int part_number = 0;
@@ -403,9 +404,12 @@ void launch_all(Device& device, const LatentAttention& a) {
   const int64_t workers = device.cuda_context().multiprocessors();
   LatentLaunch<heads>::for_each(a, 1, [&](int64_t n, int64_t count) {
     const LatentLaunch<heads> l(device, a, n, count, 1, workers);
-    launch_cooperative(device, dim3(static_cast<unsigned>(workers)), 1, specialized_threads,
-                       shared_bytes_of<Storage<heads>>, few_heads_kernel<heads>, l.queries, l.cache,
-                       l.parameters, l.results);
+    launch(device,
+           {.grid = dim3(static_cast<unsigned>(workers)),
+            .threads = specialized_threads,
+            .shared_bytes = shared_bytes_of<Storage<heads>>,
+            .chained = true},
+           few_heads_kernel<heads>, l.queries, l.cache, l.parameters, l.results);
   });
 }
 

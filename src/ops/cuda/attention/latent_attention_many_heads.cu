@@ -318,6 +318,7 @@ __device__ void attend(Storage& m, const LatentQueryMaps& q, const Bf16Pages& ca
   fence_proxy_async();
   cluster > 1 ? cluster_sync() : __syncthreads();
   const LatentSchedule schedule(m.scheduled, p.queries, workers);
+  wait_for_previous_kernel();
 
   const auto produce = [&] {
     int part_number = 0;
@@ -364,9 +365,13 @@ void launch_all(Device& device, const LatentAttention& a) {
         a.out.shape[1], device.cuda_context().multiprocessors());
   LatentLaunch<heads>::for_each(a, head_groups, [&](int64_t n, int64_t count) {
     const LatentLaunch<heads> l(device, a, n, count, head_groups, workers);
-    launch_cooperative(device, dim3(static_cast<unsigned>(head_groups * workers)), cluster,
-                       specialized_threads, shared_bytes_of<Storage>, many_heads_kernel<cluster>, l.queries,
-                       l.cache, l.parameters, l.results);
+    launch(device,
+           {.grid = dim3(static_cast<unsigned>(head_groups * workers)),
+            .threads = specialized_threads,
+            .shared_bytes = shared_bytes_of<Storage>,
+            .chained = true,
+            .cluster = cluster},
+           many_heads_kernel<cluster>, l.queries, l.cache, l.parameters, l.results);
   });
 }
 

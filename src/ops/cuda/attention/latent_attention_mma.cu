@@ -79,6 +79,7 @@ __device__ float update_softmax(OnlineSoftmax& softmax, Bf16* p, const float* sc
 template <int R, int Dr>
 __global__ void __launch_bounds__(threads, 2)
     attend_split(SplitResults results, LatentQueries<Bf16> q, LatentCache<Bf16> cache) {
+  wait_for_previous_kernel();
   extern __shared__ __align__(128) std::byte memory[];
   auto& shared = *reinterpret_cast<Storage<R, Dr>*>(memory);
   constexpr int width = R + Dr, warp_columns = R / warps;
@@ -157,7 +158,7 @@ bool latent_attention_mma(const Device& device, const LatentQueries<Bf16>& q, in
   [&]<size_t... i>(std::index_sequence<i...>) {
     const auto take = [&]<int R, int Dr>() {
       if (q.R == R && q.Dr == Dr)
-        launch(device, grid, threads, sizeof(Storage<R, Dr>), attend_split<R, Dr>, results, q, cache);
+        launch_chained(device, grid, threads, sizeof(Storage<R, Dr>), attend_split<R, Dr>, results, q, cache);
     };
     (take.template operator()<mma_latents[i].latent, mma_latents[i].rope>(), ...);
   }

@@ -11,6 +11,7 @@ constexpr int threads = 256;
 template <class T>
 __global__ void write_rows(LatentCache<T> cache, const T* latent, int64_t stride, const int32_t* sequence,
                            const int32_t* positions, int width) {
+  wait_for_previous_kernel();
   const int64_t n = blockIdx.x;
   T* to = cache.row(sequence[n], positions[n]);
   for (int c = threadIdx.x; c < width; c += threads) to[c] = latent[n * stride + c];
@@ -29,9 +30,9 @@ __global__ void read_rows(T* out, int64_t stride, LatentCache<T> cache, const in
 
 void latent_cache_write(Device& device, const LatentCacheWrite& a) {
   with_dtype<float, bf16>("latent_cache_write", a.latent.dtype, [&]<class T>(T) {
-    launch(device, dim3(static_cast<unsigned>(a.latent.rows())), threads, 0, write_rows<gpu_t<T>>,
-           latent_cache_of<T>(a.pages, a.block_table), data<T>(a.latent), a.latent.row_stride,
-           data<int32_t>(a.sequence), data<int32_t>(a.positions), a.latent.cols());
+    launch_chained(device, dim3(static_cast<unsigned>(a.latent.rows())), threads, 0, write_rows<gpu_t<T>>,
+                   latent_cache_of<T>(a.pages, a.block_table), data<T>(a.latent), a.latent.row_stride,
+                   data<int32_t>(a.sequence), data<int32_t>(a.positions), a.latent.cols());
   });
 }
 

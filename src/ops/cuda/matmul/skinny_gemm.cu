@@ -24,6 +24,7 @@ struct Batch {
 
 template <class Out, int tiles, int halves>
 __global__ __launch_bounds__(skinny_warps* warp_size, 2) void k_major_kernel(Batch batch) {
+  wait_for_previous_kernel();
   skinny_k_major<Out, tiles, halves>(batch.this_matrix(), blockIdx.x * 8 * tiles);
 }
 
@@ -32,6 +33,7 @@ __global__ __launch_bounds__(skinny_warps* warp_size, 2) void k_major_kernel(Bat
 constexpr int mn_major_warps = 4;
 template <class Out, int halves>
 __global__ __launch_bounds__(mn_major_warps* warp_size) void mn_major_kernel(Batch batch) {
+  wait_for_previous_kernel();
   const SkinnyGemm p = batch.this_matrix();
   constexpr int k_step = 16, loads_in_flight = 2, columns = 64;
   __shared__ float sums[mn_major_warps][8 * halves][columns];
@@ -110,7 +112,7 @@ void run(const Device& device, const Gemm& g, int64_t columns, int warps, void (
                        .a_stride = stride(g.a),
                        .b_stride = stride(g.b),
                        .c_stride = stride(g.c)};
-  launch(device, grid, warps * warp_size, 0, kernel, batch);
+  launch_chained(device, grid, warps * warp_size, 0, kernel, batch);
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ __device__ void split(const float4& first, const float4& second, uint4 (&out)[pa
 // fixed order, so a row's result does not depend on how many rows there are.
 __global__ __launch_bounds__(warps* warp_size) void skinny_mixed(MixedGemm p) {
   __shared__ float sums[warps][skinny_rows][columns];
+  wait_for_previous_kernel();
   const int warp = threadIdx.x / warp_size, g = threadIdx.x % warp_size / 4, t = threadIdx.x % 4;
   const int m0 = blockIdx.y * skinny_rows, n0 = blockIdx.x * columns;
   const __nv_bfloat16* a = p.a + (m0 + g) * p.a_stride;
@@ -95,17 +96,17 @@ bool skinny_mixed_gemm(const Device& device, const Gemm& g) {
   if (!suits(g)) return false;
   const dim3 grid(static_cast<unsigned>(ceil_div(g.N, columns)),
                   static_cast<unsigned>(ceil_div(g.M, skinny_rows)));
-  launch(device, grid, warps * warp_size, 0, skinny_mixed,
-         MixedGemm{.a = static_cast<const __nv_bfloat16*>(g.a.data),
-                   .b = static_cast<const float*>(g.b.data),
-                   .c = static_cast<float*>(g.c.data),
-                   .a_stride = g.a.row_stride,
-                   .b_stride = g.b.row_stride,
-                   .c_stride = g.c.row_stride,
-                   .M = static_cast<int>(g.M),
-                   .N = static_cast<int>(g.N),
-                   .K = static_cast<int>(g.K),
-                   .accumulate = g.accumulate});
+  launch_chained(device, grid, warps * warp_size, 0, skinny_mixed,
+                 MixedGemm{.a = static_cast<const __nv_bfloat16*>(g.a.data),
+                           .b = static_cast<const float*>(g.b.data),
+                           .c = static_cast<float*>(g.c.data),
+                           .a_stride = g.a.row_stride,
+                           .b_stride = g.b.row_stride,
+                           .c_stride = g.c.row_stride,
+                           .M = static_cast<int>(g.M),
+                           .N = static_cast<int>(g.N),
+                           .K = static_cast<int>(g.K),
+                           .accumulate = g.accumulate});
   return true;
 }
 

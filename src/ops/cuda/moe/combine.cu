@@ -29,10 +29,10 @@ __global__ void combine_backward_kernel(T* drows, int64_t drows_stride, float* d
 void combine(Device& device, const Combine& a) {
   with_dtype<float, bf16>("combine", a.out.dtype, [&]<class T>(T) {
     with_vec_width(all_vectorizable(a.out, a.rows, a.shared), [&](auto n) {
-      launch(device, permute_grid(a.out, n), permute_threads, 0, sum_expert_rows<n, gpu_t<T>>, data<T>(a.out),
-             a.out.row_stride, data<T>(a.rows), a.rows.row_stride, data<float>(a.weights),
-             a.weights.row_stride, data<int32_t>(a.row_of), data<T>(a.shared), a.shared.row_stride,
-             a.out.rows(), a.out.cols(), a.row_of.cols());
+      launch_chained(device, permute_grid(a.out, n), permute_threads, 0, sum_expert_rows<n, gpu_t<T>>,
+                     data<T>(a.out), a.out.row_stride, data<T>(a.rows), a.rows.row_stride,
+                     data<float>(a.weights), a.weights.row_stride, data<int32_t>(a.row_of), data<T>(a.shared),
+                     a.shared.row_stride, a.out.rows(), a.out.cols(), a.row_of.cols());
     });
   });
 }

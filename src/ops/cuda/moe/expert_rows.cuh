@@ -22,6 +22,7 @@ template <int n, class T>
 __global__ void sum_expert_rows(T* out, int64_t out_stride, const T* rows, int64_t rows_stride,
                                 const float* weights, int64_t weights_stride, const int32_t* row_of,
                                 const T* base, int64_t base_stride, int64_t N, int64_t C, int K) {
+  wait_for_previous_kernel();
   const auto [t, c] = position_in<n>(C);
   if (t >= N) return;
   Vec<n> sum{};

@@ -59,6 +59,7 @@ __global__ void scatter(int32_t* row_of, int32_t* token_of, const int32_t* first
 constexpr int64_t most_slots_of_one_block = 4096;
 __global__ void __launch_bounds__(sort_warps* warp_size) sort_in_one_block(SlotSort s) {
   extern __shared__ int counts[];
+  wait_for_previous_kernel();
   sort_slots(s, counts);
 }
 
@@ -71,7 +72,8 @@ void expert_sort(Device& device, const ExpertSort& a) {
   const size_t shared_of_one = static_cast<size_t>(sort_scratch(E)) * sizeof(int);
   constexpr size_t most_shared = 48 << 10;
   if (s.M <= most_slots_of_one_block && shared_of_one <= most_shared)
-    return launch(device, dim3(1), sort_warps * warp_size, shared_of_one, sort_in_one_block, slot_sort(a));
+    return launch_chained(device, dim3(1), sort_warps * warp_size, shared_of_one, sort_in_one_block,
+                          slot_sort(a));
   auto* counts = static_cast<int32_t*>(
       device.cuda_context().workspace(static_cast<size_t>(E * s.blocks) * sizeof(int32_t)));
   const dim3 grid(static_cast<unsigned>(s.blocks));

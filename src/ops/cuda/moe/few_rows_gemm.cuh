@@ -63,6 +63,7 @@ class FewRowsGemm {
       if (threadIdx.x == 0) shared_.barriers.init();
       fence_proxy_async();
       __syncthreads();
+      wait_for_previous_kernel();
       if (threadIdx.x >= consumers)
         for_each_tile([&](const WorkTile& tile, const auto&) { load_tile(tile); });
       else

@@ -104,6 +104,7 @@ __global__ void __launch_bounds__(Tile::threads) grouped_wgrad(GroupedGemm p) {
 // Forward with few rows: a block reads its columns of an expert's matrix once, for all of the expert's rows.
 template <int tiles, int halves>
 __global__ void __launch_bounds__(skinny_warps* warp_size, 2) grouped_skinny_gemm(GroupedGemm p) {
+  wait_for_previous_kernel();
   constexpr int height = skinny_rows / 2 * halves;
   const int columns = 8 * tiles, n0 = static_cast<int>(blockIdx.x) * columns;
   const RowTile tile = find_row_tile(p.offsets, p.E, blockIdx.y, height);
@@ -127,7 +128,7 @@ void launch_grouped_skinny_gemm(Device& device, const GroupedGemm& p) {
       skinny_tiles(device, ceil_div(p.cols, 8) * experts), p.rows, [&](auto tiles, auto halves) {
         const dim3 grid(static_cast<unsigned>(ceil_div(p.cols, 8 * tiles)),
                         static_cast<unsigned>(max_row_tiles(p.rows, p.E, skinny_rows / 2 * halves)));
-        launch(device, grid, skinny_warps * warp_size, 0, grouped_skinny_gemm<tiles, halves>, p);
+        launch_chained(device, grid, skinny_warps * warp_size, 0, grouped_skinny_gemm<tiles, halves>, p);
       });
 }
 

@@ -36,18 +36,19 @@ __global__ void __launch_bounds__(Tile::threads, 1)
 template <class Tile>
 void run(Device& device, const GroupedGemm& p) {
   const int64_t across = ceil_div(p.cols, Tile::panels * Tile::panel_rows);
-  launch(device, persistent_grid(device, across * max_row_tiles(p.rows, p.E, Tile::rows)), Tile::threads,
-         Tile::shared_bytes, few_rows_linear<Tile>,
-         Tile::tensor_map_w({.dtype = DType::bf16,
-                             .data = p.b,
-                             .rows = p.cols,
-                             .cols = p.K,
-                             .row_stride = p.b_stride,
-                             .count = p.E,
-                             .matrix_stride = p.b_expert_stride}),
-         Tile::tensor_map_x(
-             {.dtype = DType::bf16, .data = p.a, .rows = p.rows, .cols = p.K, .row_stride = p.a_stride}),
-         p);
+  launch_chained(
+      device, persistent_grid(device, across * max_row_tiles(p.rows, p.E, Tile::rows)), Tile::threads,
+      Tile::shared_bytes, few_rows_linear<Tile>,
+      Tile::tensor_map_w({.dtype = DType::bf16,
+                          .data = p.b,
+                          .rows = p.cols,
+                          .cols = p.K,
+                          .row_stride = p.b_stride,
+                          .count = p.E,
+                          .matrix_stride = p.b_expert_stride}),
+      Tile::tensor_map_x(
+          {.dtype = DType::bf16, .data = p.a, .rows = p.rows, .cols = p.K, .row_stride = p.a_stride}),
+      p);
 }
 
 }  // namespace

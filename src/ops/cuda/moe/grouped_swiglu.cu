@@ -44,26 +44,27 @@ void run(Device& device, const GroupedSwiglu& a, const Tensor& x) {
   const Tensor& w = a.w.data;
   const int64_t F = a.out.cols(), E = w.shape[0];
   const int64_t tiles = ceil_div(F, Tile::panel_rows) * max_row_tiles(a.out.rows(), E, Tile::rows);
-  launch(device, persistent_grid(device, tiles), Tile::threads, Tile::shared_bytes, few_rows_swiglu<Tile>,
-         Tile::tensor_map_w({.dtype = DType::bf16,
-                             .data = w.data,
-                             .rows = 2 * F,
-                             .cols = w.cols(),
-                             .row_stride = w.row_stride,
-                             .count = E,
-                             .matrix_stride = 2 * F * w.row_stride}),
-         Tile::tensor_map_x({.dtype = DType::bf16,
-                             .data = x.data,
-                             .rows = x.rows(),
-                             .cols = x.cols(),
-                             .row_stride = x.row_stride}),
-         FewRowsSwiglu{.out = data<bf16>(a.out),
-                       .out_stride = a.out.row_stride,
-                       .F = F,
-                       .C = x.cols(),
-                       .token_of = data<int32_t>(a.token_of),
-                       .offsets = data<int32_t>(a.offsets),
-                       .E = static_cast<int>(E)});
+  launch_chained(device, persistent_grid(device, tiles), Tile::threads, Tile::shared_bytes,
+                 few_rows_swiglu<Tile>,
+                 Tile::tensor_map_w({.dtype = DType::bf16,
+                                     .data = w.data,
+                                     .rows = 2 * F,
+                                     .cols = w.cols(),
+                                     .row_stride = w.row_stride,
+                                     .count = E,
+                                     .matrix_stride = 2 * F * w.row_stride}),
+                 Tile::tensor_map_x({.dtype = DType::bf16,
+                                     .data = x.data,
+                                     .rows = x.rows(),
+                                     .cols = x.cols(),
+                                     .row_stride = x.row_stride}),
+                 FewRowsSwiglu{.out = data<bf16>(a.out),
+                               .out_stride = a.out.row_stride,
+                               .F = F,
+                               .C = x.cols(),
+                               .token_of = data<int32_t>(a.token_of),
+                               .offsets = data<int32_t>(a.offsets),
+                               .E = static_cast<int>(E)});
 }
 
 // Up to this many rows an expert, on average, loading rows one by one is hidden behind loading the matrices.

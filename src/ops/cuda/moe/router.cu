@@ -8,6 +8,7 @@ constexpr int threads = 128;
 constexpr int tokens_per_block = threads / warp_size;
 
 __global__ void forward(RouterChoice c) {
+  wait_for_previous_kernel();
   extern __shared__ float shared[];
   const int warp = threadIdx.x / warp_size;
   const int64_t n = static_cast<int64_t>(blockIdx.x) * tokens_per_block + warp;
@@ -57,8 +58,9 @@ dim3 grid_of(const Tensor& t) {
 
 void router_forward(Device& device, const RouterForward& a) {
   with_dtype<float>("router_forward", a.logits.dtype, [&](float) {
-    launch(device, grid_of(a.logits), threads,
-           tokens_per_block * router_scratch(a.logits.cols()) * sizeof(float), forward, router_choice(a));
+    launch_chained(device, grid_of(a.logits), threads,
+                   tokens_per_block * router_scratch(a.logits.cols()) * sizeof(float), forward,
+                   router_choice(a));
   });
 }
 

@@ -13,6 +13,7 @@ constexpr int64_t most_tokens_of_one_block = 2 * sort_warps;  // more are slower
 // A warp per token, then all warps sort.
 __global__ void __launch_bounds__(threads) route_and_sort(RouterChoice c, SlotSort s) {
   extern __shared__ float shared[];
+  wait_for_previous_kernel();
   const int warp = threadIdx.x / warp_size;
   for (int64_t n = warp; n < c.N; n += sort_warps) {
     choose_experts(c, shared + warp * router_scratch(c.E), n);
@@ -31,8 +32,8 @@ void router_sort(Device& device, const RouterSort& a) {
   constexpr size_t most_shared = 48 << 10;
   if (a.router.logits.dtype == DType::f32 && a.router.logits.rows() <= most_tokens_of_one_block &&
       shared <= most_shared)
-    return launch(device, dim3(1), threads, shared, route_and_sort, router_choice(a.router),
-                  slot_sort(a.sort));
+    return launch_chained(device, dim3(1), threads, shared, route_and_sort, router_choice(a.router),
+                          slot_sort(a.sort));
   cuda::router_forward(device, a.router);
   cuda::expert_sort(device, a.sort);
 }
