@@ -99,7 +99,7 @@ TEST_P(GroupedSwigluTest, RowsOnHopperDoNotDependOnTheirNumber) {
   const Tensor act = output({40, F}).target, rows = output({40, C}).target;
   grouped_swiglu(device_, c.arguments(act, pick));
   grouped_linear_forward(device_, {.out = rows, .x = act, .w = w, .offsets = offsets});
-  for (int32_t M : {1, 7, 8, 9, 16, 17, 32, 33}) {
+  for (int32_t M : {17, 24, 25, 32, 33}) {  // fewer take another kernel
     const Tensor few = output({M, F}).target, few_rows = output({M, C}).target;
     const Tensor bounds = integers({2}, {0, M}).target;
     GroupedSwiglu a = c.arguments(few, pick);

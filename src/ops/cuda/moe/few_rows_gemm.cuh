@@ -11,10 +11,13 @@ namespace fathom::cuda {
 // Up to this many rows an expert, on average: few experts then have more than one tile of 64 rows, which
 // reads the matrix again. Beyond, tiles of 128 rows are faster.
 constexpr int64_t few_rows_per_expert = 48;
+// Up to this many rows in all, kernels with small blocks are faster (skinny_gemm.cuh): they start beside the
+// shared experts and before the kernel before them has ended.
+constexpr int64_t fewest_rows = 16;
 
 // Whether M sorted rows, aligned to 16 bytes as the matrices and the outputs are, can be multiplied here.
 inline bool suits_few_rows(const Device& device, int64_t M, int64_t E, int64_t K) {
-  return has_wgmma(device) && M <= few_rows_per_expert * E && K > 0;
+  return has_wgmma(device) && M > fewest_rows && M <= few_rows_per_expert * E && K > 0;
 }
 
 // A tile: up to 64 rows of x times two panels of the matrix, of 64 rows per warpgroup. gathered: the rows of
