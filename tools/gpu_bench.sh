@@ -33,4 +33,6 @@ if wants generation; then
   peer torch_generate.py configs/deepseek-v2-lite.json --device cuda --dtypes bf16 --experts grouped_mm --prompt 512 --new 128 --compiled
   peer torch_generate.py configs/deepseek-v2-lite.json --device cuda --dtypes bf16 --experts grouped_mm,batched_mm --prompt 512 --new 64
   peer torch_generate.py configs/deepseek-v2-lite.json --device cuda --dtypes bf16 --experts grouped_mm --prompt 8192 --new 16
+  "$folder/batch_bench" configs/deepseek-v2-lite.json bf16 cuda 0 64x1024+128 256x1024+128 256x1024+256:64 256x1024+256:64@16
+  peer torch_generate.py configs/deepseek-v2-lite.json --device cuda --dtypes bf16 --experts grouped_mm --batch 64 --prompt 1024 --new 32
 fi
