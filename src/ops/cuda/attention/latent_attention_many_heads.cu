@@ -3,7 +3,7 @@
 // of cached rows for both (TMA multicast). Two tiles are in shared memory. Each consumer warpgroup computes
 // the scores and the softmax of every second tile (the tile's owner), and half of the latent columns of the
 // output for all tiles, so that one's products overlap the other's softmax. Source: FlashMLA's description of
-// its kernel for the schedule of two warpgroups; the order of products here is by tile.
+// its kernel for the schedule of two warpgroups.
 #include "ops/cuda/attention/latent_attention_wgmma.cuh"
 
 namespace fathom::cuda {
@@ -55,10 +55,9 @@ __device__ void load_part(Storage& m, const LatentPart& part, int part_number, u
   }
   for (int t = 0; t < part.tiles; ++t) {
     lookup.start_tile((part.first_tile + t) * cache.chunks_per_tile());
-    const int chunks = lookup.chunks(), owner = t % 2;
+    const int chunks = lookup.chunks();
     const Slot slot(first_tile + t);
-    // In the order in which they become free.
-    for (const int group : {owner, 1 - owner, rope_group}) {
+    for (int group = 0; group < groups; ++group) {
       Barrier& full = m.full[slot.index][group];
       const int first_box = group * half_boxes, boxes = group == rope_group ? 1 : half_boxes;
       if (lane == 0) {
@@ -94,12 +93,20 @@ class Consumer {
   // tile0: the part's first tile, counted since the kernel's start; valid: cached rows from there on.
   __device__ void attend(int tiles, unsigned tile0, int valid) {
     clear();
-    for (int t = 0; t < tiles; ++t) {
-      const Slot slot(tile0 + t);
-      if (t % 2 == warpgroup_)
-        attend_own(t, slot, valid - t * tile_rows);
-      else
-        attend_other(t, slot);
+    for (int t = 0; t < tiles; t += 2) {
+      const Slot even(tile0 + t), odd(tile0 + t + 1);
+      const bool both = t + 1 < tiles;
+      if (warpgroup_ == 0) {
+        const Softmax own = softmax(0, even, valid - t * tile_rows, both);
+        add_own(own, even);
+        if (both) add_other(1, odd);
+      } else if (both) {
+        const Softmax own = softmax(1, odd, valid - (t + 1) * tile_rows, both);
+        add_other(0, even);
+        add_own(own, odd);
+      } else {
+        add_other(0, even);
+      }
     }
   }
 
@@ -134,6 +141,7 @@ class Consumer {
 
  private:
   static constexpr int columns = latent_width / 2 / 8;
+  static constexpr int max_is_known = 2;  // the signals 0 and 1: P of the even or odd tile is ready
 
   __device__ void clear() {
 #pragma unroll
@@ -143,38 +151,104 @@ class Consumer {
     for (int i = 0; i < 2; ++i) max_[i] = -INFINITY, sum_[i] = 0;
   }
 
-  // Tile t, whose scores and softmax this warpgroup computes.
-  __device__ void attend_own(int t, const Slot& slot, int valid) {
+  // Of an own tile.
+  struct Softmax {
+    Fragment p[tile_rows / 16];  // P of the warpgroup's rows
+    float max[2], sum[2];        // of the lane's rows: after this tile; over this tile and the lane's columns
+  };
+
+  // This warpgroup's columns of a tile, as V.
+  __device__ SmemDescriptor values(int slot) const {
+    return SmemDescriptor::mn_major(m_.tile[slot] + warpgroup_ * half_boxes * box_elements, tile_rows);
+  }
+
+  // S = Q K^T of an own tile, its boxes in the order in which they are loaded.
+  __device__ void issue_scores(float (&s)[tile_rows / 8][4], const Slot& slot) {
+#pragma unroll
+    for (int i = 0; i < groups; ++i) {
+      m_.full[slot.index][i].wait(slot.parity);
+      warpgroup_arrive();
+#pragma unroll
+      for (int b = 0; b < (i == rope_group ? 1 : half_boxes); ++b) {
+        const int box = i * half_boxes + b;
+        const SmemDescriptor q = SmemDescriptor::k_major(m_.queries + box * query_elements),
+                             k = SmemDescriptor::k_major(m_.tile[slot.index] + box * box_elements);
+#pragma unroll
+        for (int c = 0; c < swizzle_width; c += 16)
+          wgmma<false, false>(s, q + k_major_offset(c, heads), k + k_major_offset(c, tile_rows),
+                              i + b + c > 0);
+      }
+      warpgroup_commit();
+    }
+  }
+
+  // The softmax of the even (which = 0) or odd tile of a pair, an own one. P is handed to the other
+  // warpgroup.
+  __device__ Softmax softmax(int which, const Slot& slot, int valid, bool both) {
     float s[tile_rows / 8][4];
     issue_scores(s, slot);
     warpgroup_wait<0>();
     warpgroup_fence_operand(s);
-    rescale(softmax(s, t, slot.index, valid));
-    Fragment p[tile_rows / 16];
+    if (valid < tile_rows) mask(s, slot.index, valid);
+    Softmax own;
+    // The maximum before this tile: the even tile's is published as soon as it is known.
+    if (which == 1) wait_for_other_warpgroup(max_is_known);
 #pragma unroll
-    for (int k = 0; k < tile_rows / 16; ++k) p[k] = as_a_fragment(s[2 * k], s[2 * k + 1]);
+    for (int row = 0; row < 2; ++row) {
+      float largest = which == 1 ? m_.max[0][row_ + 8 * row] : max_[row];
+#pragma unroll
+      for (int j = 0; j < tile_rows / 8; ++j)
+#pragma unroll
+        for (int i = 2 * row; i < 2 * row + 2; ++i) largest = fmaxf(largest, s[j][i] *= scale_);
+      for (int offset = 1; offset < 4; offset *= 2)
+        largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, offset));
+      own.max[row] = largest;
+      if (lane_ % 4 == 0) m_.max[which][row_ + 8 * row] = largest;
+    }
+    if (which == 0 && both) signal_other_warpgroup(max_is_known);
+#pragma unroll
+    for (int row = 0; row < 2; ++row) {
+      const float shift = own.max[row] == -INFINITY ? 0 : own.max[row];
+      own.sum[row] = 0;
+#pragma unroll
+      for (int j = 0; j < tile_rows / 8; ++j)
+#pragma unroll
+        for (int i = 2 * row; i < 2 * row + 2; ++i) own.sum[row] += s[j][i] = exp2_approx(s[j][i] - shift);
+    }
+#pragma unroll
+    for (int k = 0; k < tile_rows / 16; ++k) {
+      own.p[k] = as_a_fragment(s[2 * k], s[2 * k + 1]);
+      stmatrix_x4(
+          swizzled_chunk(m_.p(slot.index), warp_ * 16 + lane_ / 8 % 2 * 8 + lane_ % 8, 2 * k + lane_ / 16),
+          own.p[k]);
+    }
+    fence_proxy_async();
+    warpgroup_sync(warpgroup_);
+    signal_other_warpgroup(which);
+    return own;
+  }
+
+  // O += P V of an own tile.
+  __device__ void add_own(const Softmax& own, const Slot& slot) {
+    raise_max(own.max);
+    for (int i = 0; i < 2; ++i) sum_[i] += own.sum[i];
     warpgroup_fence_operand(out_);
     warpgroup_arrive();
 #pragma unroll
     for (int k = 0; k < tile_rows; k += 16)
-      wgmma<true>(out_, p[k / 16], values(slot.index) + mn_major_offset(k));
+      wgmma<true>(out_, own.p[k / 16], values(slot.index) + mn_major_offset(k));
     warpgroup_commit();
     warpgroup_wait<0>();
     warpgroup_fence_operand(out_);
     release(slot.index, warpgroup_);
   }
 
-  // Tile t, whose P comes from the other warpgroup.
-  __device__ void attend_other(int t, const Slot& slot) {
+  // The same of the other warpgroup's tile.
+  __device__ void add_other(int which, const Slot& slot) {
     m_.full[slot.index][warpgroup_].wait(slot.parity);
-    wait_for_other_warpgroup(t % 2);
-    float factor[2];
-    for (int i = 0; i < 2; ++i) {
-      const float max = m_.max[t % 2][row_ + 8 * i];
-      factor[i] = exp2_shifted(max_[i], max);
-      max_[i] = max, sum_[i] *= factor[i];
-    }
-    rescale(make_float2(factor[0], factor[1]));
+    wait_for_other_warpgroup(which);
+    const float max[2] = {m_.max[which][row_], m_.max[which][row_ + 8]};
+    raise_max(max);
     const SmemDescriptor p = SmemDescriptor::k_major(m_.p(slot.index));
     warpgroup_fence_operand(out_);
     warpgroup_arrive();
@@ -188,67 +262,6 @@ class Consumer {
     release(slot.index, rope_group);
   }
 
-  // This warpgroup's columns of a tile, as V.
-  __device__ SmemDescriptor values(int slot) const {
-    return SmemDescriptor::mn_major(m_.tile[slot] + warpgroup_ * half_boxes * box_elements, tile_rows);
-  }
-
-  // S = Q K^T of an own tile, its boxes in the order in which they come.
-  __device__ void issue_scores(float (&s)[tile_rows / 8][4], const Slot& slot) {
-#pragma unroll
-    for (int i = 0; i < groups; ++i) {
-      const int group = i == rope_group ? i : i ^ warpgroup_;
-      m_.full[slot.index][group].wait(slot.parity);
-      warpgroup_arrive();
-#pragma unroll
-      for (int b = 0; b < (i == rope_group ? 1 : half_boxes); ++b) {
-        const int box = group * half_boxes + b;
-        const SmemDescriptor q = SmemDescriptor::k_major(m_.queries + box * query_elements),
-                             k = SmemDescriptor::k_major(m_.tile[slot.index] + box * box_elements);
-#pragma unroll
-        for (int c = 0; c < swizzle_width; c += 16)
-          wgmma<false, false>(s, q + k_major_offset(c, heads), k + k_major_offset(c, tile_rows),
-                              i + b + c > 0);
-      }
-      warpgroup_commit();
-    }
-  }
-
-  // The softmax of own tile t, whose P it hands to the other warpgroup. Returns the factors for the rows'
-  // outputs.
-  __device__ float2 softmax(float (&s)[tile_rows / 8][4], int t, int slot, int valid) {
-    if (valid < tile_rows) mask(s, slot, valid);
-    float factor[2];
-#pragma unroll
-    for (int row = 0; row < 2; ++row) {
-      float largest = max_[row];
-#pragma unroll
-      for (int j = 0; j < tile_rows / 8; ++j)
-#pragma unroll
-        for (int i = 2 * row; i < 2 * row + 2; ++i) largest = fmaxf(largest, s[j][i] *= scale_);
-      for (int offset = 1; offset < 4; offset *= 2)
-        largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, offset));
-      factor[row] = exp2_shifted(max_[row], largest);
-      max_[row] = largest;
-      const float shift = largest == -INFINITY ? 0 : largest;
-      float sum = 0;
-#pragma unroll
-      for (int j = 0; j < tile_rows / 8; ++j)
-#pragma unroll
-        for (int i = 2 * row; i < 2 * row + 2; ++i) sum += s[j][i] = exp2_approx(s[j][i] - shift);
-      sum_[row] = sum_[row] * factor[row] + sum;
-      if (lane_ % 4 == 0) m_.max[t % 2][row_ + 8 * row] = largest;
-    }
-    const int first_row = warp_ * 16;
-#pragma unroll
-    for (int k = 0; k < tile_rows / 16; ++k)
-      stmatrix_x4(swizzled_chunk(m_.p(slot), first_row + lane_ / 8 % 2 * 8 + lane_ % 8, 2 * k + lane_ / 16),
-                  as_a_fragment(s[2 * k], s[2 * k + 1]));
-    fence_proxy_async();
-    warpgroup_sync(warpgroup_);
-    signal_other_warpgroup(t % 2);
-    return make_float2(factor[0], factor[1]);
-  }
   // Masks the scores of rows from `valid` on, and zeros those rows: they may be anything, and 0 * NaN is not
   // 0.
   __device__ void mask(float (&s)[tile_rows / 8][4], int slot, int valid) {
@@ -261,11 +274,15 @@ class Consumer {
       if (c * 8 / swizzle_width % tile_rows >= valid) reinterpret_cast<uint4*>(m_.tile[slot])[c] = uint4{};
   }
 
-  __device__ void rescale(float2 factor) {
-    if (!__any_sync(~0u, factor.x != 1 || factor.y != 1)) return;
+  // Rescales what is accumulated to the rows' new maxima.
+  __device__ void raise_max(const float (&max)[2]) {
+    const float upper = exp2_shifted(max_[0], max[0]), lower = exp2_shifted(max_[1], max[1]);
+    for (int i = 0; i < 2; ++i) max_[i] = max[i];
+    if (!__any_sync(~0u, upper != 1 || lower != 1)) return;
+    sum_[0] *= upper, sum_[1] *= lower;
 #pragma unroll
     for (int j = 0; j < columns; ++j)
-      out_[j][0] *= factor.x, out_[j][1] *= factor.x, out_[j][2] *= factor.y, out_[j][3] *= factor.y;
+      out_[j][0] *= upper, out_[j][1] *= upper, out_[j][2] *= lower, out_[j][3] *= lower;
   }
 
   // This warp no longer reads a group of a tile: says so to all blocks that load for it.

@@ -164,7 +164,7 @@ __device__ inline int warpgroup_index() {
 __device__ inline void warpgroup_sync(int warpgroup) {
   asm volatile("bar.sync %0, %1;" ::"r"(2 + warpgroup), "n"(warpgroup_size) : "memory");
 }
-// One warpgroup signals, the other waits for it; `which` is 0 or 1.
+// One warpgroup signals, the other waits for it; `which` is 0 to 3.
 __device__ inline void signal_other_warpgroup(int which) {
   asm volatile("bar.arrive %0, %1;" ::"r"(4 + which), "n"(consumer_threads) : "memory");
 }
