@@ -362,7 +362,7 @@ __device__ void attend(Storage& m, const LatentQueryMaps& q, const Bf16Pages& ca
     });
   };
 
-  warp_specialize<240, 24>([] {}, produce, consume);
+  warp_specialize<232, 40>([] {}, produce, consume);
   if (cluster > 1) cluster_sync();  // no block ends while another may signal it
 }
 
