@@ -21,7 +21,8 @@ RunnerOptions runner_options(const EngineOptions& o, int64_t pages, int64_t voca
           .max_tokens = o.token_budget,
           .max_expanded_keys = o.max_expanded_keys,
           .vocabulary = vocabulary,
-          .absorbed = o.absorbed};
+          .absorbed = o.absorbed,
+          .padded = o.padded};
 }
 
 // The ids that both the model and the tokenizer know.

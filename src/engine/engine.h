@@ -24,6 +24,8 @@ struct EngineOptions {
   int64_t max_expanded_keys = 8192;
   bool share_prefixes = true;
   std::optional<bool> absorbed;  // forces one form of attention, for tests
+  // Whether decoding batches are filled up to the size of a step that can be replayed; by default on a GPU.
+  std::optional<bool> padded = {};
 };
 
 // What one step gave one sequence: a token, and the text that can be shown now. Text lags behind the tokens

@@ -1,12 +1,14 @@
 // Runner: the device side of the engine. Owns the latent cache and the memory of a forward pass, both
 // allocated once, and turns scheduled sequences into batches and batches into tokens.
 #pragma once
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "engine/scheduler.h"
+#include "engine/step_inputs.h"
 #include "model/model.h"
 #include "ops/sample.h"
 #include "tensor/replay.h"
@@ -22,6 +24,9 @@ struct RunnerOptions {
   int64_t max_expanded_keys = 8192;
   int64_t vocabulary = 0;        // ids from here on are never picked: models pad theirs past the tokenizer's
   std::optional<bool> absorbed;  // forces one form of attention; by default the cheaper one is taken
+  // Whether decoding batches are filled up to the size of a step that can be replayed (buckets.h); by default
+  // on a GPU.
+  std::optional<bool> padded = {};
 };
 
 // What running a piece of a sequence gave.
@@ -54,32 +59,39 @@ class Runner {
     int64_t completing = 0;
   };
   struct Memory {
-    Batch batch;
+    StepInputs inputs;
     Activations activations;
-    Tensor last_tokens;  // [B] i32, the last token of each piece
     Tensor last_hidden;  // [B, C]
-    Tensor logits;       // [n, V] stat, of the pieces that complete their sequence
+    Tensor logits;       // [n, V] stat, of the sequences that are sampled
     Sample sample;
+  };
+  // What is read back of a group, in page-locked memory; there after synchronize().
+  struct Readback {
+    Tensor ids;     // [completing] i32
+    Tensor hidden;  // [the others, C], their last rows
   };
 
   std::vector<Group> split(std::span<const Scheduled> scheduled) const;
   bool absorb(const Scheduled& item) const;
-  // What is read back of a step, by place; complete after synchronize().
-  struct Readback {
-    std::vector<int32_t> ids;       // of the pieces that complete their sequence
-    std::vector<std::byte> hidden;  // [scheduled, C], the last row of the others
-  };
-  void run_group(const Group& group, Readback& readback);
-  Tensor hidden_row(Readback& readback, size_t place) const;
-  void upload_sampling(const Group& group, const Sample& sample) const;
+  bool replayable(const Group& group) const;
+  StepForm form_of(const Group& group) const;
+  Readback run_group(const Group& group);
+  Readback read_back(const Group& group, const Memory& memory);
+  static PieceResult result_of(const Group& group, size_t item, const Readback& readback);
+
+  // The largest passes of both forms of attention.
+  static std::array<StepSize, 2> largest(const Model& model, const RunnerOptions& options);
   static Memory allocate(const Model& model, const RunnerOptions& options, Arena& arena,
-                         const BatchSize& size, int64_t max_pages, int64_t completing);
+                         const StepSize& size);
+  static Readback allocate_readback(const Model& model, Arena& arena, int64_t completing, int64_t others);
   static int64_t step_bytes(const Model& model, const RunnerOptions& options);
+  static int64_t staging_bytes(const Model& model, const RunnerOptions& options);
 
   Device& device_;
   const Model& model_;
   RunnerOptions options_;
   Arena cache_memory_, step_memory_;
+  Arena staging_;  // page-locked: what goes to the device and comes back in a step
   LatentCache cache_;
   const ExpertReplay* replay_ = nullptr;
   Replay decoding_;

@@ -7,23 +7,10 @@
 namespace fathom {
 namespace {
 
-// The host's copy of a batch's block.
-class BlockCopy {
- public:
-  explicit BlockCopy(const Tensor& block) : block_(block), values_(static_cast<size_t>(block.count())) {}
-
-  void put(const Tensor& part, const std::vector<int32_t>& values) {
-    assert(static_cast<size_t>(part.count()) == values.size());
-    std::copy(values.begin(), values.end(), values_.begin() + (part.as<int32_t>() - block_.as<int32_t>()));
-  }
-  void upload_to(const Device& device) {
-    upload(device, block_, Tensor(values_.data(), DType::i32, {block_.count()}));
-  }
-
- private:
-  Tensor block_;
-  std::vector<int32_t> values_;
-};
+void put(const Tensor& to, const std::vector<int32_t>& values) {
+  assert(static_cast<size_t>(to.count()) == values.size());
+  std::copy(values.begin(), values.end(), to.as<int32_t>());
+}
 
 // Multiplications per head. Both forms of attention pay per (query, key) pair; expanding also pays for every
 // key's latent, absorbing for every query's.
@@ -82,24 +69,30 @@ void check_tokens(const Config& c, std::span<const int32_t> tokens, std::span<co
           c.max_position_embeddings);
 }
 
-void upload_batch(const Device& device, const Config& config, const HostBatch& host, Batch& batch) {
-  if (!device.on_host()) check_tokens(config, host.tokens, host.positions);
-  BlockCopy copy(batch.block);
-  copy.put(batch.tokens, host.tokens);
-  copy.put(batch.positions, host.positions);
-  copy.put(batch.sequence_starts, host.sequence_starts);
-  copy.put(batch.whole, {0, static_cast<int32_t>(host.tokens.size())});
-  if (host.max_pages > 0) {
-    copy.put(batch.block_table, host.block_table);
-    copy.put(batch.sequence, host.sequence);
-    assert(batch.chunks.size() == host.chunks.size());
-    for (size_t i = 0; i < host.chunks.size(); ++i) {
-      copy.put(batch.chunks[i].first, host.chunks[i].first);
-      copy.put(batch.chunks[i].starts, host.chunks[i].starts);
-      batch.chunks[i].keys = host.chunks[i].starts.back();
-    }
+void write_batch(const HostBatch& host, Batch& batch) {
+  put(batch.tokens, host.tokens);
+  put(batch.positions, host.positions);
+  put(batch.sequence_starts, host.sequence_starts);
+  put(batch.whole, {0, static_cast<int32_t>(host.tokens.size())});
+  if (host.max_pages == 0) return;
+  put(batch.block_table, host.block_table);
+  put(batch.sequence, host.sequence);
+  assert(batch.chunks.size() == host.chunks.size());
+  for (size_t i = 0; i < host.chunks.size(); ++i) {
+    put(batch.chunks[i].first, host.chunks[i].first);
+    put(batch.chunks[i].starts, host.chunks[i].starts);
+    batch.chunks[i].keys = host.chunks[i].starts.back();
   }
-  copy.upload_to(device);
+}
+
+void upload_batch(const Device& device, const Config& config, const HostBatch& host, Batch& batch) {
+  if (device.on_host()) return write_batch(host, batch);
+  check_tokens(config, host.tokens, host.positions);
+  Arena memory("a batch on the host", batch.block.bytes());
+  Batch written = allocate_batch(memory, host.size(), host.max_pages);
+  write_batch(host, written);
+  upload(device, batch.block, written.block);
+  for (size_t i = 0; i < batch.chunks.size(); ++i) batch.chunks[i].keys = written.chunks[i].keys;
 }
 
 bool absorbed_is_cheaper(const Config& c, std::span<const int32_t> new_tokens,

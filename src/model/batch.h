@@ -81,13 +81,15 @@ struct Batch {
 
   const ExpertReplay* replay = nullptr;  // present: experts are taken from it
 
-  Tensor block;  // i32: the memory of them all, as upload_batch fills it in one copy
+  Tensor block;  // i32: the memory of them all, for one copy to a batch of the same size
 };
 
 // Memory for a batch of exactly this size, from an arena (which may be a planning one); with a cache when
 // max_pages > 0.
 Batch allocate_batch(Arena& arena, const BatchSize& size, int64_t max_pages = 0);
-// Brings the values to a batch that was allocated for their size. Where the model will not be able to check
+// Writes the values into a batch in the host's memory that was allocated for their size.
+void write_batch(const HostBatch& host, Batch& batch);
+// The same for a batch where the model runs, in one copy. Where the model will not be able to check
 // them against the config itself, that is done here: an Error names the first that cannot work.
 void upload_batch(const Device& device, const Config& config, const HostBatch& host, Batch& batch);
 // Token ids and positions must be the model's.

@@ -14,6 +14,8 @@ namespace fathom {
 
 class Replay {
  public:
+  static constexpr size_t max_graphs = 64;
+
   Replay();
   ~Replay();
   Replay(const Replay&) = delete;
@@ -21,12 +23,15 @@ class Replay {
 
   // `key` names the form: with equal keys `work` must launch the same ops on the same memory, without
   // synchronizing. The first time it runs plainly, which lets workspaces grow; the second time it is
-  // captured.
+  // captured. Of more than max_graphs forms those that were run last are kept.
   void run(Device& device, const std::vector<int64_t>& key, const std::function<void()>& work);
 
  private:
   struct CapturedGraph;
+  void forget_oldest();
+
   std::map<std::vector<int64_t>, std::unique_ptr<CapturedGraph>> graphs_;
+  int64_t runs_ = 0;
 };
 
 }  // namespace fathom

@@ -125,6 +125,76 @@ TEST_P(EngineParity, SharedPrefixesChangeNothing) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(run_one(engine, request_of(prompt, 12)).tokens, want) << "run " << i;
 }
 
+// Requests that start alike in part and end one after another, so that batches of 19 sequences and fewer are
+// filled up. 260 tokens of cache are too few for all: every page is taken, and sequences are preempted.
+struct Shrinking {
+  static constexpr size_t sequences = 19;
+  std::vector<Request> requests;
+  std::vector<std::vector<int32_t>> want;
+
+  // Without those in which the token `never` occurs.
+  Shrinking(Device& device, const Model& model, int32_t never = -1) {
+    const std::vector<int32_t> prefix = random_prompt(model.config, 9, 7);
+    for (int i = 0; requests.size() < sequences; ++i) {
+      std::vector<int32_t> prompt = random_prompt(model.config, 1 + i * 5 % 13, 70 + i);
+      if (i % 3 == 0) prompt.insert(prompt.begin(), prefix.begin(), prefix.end());
+      const SamplingParameters sampled{.temperature = 0.9, .top_k = 20, .top_p = 0.95, .seed = 200u + i};
+      const Request r = request_of(prompt, 2 + i % 19, i % 2 ? sampled : SamplingParameters{});
+      const std::vector<int32_t> answer = without_cache(device, model, r);
+      if (std::find(prompt.begin(), prompt.end(), never) != prompt.end()) continue;
+      if (std::find(answer.begin(), answer.end(), never) != answer.end()) continue;
+      requests.push_back(r), want.push_back(answer);
+    }
+  }
+  void run(Engine& engine) const {
+    std::map<int64_t, size_t> request_of_id;
+    for (size_t i = 0; i < requests.size(); ++i) request_of_id[engine.submit(requests[i])] = i;
+    for (const auto& [id, answer] : run_all(engine))
+      EXPECT_EQ(answer.tokens, want[request_of_id[id]]) << "request " << request_of_id[id];
+    EXPECT_EQ(engine.blocks().free_pages(), engine.blocks().pages());
+  }
+};
+
+TEST_P(EngineParity, PaddingChangesNothing) {
+  const Shrinking load(device_, model_);
+  for (const int64_t page : {1, 4})
+    for (const int64_t tokens : {260, 2000})
+      for (const bool padded : {false, true}) {
+        SCOPED_TRACE(fmt::format("page {}, {} tokens in the cache, padded {}", page, tokens, padded));
+        Engine engine(device_, model_, nullptr,
+                      {.cache_tokens = tokens,
+                       .page_size = page,
+                       .max_sequences = 24,
+                       .token_budget = 40,
+                       .absorbed = {},
+                       .padded = padded});
+        poison_cache(engine);
+        load.run(engine);
+        load.run(engine);  // over shared prefixes
+      }
+}
+
+// Padding is token 0 in a page of its own, whatever comes of it.
+TEST_P(EngineParity, PaddingThatIsNotFiniteChangesNothing) {
+  if (model_.config.tie_word_embeddings) GTEST_SKIP() << "token 0's logit would not be finite in any row";
+  const Shrinking load(device_, model_, /*never=*/0);
+  const Tensor row = model_.weights.embed_tokens.data.slice(0, 1);
+  if (row.dtype == DType::f64)
+    std::fill_n(row.as<double>(), row.count(), NAN);
+  else
+    std::fill_n(row.as<float>(), row.count(), NAN);
+  Engine engine(device_, model_, nullptr,
+                {.cache_tokens = 2000,
+                 .page_size = 4,
+                 .max_sequences = 24,
+                 .token_budget = 40,
+                 .absorbed = {},
+                 .padded = true});
+  EXPECT_EQ(engine.runner().cache().pages[0].shape[0], engine.blocks().pages() + 1);
+  poison_cache(engine);
+  load.run(engine);
+}
+
 // Prompts up to the number of keys that are expanded at a time, and past it, when they are taken in chunks.
 TEST_P(EngineParity, PromptsAcrossTheExpandedKeys) {
   for (const int64_t length : {19, 20, 21, 100}) {

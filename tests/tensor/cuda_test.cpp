@@ -108,6 +108,34 @@ TEST(CudaReplay, FollowsTheWorkspace) {
   }
 }
 
+// More forms than are kept, of which the first is run again and again.
+TEST(CudaReplay, KeepsWhatWasRunLast) {
+  FATHOM_NEEDS_GPU();
+  Device device = Device::cuda();
+  constexpr auto forms = static_cast<int64_t>(Replay::max_graphs) + 8;
+  Arena arena("test", 64 * (forms + 1) + 64, device);
+  const Tensor in = arena.allocate(DType::f32, {1}), out = arena.allocate(DType::f32, {forms});
+  int captured_or_run = 0;
+  Replay replay;
+  const auto run = [&](int64_t form) {
+    replay.run(device, {form}, [&] {
+      ++captured_or_run;
+      cuda_check(cudaMemcpyAsync(out.as<float>() + form, in.data, sizeof(float), cudaMemcpyDeviceToDevice,
+                                 device.cuda_context().stream()),
+                 "copy");
+    });
+  };
+  for (int round = 1; round < 4; ++round) {
+    std::vector<float> value(1, static_cast<float>(round)), back(forms, -1);
+    upload(device, in, view(value, {1}));
+    for (int64_t form = 0; form < forms; ++form) run(0), run(form);
+    download(device, view(back, {forms}), out);
+    EXPECT_EQ(back, std::vector<float>(forms, static_cast<float>(round)));
+  }
+  // Form 0 was run and captured once; every other form was forgotten before it came again.
+  EXPECT_EQ(captured_or_run, 2 + 3 * (forms - 1));
+}
+
 // The two pieces of work are long enough to overlap; each uses the workspace of its stream.
 TEST(CudaStreamFork, BothComeAfterWhatWasBeforeAndBeforeWhatFollows) {
   FATHOM_NEEDS_GPU();
