@@ -281,11 +281,10 @@ __device__ void merge_warpgroups(Storage<heads>& m, Accumulator<heads>& acc, int
   }
 }
 
-// Where four of the accumulators belong: number `four` counts boxes, then eights of heads, then threads. They
-// are a head and the next, of a latent and of that 8 further.
+// Where four of the accumulators belong: number `four` counts boxes, then eights of heads, then threads. x
+// and y are a head and the next; z and w the same 8 latents further.
 template <int heads>
 struct Layout {
-  static constexpr int head_step = 1;
   int latent, head;
 
   __device__ explicit Layout(int four) {
@@ -294,16 +293,17 @@ struct Layout {
     latent = b * swizzle_width + thread / warp_size * 16 + lane / 4;
     head = j * 8 + lane % 4 * 2;
   }
-  __device__ static void by_head(const float4& x, float (&out)[2][2]) {
-    out[0][0] = x.x, out[1][0] = x.y, out[0][1] = x.z, out[1][1] = x.w;
+  // A value per head, `pitch` apart, for each of the four.
+  __device__ float4 per_head(const float* x, int pitch) const {
+    const float even = x[head * pitch], odd = x[(head + 1) * pitch];
+    return make_float4(even, odd, even, odd);
   }
-  __device__ void store(const LatentParameters& p, int query, int first_head, const float (&x)[2][2]) const {
-    for (int i = 0; i < 2; ++i) {
-      const int h = first_head + head + i;
-      if (h >= p.H) continue;
-      Bf16* to = p.output(query, h) + latent;
-      to[0] = from_float<Bf16>(x[i][0]), to[8] = from_float<Bf16>(x[i][1]);
-    }
+  __device__ void store(const LatentParameters& p, int query, int first_head, float4 x) const {
+    const int h = first_head + head;
+    Bf16* to = p.output(query, h) + latent;
+    if (h < p.H) to[0] = from_float<Bf16>(x.x), to[8] = from_float<Bf16>(x.z);
+    to += p.out_stride;
+    if (h + 1 < p.H) to[0] = from_float<Bf16>(x.y), to[8] = from_float<Bf16>(x.w);
   }
 };
 
@@ -328,7 +328,7 @@ __device__ void store_part(const Accumulator<heads>& acc, int owner, const Laten
       } else {
         const float even = inverse_sum(acc.sum[2 * j]), odd = inverse_sum(acc.sum[2 * j + 1]);
         Layout<heads>(four).store(p, part.query, first_head,
-                                  {{x[0] * even, x[2] * even}, {x[1] * odd, x[3] * odd}});
+                                  make_float4(x[0] * even, x[1] * odd, x[2] * even, x[3] * odd));
       }
     }
   }
@@ -383,8 +383,10 @@ __device__ void attend(Storage<heads>& m, const LatentQueryMaps& q, const Bf16Pa
       }
       tile += part.tiles, ++part_number;
     });
+    auto& joining = *reinterpret_cast<JoinStorage<heads>*>(m.box);
+    static_assert(sizeof joining <= sizeof m.box);
     schedule.for_each_part(worker, [&](const LatentPart& part) {
-      if (part.count > 1) join_parts<Layout<heads>>(results, worker, part, p, group * heads);
+      if (part.count > 1) join_parts<Layout<heads>>(joining, results, worker, part, p, group * heads);
     });
   };
 
@@ -401,7 +403,7 @@ __global__ void __launch_bounds__(specialized_threads, 1)
 
 template <int heads>
 void launch_all(Device& device, const LatentAttention& a) {
-  const int64_t workers = device.cuda_context().multiprocessors();
+  const int64_t workers = LatentLaunch<heads>::workers(device, 1);
   LatentLaunch<heads>::for_each(a, 1, [&](int64_t n, int64_t count) {
     const LatentLaunch<heads> l(device, a, n, count, 1, workers);
     launch(device,

@@ -131,7 +131,7 @@ class Consumer {
         result->out[four] = make_float4(x[0], x[1], x[2], x[3]);
       else
         Layout(four).store(p, part.query, first_head,
-                           {{x[0] * upper, x[1] * upper}, {x[2] * lower, x[3] * lower}});
+                           make_float4(x[0] * upper, x[1] * upper, x[2] * lower, x[3] * lower));
     }
     if (part.count > 1 && warpgroup_ == 0 && lane_ % 4 == 0)
       for (int i = 0; i < 2; ++i) result->max[row_ + 8 * i] = max_[i], result->sum[row_ + 8 * i] = total[i];
@@ -301,10 +301,9 @@ class Consumer {
   float max_[2], sum_[2];
 };
 
-// Where four of the accumulators belong: number `four` counts eights of latents, then threads. They are a
-// latent and the next, of a head and of that 8 further.
+// Where four of the accumulators belong: number `four` counts eights of latents, then threads. x and y are a
+// latent and the next; z and w the same 8 heads further.
 struct Layout {
-  static constexpr int head_step = 8;
   int latent, head;
 
   __device__ explicit Layout(int four) {
@@ -312,13 +311,16 @@ struct Layout {
     latent = four / warpgroup_size * 8 + lane % 4 * 2;
     head = thread / warp_size * 16 + lane / 4;
   }
-  __device__ static void by_head(const float4& x, float (&out)[2][2]) {
-    out[0][0] = x.x, out[0][1] = x.y, out[1][0] = x.z, out[1][1] = x.w;
+  // A value per head, `pitch` apart, for each of the four.
+  __device__ float4 per_head(const float* x, int pitch) const {
+    const float upper = x[head * pitch], lower = x[(head + 8) * pitch];
+    return make_float4(upper, upper, lower, lower);
   }
-  __device__ void store(const LatentParameters& p, int query, int first_head, const float (&x)[2][2]) const {
-    for (int i = 0; i < 2; ++i)
-      if (const int h = first_head + head + i * head_step; h < p.H)
-        store_pair(p.output(query, h) + latent, make_float2(x[i][0], x[i][1]));
+  __device__ void store(const LatentParameters& p, int query, int first_head, float4 x) const {
+    const int h = first_head + head;
+    Bf16* to = p.output(query, h) + latent;
+    if (h < p.H) store_pair(to, make_float2(x.x, x.y));
+    if (h + 8 < p.H) store_pair(to + 8 * p.out_stride, make_float2(x.z, x.w));
   }
 };
 
@@ -357,8 +359,10 @@ __device__ void attend(Storage& m, const LatentQueryMaps& q, const Bf16Pages& ca
       if (part.count > 1 && threadIdx.x == 0) results.arrive(part);
       tile += part.tiles;
     });
+    auto& joining = *reinterpret_cast<JoinStorage<heads>*>(m.tile);
+    static_assert(sizeof joining <= sizeof m.tile);
     schedule.for_each_part(worker, [&](const LatentPart& part) {
-      if (part.count > 1) join_parts<Layout>(results, worker, part, p, group * heads);
+      if (part.count > 1) join_parts<Layout>(joining, results, worker, part, p, group * heads);
     });
   };
 
@@ -377,7 +381,7 @@ __global__ void __launch_bounds__(specialized_threads, 1)
 template <int cluster>
 void launch_all(Device& device, const LatentAttention& a) {
   const int64_t head_groups = ceil_div(a.out.shape[1], heads * cluster) * cluster;
-  const int64_t workers = device.cuda_context().multiprocessors() / head_groups;
+  const int64_t workers = LatentLaunch<heads>::workers(device, head_groups);
   check(workers > 0, "latent_attention: {} heads are more than this GPU's {} multiprocessors take",
         a.out.shape[1], device.cuda_context().multiprocessors());
   LatentLaunch<heads>::for_each(a, head_groups, [&](int64_t n, int64_t count) {

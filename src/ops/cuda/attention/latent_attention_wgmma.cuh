@@ -101,86 +101,96 @@ __device__ inline float inverse_sum(float sum) {
   return sum > 0 ? 1 / sum : sum == 0 ? 0 : sum;  // no rows: 0; NaN stays
 }
 
-// The joining of some parts for one accumulator four: two heads, two values each.
-struct JoinedFour {
-  float max[2] = {-INFINITY, -INFINITY}, sum[2] = {}, out[2][2] = {};
-
-  // Adds parts with these maxima, sums and outputs.
-  template <int n>
-  __device__ void add(const float (&maxima)[n][2], const float (&sums)[n][2], const float (&outs)[n][2][2]) {
-#pragma unroll
-    for (int head = 0; head < 2; ++head) {
-      float largest = max[head];
-#pragma unroll
-      for (int k = 0; k < n; ++k) largest = fmaxf(largest, maxima[k][head]);
-      const float factor = exp2_shifted(max[head], largest);
-      max[head] = largest;
-      sum[head] *= factor, out[head][0] *= factor, out[head][1] *= factor;
-#pragma unroll
-      for (int k = 0; k < n; ++k) {
-        const float weight = exp2_shifted(maxima[k][head], largest);
-        sum[head] += weight * sums[k][head];
-        for (int i = 0; i < 2; ++i) out[head][i] += weight * outs[k][head][i];
-      }
-    }
-  }
-  // Adds what the lane `offset` away has.
-  __device__ void add_lane(int offset) {
-    float maxima[1][2], sums[1][2], outs[1][2][2];
-#pragma unroll
-    for (int head = 0; head < 2; ++head) {
-      maxima[0][head] = __shfl_xor_sync(~0u, max[head], offset);
-      sums[0][head] = __shfl_xor_sync(~0u, sum[head], offset);
-      for (int i = 0; i < 2; ++i) outs[0][head][i] = __shfl_xor_sync(~0u, out[head][i], offset);
-    }
-    add(maxima, sums, outs);
-  }
+// Shared memory of the joining.
+template <int heads>
+struct JoinStorage {
+  static constexpr int max_parts = 256, pitch = max_parts + 1;
+  float weight[heads * pitch], sum[heads * pitch];  // for each head and part; weight: first the maximum
+  float4 partial[consumer_threads];
 };
 
-// Joins the parts of a query: this worker's stripe of the outputs. Called by all consumers. Layout tells
-// where an accumulator four belongs; neighbouring lanes share the parts of a four.
-template <class Layout, int heads>
-__device__ void join_parts(const LatentPartResults<heads, latent_width>& results, int worker,
-                           const LatentPart& part, const LatentParameters& p, int first_head) {
-  using Result = LatentPartResult<heads, latent_width>;
-  constexpr int at_once = 4;  // parts
-  const int count = part.count, first = Result::fours * part.index / count,
-            end = Result::fours * (part.index + 1) / count;
-  int sharing = 1;  // lanes
-  while (sharing < warp_size && sharing < count && 2 * sharing * (end - first) <= consumer_threads)
-    sharing *= 2;
-  const int share = threadIdx.x % sharing;
-  if (threadIdx.x == 0) results.wait(part);
-  consumer_sync();
-  for (int base = first; base < end; base += consumer_threads / sharing) {
-    const int four = base + static_cast<int>(threadIdx.x) / sharing;
-    const Layout place(four);
-    JoinedFour joined;
-    for (int first_part = share; four < end && first_part < count; first_part += at_once * sharing) {
-      float max[at_once][2], sum[at_once][2], out[at_once][2][2];
+// Computes the parts' weights: 2^(max - largest max) / the sum over all parts.
+template <int heads>
+__device__ void weigh_parts(JoinStorage<heads>& m, const LatentPartResults<heads, latent_width>& results,
+                            int worker, const LatentPart& part) {
+  constexpr int pitch = JoinStorage<heads>::pitch, at_once = 8;
+  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, count = part.count;
+  for (int first = threadIdx.x; first < count * heads; first += at_once * consumer_threads) {
+    float max[at_once], sum[at_once];
 #pragma unroll
-      for (int k = 0; k < at_once; ++k) {
-        const int i = first_part + k * sharing;
-        const bool inside = i < count;
-        const Result& r = results.sibling(worker, part, inside ? i : 0);
-        const float4 x = __ldcg(r.out + four);
-        for (int head = 0; head < 2; ++head) {
-          const int h = place.head + head * place.head_step;
-          max[k][head] = inside ? __ldcg(r.max + h) : -INFINITY;
-          sum[k][head] = inside ? __ldcg(r.sum + h) : 0;
-        }
-        place.by_head(x, out[k]);
+    for (int k = 0; k < at_once; ++k)
+      if (const int e = first + k * consumer_threads; e < count * heads) {
+        const auto& r = results.sibling(worker, part, e / heads);
+        max[k] = __ldcg(r.max + e % heads), sum[k] = __ldcg(r.sum + e % heads);
       }
-      joined.add(max, sum, out);
-    }
-    for (int offset = sharing / 2; offset > 0; offset /= 2) joined.add_lane(offset);
-    if (share == 0 && four < end) {
-      for (int head = 0; head < 2; ++head)
-        for (float& x : joined.out[head]) x *= inverse_sum(joined.sum[head]);
-      place.store(p, part.query, first_head, joined.out);
-    }
+#pragma unroll
+    for (int k = 0; k < at_once; ++k)
+      if (const int e = first + k * consumer_threads; e < count * heads) {
+        const int at = e % heads * pitch + e / heads;
+        m.weight[at] = max[k], m.sum[at] = sum[k];
+      }
   }
   consumer_sync();
+  for (int h = warp; h < heads; h += consumer_threads / warp_size) {
+    float *weight = m.weight + h * pitch, *sum = m.sum + h * pitch, largest = -INFINITY, total = 0;
+    for (int i = lane; i < count; i += warp_size) largest = fmaxf(largest, weight[i]);
+    largest = warp_max(largest);
+    for (int i = lane; i < count; i += warp_size)
+      total += sum[i] * (weight[i] = exp2_shifted(weight[i], largest));
+    const float inverse = inverse_sum(warp_sum(total));
+    for (int i = lane; i < count; i += warp_size) weight[i] *= inverse;
+  }
+  consumer_sync();
+}
+
+// Joins the parts of a query: this worker's stripe of the outputs. Called by all consumers. Layout tells
+// where an accumulator four belongs. Neighbouring threads take neighbouring fours; where the stripe has fewer
+// fours than there are threads, groups of threads share the parts.
+template <class Layout, int heads>
+__device__ void join_parts(JoinStorage<heads>& m, const LatentPartResults<heads, latent_width>& results,
+                           int worker, const LatentPart& part, const LatentParameters& p, int first_head) {
+  using Result = LatentPartResult<heads, latent_width>;
+  constexpr int at_once = 8;
+  const int count = part.count, first = Result::fours * part.index / count,
+            end = Result::fours * (part.index + 1) / count;
+  int width = consumer_threads;  // of a group
+  while (width > warp_size / 2 && width / 2 >= end - first) width /= 2;
+  const int groups = consumer_threads / width, group = threadIdx.x / width;
+  float4 x[at_once];
+  const auto load = [&](int four, int i) {
+#pragma unroll
+    for (int k = 0; k < at_once; ++k)
+      if (four < end && i + k * groups < count)
+        x[k] = __ldcg(results.sibling(worker, part, i + k * groups).out + four);
+  };
+  if (threadIdx.x == 0) results.wait(part);
+  consumer_sync();
+  int four = first + static_cast<int>(threadIdx.x) % width;
+  load(four, group);  // while the weights are computed
+  weigh_parts(m, results, worker, part);
+  for (int base = first; base < end; base += width, four += width) {
+    const Layout place(four);
+    float4 sum{};
+    for (int i = group; i < count; i += at_once * groups) {
+      if (base > first || i > group) load(four, i);
+#pragma unroll
+      for (int k = 0; k < at_once; ++k)
+        if (four < end && i + k * groups < count) {
+          const float4 w = place.per_head(m.weight + i + k * groups, m.pitch);
+          sum.x += w.x * x[k].x, sum.y += w.y * x[k].y, sum.z += w.z * x[k].z, sum.w += w.w * x[k].w;
+        }
+    }
+    m.partial[threadIdx.x] = sum;
+    consumer_sync();
+    if (group == 0 && four < end) {
+      for (int other = 1; other < groups; ++other) {
+        const float4 y = m.partial[threadIdx.x + other * width];
+        sum.x += y.x, sum.y += y.y, sum.z += y.z, sum.w += y.w;
+      }
+      place.store(p, part.query, first_head, sum);
+    }
+    consumer_sync();
+  }
   if (threadIdx.x == 0) results.leave(part);
 }
 
@@ -209,6 +219,11 @@ struct LatentLaunch {
     const auto bytes = static_cast<size_t>(groups * workers * Results::per_worker) * sizeof(Result);
     results = {static_cast<Result*>(context.workspace(bytes)),
                context.counters(static_cast<size_t>(2 * groups * count))};
+  }
+
+  // One block per multiprocessor; a group of heads has as many workers as are joined at most.
+  static int64_t workers(const Device& device, int64_t groups) {
+    return std::min<int64_t>(device.cuda_context().multiprocessors() / groups, JoinStorage<heads>::max_parts);
   }
 
   // body(n, count) for as many queries as a launch takes, until all are done.
