@@ -12,6 +12,19 @@ void put(const Tensor& to, const std::vector<int32_t>& values) {
   std::copy(values.begin(), values.end(), to.as<int32_t>());
 }
 
+// The same batch with its block at `block`.
+Batch moved(Batch batch, std::byte* block) {
+  const auto* from = static_cast<const std::byte*>(batch.block.data);
+  const auto move = [&](Tensor& t) {
+    if (t) t.data = block + (static_cast<const std::byte*>(t.data) - from);
+  };
+  for (Tensor* t : {&batch.tokens, &batch.positions, &batch.sequence_starts, &batch.whole, &batch.block_table,
+                    &batch.sequence, &batch.block})
+    move(*t);
+  for (auto& chunk : batch.chunks) move(chunk.first), move(chunk.starts);
+  return batch;
+}
+
 // Multiplications per head. Both forms of attention pay per (query, key) pair; expanding also pays for every
 // key's latent, absorbing for every query's.
 struct Multiplications {
@@ -86,10 +99,9 @@ void write_batch(const HostBatch& host, Batch& batch) {
 }
 
 void upload_batch(const Device& device, const Config& config, const HostBatch& host, Batch& batch) {
-  if (device.on_host()) return write_batch(host, batch);
-  check_tokens(config, host.tokens, host.positions);
-  Arena memory("a batch on the host", batch.block.bytes());
-  Batch written = allocate_batch(memory, host.size(), host.max_pages);
+  if (!device.on_host()) check_tokens(config, host.tokens, host.positions);
+  std::vector<std::byte> block(static_cast<size_t>(batch.block.bytes()));
+  Batch written = moved(batch, block.data());
   write_batch(host, written);
   upload(device, batch.block, written.block);
   for (size_t i = 0; i < batch.chunks.size(); ++i) batch.chunks[i].keys = written.chunks[i].keys;
