@@ -1,5 +1,7 @@
 // Partial results of latent attention, and their joining inside the grid: a worker that has finished all its
 // parts waits for the other parts of the queries that it shares, then computes its stripe of their outputs.
+// Waiting is safe because all blocks are resident together: there is at most one for each multiprocessor, and
+// whatever else runs on the GPU ends by itself.
 #pragma once
 #include "ops/cuda/attention/latent_schedule.cuh"
 #include "ops/cuda/matmul/mma.cuh"
