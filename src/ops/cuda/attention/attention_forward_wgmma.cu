@@ -85,7 +85,7 @@ template <bool causal>
 __global__ void __launch_bounds__(specialized_threads, 1)
     forward(const __grid_constant__ AttentionTensorMaps maps, MmaInputs in, AttentionOutput<Bf16> o) {
   extern __shared__ __align__(128) std::byte shared[];
-  if constexpr (compiled_for_sm90a) forward_tile<causal>(shared_storage_at<Storage>(shared), maps, in, o);
+  if (compiled_for_sm90a) forward_tile<causal>(shared_storage_at<Storage>(shared), maps, in, o);
 }
 
 }  // namespace

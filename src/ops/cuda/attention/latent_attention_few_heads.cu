@@ -398,7 +398,7 @@ __global__ void __launch_bounds__(specialized_threads, 1)
     few_heads_kernel(const __grid_constant__ LatentQueryMaps q, const __grid_constant__ Bf16Pages cache,
                      LatentParameters p, LatentPartResults<heads, latent_width> results) {
   extern __shared__ __align__(128) std::byte shared[];
-  if constexpr (compiled_for_sm90a) attend(shared_storage_at<Storage<heads>>(shared), q, cache, p, results);
+  if (compiled_for_sm90a) attend(shared_storage_at<Storage<heads>>(shared), q, cache, p, results);
 }
 
 template <int heads>

@@ -62,7 +62,7 @@ class FewRowsGemm {
   // epilogue(accumulators) when they are complete, see store_transposed().
   template <class ForEachTile>
   __device__ void run(const ForEachTile& for_each_tile) {
-    if constexpr (compiled_for_sm90a) {
+    if (compiled_for_sm90a) {
       if (threadIdx.x == 0) shared_.barriers.init();
       fence_proxy_async();
       __syncthreads();
