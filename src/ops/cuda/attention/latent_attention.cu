@@ -120,7 +120,8 @@ void latent_attention(Device& device, const LatentAttention& a) {
         max_latent);
   if (N == 0) return;
   if (wgmma_supports(device, a))
-    return H <= few_heads ? latent_attention_few_heads(device, a) : latent_attention_many_heads(device, a);
+    return H <= max_few_heads ? latent_attention_few_heads(device, a)
+                              : latent_attention_many_heads(device, a);
   const auto splits = static_cast<unsigned>(splits_of(a.block_table.cols() * a.pages.shape[1]));
   SplitResults results{nullptr, static_cast<int>(splits), static_cast<int>(H), static_cast<int>(R)};
   const int64_t bytes = results.floats_per_query() * static_cast<int64_t>(sizeof(float)),

@@ -263,7 +263,7 @@ struct LatentLaunch {
 };
 
 // The kernel for up to 32 heads, and the one for more, which splits them among blocks.
-constexpr int64_t few_heads = 32;
+constexpr int64_t max_few_heads = 32;
 void latent_attention_few_heads(Device& device, const LatentAttention& a);
 void latent_attention_many_heads(Device& device, const LatentAttention& a);
 
