@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Training steps of fathom against Hugging Face transformers in PyTorch, by turns on one machine.
+"""Training steps of fathom against Hugging Face transformers in PyTorch, alternating on one machine.
 
   FATHOM_PEER_PYTHON=/path/to/python bench/training.py [--dtype f32|bf16] [--threads 2] [--rounds 3] [--modes eager:eager,...]
 

@@ -124,14 +124,8 @@ constexpr int64_t ceil_div(int64_t items, int64_t per_block) {
   return (items + per_block - 1) / per_block;
 }
 
-template <class... Parameters>
-void request_shared_memory(void (*kernel)(Parameters...), size_t bytes) {
-  constexpr size_t default_limit = 48 << 10;
-  if (bytes > default_limit)
-    cuda_check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                    cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
-               "asking for shared memory");
-}
+// Shared memory that a block gets without asking.
+constexpr size_t default_shared_bytes = 48 << 10;
 
 // Programmatic dependent launch (CUDA C++ Programming Guide): a chained kernel may start while the kernel
 // before it in the stream still runs, which hides its launch and whatever it does before it calls this. Every
@@ -156,8 +150,7 @@ template <class... Parameters, class... Arguments>
 void launch(const Device& device, const Launch& l, void (*kernel)(Parameters...), Arguments&&... arguments) {
   if (l.grid.x == 0 || l.grid.y == 0 || l.grid.z == 0) return;
   CudaContext& context = device.cuda_context();
-  constexpr size_t default_limit = 48 << 10;
-  if (l.shared_bytes > default_limit)
+  if (l.shared_bytes > default_shared_bytes)
     cuda_check(
         cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
                              cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(l.shared_bytes)),

@@ -3,8 +3,8 @@
 // waste little:
 //   S^T [64 rows, heads] = K Q^T,   O^T [512, heads] += V^T P^T,   where V is the first 512 columns of K.
 // A producer warp loads tiles of 64 cached rows into a ring of boxes of 64 columns; a box is free again as
-// soon as its own product is done. The two consumer warpgroups take tiles by turns, each with an output and a
-// softmax of its own, so that one's products overlap the other's softmax; they are merged once per part.
+// soon as its own product is done. The two consumer warpgroups take alternate tiles, each with an output and
+// a softmax of its own, so that one's products overlap the other's softmax; they are merged once per part.
 #include "ops/cuda/attention/latent_attention_few_heads.cuh"
 
 namespace fathom::cuda {
@@ -165,7 +165,7 @@ __device__ void attend(Storage<heads>& m, const LatentQueryMaps& q, const Bf16Pa
   const auto consume = [&] {
     const int warpgroup = warpgroup_index();
     int part_number = 0;
-    unsigned tile = 0;  // since the kernel's start; the warpgroups take them by turns
+    unsigned tile = 0;  // since the kernel's start; the warpgroups alternate
     Accumulator<heads> acc;
     schedule.for_each_part(worker, [&](const LatentPart& part) {
       const int buffer = part_number % 2, length = m.scheduled.length[part.query];

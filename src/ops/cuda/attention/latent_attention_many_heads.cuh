@@ -159,7 +159,7 @@ class Consumer {
     if (which == 0 && both) signal_other_warpgroup(max_is_known);
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
-      const float shift = own.max[row] == -INFINITY ? 0 : own.max[row];
+      const float shift = softmax_shift(own.max[row]);
       own.sum[row] = 0;
 #pragma unroll
       for (int j = 0; j < tile_rows / 8; ++j)

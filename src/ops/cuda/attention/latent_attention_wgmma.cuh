@@ -11,8 +11,7 @@ namespace fathom::cuda {
 constexpr int latent_width = 512, latent_rope_width = 64;
 constexpr int latent_boxes = latent_width / swizzle_width,
               cached_boxes = latent_boxes + latent_rope_width / swizzle_width;  // of a tile of cached rows
-constexpr int box_elements = latent_tile_rows * swizzle_width,
-              box_bytes = box_elements * static_cast<int>(sizeof(Bf16));
+constexpr int box_elements = latent_tile_rows * swizzle_width;
 
 // The cache in bf16: pages are loaded as they are. A chunk is what one TMA load takes: a page, or 64 rows of
 // it.
@@ -42,7 +41,7 @@ class ChunkLookup {
         rows_(look_up(first_)),
         rows_ahead_(look_up(first_ + warp_size)) {}
 
-  // Goes to the next tile of the part; chunk() is its first chunk, chunks() how many of it hold tokens.
+  // Goes to the next tile of the part, whose first chunk this is; chunks(): how many of it hold tokens.
   __device__ void start_tile(int chunk) {
     if (chunk == first_ + warp_size)
       first_ = chunk, rows_ = rows_ahead_, rows_ahead_ = look_up(chunk + warp_size);
@@ -95,7 +94,7 @@ __device__ inline void load_query_box(Barrier& full, Bf16* box, const LatentQuer
 
 // 2^(x - max), and 0 for a masked x while every score was masked.
 __device__ inline float exp2_shifted(float x, float max) {
-  return exp2_approx(x - (max == -INFINITY ? 0 : max));
+  return exp2_approx(x - softmax_shift(max));
 }
 __device__ inline float inverse_sum(float sum) {
   return sum > 0 ? 1 / sum : sum == 0 ? 0 : sum;  // no rows: 0; NaN stays

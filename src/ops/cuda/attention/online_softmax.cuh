@@ -4,6 +4,11 @@
 
 namespace fathom::cuda {
 
+// What to subtract from a score before its exponential: the maximum, or 0 while every score was masked.
+__device__ inline float softmax_shift(float max) {
+  return max == -INFINITY ? 0 : max;
+}
+
 // Of one row: the maximum so far, and the sum of 2^(score - max) so far.
 struct OnlineSoftmax {
   float max = -INFINITY, sum = 0;
@@ -17,8 +22,7 @@ struct OnlineSoftmax {
     sum *= factor;
     return factor;
   }
-  // What to subtract from a score before its exponential: the maximum, or 0 while every score was masked.
-  __device__ float shift() const { return max == -INFINITY ? 0 : max; }
+  __device__ float shift() const { return softmax_shift(max); }
 };
 
 }  // namespace fathom::cuda

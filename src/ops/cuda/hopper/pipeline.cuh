@@ -66,8 +66,8 @@ __device__ inline void prefetch_tensor_map(const CUtensorMap& map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
 }
 
-// The same into every block of a cluster of `blocks`, at the same place of its shared memory, and counted by
-// its own barrier.
+// Loads a box into every block of a cluster of `blocks`, at the same place of its shared memory; each block's
+// own barrier counts its bytes.
 template <int blocks>
 __device__ void tma_load_multicast(Barrier& barrier, Bf16* box, const CUtensorMap& map, int64_t col,
                                    int64_t row, int matrix) {

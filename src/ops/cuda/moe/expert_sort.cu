@@ -70,8 +70,7 @@ void expert_sort(Device& device, const ExpertSort& a) {
   const Partition s = partition_of(a.ids.count());
   const size_t shared = static_cast<size_t>(E) * sizeof(int);
   const size_t shared_of_one = static_cast<size_t>(sort_scratch(E)) * sizeof(int);
-  constexpr size_t most_shared = 48 << 10;
-  if (s.M <= most_slots_of_one_block && shared_of_one <= most_shared)
+  if (s.M <= most_slots_of_one_block && shared_of_one <= default_shared_bytes)
     return launch_chained(device, dim3(1), sort_warps * warp_size, shared_of_one, sort_in_one_block,
                           slot_sort(a));
   auto* counts = static_cast<int32_t*>(

@@ -29,9 +29,8 @@ void router_sort(Device& device, const RouterSort& a) {
   const int64_t E = a.router.logits.cols();
   const size_t shared =
       std::max(sort_warps * router_scratch(E) * sizeof(float), sort_scratch(E) * sizeof(int));
-  constexpr size_t most_shared = 48 << 10;
   if (a.router.logits.dtype == DType::f32 && a.router.logits.rows() <= most_tokens_of_one_block &&
-      shared <= most_shared)
+      shared <= default_shared_bytes)
     return launch_chained(device, dim3(1), threads, shared, route_and_sort, router_choice(a.router),
                           slot_sort(a.sort));
   cuda::router_forward(device, a.router);
