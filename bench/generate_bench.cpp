@@ -87,8 +87,13 @@ void bench_generation(const std::string& path, DType dtype, int64_t prompt, int6
         path, name_of(dtype), on, run, prompt, speed.prefill, speed.decode, 100 * speed.decode / bound, bound,
         bytes * 1e-9);
   }
-  std::optional<Profile> profile;
   request.stop.max_tokens = 9;
+  {
+    Profile profile(device);
+    generate(engine, request, [&] { profile.stop(); });
+    print_profile(device, dtype, profile, "the prompt, op by op");
+  }
+  std::optional<Profile> profile;
   generate(engine, request, [&] { profile.emplace(device); });
   print_profile(device, dtype, *profile, "8 tokens, decoded op by op");
 }

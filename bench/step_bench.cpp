@@ -1,5 +1,5 @@
 // A whole training step on random tokens: forward, loss, backward, clipping norm, AdamW. Prints tokens/s,
-// TFLOPS by the model's own arithmetic and the share of the measured peak, and where the time goes.
+// TFLOPS by the model's own arithmetic and the share of the measured peak, and where the time goes, op by op.
 //   step_bench CONFIG [f32|bf16] [sequences] [length] [keep|recompute] [device]
 #include <fmt/format.h>
 
@@ -10,6 +10,7 @@
 
 #include "base/rng.h"
 #include "bench/bench.h"
+#include "cli/profile_report.h"
 #include "model/head.h"
 #include "model/model.h"
 #include "ops/cross_entropy.h"
@@ -156,6 +157,9 @@ void bench_step(const Options& o) {
              flops / t.total() * 1e-9, 100 * flops / t.total() / limits.flops, limits.flops_name);
   fmt::print("  step {:.3f} s: forward {:.3f}, head and loss {:.3f}, backward {:.3f}, optimizer {:.3f}\n",
              t.total(), t.forward, t.head, t.backward, t.optimizer);
+  Profile profile(step.device());
+  step.run();
+  print_profile(step.device(), o.dtype, profile, "one step, op by op");
 }
 
 }  // namespace
