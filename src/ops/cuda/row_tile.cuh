@@ -33,6 +33,14 @@ __device__ inline RowTile find_row_tile(const int32_t* offsets, int E, int64_t t
   return {-1, 0, 0};
 }
 
+// How many tiles there are. Called by whole warps.
+__device__ inline int count_row_tiles(const int32_t* offsets, int E, int height) {
+  int tiles = 0;
+  for (int e = threadIdx.x % warp_size; e < E; e += warp_size)
+    tiles += (offsets[e + 1] - offsets[e] + height - 1) / height;
+  return warp_sum(tiles);
+}
+
 // Upper bound of the tiles for M rows in E groups.
 inline int64_t max_row_tiles(int64_t M, int64_t E, int height) {
   return ceil_div(M, height) + std::min(M, E);

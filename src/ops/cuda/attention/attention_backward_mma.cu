@@ -73,12 +73,9 @@ __global__ void __launch_bounds__(mma_threads) backward_dkv(MmaInputs in, MmaGra
     mma_abt<tile_rows>(p, m.own_k(), warp * 16, m.tile_k(j), lane);
     mma_abt<tile_rows>(ds, m.own_v(), warp * 16, m.tile_v(j), lane);
     const int64_t query = first + j * tile_rows;
-    const CausalMask mask = {
-        .full = query + tile_rows <= s.queries_end && tile.row + warp * 16 + 15 < s.visible_end(query),
-        .rows = mma_rows,
-        .columns = static_cast<int>(s.queries_end - query),
-        .causal_offset = static_cast<int>(s.visible_end(query) - first_row)};
-    probabilities_kq(p, mask, scale, m.lse(j), lane);
+    if (tile.row + warp * 16 + 15 >= s.visible_end(query))  // else all queries see the warp's keys
+      apply_mask_kq(p, static_cast<int>(first_row - s.visible_end(query)) + 1, lane);
+    probabilities_kq(p, scale, m.lse(j), lane);
     score_gradients_kq(
         ds, [&](int n, int i) { return p[n][i]; }, in.scale, m.delta(j), lane);
     mma_ab<tile_rows>(dv, p, m.tile_v(j), lane);
@@ -121,12 +118,9 @@ __global__ void __launch_bounds__(mma_threads) backward_dq(MmaInputs in, MmaGrad
     mma_abt<tile_rows>(p, m.own_k(), warp * 16, m.tile_k(j), lane);
     mma_abt<tile_rows>(ds, m.own_v(), warp * 16, m.tile_v(j), lane);
     const int64_t key = s.keys + j * tile_rows;
-    const CausalMask mask = {.full = key + tile_rows <= s.visible_end(tile.row + warp * 16) &&
-                                     tile.row + warp * 16 + 15 < tile.end,
-                             .rows = static_cast<int>(tile.end - first_row),
-                             .columns = tile_rows,
-                             .causal_offset = static_cast<int>(s.visible_end(first_row) - key)};
-    probabilities_qk(p, mask, scale, statistics, lane);
+    if (key + tile_rows > s.visible_end(tile.row + warp * 16))  // else the warp's queries see the whole tile
+      apply_mask<true>(p, static_cast<int>(s.visible_end(first_row) - key), lane);
+    probabilities_qk(p, scale, statistics);
     score_gradients_qk(ds, p, in.scale, statistics);
     mma_ab<tile_rows>(dq, ds, m.tile_k(j), lane);
     __syncthreads();

@@ -55,46 +55,49 @@ __device__ void dkv_tile(DkvStorage& m, const AttentionTensorMaps& maps, const M
   };
 
   const auto consume = [&] {
-    const int64_t first_row = tile.row + warp * 16 + lane / 4;  // and the key 8 further
     const float scale = in.scale * log2_e;
+    // Queries from the first one on, and those of them that do not see this warp's first key.
+    const int queries = static_cast<int>(s.queries_end - first), last_tile = static_cast<int>(tiles) - 1;
+    const int unseeing = static_cast<int>(tile.row - s.visible_end(first)) + warp * 16 + 1;
     float dk[head_dim_k / 8][4] = {}, dv[head_dim_v / 8][4] = {};
     RegisterOperand<tile_rows> p, ds_operand;
     m.block.wait(0);
-    for (int64_t j = 0; j < tiles; ++j, state.advance()) {
-      const int64_t query = first + j * tile_rows, valid = s.queries_end - query;
-      const CausalMask mask = {.full = valid >= tile_rows && tile.row + warp * 16 + 15 < s.visible_end(query),
-                               .rows = block_rows,
-                               .columns = static_cast<int>(valid),
-                               .causal_offset = static_cast<int>(s.visible_end(query) - first_row)};
-      const Bf16 *queries = m.tile_k[state.stage], *douts = m.tile_v[state.stage];
-      m.barriers.full[state.stage].wait(state.parity);
-      if (valid < tile_rows) m.zero_tail(state.stage, valid);
+    warpgroup_fence_operand(dk), warpgroup_fence_operand(dv);  // zeros, before any wgmma is in flight
+    int previous = 0;
+    for (int j = 0; j <= last_tile; ++j, state.advance()) {
+      const int stage = state.stage, valid = queries - j * tile_rows;
+      m.barriers.full[stage].wait(state.parity);
+      if (valid < tile_rows) m.zero_tail(stage, valid);
       float scores[tile_rows / 8][4];
       warpgroup_arrive();
-      wgmma_scores<head_dim_k>(scores, m.block_k, queries);
+      wgmma_scores<head_dim_k>(scores, m.block_k, m.tile_k[stage]);
+      warpgroup_commit();
+      warpgroup_wait<0>();  // also the previous tile's dK
+      warpgroup_fence_operand(scores);
+      if (j > 0) m.barriers.consumer_release(previous);
+      previous = stage;
+      if (const int seeing = unseeing + 15 - j * tile_rows;
+          seeing > 0)  // else all queries see the warp's keys
+        apply_mask_kq(scores, seeing - 15 + lane / 4, lane);
+      probabilities_kq(scores, scale, m.lse[stage], lane);
+      p.set(scores);
+      float ds[tile_rows / 8][4];
+      warpgroup_arrive();
+      wgmma_scores<head_dim_v>(ds, m.block_v, m.tile_v[stage]);
+      warpgroup_commit();
+      wgmma_ab(dv, p, m.tile_v[stage]);
       warpgroup_commit();
       warpgroup_wait<0>();
-      warpgroup_fence_operand(scores);
-      probabilities_kq(scores, mask, scale, m.lse[state.stage], lane);
-      p.set(scores);
-      warpgroup_arrive();
-      float ds[tile_rows / 8][4];
-      wgmma_scores<head_dim_v>(ds, m.block_v, douts);
-      warpgroup_commit();
-      wgmma_ab(dv, p, douts);
-      warpgroup_commit();
-      warpgroup_wait<1>();
       warpgroup_fence_operand(ds);
-      score_gradients_kq(ds, p, in.scale, m.delta[state.stage], lane);
+      score_gradients_kq(ds, p, in.scale, m.delta[stage], lane);
       ds_operand.set(ds);
       warpgroup_arrive();
-      wgmma_ab(dk, ds_operand, queries);
+      wgmma_ab(dk, ds_operand, m.tile_k[stage]);
       warpgroup_commit();
-      warpgroup_wait<0>();
-      m.barriers.consumer_release(state.stage);
     }
+    warpgroup_wait<0>();
     warpgroup_fence_operand(dk), warpgroup_fence_operand(dv);
-    store_key_gradients(in, g, dk, dv, first_row, tile.end, h, lane);
+    store_key_gradients(in, g, dk, dv, tile.row + warp * 16 + lane / 4, tile.end, h, lane);
   };
 
   specialize_attention(m, produce, consume);
@@ -123,15 +126,12 @@ __device__ void dq_tile(DqStorage& m, const AttentionTensorMaps& maps, const Mma
     const QueryStatistics statistics(g, first_row, tile.end, h, in.H);
     float dq[head_dim_k / 8][4] = {};
     RegisterOperand<tile_rows> ds_operand;
+    RowFragments<head_dim_v> douts;  // so that only K, V and Q are read from shared memory over and over
     m.block.wait(0);
+    douts.load(m.block_v);
     int previous = 0;
     for (int64_t j = 0; j < tiles; ++j, state.advance()) {
       const int64_t key = s.keys + j * tile_rows, valid = s.keys_end - key;
-      const CausalMask mask = {.full = key + tile_rows <= s.visible_end(tile.row + warp * 16) &&
-                                       tile.row + warp * 16 + 15 < tile.end,
-                               .rows = static_cast<int>(tile.end - first_row),
-                               .columns = tile_rows,
-                               .causal_offset = static_cast<int>(s.visible_end(first_row) - key)};
       const Bf16 *keys = m.tile_k[state.stage], *values = m.tile_v[state.stage];
       m.barriers.full[state.stage].wait(state.parity);
       if (valid < tile_rows) m.zero_tail(state.stage, valid);
@@ -139,13 +139,16 @@ __device__ void dq_tile(DqStorage& m, const AttentionTensorMaps& maps, const Mma
       warpgroup_arrive();
       wgmma_scores<head_dim_k>(p, m.block_k, keys);
       warpgroup_commit();
-      wgmma_scores<head_dim_v>(ds, m.block_v, values);
+      wgmma_scores(ds, douts, values);
       warpgroup_commit();
       warpgroup_wait<1>();  // also the previous tile's dQ
       warpgroup_fence_operand(p);
       if (j > 0) m.barriers.consumer_release(previous);
       previous = state.stage;
-      probabilities_qk(p, mask, scale, statistics, lane);
+      if (key + tile_rows >
+          s.visible_end(tile.row + warp * 16))  // else the warp's queries see the whole tile
+        apply_mask<true>(p, static_cast<int>(s.visible_end(first_row) - key), lane);
+      probabilities_qk(p, scale, statistics);
       warpgroup_wait<0>();
       warpgroup_fence_operand(ds);
       score_gradients_qk(ds, p, in.scale, statistics);

@@ -12,7 +12,7 @@ struct AttentionOutput {
   float* lse;          // [N, H], may be absent
 };
 
-// What queries without keys attend to: nothing. Called by whole blocks.
+// What queries without keys attend to: nothing. Called by at least the first Dv threads of the block.
 template <class T>
 __device__ void store_nothing(const AttentionOutput<T>& o, const RowTile& tile, int h, int H, int Dv) {
   for (int64_t n = tile.row; n < tile.end; ++n) {

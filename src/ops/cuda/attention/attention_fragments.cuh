@@ -40,26 +40,27 @@ __device__ inline int column_of(int n, int i, int lane) {
 struct SoftmaxRows {
   OnlineSoftmax rows[2];
 
-  // Scores become 2^(scale * score - max). Returns the factors that rescale the rows' accumulated outputs.
+  // Scores become 2^(scale * score - max), scale > 0. Returns the factors that rescale the rows' accumulated
+  // outputs.
   template <int tiles>
   __device__ float2 update(float (&scores)[tiles][4], float scale) {
     float factor[2];
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
-      float largest = rows[row].max;
+      float largest = scores[0][2 * row];
 #pragma unroll
       for (int n = 0; n < tiles; ++n)
 #pragma unroll
-        for (int i = 2 * row; i < 2 * row + 2; ++i) largest = fmaxf(largest, scores[n][i] *= scale);
+        for (int i = 2 * row; i < 2 * row + 2; ++i) largest = fmaxf(largest, scores[n][i]);
       for (int offset = 1; offset < 4; offset *= 2)
         largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, offset));
-      factor[row] = rows[row].raise_max(largest);
+      factor[row] = rows[row].raise_max(fmaxf(rows[row].max, largest * scale));
       const float shift = rows[row].shift();
 #pragma unroll
       for (int n = 0; n < tiles; ++n)
 #pragma unroll
         for (int i = 2 * row; i < 2 * row + 2; ++i)
-          rows[row].sum += scores[n][i] = exp2_approx(scores[n][i] - shift);
+          rows[row].sum += scores[n][i] = exp2_approx(fmaf(scores[n][i], scale, -shift));
     }
     return make_float2(factor[0], factor[1]);
   }
@@ -82,11 +83,24 @@ __device__ void rescale_rows(float (&out)[columns][4], float2 factor) {
 // eight more if causal.
 template <bool causal, int tiles>
 __device__ void apply_mask(float (&scores)[tiles][4], int visible, int lane) {
+  const int from_lane = visible - column_of(0, 0, lane);  // so that what is compared with it is constant
 #pragma unroll
   for (int n = 0; n < tiles; ++n)
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      if (column_of(n, i, lane) >= visible + (causal ? i / 2 * 8 : 0)) scores[n][i] = -INFINITY;
+      if (n * 8 + i % 2 - (causal ? i / 2 * 8 : 0) >= from_lane) scores[n][i] = -INFINITY;
+}
+
+// Scores of keys by queries: queries from column `first` on see the lane's first key, from eight further on
+// its other key.
+template <int tiles>
+__device__ void apply_mask_kq(float (&scores)[tiles][4], int first, int lane) {
+  const int from_lane = first - column_of(0, 0, lane);
+#pragma unroll
+  for (int n = 0; n < tiles; ++n)
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      if (n * 8 + i % 2 - i / 2 * 8 < from_lane) scores[n][i] = -INFINITY;
 }
 
 // Outputs of queries `row` and 8 further, if before `end`.
@@ -107,43 +121,22 @@ __device__ void store_outputs(const AttentionOutput<Bf16>& o, const float (&out)
   }
 }
 
-// The causal mask of a tile: all pairs are visible (full), or those among the first `rows` and `columns`
-// where key < query + causal_offset.
-struct CausalMask {
-  bool full;
-  int rows, columns, causal_offset;
-
-  // Rows are queries, counted from the lane's first.
-  __device__ bool visible_qk(int row, int column) const {
-    return row < rows && column < columns && column < row + causal_offset;
-  }
-  // Rows are keys.
-  __device__ bool visible_kq(int row, int column) const {
-    return row < rows && column < columns && row < column + causal_offset;
-  }
-};
-
 // The values of a lane's two columns in column group n of 8.
 __device__ inline float2 load_column_pair(const float* columns, int n, int lane) {
   return *reinterpret_cast<const float2*>(columns + column_of(n, 0, lane));
 }
 
-// The backward pass recomputes P = exp(S - lse), with lse in base 2. kq: rows are keys, columns queries.
+// The backward pass recomputes P = exp(S - lse), with lse in base 2. kq: rows are keys, columns queries. Rows
+// after the end of a sequence count as zeros with lse and delta 0, which add nothing, or are not stored.
 template <int tiles>
-__device__ void probabilities_kq(float (&scores)[tiles][4], const CausalMask& mask, float scale,
-                                 const float* lse, int lane) {
+__device__ void probabilities_kq(float (&scores)[tiles][4], float scale, const float* lse, int lane) {
 #pragma unroll
   for (int n = 0; n < tiles; ++n) {
     const float2 base = load_column_pair(lse, n, lane);
 #pragma unroll
-    for (int i = 0; i < 4; ++i) scores[n][i] = exp2_approx(scores[n][i] * scale - (i % 2 ? base.y : base.x));
-  }
-  if (mask.full) return;
-#pragma unroll
-  for (int n = 0; n < tiles; ++n)
-#pragma unroll
     for (int i = 0; i < 4; ++i)
-      if (!mask.visible_kq(i / 2 * 8, column_of(n, i, lane))) scores[n][i] = 0;
+      scores[n][i] = exp2_approx(fmaf(scores[n][i], scale, -(i % 2 ? base.y : base.x)));
+  }
 }
 // dP becomes dS = scale * P * (dP - delta), where P is p(n, i).
 template <int tiles, class Probability>
@@ -171,18 +164,11 @@ struct QueryStatistics {
 };
 // qk: rows are queries, columns keys.
 template <int tiles>
-__device__ void probabilities_qk(float (&scores)[tiles][4], const CausalMask& mask, float scale,
-                                 const QueryStatistics& q, int lane) {
+__device__ void probabilities_qk(float (&scores)[tiles][4], float scale, const QueryStatistics& q) {
 #pragma unroll
   for (int n = 0; n < tiles; ++n)
 #pragma unroll
-    for (int i = 0; i < 4; ++i) scores[n][i] = exp2_approx(scores[n][i] * scale - q.lse[i / 2]);
-  if (mask.full) return;
-#pragma unroll
-  for (int n = 0; n < tiles; ++n)
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      if (!mask.visible_qk(i / 2 * 8, column_of(n, i, lane))) scores[n][i] = 0;
+    for (int i = 0; i < 4; ++i) scores[n][i] = exp2_approx(fmaf(scores[n][i], scale, -q.lse[i / 2]));
 }
 template <int tiles>
 __device__ void score_gradients_qk(float (&ds)[tiles][4], const float (&p)[tiles][4], float scale,

@@ -122,6 +122,28 @@ __device__ void wgmma_scores(float (&scores)[n8][4], const Bf16* block, const Bf
     wgmma<false, false>(scores, a + k_major_offset(k, block_rows), b + k_major_offset(k, 8 * n8), k > 0);
 }
 
+// The warp's 16 own rows of `width` columns as A operands in registers.
+template <int width>
+struct RowFragments {
+  Fragment part[width / 16];
+
+  __device__ void load(const Bf16* block) {
+    const int lane = threadIdx.x % warp_size, row = threadIdx.x / warp_size * 16 + lane % 16;
+#pragma unroll
+    for (int k = 0; k < width; k += 16)
+      part[k / 16] = ldmatrix_x4(swizzled_chunk(block + k / swizzle_width * block_rows * swizzle_width, row,
+                                                k % swizzle_width / 8 + lane / 16));
+  }
+};
+// The same scores with the own rows in registers.
+template <int width, int n8>
+__device__ void wgmma_scores(float (&scores)[n8][4], const RowFragments<width>& rows, const Bf16* tile) {
+  const SmemDescriptor b = SmemDescriptor::k_major(tile);
+#pragma unroll
+  for (int k = 0; k < width; k += 16)
+    wgmma<false>(scores, rows.part[k / 16], b + k_major_offset(k, 8 * n8), k > 0);
+}
+
 // P or dS as an A operand in registers, rounded to bf16; K is tile_rows.
 template <int tile_rows>
 struct RegisterOperand {

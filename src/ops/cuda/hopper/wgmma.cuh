@@ -153,12 +153,13 @@ __device__ void setmaxnreg_dec() {
                : __VA_ARGS__                                                                                \
                : "l"(a.descriptor), "l"(b.descriptor), "r"(static_cast<int>(accumulate)),                   \
                  "n"(static_cast<int>(a_mn_major)), "n"(static_cast<int>(b_mn_major)))
-#define FATHOM_WGMMA_RS(columns, registers, a0, a1, a2, a3, b_index, b_major, ...)              \
-  asm volatile(FATHOM_WGMMA(columns) "{" registers "}, {" a0 "," a1 "," a2 "," a3 "}, " b_index \
-                                     ", 1, 1, 1, " b_major ";"                                  \
-               : __VA_ARGS__                                                                    \
-               : "r"(a.r[0]), "r"(a.r[1]), "r"(a.r[2]), "r"(a.r[3]), "l"(b.descriptor),         \
-                 "n"(static_cast<int>(b_mn_major)))
+#define FATHOM_WGMMA_RS(columns, registers, a0, a1, a2, a3, b_index, scale_d, b_major, ...)             \
+  asm volatile("{.reg .pred p; setp.ne.b32 p, " scale_d                                                 \
+               ", 0; " FATHOM_WGMMA(columns) "{" registers "}, {" a0 "," a1 "," a2 "," a3 "}, " b_index \
+                                             ", p, 1, 1, " b_major ";}"                                 \
+               : __VA_ARGS__                                                                            \
+               : "r"(a.r[0]), "r"(a.r[1]), "r"(a.r[2]), "r"(a.r[3]), "l"(b.descriptor),                 \
+                 "r"(static_cast<int>(accumulate)), "n"(static_cast<int>(b_mn_major)))
 
 // c (+)= a b with A and B in shared memory (SS); N is 8, 16, 32, 64, 128, 192 or 256.
 template <bool a_mn_major, bool b_mn_major, int n8>
@@ -186,21 +187,21 @@ __device__ void wgmma(float (&c)[n8][4], SmemDescriptor a, SmemDescriptor b, boo
     static_assert(n8 == 0, "no wgmma for this N");
 }
 
-// c += a b with A in registers (RS).
+// c (+)= a b with A in registers (RS); N is 64, 128, 192 or 256.
 template <bool b_mn_major, int n8>
-__device__ void wgmma(float (&c)[n8][4], const Fragment& a, SmemDescriptor b) {
+__device__ void wgmma(float (&c)[n8][4], const Fragment& a, SmemDescriptor b, bool accumulate = true) {
   if constexpr (n8 == 8)
-    FATHOM_WGMMA_RS("64", FATHOM_D_0, "%32", "%33", "%34", "%35", "%36", "%37", FATHOM_D_OPERANDS(0));
+    FATHOM_WGMMA_RS("64", FATHOM_D_0, "%32", "%33", "%34", "%35", "%36", "%37", "%38", FATHOM_D_OPERANDS(0));
   else if constexpr (n8 == 16)
-    FATHOM_WGMMA_RS("128", FATHOM_D_0 "," FATHOM_D_1, "%64", "%65", "%66", "%67", "%68", "%69",
+    FATHOM_WGMMA_RS("128", FATHOM_D_0 "," FATHOM_D_1, "%64", "%65", "%66", "%67", "%68", "%69", "%70",
                     FATHOM_D_OPERANDS(0), FATHOM_D_OPERANDS(8));
   else if constexpr (n8 == 24)
     FATHOM_WGMMA_RS("192", FATHOM_D_0 "," FATHOM_D_1 "," FATHOM_D_2, "%96", "%97", "%98", "%99", "%100",
-                    "%101", FATHOM_D_OPERANDS(0), FATHOM_D_OPERANDS(8), FATHOM_D_OPERANDS(16));
+                    "%101", "%102", FATHOM_D_OPERANDS(0), FATHOM_D_OPERANDS(8), FATHOM_D_OPERANDS(16));
   else if constexpr (n8 == 32)
     FATHOM_WGMMA_RS("256", FATHOM_D_0 "," FATHOM_D_1 "," FATHOM_D_2 "," FATHOM_D_3, "%128", "%129", "%130",
-                    "%131", "%132", "%133", FATHOM_D_OPERANDS(0), FATHOM_D_OPERANDS(8), FATHOM_D_OPERANDS(16),
-                    FATHOM_D_OPERANDS(24));
+                    "%131", "%132", "%133", "%134", FATHOM_D_OPERANDS(0), FATHOM_D_OPERANDS(8),
+                    FATHOM_D_OPERANDS(16), FATHOM_D_OPERANDS(24));
   else
     static_assert(n8 == 0, "no wgmma for this N");
 }
