@@ -189,10 +189,10 @@ __device__ void attend(Storage<heads>& m, const LatentQueryMaps& q, const Bf16Pa
       }
       tile += part.tiles, ++part_number;
     });
-    auto& joining = *reinterpret_cast<JoinStorage<heads>*>(m.box);
-    static_assert(sizeof joining <= sizeof m.box);
+    auto* joining = reinterpret_cast<JoinedFour<Layout<heads>>*>(m.box);
+    static_assert(consumer_threads * sizeof *joining <= sizeof m.box);
     schedule.for_each_part(worker, [&](const LatentPart& part) {
-      if (part.count > 1) join_parts<Layout<heads>>(joining, results, worker, part, p, group * heads);
+      if (part.count > 1) join_parts(joining, results, worker, part, p, group * heads);
     });
   };
 

@@ -1,7 +1,7 @@
 // Latent attention of up to 32 heads on Hopper: what a block has in shared memory, what a warpgroup
 // accumulates, and the end of a part. The kernel is in latent_attention_few_heads.cu.
 #pragma once
-#include "ops/cuda/attention/latent_attention_wgmma.cuh"
+#include "ops/cuda/attention/latent_join.cuh"
 
 namespace fathom::cuda::few_heads {
 
@@ -145,19 +145,16 @@ __device__ void merge_warpgroups(Storage<heads>& m, Accumulator<heads>& acc, int
 // and y are a head and the next; z and w the same 8 latents further.
 template <int heads>
 struct Layout {
+  static constexpr int head_step = 1;
   int latent, head;
 
-  __device__ explicit Layout(int four) {
-    const int thread = four % warpgroup_size, j = four / warpgroup_size % (heads / 8),
-              b = four / warpgroup_size / (heads / 8), lane = thread % warp_size;
-    latent = b * swizzle_width + thread / warp_size * 16 + lane / 4;
-    head = j * 8 + lane % 4 * 2;
-  }
-  // A value per head, `pitch` apart, for each of the four.
-  __device__ float4 per_head(const float* x, int pitch) const {
-    const float even = x[head * pitch], odd = x[(head + 1) * pitch];
-    return make_float4(even, odd, even, odd);
-  }
+  __device__ explicit Layout(int four)
+      : Layout(four / warpgroup_size / (heads / 8), four / warpgroup_size % (heads / 8),
+               four % warpgroup_size) {}
+  __device__ Layout(int box, int eight, int thread)
+      : latent(box * swizzle_width + thread / warp_size * 16 + thread % warp_size / 4),
+        head(eight * 8 + thread % 4 * 2) {}
+  __device__ static float4 spread(float even, float odd) { return make_float4(even, odd, even, odd); }
   __device__ void store(const LatentParameters& p, int query, int first_head, float4 x) const {
     const int h = first_head + head;
     Bf16* to = p.output(query, h) + latent;
@@ -176,22 +173,24 @@ __device__ void store_part(const Accumulator<heads>& acc, int owner, const Laten
   constexpr int half = latent_boxes / 2;
   const int lane = threadIdx.x % warp_size, warpgroup = warpgroup_index(),
             thread = threadIdx.x % warpgroup_size;
+  const auto for_each_four = [&](const auto& body) {
 #pragma unroll
-  for (int b = 0; b < latent_boxes; ++b) {
-    if (warpgroup != (owner < 0 ? b / half : owner)) continue;
+    for (int b = 0; b < latent_boxes; ++b) {
+      if (warpgroup != (owner < 0 ? b / half : owner)) continue;
 #pragma unroll
-    for (int j = 0; j < heads / 8; ++j) {
-      const int four = (b * heads / 8 + j) * warpgroup_size + thread;
-      const float(&x)[4] = acc.out[b][j];
-      if (part.count > 1) {
-        result->out[four] = make_float4(x[0], x[1], x[2], x[3]);
-      } else {
-        const float even = inverse_sum(acc.sum[2 * j]), odd = inverse_sum(acc.sum[2 * j + 1]);
-        Layout<heads>(four).store(p, part.query, first_head,
-                                  make_float4(x[0] * even, x[1] * odd, x[2] * even, x[3] * odd));
-      }
+      for (int j = 0; j < heads / 8; ++j) body(b, j, acc.out[b][j]);
     }
-  }
+  };
+  if (part.count > 1)
+    for_each_four([&](int b, int j, const float(&x)[4]) {
+      result->out[(b * heads / 8 + j) * warpgroup_size + thread] = make_float4(x[0], x[1], x[2], x[3]);
+    });
+  else
+    for_each_four([&](int b, int j, const float(&x)[4]) {
+      const float even = inverse_sum(acc.sum[2 * j]), odd = inverse_sum(acc.sum[2 * j + 1]);
+      Layout<heads>(b, j, thread)
+          .store(p, part.query, first_head, make_float4(x[0] * even, x[1] * odd, x[2] * even, x[3] * odd));
+    });
   if (part.count > 1 && warpgroup == max(owner, 0) && thread < 4)
     for (int i = 0; i < heads / 4; ++i)
       result->max[head_of(i, lane)] = acc.max[i], result->sum[head_of(i, lane)] = acc.sum[i];

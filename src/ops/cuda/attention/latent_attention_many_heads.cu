@@ -2,8 +2,8 @@
 // dimension of both products; the two blocks of 128 heads form a cluster, and each loads half of every tile
 // of cached rows for both (TMA multicast). Two tiles are in shared memory. Each consumer warpgroup computes
 // the scores and the softmax of every second tile (the tile's owner), and half of the latent columns of the
-// output for all tiles, so that one's products overlap the other's softmax. Source: FlashMLA's description of
-// its kernel for the schedule of two warpgroups.
+// output for all tiles in order; the scores of the next tile are computed during the softmax of this one.
+// Source: FlashMLA's description of its kernel for the division among two warpgroups.
 #include "ops/cuda/attention/latent_attention_many_heads.cuh"
 
 namespace fathom::cuda {
@@ -55,16 +55,13 @@ __device__ void load_part(Storage& m, const LatentPart& part, int part_number, u
 // Where four of the accumulators belong: number `four` counts eights of latents, then threads. x and y are a
 // latent and the next; z and w the same 8 heads further.
 struct Layout {
+  static constexpr int head_step = 8;
   int latent, head;
 
-  __device__ explicit Layout(int four) {
-    const int thread = four % warpgroup_size, lane = thread % warp_size;
-    latent = four / warpgroup_size * 8 + lane % 4 * 2;
-    head = thread / warp_size * 16 + lane / 4;
-  }
-  // A value per head, `pitch` apart, for each of the four.
-  __device__ float4 per_head(const float* x, int pitch) const {
-    const float upper = x[head * pitch], lower = x[(head + 8) * pitch];
+  __device__ explicit Layout(int four) : Layout(four / warpgroup_size, four % warpgroup_size) {}
+  __device__ Layout(int eight, int thread)
+      : latent(eight * 8 + thread % 4 * 2), head(thread / warp_size * 16 + thread % warp_size / 4) {}
+  __device__ static float4 spread(float upper, float lower) {
     return make_float4(upper, upper, lower, lower);
   }
   __device__ void store(const LatentParameters& p, int query, int first_head, float4 x) const {
@@ -110,10 +107,10 @@ __device__ void attend(Storage& m, const LatentQueryMaps& q, const Bf16Pages& ca
       if (part.count > 1 && threadIdx.x == 0) results.arrive(part);
       tile += part.tiles;
     });
-    auto& joining = *reinterpret_cast<JoinStorage<heads>*>(m.tile);
-    static_assert(sizeof joining <= sizeof m.tile);
+    auto* joining = reinterpret_cast<JoinedFour<Layout>*>(m.tile);
+    static_assert(consumer_threads * sizeof *joining <= sizeof m.tile);
     schedule.for_each_part(worker, [&](const LatentPart& part) {
-      if (part.count > 1) join_parts<Layout>(joining, results, worker, part, p, group * heads);
+      if (part.count > 1) join_parts(joining, results, worker, part, p, group * heads);
     });
   };
 

@@ -1,7 +1,7 @@
 // Latent attention of more than 32 heads on Hopper: what a block has in shared memory, and its consumer
 // warpgroups. The kernel is in latent_attention_many_heads.cu.
 #pragma once
-#include "ops/cuda/attention/latent_attention_wgmma.cuh"
+#include "ops/cuda/attention/latent_join.cuh"
 
 namespace fathom::cuda::many_heads {
 
@@ -44,19 +44,15 @@ class Consumer {
   // tile0: the part's first tile, counted since the kernel's start; valid: cached rows from there on.
   __device__ void attend(int tiles, unsigned tile0, int valid) {
     clear();
-    for (int t = 0; t < tiles; t += 2) {
-      const Slot even(tile0 + t), odd(tile0 + t + 1);
-      const bool both = t + 1 < tiles;
-      if (warpgroup_ == 0) {
-        const Softmax own = softmax(0, even, valid - t * tile_rows, both);
-        add_own(own, even);
-        if (both) add_other(1, odd);
-      } else if (both) {
-        const Softmax own = softmax(1, odd, valid - (t + 1) * tile_rows, both);
-        add_other(0, even);
-        add_own(own, odd);
+    float s[tile_rows / 8][4];
+    if (warpgroup_ == 0) compute_scores(s, Slot(tile0));
+    for (int t = 0; t < tiles; ++t) {
+      const Slot slot(tile0 + t);
+      if (t % 2 == warpgroup_) {
+        add_own(s, t, slot, valid - t * tile_rows);
       } else {
-        add_other(0, even);
+        if (t + 1 < tiles) compute_scores(s, Slot(tile0 + t + 1));  // during the other's softmax
+        add_other(t, slot);
       }
     }
   }
@@ -74,15 +70,19 @@ class Consumer {
     consumer_sync();
     for (int i = 0; i < 2; ++i) total[i] = m_.sum[0][row_ + 8 * i] + m_.sum[1][row_ + 8 * i];
     const float upper = inverse_sum(total[0]), lower = inverse_sum(total[1]);
+    const int first = warpgroup_ * columns, thread = threadIdx.x % warpgroup_size;
+    if (part.count > 1) {
 #pragma unroll
-    for (int j = 0; j < columns; ++j) {
-      const int four = (warpgroup_ * columns + j) * warpgroup_size + threadIdx.x % warpgroup_size;
-      const float(&x)[4] = out_[j];
-      if (part.count > 1)
-        result->out[four] = make_float4(x[0], x[1], x[2], x[3]);
-      else
-        Layout(four).store(p, part.query, first_head,
-                           make_float4(x[0] * upper, x[1] * upper, x[2] * lower, x[3] * lower));
+      for (int j = 0; j < columns; ++j)
+        result->out[(first + j) * warpgroup_size + thread] =
+            make_float4(out_[j][0], out_[j][1], out_[j][2], out_[j][3]);
+    } else {
+#pragma unroll
+      for (int j = 0; j < columns; ++j)
+        Layout(first + j, thread)
+            .store(
+                p, part.query, first_head,
+                make_float4(out_[j][0] * upper, out_[j][1] * upper, out_[j][2] * lower, out_[j][3] * lower));
     }
     if (part.count > 1 && warpgroup_ == 0 && lane_ % 4 == 0)
       for (int i = 0; i < 2; ++i) result->max[row_ + 8 * i] = max_[i], result->sum[row_ + 8 * i] = total[i];
@@ -92,7 +92,6 @@ class Consumer {
 
  private:
   static constexpr int columns = latent_width / 2 / 8;
-  static constexpr int max_is_known = 2;  // the signals 0 and 1: P of the even or odd tile is ready
 
   __device__ void clear() {
 #pragma unroll
@@ -102,19 +101,13 @@ class Consumer {
     for (int i = 0; i < 2; ++i) max_[i] = -INFINITY, sum_[i] = 0;
   }
 
-  // Of an own tile.
-  struct Softmax {
-    Fragment p[tile_rows / 16];  // P of the warpgroup's rows
-    float max[2], sum[2];        // of the lane's rows: after this tile; over this tile and the lane's columns
-  };
-
   // This warpgroup's columns of a tile, as V.
   __device__ SmemDescriptor values(int slot) const {
     return SmemDescriptor::mn_major(m_.tile[slot] + warpgroup_ * half_boxes * box_elements, tile_rows);
   }
 
   // S = Q K^T of an own tile, its boxes in the order in which they are loaded.
-  __device__ void issue_scores(float (&s)[tile_rows / 8][4], const Slot& slot) {
+  __device__ void compute_scores(float (&s)[tile_rows / 8][4], const Slot& slot) {
 #pragma unroll
     for (int i = 0; i < groups; ++i) {
       m_.full[slot.index][i].wait(slot.parity);
@@ -131,86 +124,73 @@ class Consumer {
       }
       warpgroup_commit();
     }
-  }
-
-  // The softmax of the even (which = 0) or odd tile of a pair, an own one. P is handed to the other
-  // warpgroup.
-  __device__ Softmax softmax(int which, const Slot& slot, int valid, bool both) {
-    float s[tile_rows / 8][4];
-    issue_scores(s, slot);
     warpgroup_wait<0>();
     warpgroup_fence_operand(s);
+  }
+
+  // O += P V of own tile t, whose scores become P, which is handed to the other warpgroup.
+  __device__ void add_own(float (&s)[tile_rows / 8][4], int t, const Slot& slot, int valid) {
     if (valid < tile_rows) mask(s, slot.index, valid);
-    Softmax own;
-    // The maximum before this tile: the even tile's is published as soon as it is known.
-    if (which == 1) wait_for_other_warpgroup(max_is_known);
+    float max[2], sum[2];
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
-      float largest = which == 1 ? m_.max[0][row_ + 8 * row] : max_[row];
+      float largest = s[0][2 * row];
 #pragma unroll
       for (int j = 0; j < tile_rows / 8; ++j)
 #pragma unroll
-        for (int i = 2 * row; i < 2 * row + 2; ++i) largest = fmaxf(largest, s[j][i] *= scale_);
+        for (int i = 2 * row; i < 2 * row + 2; ++i) largest = fmaxf(largest, s[j][i]);
       for (int offset = 1; offset < 4; offset *= 2)
         largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, offset));
-      own.max[row] = largest;
-      if (lane_ % 4 == 0) m_.max[which][row_ + 8 * row] = largest;
-    }
-    if (which == 0 && both) signal_other_warpgroup(max_is_known);
-#pragma unroll
-    for (int row = 0; row < 2; ++row) {
-      const float shift = softmax_shift(own.max[row]);
-      own.sum[row] = 0;
+      max[row] = fmaxf(max_[row], largest * scale_);
+      if (lane_ % 4 == 0) m_.max[t % 2][row_ + 8 * row] = max[row];
+      const float shift = softmax_shift(max[row]);
+      sum[row] = 0;
 #pragma unroll
       for (int j = 0; j < tile_rows / 8; ++j)
 #pragma unroll
-        for (int i = 2 * row; i < 2 * row + 2; ++i) own.sum[row] += s[j][i] = exp2_approx(s[j][i] - shift);
+        for (int i = 2 * row; i < 2 * row + 2; ++i)
+          sum[row] += s[j][i] = exp2_approx(fmaf(s[j][i], scale_, -shift));
     }
+    Fragment p[tile_rows / 16];
 #pragma unroll
     for (int k = 0; k < tile_rows / 16; ++k) {
-      own.p[k] = as_a_fragment(s[2 * k], s[2 * k + 1]);
+      p[k] = as_a_fragment(s[2 * k], s[2 * k + 1]);
       stmatrix_x4(
           swizzled_chunk(m_.p(slot.index), warp_ * 16 + lane_ / 8 % 2 * 8 + lane_ % 8, 2 * k + lane_ / 16),
-          own.p[k]);
+          p[k]);
     }
     fence_proxy_async();
     warpgroup_sync(warpgroup_);
-    signal_other_warpgroup(which);
-    return own;
-  }
-
-  // O += P V of an own tile.
-  __device__ void add_own(const Softmax& own, const Slot& slot) {
-    raise_max(own.max);
-    for (int i = 0; i < 2; ++i) sum_[i] += own.sum[i];
-    warpgroup_fence_operand(out_);
-    warpgroup_arrive();
-#pragma unroll
-    for (int k = 0; k < tile_rows; k += 16)
-      wgmma<true>(out_, own.p[k / 16], values(slot.index) + mn_major_offset(k));
-    warpgroup_commit();
-    warpgroup_wait<0>();
-    warpgroup_fence_operand(out_);
+    signal_other_warpgroup(t % 2);
+    raise_max(max);
+    for (int i = 0; i < 2; ++i) sum_[i] += sum[i];
+    add([&](int k) { wgmma<true>(out_, p[k / 16], values(slot.index) + mn_major_offset(k)); });
     release(slot.index, warpgroup_);
   }
 
-  // The same of the other warpgroup's tile.
-  __device__ void add_other(int which, const Slot& slot) {
+  // The same of tile t of the other warpgroup.
+  __device__ void add_other(int t, const Slot& slot) {
     m_.full[slot.index][warpgroup_].wait(slot.parity);
-    wait_for_other_warpgroup(which);
-    const float max[2] = {m_.max[which][row_], m_.max[which][row_ + 8]};
+    wait_for_other_warpgroup(t % 2);
+    const float max[2] = {m_.max[t % 2][row_], m_.max[t % 2][row_ + 8]};
     raise_max(max);
     const SmemDescriptor p = SmemDescriptor::k_major(m_.p(slot.index));
+    add([&](int k) {
+      wgmma<false, true>(out_, p + k_major_offset(k, heads), values(slot.index) + mn_major_offset(k), true);
+    });
+    release(slot.index, warpgroup_);
+    release(slot.index, rope_group);
+  }
+
+  template <class Issue>
+  __device__ void add(const Issue& issue) {
     warpgroup_fence_operand(out_);
     warpgroup_arrive();
 #pragma unroll
-    for (int k = 0; k < tile_rows; k += 16)
-      wgmma<false, true>(out_, p + k_major_offset(k, heads), values(slot.index) + mn_major_offset(k), true);
+    for (int k = 0; k < tile_rows; k += 16) issue(k);
     warpgroup_commit();
     warpgroup_wait<0>();
     warpgroup_fence_operand(out_);
-    release(slot.index, warpgroup_);
-    release(slot.index, rope_group);
   }
 
   // Masks the scores of rows from `valid` on, and zeros those rows: they may be anything, and 0 * NaN is not

@@ -1,5 +1,5 @@
-// What the Hopper kernels of latent attention share: the cache and the queries as TMA sees them, and the
-// joining of a query's parts.
+// What the Hopper kernels of latent attention share: the cache and the queries as TMA sees them, and how they
+// are launched.
 #pragma once
 #include "ops/cuda/attention/latent_attention.cuh"
 #include "ops/cuda/attention/latent_parts.cuh"
@@ -100,99 +100,6 @@ __device__ inline float inverse_sum(float sum) {
   return sum > 0 ? 1 / sum : sum == 0 ? 0 : sum;  // no rows: 0; NaN stays
 }
 
-// Shared memory of the joining.
-template <int heads>
-struct JoinStorage {
-  static constexpr int max_parts = 256, pitch = max_parts + 1;
-  float weight[heads * pitch], sum[heads * pitch];  // for each head and part; weight: first the maximum
-  float4 partial[consumer_threads];
-};
-
-// Computes the parts' weights: 2^(max - largest max) / the sum over all parts.
-template <int heads>
-__device__ void weigh_parts(JoinStorage<heads>& m, const LatentPartResults<heads, latent_width>& results,
-                            int worker, const LatentPart& part) {
-  constexpr int pitch = JoinStorage<heads>::pitch, at_once = 8;
-  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, count = part.count;
-  for (int first = threadIdx.x; first < count * heads; first += at_once * consumer_threads) {
-    float max[at_once], sum[at_once];
-#pragma unroll
-    for (int k = 0; k < at_once; ++k)
-      if (const int e = first + k * consumer_threads; e < count * heads) {
-        const auto& r = results.sibling(worker, part, e / heads);
-        max[k] = __ldcg(r.max + e % heads), sum[k] = __ldcg(r.sum + e % heads);
-      }
-#pragma unroll
-    for (int k = 0; k < at_once; ++k)
-      if (const int e = first + k * consumer_threads; e < count * heads) {
-        const int at = e % heads * pitch + e / heads;
-        m.weight[at] = max[k], m.sum[at] = sum[k];
-      }
-  }
-  consumer_sync();
-  for (int h = warp; h < heads; h += consumer_threads / warp_size) {
-    float *weight = m.weight + h * pitch, *sum = m.sum + h * pitch, largest = -INFINITY, total = 0;
-    for (int i = lane; i < count; i += warp_size) largest = fmaxf(largest, weight[i]);
-    largest = warp_max(largest);
-    for (int i = lane; i < count; i += warp_size)
-      total += sum[i] * (weight[i] = exp2_shifted(weight[i], largest));
-    const float inverse = inverse_sum(warp_sum(total));
-    for (int i = lane; i < count; i += warp_size) weight[i] *= inverse;
-  }
-  consumer_sync();
-}
-
-// Joins the parts of a query: this worker's stripe of the outputs. Called by all consumers. Layout tells
-// where an accumulator four belongs. Neighbouring threads take neighbouring fours; where the stripe has fewer
-// fours than there are threads, groups of threads share the parts.
-template <class Layout, int heads>
-__device__ void join_parts(JoinStorage<heads>& m, const LatentPartResults<heads, latent_width>& results,
-                           int worker, const LatentPart& part, const LatentParameters& p, int first_head) {
-  using Result = LatentPartResult<heads, latent_width>;
-  constexpr int at_once = 8;
-  const int count = part.count, first = Result::fours * part.index / count,
-            end = Result::fours * (part.index + 1) / count;
-  int width = consumer_threads;  // of a group
-  while (width > warp_size / 2 && width / 2 >= end - first) width /= 2;
-  const int groups = consumer_threads / width, group = threadIdx.x / width;
-  float4 x[at_once];
-  const auto load = [&](int four, int i) {
-#pragma unroll
-    for (int k = 0; k < at_once; ++k)
-      if (four < end && i + k * groups < count)
-        x[k] = __ldcg(results.sibling(worker, part, i + k * groups).out + four);
-  };
-  if (threadIdx.x == 0) results.wait(part);
-  consumer_sync();
-  int four = first + static_cast<int>(threadIdx.x) % width;
-  load(four, group);  // while the weights are computed
-  weigh_parts(m, results, worker, part);
-  for (int base = first; base < end; base += width, four += width) {
-    const Layout place(four);
-    float4 sum{};
-    for (int i = group; i < count; i += at_once * groups) {
-      if (base > first || i > group) load(four, i);
-#pragma unroll
-      for (int k = 0; k < at_once; ++k)
-        if (four < end && i + k * groups < count) {
-          const float4 w = place.per_head(m.weight + i + k * groups, m.pitch);
-          sum.x += w.x * x[k].x, sum.y += w.y * x[k].y, sum.z += w.z * x[k].z, sum.w += w.w * x[k].w;
-        }
-    }
-    m.partial[threadIdx.x] = sum;
-    consumer_sync();
-    if (group == 0 && four < end) {
-      for (int other = 1; other < groups; ++other) {
-        const float4 y = m.partial[threadIdx.x + other * width];
-        sum.x += y.x, sum.y += y.y, sum.z += y.z, sum.w += y.w;
-      }
-      place.store(p, part.query, first_head, sum);
-    }
-    consumer_sync();
-  }
-  if (threadIdx.x == 0) results.leave(part);
-}
-
 inline CUtensorMap latent_map(const Tensor& t, int64_t rows, int box_rows) {
   return make_tensor_map(
       {.dtype = DType::bf16, .data = t.data, .rows = rows, .cols = t.cols(), .row_stride = t.row_stride},
@@ -220,9 +127,9 @@ struct LatentLaunch {
                context.counters(static_cast<size_t>(2 * groups * count))};
   }
 
-  // One block per multiprocessor; a group of heads has as many workers as are joined at most.
+  // For each group of heads, so that there is at most one block per multiprocessor.
   static int64_t workers(const Device& device, int64_t groups) {
-    return std::min<int64_t>(device.cuda_context().multiprocessors() / groups, JoinStorage<heads>::max_parts);
+    return device.cuda_context().multiprocessors() / groups;
   }
 
   // body(n, count) for as many queries as a launch takes, until all are done.
