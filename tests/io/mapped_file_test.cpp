@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "io/file.h"
+#include "support/sanitized.h"
 #include "support/temp_dir.h"
 
 namespace fathom {
@@ -129,11 +130,8 @@ TEST_F(MappingGuard, ManyThreadsGiveOneLine) {
 }
 
 TEST_F(MappingGuard, OtherBusErrorsAreNotItsOwn) {
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  GTEST_SKIP() << "the sanitizer reports such signals itself: ctest --preset cpu runs it";
-#endif
-#endif
+  if (testing::sanitized)
+    GTEST_SKIP() << "the sanitizer reports such signals itself: ctest --preset cpu runs it";
   EXPECT_EXIT(
       {
         const MappedFile exists("/proc/self/exe");
