@@ -4,20 +4,25 @@
 // workspace.
 #include "ops/cuda/attention/attention_backward.cuh"
 #include "ops/cuda/attention/attention_simt.cuh"
+#include "ops/cuda/vec.cuh"
 
 namespace fathom::cuda {
 namespace {
 
-template <class T>
+// delta = dout . out of each row, by `lanes` neighbouring threads, a power of two.
+template <int n, class T>
 __global__ void compute_delta(float* delta, const T* dout, int64_t dout_stride, const T* out,
-                              int64_t out_stride, int64_t rows, int Dv) {
-  const int64_t row = static_cast<int64_t>(blockIdx.x) * attention_warps + threadIdx.x / warp_size;
-  if (row >= rows) return;
+                              int64_t out_stride, int64_t rows, int Dv, int lanes) {
+  const int64_t row = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / lanes;
+  const int lane = threadIdx.x % lanes;
   float sum = 0;
-  for (int c = threadIdx.x % warp_size; c < Dv; c += warp_size)
-    sum += to_float(dout[row * dout_stride + c]) * to_float(out[row * out_stride + c]);
-  sum = warp_sum(sum);
-  if (threadIdx.x % warp_size == 0) delta[row] = sum;
+  for (int c = lane * n; c < Dv && row < rows; c += lanes * n) {
+    const Vec<n> x = load<n>(dout + row * dout_stride + c), y = load<n>(out + row * out_stride + c);
+#pragma unroll
+    for (int i = 0; i < n; ++i) sum += x.v[i] * y.v[i];
+  }
+  for (int offset = lanes / 2; offset > 0; offset /= 2) sum += __shfl_xor_sync(~0u, sum, offset);
+  if (lane == 0 && row < rows) delta[row] = sum;
 }
 
 // Tiles of a block, and what is made of a pair of them.
@@ -145,13 +150,23 @@ __global__ void backward_dq(AttentionInputs<T> in, AttentionGradients<T> g) {
   }
 }
 
-template <class T>
+template <int n, class T>
 __global__ void reduce_heads(T* dk_rope, int64_t stride, const float* heads, int64_t M, int H, int Dr) {
-  const int64_t i = static_cast<int64_t>(blockIdx.x) * attention_threads + threadIdx.x;
+  const int64_t i = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * n;
   if (i >= M * Dr) return;
-  float sum = 0;
-  for (int h = 0; h < H; ++h) sum += heads[h * M * Dr + i];
-  dk_rope[i / Dr * stride + i % Dr] = from_float<T>(sum);
+  Vec<n> sum{};
+#pragma unroll 4
+  for (int h = 0; h < H; ++h) {
+    const Vec<n> x = load<n>(heads + h * M * Dr + i);
+#pragma unroll
+    for (int j = 0; j < n; ++j) sum.v[j] += x.v[j];
+  }
+  store(dk_rope + i / Dr * stride + i % Dr, sum);
+}
+
+constexpr int pointwise_threads = 256;
+unsigned blocks_of(int64_t threads) {
+  return static_cast<unsigned>(ceil_div(threads, pointwise_threads));
 }
 
 }  // namespace
@@ -164,9 +179,12 @@ void attention_backward(Device& device, const AttentionBackward& a) {
     sizes.take<float>(N * H), sizes.take<float>(H * M * in.Dr);
     Workspace workspace(device.cuda_context().workspace(sizes.bytes()));
     float *delta = workspace.take<float>(N * H), *rope_heads = workspace.take<float>(H * M * in.Dr);
-    launch(device, dim3(static_cast<unsigned>(ceil_div(N * H, attention_warps))), attention_threads, 0,
-           compute_delta<gpu_t<T>>, delta, data<T>(a.dout), a.dout.row_stride, data<T>(a.out),
-           a.out.row_stride, N * H, Dv);
+    with_vec_width(all_vectorizable(a.dout, a.out), [&](auto n) {
+      int lanes = 1;
+      while (lanes < warp_size && lanes * n < Dv) lanes *= 2;
+      launch(device, dim3(blocks_of(N * H * lanes)), pointwise_threads, 0, compute_delta<n, gpu_t<T>>, delta,
+             data<T>(a.dout), a.dout.row_stride, data<T>(a.out), a.out.row_stride, N * H, Dv, lanes);
+    });
 
     const AttentionGradients<gpu_t<T>> g = {
         data<T>(a.dq),     data<T>(a.dkv),     a.dq.row_stride, a.dkv.row_stride, data<T>(a.dout),
@@ -182,8 +200,10 @@ void attention_backward(Device& device, const AttentionBackward& a) {
       launch(device, grid(M, key_tile), attention_threads, bytes, backward_dkv<gpu_t<T>>, in, g);
       launch(device, grid(N, query_tile), attention_threads, bytes, backward_dq<gpu_t<T>>, in, g);
     }
-    launch(device, dim3(static_cast<unsigned>(ceil_div(M * in.Dr, attention_threads))), attention_threads, 0,
-           reduce_heads<gpu_t<T>>, data<T>(a.dk_rope), a.dk_rope.row_stride, rope_heads, M, H, in.Dr);
+    with_vec_width(vectorizable(a.dk_rope), [&](auto n) {
+      launch(device, dim3(blocks_of(M * in.Dr / n)), pointwise_threads, 0, reduce_heads<n, gpu_t<T>>,
+             data<T>(a.dk_rope), a.dk_rope.row_stride, rope_heads, M, in.H, in.Dr);
+    });
   });
 }
 

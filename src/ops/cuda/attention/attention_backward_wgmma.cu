@@ -17,55 +17,63 @@ struct DkvStorage : BackwardStorage<true> {
 };
 using DqStorage = BackwardStorage<false>;
 
-__device__ void dkv_tile(DkvStorage& m, const AttentionTensorMaps& maps, const MmaInputs& in,
-                         const MmaGradients& g) {
-  const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
-  const RowTile tile = find_row_tile(in.kv_starts, in.B, blockIdx.x, block_rows);
-  if (tile.group < 0) return;
-  const SequenceBounds s(in, tile.group);
-  const int64_t skipped = tile.row - s.keys - s.causal_offset(),
-                first = s.queries + (skipped > 0 ? skipped : 0);
-  const int64_t tiles = (s.queries_end - first + tile_rows - 1) / tile_rows;
-  PipelineState<DkvStorage::stages> state;
+// The queries from the first one on that sees any of an item's keys.
+struct SeeingQueries {
+  SequenceBounds s;
+  int64_t first;
+  int count, tiles;
 
-  const auto produce = [&] {
-    if (lane == 0) {
-      m.block.arrive_expect_tx(block_rows * (k_row_bytes + v_row_bytes));
-      load_keys<block_rows>(m.block, m.block_k, maps, in.Dn, tile.row, h);
-      load_values<block_rows>(m.block, m.block_v, maps, in.Dn, tile.row, h);
-    }
-    for (int64_t j = 0; j < tiles; ++j, state.advance()) {
-      const int64_t query = first + j * tile_rows;
-      Barrier& full = m.barriers.full[state.stage];
-      m.barriers.empty[state.stage].wait(state.parity ^ 1);
+  __device__ SeeingQueries(const MmaInputs& in, const RowTile& keys) : s(in, keys.group) {
+    const int64_t skipped = keys.row - s.keys - s.causal_offset();
+    first = s.queries + (skipped > 0 ? skipped : 0);
+    count = uniform(static_cast<int>(s.queries_end - first));
+    tiles = (count + tile_rows - 1) / tile_rows;
+  }
+};
+
+__device__ void dkv_tiles(DkvStorage& m, const AttentionTensorMaps& maps, const MmaInputs& in,
+                          const MmaGradients& g, const AttentionWork& work) {
+  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
+  PipelineState<DkvStorage::stages> loading, state;
+
+  const auto load_own = [&](Barrier& full, const AttentionItem& it) {
+    full.arrive_expect_tx(block_rows * (k_row_bytes + v_row_bytes));
+    load_keys<block_rows>(full, m.block_k, maps, in.Dn, it.rows.row, it.h);
+    load_values<block_rows>(full, m.block_v, maps, in.Dn, it.rows.row, it.h);
+  };
+  const auto load_queries_of = [&](const AttentionItem& it) {
+    const SeeingQueries seeing(in, it.rows);
+    for (int j = 0; j < seeing.tiles; ++j, loading.advance()) {
+      const int64_t query = seeing.first + j * tile_rows;
+      Barrier& full = m.barriers.full[loading.stage];
+      m.barriers.empty[loading.stage].wait(loading.parity ^ 1);
       for (int i = lane; i < tile_rows; i += warp_size) {
-        const bool valid = query + i < s.queries_end;
-        const int64_t at = (query + i) * in.H + h;
-        m.lse[state.stage][i] = valid ? g.lse[at] * log2_e : 0;
-        m.delta[state.stage][i] = valid ? g.delta[at] : 0;
+        const bool valid = j * tile_rows + i < seeing.count;
+        const int64_t at = (query + i) * in.H + it.h;
+        m.lse[loading.stage][i] = valid ? g.lse[at] * log2_e : 0;
+        m.delta[loading.stage][i] = valid ? g.delta[at] : 0;
       }
       if (lane > 0) {
         full.arrive();
         continue;
       }
       full.arrive_expect_tx(tile_rows * (k_row_bytes + v_row_bytes));
-      load_queries<tile_rows>(full, m.tile_k[state.stage], maps, query, h);
-      load_douts<tile_rows>(full, m.tile_v[state.stage], maps, query, h);
+      load_queries<tile_rows>(full, m.tile_k[loading.stage], maps, query, it.h);
+      load_douts<tile_rows>(full, m.tile_v[loading.stage], maps, query, it.h);
     }
   };
 
-  const auto consume = [&] {
+  const auto consume_item = [&](const AttentionItem& it) {
     const float scale = in.scale * log2_e;
-    // Queries from the first one on, and those of them that do not see this warp's first key.
-    const int queries = static_cast<int>(s.queries_end - first), last_tile = static_cast<int>(tiles) - 1;
-    const int unseeing = static_cast<int>(tile.row - s.visible_end(first)) + warp * 16 + 1;
+    const SeeingQueries seeing(in, it.rows);
+    // Of the seeing queries, those that do not see this warp's first key.
+    const int unseeing = static_cast<int>(it.rows.row - seeing.s.visible_end(seeing.first)) + warp * 16 + 1;
     float dk[head_dim_k / 8][4] = {}, dv[head_dim_v / 8][4] = {};
     RegisterOperand<tile_rows> p, ds_operand;
-    m.block.wait(0);
     warpgroup_fence_operand(dk), warpgroup_fence_operand(dv);  // zeros, before any wgmma is in flight
     int previous = 0;
-    for (int j = 0; j <= last_tile; ++j, state.advance()) {
-      const int stage = state.stage, valid = queries - j * tile_rows;
+    for (int j = 0; j < seeing.tiles; ++j, state.advance()) {
+      const int stage = uniform(state.stage), valid = seeing.count - j * tile_rows;
       m.barriers.full[stage].wait(state.parity);
       if (valid < tile_rows) m.zero_tail(stage, valid);
       float scores[tile_rows / 8][4];
@@ -76,9 +84,8 @@ __device__ void dkv_tile(DkvStorage& m, const AttentionTensorMaps& maps, const M
       warpgroup_fence_operand(scores);
       if (j > 0) m.barriers.consumer_release(previous);
       previous = stage;
-      if (const int seeing = unseeing + 15 - j * tile_rows;
-          seeing > 0)  // else all queries see the warp's keys
-        apply_mask_kq(scores, seeing - 15 + lane / 4, lane);
+      if (const int first = unseeing - j * tile_rows; first + 15 > 0)  // else all queries see the warp's keys
+        apply_mask_kq(scores, first + lane / 4, lane);
       probabilities_kq(scores, scale, m.lse[stage], lane);
       p.set(scores);
       float ds[tile_rows / 8][4];
@@ -95,86 +102,99 @@ __device__ void dkv_tile(DkvStorage& m, const AttentionTensorMaps& maps, const M
       wgmma_ab(dk, ds_operand, m.tile_k[stage]);
       warpgroup_commit();
     }
+    m.own.release();
     warpgroup_wait<0>();
     warpgroup_fence_operand(dk), warpgroup_fence_operand(dv);
-    store_key_gradients(in, g, dk, dv, tile.row + warp * 16 + lane / 4, tile.end, h, lane);
+    if (seeing.tiles > 0) m.barriers.consumer_release(previous);
+    store_key_gradients(in, g, dk, dv, it.rows.row + warp * 16 + lane / 4, it.rows.end, it.h, lane);
   };
 
-  specialize_attention(m, produce, consume);
+  specialize_attention(
+      m, [&] { m.own.produce<false>(in.kv_starts, in, work, load_own, load_queries_of); },
+      [&] { m.own.consume<false>(in.kv_starts, in, work, consume_item); });
 }
 
-__device__ void dq_tile(DqStorage& m, const AttentionTensorMaps& maps, const MmaInputs& in,
-                        const MmaGradients& g) {
-  const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
-  const RowTile tile = find_row_tile(in.q_starts, in.B, longest_tile_first(), block_rows);
-  if (tile.group < 0) return;
-  const SequenceBounds s(in, tile.group);
-  const int64_t tiles = (s.visible_end(tile.end - 1) - s.keys + tile_rows - 1) / tile_rows;
-  PipelineState<DqStorage::stages> state;
-
-  const auto produce = [&] {
-    if (lane > 0) return;
-    m.block.arrive_expect_tx(block_rows * (k_row_bytes + v_row_bytes));
-    load_queries<block_rows>(m.block, m.block_k, maps, tile.row, h);
-    load_douts<block_rows>(m.block, m.block_v, maps, tile.row, h);
-    load_key_tiles(m, state, maps, in.Dn, s.keys, tiles, h);
+__device__ void dq_tiles(DqStorage& m, const AttentionTensorMaps& maps, const MmaInputs& in,
+                         const MmaGradients& g, const AttentionWork& work) {
+  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
+  PipelineState<DqStorage::stages> loading, state;
+  const auto tiles_of = [](const SequenceBounds& s, const RowTile& rows) {
+    return uniform(static_cast<int>(s.visible_end(rows.end - 1) - s.keys) + tile_rows - 1) / tile_rows;
+  };
+  const auto load_own = [&](Barrier& full, const AttentionItem& it) {
+    full.arrive_expect_tx(block_rows * (k_row_bytes + v_row_bytes));
+    load_queries<block_rows>(full, m.block_k, maps, it.rows.row, it.h);
+    load_douts<block_rows>(full, m.block_v, maps, it.rows.row, it.h);
+  };
+  const auto load_keys_of = [&](const AttentionItem& it) {
+    const SequenceBounds s(in, it.rows.group);
+    if (lane == 0) load_key_tiles(m, loading, maps, in.Dn, s.keys, tiles_of(s, it.rows), it.h);
   };
 
-  const auto consume = [&] {
-    const int64_t first_row = tile.row + warp * 16 + lane / 4;  // and the query 8 further
+  const auto consume_item = [&](const AttentionItem& it) {
+    const SequenceBounds s(in, it.rows.group);
+    const int tiles = tiles_of(s, it.rows), keys = static_cast<int>(s.keys_end - s.keys);
+    const int warp_row = static_cast<int>(it.rows.row) + warp * 16, first_row = warp_row + lane / 4;
     const float scale = in.scale * log2_e;
-    const QueryStatistics statistics(g, first_row, tile.end, h, in.H);
+    // The first keys that the warp's first query sees.
+    const int visible = static_cast<int>(s.visible_end(warp_row) - s.keys);
+    const QueryStatistics statistics(g, first_row, it.rows.end, it.h, in.H);  // also of the query 8 further
     float dq[head_dim_k / 8][4] = {};
     RegisterOperand<tile_rows> ds_operand;
     RowFragments<head_dim_v> douts;  // so that only K, V and Q are read from shared memory over and over
-    m.block.wait(0);
     douts.load(m.block_v);
+    warpgroup_fence_operand(dq);
     int previous = 0;
-    for (int64_t j = 0; j < tiles; ++j, state.advance()) {
-      const int64_t key = s.keys + j * tile_rows, valid = s.keys_end - key;
-      const Bf16 *keys = m.tile_k[state.stage], *values = m.tile_v[state.stage];
+    for (int j = 0; j < tiles; ++j, state.advance()) {
+      const int valid = keys - j * tile_rows;
+      const Bf16 *tile_k = m.tile_k[state.stage], *tile_v = m.tile_v[state.stage];
       m.barriers.full[state.stage].wait(state.parity);
       if (valid < tile_rows) m.zero_tail(state.stage, valid);
       float p[tile_rows / 8][4], ds[tile_rows / 8][4];
       warpgroup_arrive();
-      wgmma_scores<head_dim_k>(p, m.block_k, keys);
+      wgmma_scores<head_dim_k>(p, m.block_k, tile_k);
       warpgroup_commit();
-      wgmma_scores(ds, douts, values);
+      wgmma_scores(ds, douts, tile_v);
       warpgroup_commit();
       warpgroup_wait<1>();  // also the previous tile's dQ
       warpgroup_fence_operand(p);
       if (j > 0) m.barriers.consumer_release(previous);
       previous = state.stage;
-      if (key + tile_rows >
-          s.visible_end(tile.row + warp * 16))  // else the warp's queries see the whole tile
-        apply_mask<true>(p, static_cast<int>(s.visible_end(first_row) - key), lane);
+      if ((j + 1) * tile_rows > visible)  // else the warp's queries see the whole tile
+        apply_mask<true>(p, visible + lane / 4 - j * tile_rows, lane);
       probabilities_qk(p, scale, statistics);
       warpgroup_wait<0>();
       warpgroup_fence_operand(ds);
       score_gradients_qk(ds, p, in.scale, statistics);
       ds_operand.set(ds);
       warpgroup_arrive();
-      wgmma_ab(dq, ds_operand, keys);
+      wgmma_ab(dq, ds_operand, tile_k);
       warpgroup_commit();
     }
+    m.own.release();
     warpgroup_wait<0>();
     warpgroup_fence_operand(dq);
-    store_query_gradients(in, g, dq, first_row, tile.end, h, lane);
+    if (tiles > 0) m.barriers.consumer_release(previous);
+    store_query_gradients(in, g, dq, first_row, it.rows.end, it.h, lane);
   };
 
-  specialize_attention(m, produce, consume);
+  specialize_attention(
+      m, [&] { m.own.produce<true>(in.q_starts, in, work, load_own, load_keys_of); },
+      [&] { m.own.consume<true>(in.q_starts, in, work, consume_item); });
 }
 
 __global__ void __launch_bounds__(specialized_threads, 1)
-    backward_dkv(const __grid_constant__ AttentionTensorMaps maps, MmaInputs in, MmaGradients g) {
+    backward_dkv(const __grid_constant__ AttentionTensorMaps maps, MmaInputs in, MmaGradients g,
+                 AttentionWork work) {
   extern __shared__ __align__(128) std::byte shared[];
-  if constexpr (compiled_for_sm90a) dkv_tile(shared_storage_at<DkvStorage>(shared), maps, in, g);
+  if constexpr (compiled_for_sm90a) dkv_tiles(shared_storage_at<DkvStorage>(shared), maps, in, g, work);
 }
 
 __global__ void __launch_bounds__(specialized_threads, 1)
-    backward_dq(const __grid_constant__ AttentionTensorMaps maps, MmaInputs in, MmaGradients g) {
+    backward_dq(const __grid_constant__ AttentionTensorMaps maps, MmaInputs in, MmaGradients g,
+                AttentionWork work) {
   extern __shared__ __align__(128) std::byte shared[];
-  if constexpr (compiled_for_sm90a) dq_tile(shared_storage_at<DqStorage>(shared), maps, in, g);
+  if constexpr (compiled_for_sm90a) dq_tiles(shared_storage_at<DqStorage>(shared), maps, in, g, work);
 }
 
 }  // namespace
@@ -186,12 +206,11 @@ bool attention_backward_wgmma(const Device& device, const AttentionBackward& a, 
                                     .kv = tensor_map_of_heads(a.kv),
                                     .k_rope = tensor_map_of_rows(a.k_rope),
                                     .dout = tensor_map_of_heads(a.dout)};
-  const auto grid = [&](int64_t rows) {
-    return dim3(static_cast<unsigned>(max_row_tiles(rows, in.B, block_rows)), static_cast<unsigned>(in.H));
-  };
-  launch(device, grid(g.M), specialized_threads, shared_bytes_of<DkvStorage>, backward_dkv, maps, in, g);
-  launch(device, grid(a.q.shape[0]), specialized_threads, shared_bytes_of<DqStorage>, backward_dq, maps, in,
-         g);
+  const AttentionWork work(device, in, g.M);
+  launch(device, AttentionWork::grid(device, in, g.M), specialized_threads, shared_bytes_of<DkvStorage>,
+         backward_dkv, maps, in, g, work);
+  launch(device, AttentionWork::grid(device, in, a.q.shape[0]), specialized_threads,
+         shared_bytes_of<DqStorage>, backward_dq, maps, in, g, work);
   return true;
 }
 

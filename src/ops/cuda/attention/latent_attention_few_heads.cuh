@@ -32,7 +32,9 @@ struct RingPosition {
   int slot;
   unsigned parity;
 
-  __device__ explicit RingPosition(unsigned i) : slot(static_cast<int>(i % slots)), parity(i / slots % 2) {}
+  // By whole warps.
+  __device__ explicit RingPosition(unsigned i)
+      : slot(uniform(static_cast<int>(i % slots))), parity(i / slots % 2) {}
   __device__ void advance() {
     if (++slot == slots) slot = 0, parity ^= 1;
   }

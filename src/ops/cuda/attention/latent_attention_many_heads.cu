@@ -25,9 +25,10 @@ __device__ void load_part(Storage& m, const LatentPart& part, int part_number, u
   }
   for (int t = 0; t < part.tiles; ++t) {
     lookup.start_tile((part.first_tile + t) * cache.chunks_per_tile());
-    const int chunks = lookup.chunks();
+    const int chunks = lookup.chunks(), owner = t % 2;
     const Slot slot(first_tile + t);
-    for (int group = 0; group < groups; ++group) {
+    // In the order in which they become free.
+    for (const int group : {owner, 1 - owner, rope_group}) {
       Barrier& full = m.full[slot.index][group];
       const int first_box = group * half_boxes, boxes = group == rope_group ? 1 : half_boxes;
       if (lane == 0) {

@@ -32,7 +32,9 @@ struct Storage {
 struct Slot {
   int index;
   unsigned parity;
-  __device__ explicit Slot(unsigned tile) : index(static_cast<int>(tile % slots)), parity(tile / slots % 2) {}
+  // By whole warps.
+  __device__ explicit Slot(unsigned tile)
+      : index(uniform(static_cast<int>(tile % slots))), parity(tile / slots % 2) {}
 };
 
 // A consumer warpgroup at work on a part. A lane holds rows (heads) warp * 16 + lane / 4 and 8 further.
@@ -45,13 +47,12 @@ class Consumer {
   __device__ void attend(int tiles, unsigned tile0, int valid) {
     clear();
     float s[tile_rows / 8][4];
-    if (warpgroup_ == 0) compute_scores(s, Slot(tile0));
     for (int t = 0; t < tiles; ++t) {
       const Slot slot(tile0 + t);
       if (t % 2 == warpgroup_) {
+        compute_scores(s, slot);
         add_own(s, t, slot, valid - t * tile_rows);
       } else {
-        if (t + 1 < tiles) compute_scores(s, Slot(tile0 + t + 1));  // during the other's softmax
         add_other(t, slot);
       }
     }
@@ -110,11 +111,12 @@ class Consumer {
   __device__ void compute_scores(float (&s)[tile_rows / 8][4], const Slot& slot) {
 #pragma unroll
     for (int i = 0; i < groups; ++i) {
-      m_.full[slot.index][i].wait(slot.parity);
+      const int group = i == rope_group ? i : i ^ warpgroup_;
+      m_.full[slot.index][group].wait(slot.parity);
       warpgroup_arrive();
 #pragma unroll
       for (int b = 0; b < (i == rope_group ? 1 : half_boxes); ++b) {
-        const int box = i * half_boxes + b;
+        const int box = group * half_boxes + b;
         const SmemDescriptor q = SmemDescriptor::k_major(m_.queries + box * query_elements),
                              k = SmemDescriptor::k_major(m_.tile[slot.index] + box * box_elements);
 #pragma unroll

@@ -156,11 +156,16 @@ __device__ inline void consumer_sync() {
   asm volatile("bar.sync 1, %0;" ::"n"(consumer_threads) : "memory");
 }
 
-// Named barriers of the consumers. warpgroup_index() goes through a shuffle, so that the compiler knows that
-// it is the same in a whole warp.
-__device__ inline int warpgroup_index() {
-  return __shfl_sync(~0u, static_cast<int>(threadIdx.x) / warpgroup_size, 0);
+// x, the same in the whole warp, as the compiler then knows: what depends on it, such as the number of a
+// pipeline's stage, stays in uniform registers, where wgmma needs its descriptors.
+__device__ inline int uniform(int x) {
+  return __shfl_sync(~0u, x, 0);
 }
+__device__ inline int warpgroup_index() {
+  return uniform(static_cast<int>(threadIdx.x) / warpgroup_size);
+}
+
+// Named barriers of the consumers.
 __device__ inline void warpgroup_sync(int warpgroup) {
   asm volatile("bar.sync %0, %1;" ::"r"(2 + warpgroup), "n"(warpgroup_size) : "memory");
 }

@@ -6,16 +6,20 @@
 
 namespace fathom::cuda {
 
-// *_k_major: that operand's rows in memory run along K; otherwise they are steps of K.
-template <bool a_k_major, bool b_k_major>
+// *_k_major: that operand's rows in memory run along K; otherwise they are steps of K. b_panels: the columns
+// of a tile are one range of B, or two of half the width (B K-major), as gate and up of the same columns.
+template <bool a_k_major, bool b_k_major, int b_panels = 1>
 class WgmmaGemm {
+  static_assert(b_panels == 1 || b_k_major);
+
  public:
   static constexpr int rows = 128, cols = 256, block_k = swizzle_width;
+  static constexpr int panel_cols = cols / b_panels;
   static constexpr int threads = specialized_threads;
 
-  // A tile of C: its first row and column, the matrix of B, and the range of K.
+  // A tile of C: its first row, the first column of each panel, the matrix of B, and the range of K.
   struct WorkTile {
-    int64_t row, col;
+    int64_t row, col[b_panels];
     int matrix;
     int64_t k_begin, k_end;
   };
@@ -36,7 +40,7 @@ class WgmmaGemm {
     return make_tensor_map(m, a_k_major ? rows : block_k);
   }
   static CUtensorMap tensor_map_b(const MatrixBatch& m) {
-    return make_tensor_map(m, b_k_major ? cols : block_k);
+    return make_tensor_map(m, b_k_major ? panel_cols : block_k);
   }
 
   __device__ explicit WgmmaGemm(void* memory) : shared_(shared_storage_at<SharedStorage>(memory)) {}
@@ -66,31 +70,21 @@ class WgmmaGemm {
   // Epilogue: the accumulators rounded to bf16, as rows of c, whose rows begin at multiples of 16 bytes.
   // valid_*: the part of the tile inside C, columns a multiple of 8.
   __device__ void store(Bf16* c, int64_t stride, int64_t valid_rows, int64_t valid_cols) const {
-    constexpr int chunk = 16 / sizeof(Bf16), chunks = swizzle_width / chunk;
-    const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
-    Bf16* staging = reinterpret_cast<Bf16*>(shared_.out[warp]);
-#pragma unroll
-    for (int first = 0; first < cols; first += swizzle_width) {
-#pragma unroll
-      for (int i = 0; i < chunks; i += 2)
-        stmatrix_x4(swizzled_chunk(staging, lane % 16, i + lane / 16),
-                    as_a_fragment(accumulators_[first / 8 + i], accumulators_[first / 8 + i + 1]));
-      __syncwarp();
-#pragma unroll
-      for (int i = lane; i < 16 * chunks; i += warp_size) {
-        const int row = warp * 16 + i / chunks, col = first + i % chunks * chunk;
-        if (row < valid_rows && col < valid_cols)
-          *reinterpret_cast<uint4*>(c + row * stride + col) =
-              *reinterpret_cast<const uint4*>(swizzled_chunk(staging, i / chunks, i % chunks));
-      }
-      __syncwarp();
-    }
+    store_columns<cols>(c, stride, valid_rows, valid_cols,
+                        [&](int eight, int i) { return accumulators_[eight][i]; });
+  }
+  // The same of combine(first panel's accumulator, second panel's) instead.
+  template <class Combine>
+  __device__ void store_combined(Bf16* c, int64_t stride, int64_t valid_rows, int64_t valid_cols,
+                                 const Combine& combine) const {
+    static_assert(b_panels == 2);
+    store_columns<panel_cols>(c, stride, valid_rows, valid_cols, [&](int eight, int i) {
+      return combine(accumulators_[eight][i], accumulators_[eight + panel_cols / 8][i]);
+    });
   }
 
   // Epilogue: C += accumulators, with TMA reductions. `map` is of the f32 matrices C.
-  static CUtensorMap tensor_map_c(const MatrixBatch& m) {
-    return make_tensor_map(m, 16);
-  }
+  static CUtensorMap tensor_map_c(const MatrixBatch& m) { return make_tensor_map(m, 16); }
   __device__ void reduce_add(const CUtensorMap& map, int64_t row, int64_t col, int matrix) {
     constexpr int width = swizzle_bytes / sizeof(float);
     const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
@@ -124,6 +118,37 @@ class WgmmaGemm {
   PipelineState<stages> state_;
   float accumulators_[cols / 8][4];
 
+  // value(n, i): accumulator i of columns 8 n .. 8 n + 7.
+  template <int width, class Value>
+  __device__ void store_columns(Bf16* c, int64_t stride, int64_t valid_rows, int64_t valid_cols,
+                                const Value& value) const {
+    constexpr int chunk = 16 / sizeof(Bf16), chunks = swizzle_width / chunk;
+    const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
+    Bf16* staging = reinterpret_cast<Bf16*>(shared_.out[warp]);
+    const auto four = [&](float(&to)[4], int eight) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) to[i] = value(eight, i);
+    };
+#pragma unroll
+    for (int first = 0; first < width; first += swizzle_width) {
+#pragma unroll
+      for (int i = 0; i < chunks; i += 2) {
+        float left[4], right[4];
+        four(left, first / 8 + i), four(right, first / 8 + i + 1);
+        stmatrix_x4(swizzled_chunk(staging, lane % 16, i + lane / 16), as_a_fragment(left, right));
+      }
+      __syncwarp();
+#pragma unroll
+      for (int i = lane; i < 16 * chunks; i += warp_size) {
+        const int row = warp * 16 + i / chunks, col = first + i % chunks * chunk;
+        if (row < valid_rows && col < valid_cols)
+          *reinterpret_cast<uint4*>(c + row * stride + col) =
+              *reinterpret_cast<const uint4*>(swizzled_chunk(staging, i / chunks, i % chunks));
+      }
+      __syncwarp();
+    }
+  }
+
   __device__ void load_tile(const CUtensorMap& a, const CUtensorMap& b, const WorkTile& tile) {
     for (int64_t k = tile.k_begin; k < tile.k_end; k += block_k, state_.advance()) {
       Bf16* boxes = shared_.boxes[state_.stage];
@@ -131,7 +156,10 @@ class WgmmaGemm {
       shared_.barriers.empty[state_.stage].wait(state_.parity ^ 1);
       full.arrive_expect_tx((a_elements + b_elements) * sizeof(Bf16));
       load_operand<rows, a_k_major>(full, boxes, a, tile.row, k, 0);
-      load_operand<cols, b_k_major>(full, boxes + a_elements, b, tile.col, k, tile.matrix);
+#pragma unroll
+      for (int panel = 0; panel < b_panels; ++panel)
+        load_operand<panel_cols, b_k_major>(full, boxes + a_elements + panel * panel_cols * block_k, b,
+                                            tile.col[panel], k, tile.matrix);
     }
   }
   // width: the tile's rows of A, or columns of B; mn: the first of them.

@@ -154,8 +154,8 @@ class FewRowsGemm {
   // The wgmmas of one stage, as one group.
   template <int n8>
   __device__ void issue_stage(float (&c)[panels][n8][4], bool accumulate) {
-    const Stage& stage = shared_.stage[state_.stage];
-    const int offset = threadIdx.x / warpgroup_size * (warpgroup_rows * block_k);
+    const Stage& stage = shared_.stage[uniform(state_.stage)];
+    const int offset = warpgroup_index() * (warpgroup_rows * block_k);
     const SmemDescriptor x = SmemDescriptor::k_major(stage.x);
     warpgroup_arrive();
 #pragma unroll

@@ -150,7 +150,7 @@ void dispatch_grouped_gemm(Device& device, DType dtype, const GroupedGemm& p, bo
     return;
   else if (b_k_major && p.rows <= 4 * int64_t{p.E})
     launch_grouped_skinny_gemm(device, p);
-  else if (p.rows <= 32 * int64_t{p.E})
+  else if (p.rows <= most_small_tile_rows * p.E)
     launch_grouped_gemm<MmaGemm<16, true, b_k_major, true>>(device, p);
   else if (out_aligned && has_wgmma(device))
     grouped_gemm_wgmma(device, p, b_k_major);

@@ -15,6 +15,9 @@ struct GroupedGemm {
   int E;
 };
 
+// Up to this many rows an expert, on average, tiles of 16 rows are faster than those of 128.
+constexpr int64_t most_small_tile_rows = 32;
+
 // With wgmma. bf16, rows aligned to 16 bytes, columns a multiple of 8. b_k_major: the rows of an expert's
 // matrix run along K.
 void grouped_gemm_wgmma(Device& device, const GroupedGemm& p, bool b_k_major);

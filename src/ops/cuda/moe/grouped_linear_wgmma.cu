@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(Tile::threads, 1)
       const int64_t col = i % tiles_across * Tile::cols;
       const RowTile tile = find_row_tile(p.offsets, p.E, i / tiles_across, Tile::rows);
       if (tile.group < 0) return;
-      visit({.row = tile.row, .col = col, .matrix = tile.group, .k_begin = 0, .k_end = p.K}, [&] {
+      visit({.row = tile.row, .col = {col}, .matrix = tile.group, .k_begin = 0, .k_end = p.K}, [&] {
         t.store(static_cast<Bf16*>(p.c) + tile.row * p.c_stride + col, p.c_stride, tile.end - tile.row,
                 p.cols - col);
       });
@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(Tile::threads, 1)
                     col = i % tiles / tiles_down * Tile::cols;
       const int64_t begin = p.offsets[e], end = p.offsets[e + 1];
       if (begin < end)
-        visit({.row = row, .col = col, .matrix = 0, .k_begin = begin, .k_end = end},
+        visit({.row = row, .col = {col}, .matrix = 0, .k_begin = begin, .k_end = end},
               [&] { t.reduce_add(c, row, col, static_cast<int>(e)); });
     }
   });
