@@ -62,7 +62,7 @@ class SampleTest : public OpTest {
 };
 FATHOM_OP_TEST(SampleTest);
 
-// Thousands of draws: more than a checker of every memory access gets through (tools/gpu_check.sh).
+// Thousands of draws: more than a checker of every memory access gets through (tools/gpu_sanitize.sh).
 class SampleDrawsTest : public SampleTest {};
 FATHOM_OP_TEST(SampleDrawsTest);
 
