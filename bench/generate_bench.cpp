@@ -1,6 +1,7 @@
 // Generation with random weights: prefill and decode tokens per second of one sequence, and the share of the
 // bound that the bytes of the active weights set. A config alone is enough.
 //   generate_bench CONFIG [f32|bf16] [prompt] [new] [device] [tokens in a step]
+// Without the last, or with 0, as many tokens as fathom generate takes (prompt_chunk()).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +14,7 @@
 
 #include "base/rng.h"
 #include "cli/profile_report.h"
-#include "engine/engine.h"
+#include "engine/prompt_chunk.h"
 #include "ops/limits.h"
 #include "tensor/memory.h"
 
@@ -70,7 +71,8 @@ void bench_generation(const std::string& path, DType dtype, int64_t prompt, int6
   const Model model = make_model(device, config, dtype);
   fill_weights(device, config, model.weights);
   EngineOptions options;
-  options.cache_tokens = prompt + tokens + 64, options.max_sequences = 1, options.token_budget = step;
+  options.cache_tokens = prompt + tokens + 64, options.max_sequences = 1;
+  options.token_budget = step > 0 ? std::min(step, prompt) : prompt_chunk(device, model, options, prompt);
   Engine engine(device, model, nullptr, options);
   Rng rng(2);
   Request request{{}, {}, {.max_tokens = tokens, .eos_token_ids = {}, .strings = {}}};
@@ -81,11 +83,10 @@ void bench_generation(const std::string& path, DType dtype, int64_t prompt, int6
   for (const char* run : {"warm-up", "timed"}) {
     const Speed speed = generate(engine, request, [] {});
     fmt::print(
-        "{} {} on {}, {}: prefill of {} at {:.0f} tokens/s; decode {:.1f} tokens/s, {:.0f}% of the {:.0f} "
-        "that {:.2f} GB of "
-        "active weights allow\n",
-        path, name_of(dtype), on, run, prompt, speed.prefill, speed.decode, 100 * speed.decode / bound, bound,
-        bytes * 1e-9);
+        "{} {} on {}, {}: prefill of {} at {:.0f} tokens/s, {} in a step; decode {:.1f} tokens/s, {:.0f}% of "
+        "the {:.0f} that {:.2f} GB of active weights allow\n",
+        path, name_of(dtype), on, run, prompt, speed.prefill, options.token_budget, speed.decode,
+        100 * speed.decode / bound, bound, bytes * 1e-9);
   }
   request.stop.max_tokens = 9;
   {
@@ -110,5 +111,5 @@ int main(int argc, char** argv) {
   }
   const auto number = [&](int i, int64_t otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
   bench::bench_generation(argv[1], dtype_named(argc > 2 ? argv[2] : "bf16"), number(3, 512), number(4, 128),
-                          argc > 5 ? argv[5] : "cpu", number(6, 2048));
+                          argc > 5 ? argv[5] : "cpu", number(6, 0));
 }

@@ -37,6 +37,12 @@ TEST(Config, ReadsThePublishedModels) {
   EXPECT_EQ(lite.topk_method, TopkMethod::greedy);
 }
 
+TEST(Config, TheBenchmarksLayersAreThoseOfV2) {
+  Config v2 = read_config(configs + "deepseek-v2.json");
+  v2.num_hidden_layers = 4;
+  EXPECT_EQ(read_config(testing::source_dir() + "/bench/configs/v2-layers.json"), v2);
+}
+
 TEST(Config, WrittenAndReadAgainIsTheSame) {
   for (const char* name : {"deepseek-v2.json", "deepseek-v2-lite.json"}) {
     const Config c = read_config(configs + name);
