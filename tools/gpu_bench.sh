@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # All timings on a GPU, with programs built elsewhere: tools/gpu_bench.sh [FOLDER of tools/gpu_bundle.sh] >table.txt
-# FATHOM_PEER_PYTHON, a Python with torch and transformers, times the peers in the same run. PARTS says which of
-# "ops training generation" to run; by default all.
+# FATHOM_PEER_PYTHON, a Python with torch and transformers, times the peers in the same run, and FATHOM_FLASHMLA (tools/README.md)
+# that of latent attention. PARTS says which of "ops training generation v2" to run, by default all; OPS is what the names of
+# the ops' rows must contain: PARTS=ops OPS=latent_attention tools/gpu_bench.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$(realpath "${1:-out/gpu}")
 export LD_LIBRARY_PATH=$folder/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-parts=${PARTS:-ops training generation} python=${FATHOM_PEER_PYTHON:-}
+parts=${PARTS:-ops training generation v2} python=${FATHOM_PEER_PYTHON:-}
+if [ -n "${FATHOM_FLASHMLA:-}" ] && [ ! -x "$FATHOM_FLASHMLA" ]; then echo "FATHOM_FLASHMLA is no program: $FATHOM_FLASHMLA" >&2; exit 1; fi
 wants() { [[ " $parts " == *" $1 "* ]]; }
 peer() { # script and arguments
   if [ -z "$python" ]; then echo "skipped, as FATHOM_PEER_PYTHON is not set: $1"; return; fi
@@ -15,7 +17,7 @@ peer() { # script and arguments
 
 if wants ops; then
   table=$(mktemp) # first fathom's, then the peer's: not both at once
-  "$folder/ops_bench" "" cuda >"$table"
+  "$folder/ops_bench" "${OPS:-}" cuda >"$table"
   if [ -z "$python" ]; then cat "$table"; else "$python" bench/peers/torch_ops.py <"$table"; fi
   rm -f "$table"
 fi
@@ -35,4 +37,8 @@ if wants generation; then
   peer torch_generate.py configs/deepseek-v2-lite.json --device cuda --dtypes bf16 --experts grouped_mm --prompt 8192 --new 16
   "$folder/batch_bench" configs/deepseek-v2-lite.json bf16 cuda 0 64x1024+128 256x1024+128 256x1024+256:64 256x1024+256:64@16
   peer torch_generate.py configs/deepseek-v2-lite.json --device cuda --dtypes bf16 --experts grouped_mm --batch 64 --prompt 1024 --new 32
+fi
+if wants v2; then # DeepSeek-V2's own layers, four of them
+  "$folder/generate_bench" bench/configs/v2-layers.json bf16 8192 32 cuda
+  "$folder/batch_bench" bench/configs/v2-layers.json bf16 cuda 0 128x4096+32
 fi

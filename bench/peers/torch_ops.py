@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""The peer of ops_bench on a GPU: its table again, with the time of PyTorch's operator beside every row that has one.
+"""The peers of ops_bench on a GPU: its table again, with the time and the name of the fastest peer beside every row that has one.
 
   ops_bench "" cuda >table; torch_ops.py <table
 
-Attention is scaled_dot_product_attention by the fastest of its backends; experts' products are torch's grouped_mm (bf16);
-backward passes are those of autograd, weight gradients in the weights' type; AdamW is the fused one.
+Peers are PyTorch's operators: attention is scaled_dot_product_attention by the fastest of its backends, and cuDNN's own time is
+named too where it takes the sizes; experts' products are grouped_mm (bf16); backward passes are those of autograd, weight gradients in
+the weights' type. Latent attention over 512+64 bf16 has FlashMLA, a program that FATHOM_FLASHMLA names: called with the number
+of contexts, their length and the number of heads, it prints milliseconds.
 """
 
+import math
+import os
 import re
+import subprocess
 import sys
 import warnings
 
@@ -16,7 +21,13 @@ import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 TYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
-BACKENDS = (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
+CUDNN = "sdpa cudnn"
+BACKENDS = {
+    "sdpa flash": SDPBackend.FLASH_ATTENTION,
+    CUDNN: SDPBackend.CUDNN_ATTENTION,
+    "sdpa efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "sdpa math": SDPBackend.MATH,
+}
 
 
 def randn(*shape, dtype="f32", grad=False):
@@ -45,63 +56,85 @@ def backward_of(outputs, inputs):
     return lambda: torch.autograd.grad(outputs, inputs, gradient, retain_graph=True)
 
 
+def timed(peer, body):
+    """What each operator below returns: milliseconds by the name of the peer."""
+    return {peer: milliseconds(body)}
+
+
+def attention_times(direction, q, k, v, causal):
+    times = {}
+    for peer, backend in BACKENDS.items():
+        try:
+            with sdpa_kernel(backend):
+                run = lambda: F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+                times |= timed(peer, run if direction == "forward" else backward_of(run(), (q, k, v)))
+        except (RuntimeError, torch.OutOfMemoryError):
+            continue  # does not take these sizes
+        torch.cuda.empty_cache()
+    return {peer: times[peer] for peer in (min(times, key=times.get, default=CUDNN), CUDNN) if peer in times}
+
+
 def attention(direction, batch, length, heads, nope, rope, value, dtype):
     q, k = (randn(batch, heads, length, nope + rope, dtype=dtype, grad=True) for _ in range(2))
     v = randn(batch, heads, length, value, dtype=dtype, grad=True)
-    best = None
-    for backend in BACKENDS:
-        try:
-            with sdpa_kernel(backend):
-                run = lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True)
-                time = milliseconds(run if direction == "forward" else backward_of(run(), (q, k, v)))
-        except (RuntimeError, torch.OutOfMemoryError):
-            continue  # does not take these sizes
-        best = time if best is None else min(best, time)
-        torch.cuda.empty_cache()
-    return best
+    return attention_times(direction, q, k, v, causal=True)
+
+
+def prefix_attention(queries, keys, heads, nope, rope, value, dtype):
+    q, k = (randn(1, heads, n, nope + rope, dtype=dtype) for n in (queries, keys))
+    return attention_times("forward", q, k, randn(1, heads, keys, value, dtype=dtype), causal=False)
+
+
+def latent_attention(batch, length, heads):
+    program = os.environ.get("FATHOM_FLASHMLA")
+    if not program:
+        return {}
+    run = subprocess.run([program, str(batch), str(length), str(heads)], stdout=subprocess.PIPE, text=True, timeout=120)
+    return {"FlashMLA": float(run.stdout)} if run.returncode == 0 else {"FlashMLA failed": math.nan}
 
 
 def linear(which, n, o, i, dtype):
     x, w, dout = randn(n, i, dtype=dtype), randn(o, i, dtype=dtype), randn(n, o, dtype=dtype)
-    return milliseconds({"forward": lambda: F.linear(x, w), "backward_input": lambda: dout @ w, "backward_weight": lambda: dout.t() @ x}[which])
+    return timed("matmul", {"forward": lambda: F.linear(x, w), "backward_input": lambda: dout @ w, "backward_weight": lambda: dout.t() @ x}[which])
 
 
 def grouped_linear(which, experts, m, o, i, dtype):
     if dtype != "bf16":
-        return None
+        return {}
     x, w, dout = randn(m, i, dtype=dtype), randn(experts, o, i, dtype=dtype), randn(m, o, dtype=dtype)
     ends = [e * m // experts for e in range(1, experts + 1)]
     offs = torch.tensor(ends, device="cuda", dtype=torch.int32)
     grouped = getattr(F, "grouped_mm", None) or torch._grouped_mm
-    return milliseconds(
+    return timed(
+        "grouped_mm",
         {
             "forward": lambda: grouped(x, w.transpose(1, 2), offs=offs),
             "backward_input": lambda: grouped(dout, w, offs=offs),
             "backward_weight": lambda: grouped(dout.t(), x, offs=offs),
-        }[which]
+        }[which],
     )
 
 
 def rmsnorm(direction, n, c, dtype):
     x, w = randn(n, c, dtype=dtype, grad=True), randn(c, dtype=dtype, grad=True)
     run = lambda: F.rms_norm(x, (c,), w, 1e-6)
-    return milliseconds(run if direction == "forward" else backward_of(run(), (x, w)))
+    return timed("rms_norm", run if direction == "forward" else backward_of(run(), (x, w)))
 
 
 def swiglu(direction, n, f, dtype):
     x = randn(n, 2 * f, dtype=dtype, grad=True)
     run = lambda: F.silu(x[:, :f]) * x[:, f:]
-    return milliseconds(run if direction == "forward" else backward_of(run(), (x,)))
+    return timed("silu and product", run if direction == "forward" else backward_of(run(), (x,)))
 
 
 def residual_add(n, c, dtype):
     x, y = randn(n, c, dtype=dtype), randn(n, c, dtype=dtype)
-    return milliseconds(lambda: x.add_(y))
+    return timed("add_", lambda: x.add_(y))
 
 
 def embedding_forward(n, c, dtype):
     table, ids = randn(102400, c, dtype=dtype), torch.randint(0, 102400, (n,), device="cuda")
-    return milliseconds(lambda: F.embedding(ids, table))
+    return timed("embedding", lambda: F.embedding(ids, table))
 
 
 def cross_entropy(n, v, dtype):
@@ -111,34 +144,34 @@ def cross_entropy(n, v, dtype):
         loss = F.cross_entropy(logits, targets, reduction="sum")
         torch.autograd.grad(loss, logits)
 
-    return milliseconds(both) if dtype == "f32" else None
+    return timed("cross_entropy", both) if dtype == "f32" else {}
 
 
 def router_forward(n, e, k):
     logits = randn(n, e)
-    return milliseconds(lambda: logits.softmax(-1).topk(k))
+    return timed("softmax and topk", lambda: logits.softmax(-1).topk(k))
 
 
 def permute(n, c, k, dtype):
     x, rows = randn(n, c, dtype=dtype), torch.randint(0, n, (n * k,), device="cuda")
-    return milliseconds(lambda: x.index_select(0, rows))
+    return timed("index_select", lambda: x.index_select(0, rows))
 
 
 def adamw(millions, dtype):
     w = randn(millions << 20, dtype=dtype, grad=True)
     w.grad = torch.randn_like(w)
     optimizer = torch.optim.AdamW([w], fused=True)
-    return milliseconds(optimizer.step)
+    return timed("fused AdamW", optimizer.step)
 
 
 def sum_squares(millions):
     x = randn(millions << 20)
-    return milliseconds(lambda: torch.linalg.vector_norm(x))
+    return timed("vector_norm", lambda: torch.linalg.vector_norm(x))
 
 
 def greedy(n, v):
     logits = randn(n, v)
-    return milliseconds(lambda: logits.argmax(-1))
+    return timed("argmax", lambda: logits.argmax(-1))
 
 
 def numbers(*groups):
@@ -147,6 +180,8 @@ def numbers(*groups):
 
 OPERATORS = (
     (r"attention_(forward|backward) (\d+)x(\d+) H(\d+) (\d+)\+(\d+)/(\d+) (\w+)", attention),
+    (r"attention_forward (\d+) after (\d+) H(\d+) (\d+)\+(\d+)/(\d+) (\w+)", prefix_attention),
+    (r"latent_attention (\d+)x(\d+) H(\d+) 512\+64 bf16", latent_attention),
     (r"linear_(forward|backward_input|backward_weight) (\d+)x(\d+)x(\d+) (\w+)", linear),
     (r"grouped_linear_(forward|backward_input|backward_weight) (\d+) experts (\d+)x(\d+)x(\d+) (\w+)", grouped_linear),
     (r"rmsnorm_(forward|backward) (\d+)x(\d+) (\w+)", rmsnorm),
@@ -162,14 +197,21 @@ OPERATORS = (
 )
 
 
-def operator_time(name):
+def peer_times(name):
     for pattern, run in OPERATORS:
         if match := re.fullmatch(pattern, name):
             try:
                 return run(*numbers(*match.groups()))
             finally:
                 torch.cuda.empty_cache()
-    return None
+    return {}
+
+
+def columns(times, ours):
+    (peer, best), *others = sorted(times.items(), key=lambda item: item[1])
+    return f"{best:>10.3f} {best / ours:>9.2f}x  " + ", ".join(
+        [peer, *(f"{other} {time:.3f} ({time / ours:.2f}x)" for other, time in others)]
+    )
 
 
 def main():
@@ -178,11 +220,13 @@ def main():
         line = line.rstrip("\n")
         row = re.match(r"(\w+ .*?)\s{2,}(\d+\.\d+)", line)
         if line.startswith("op, shape"):
-            line += f" {'torch ms':>10} {'fathom is':>10}"
-        elif row and (theirs := operator_time(row[1])):
-            line = f"{line:<104} {theirs:>10.3f} {theirs / float(row[2]):>9.2f}x"
+            line = f"{line:<104} {'peer ms':>10} {'fathom is':>10}  peer"
+        elif row and (times := peer_times(row[1])):
+            line = f"{line:<104} {columns(times, float(row[2]))}"
         print(line, flush=True)
-    print(f"torch {torch.__version__}, {torch.cuda.get_device_name()}")
+    print(f"torch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}, {torch.cuda.get_device_name()}")
+    if "FATHOM_FLASHMLA" not in os.environ:
+        print("latent attention has no peer, as FATHOM_FLASHMLA is not set")
 
 
 if __name__ == "__main__":
