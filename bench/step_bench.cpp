@@ -48,8 +48,8 @@ class Step {
         config_(read_config(o.config)),
         model_(make_model(device_, config_, o.dtype)),
         grad_memory_("gradients", weight_bytes(config_, stat_of(o.dtype)), device_),
-        grads_(allocate_weights(config_, grad_memory_, stat_of(o.dtype))),
-        optimizer_(device_, model_, grads_),
+        grads_(config_, grad_memory_, o.dtype),
+        optimizer_(device_, model_, grads_.weights),
         N_(o.sequences * o.length) {
     initialize_weights(device_, config_, optimizer_.exact(), 1);
     optimizer_.round_master(device_);
@@ -68,6 +68,7 @@ class Step {
   }
 
   void run() {
+    grads_.accumulate = false;
     times_.forward = timed([&] { hidden_ = model_forward(device_, model_, batch_, activations_); });
     times_.head = timed([&] {
       head_backward(
@@ -85,7 +86,6 @@ class Step {
     times_.optimizer = timed([&] {
       const double norm = optimizer_.gradient_norm(device_);
       optimizer_.update(device_, {}, 1e-4, std::min(1.0, 1.0 / norm), ++step_);
-      clear(device_, Tensor(grad_memory_.data(), DType::f32, {grad_memory_.size() / 4}));
     });
   }
 
@@ -128,7 +128,7 @@ class Step {
   Config config_;
   Model model_;
   Arena grad_memory_;
-  Weights grads_;
+  WeightGradients grads_;
   Optimizer optimizer_;
   int64_t N_, step_ = 0;
   Arena memory_;

@@ -58,13 +58,15 @@ void head_forward(Device& device, const Model& m, const Tensor& hidden, Arena& s
 }
 
 void head_backward(Device& device, const Model& m, const Tensor& hidden, Arena& scratch,
-                   const LossFunction& loss, const Tensor& dhidden, Weights& grads) {
+                   const LossFunction& loss, const Tensor& dhidden, WeightGradients& grads) {
   for_each_chunk(device, m, hidden.rows(), scratch, true, [&](int64_t first, const Chunk& chunk) {
     const int64_t n = chunk.logits.rows();
     head_logits(device, m, hidden.slice(first, n), chunk.logits);
     loss(first, chunk.logits, chunk.dlogits);
-    linear_backward_weight(device,
-                           {.dw = grads.lm_head.data, .dout = chunk.dlogits, .x = hidden.slice(first, n)});
+    linear_backward_weight(device, {.dw = grads.weights.lm_head.data,
+                                    .dout = chunk.dlogits,
+                                    .x = hidden.slice(first, n),
+                                    .accumulate = grads.accumulate || first > 0});
     linear_backward_input(device,
                           {.dx = dhidden.slice(first, n), .dout = chunk.dlogits, .w = m.weights.lm_head});
   });

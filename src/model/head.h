@@ -29,8 +29,9 @@ using LossFunction = std::function<void(int64_t first, const Tensor& logits, con
 // Loss only.
 void head_forward(Device& device, const Model& model, const Tensor& hidden /* [N, C] */, Arena& scratch,
                   const LossFunction& loss);
-// Loss and gradients: dhidden = dlogits lm_head; grads.lm_head += dlogits^T hidden.
+// Loss and gradients: dhidden = dlogits lm_head; grads' lm_head (=|+=) dlogits^T hidden. model_backward
+// follows.
 void head_backward(Device& device, const Model& model, const Tensor& hidden /* [N, C] */, Arena& scratch,
-                   const LossFunction& loss, const Tensor& dhidden /* [N, C] */, Weights& grads);
+                   const LossFunction& loss, const Tensor& dhidden /* [N, C] */, WeightGradients& grads);
 
 }  // namespace fathom

@@ -56,7 +56,8 @@ void mlp_half_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, L
                               .dout = g.branch,
                               .x = a.middle,
                               .w = w.post_attention_layernorm.data,
-                              .rstd = a.middle_rstd});
+                              .rstd = a.middle_rstd,
+                              .accumulate_dw = p.accumulate});
   residual_add(p.device, {.stream = g.stream, .x = g.branch});
 }
 
@@ -68,7 +69,8 @@ void attention_half_backward(const Pass& p, const LayerWeights& w, LayerWeights&
                               .dout = g.branch,
                               .x = x,
                               .w = w.input_layernorm.data,
-                              .rstd = a.input_rstd});
+                              .rstd = a.input_rstd,
+                              .accumulate_dw = p.accumulate});
   residual_add(p.device, {.stream = g.stream, .x = g.branch});
 }
 

@@ -153,8 +153,11 @@ void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
   const Tensor k_rope = a.latent.columns(c.kv_lora_rank, c.qk_rope_head_dim);
   const Tensor dk_rope = g.latent.columns(c.kv_lora_rank, c.qk_rope_head_dim);
 
-  linear_backward_weight(device,
-                         {.dw = dw.o_proj.data, .dbias = dw.o_bias.data, .dout = dout, .x = flat(a.out)});
+  linear_backward_weight(device, {.dw = dw.o_proj.data,
+                                  .dbias = dw.o_bias.data,
+                                  .dout = dout,
+                                  .x = flat(a.out),
+                                  .accumulate = p.accumulate});
   linear_backward_input(device, {.dx = flat(g.attention), .dout = dout, .w = w.o_proj});
   attention_backward(device, {.dq = g.q,
                               .dkv = g.kv,
@@ -170,35 +173,46 @@ void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
                               .scale = p.softmax_scale});
 
   // The latent's side: kv_b, norm, rotation, kv_a.
-  linear_backward_weight(device, {.dw = dw.kv_b_proj.data, .dout = flat(g.kv), .x = a.c_kv});
+  linear_backward_weight(
+      device, {.dw = dw.kv_b_proj.data, .dout = flat(g.kv), .x = a.c_kv, .accumulate = p.accumulate});
   linear_backward_input(device, {.dx = dc_kv, .dout = flat(g.kv), .w = w.kv_b_proj});
   rmsnorm_backward(device, {.dx = dc_kv,
                             .dw = dw.kv_a_layernorm.data,
                             .dout = dc_kv,
                             .x = c_kv_raw,
                             .w = w.kv_a_layernorm.data,
-                            .rstd = a.c_kv_rstd});
+                            .rstd = a.c_kv_rstd,
+                            .accumulate_dw = p.accumulate});
   rope(device, {.x = shared_rope_key(c, g.latent), .cos_sin = p.cos_sin, .inverse = true});
-  linear_backward_weight(
-      device, {.dw = dw.kv_a_proj_with_mqa.data, .dbias = dw.kv_a_bias.data, .dout = g.latent, .x = x});
+  linear_backward_weight(device, {.dw = dw.kv_a_proj_with_mqa.data,
+                                  .dbias = dw.kv_a_bias.data,
+                                  .dout = g.latent,
+                                  .x = x,
+                                  .accumulate = p.accumulate});
   linear_backward_input(device, {.dx = dx, .dout = g.latent, .w = w.kv_a_proj_with_mqa});
 
   // The query's side.
   rope(device, {.x = rope_part(c, g.q), .cos_sin = p.cos_sin, .inverse = true});
   if (w.q_proj) {
-    linear_backward_weight(device, {.dw = dw.q_proj.data, .dout = flat(g.q), .x = x});
+    linear_backward_weight(device,
+                           {.dw = dw.q_proj.data, .dout = flat(g.q), .x = x, .accumulate = p.accumulate});
     linear_backward_input(device, {.dx = g.term, .dout = flat(g.q), .w = w.q_proj});
   } else {
-    linear_backward_weight(device, {.dw = dw.q_b_proj.data, .dout = flat(g.q), .x = a.q_a_normed});
+    linear_backward_weight(
+        device, {.dw = dw.q_b_proj.data, .dout = flat(g.q), .x = a.q_a_normed, .accumulate = p.accumulate});
     linear_backward_input(device, {.dx = g.q_a, .dout = flat(g.q), .w = w.q_b_proj});
     rmsnorm_backward(device, {.dx = g.q_a,
                               .dw = dw.q_a_layernorm.data,
                               .dout = g.q_a,
                               .x = a.q_a,
                               .w = w.q_a_layernorm.data,
-                              .rstd = a.q_a_rstd});
-    linear_backward_weight(device,
-                           {.dw = dw.q_a_proj.data, .dbias = dw.q_a_bias.data, .dout = g.q_a, .x = x});
+                              .rstd = a.q_a_rstd,
+                              .accumulate_dw = p.accumulate});
+    linear_backward_weight(device, {.dw = dw.q_a_proj.data,
+                                    .dbias = dw.q_a_bias.data,
+                                    .dout = g.q_a,
+                                    .x = x,
+                                    .accumulate = p.accumulate});
     linear_backward_input(device, {.dx = g.term, .dout = g.q_a, .w = w.q_a_proj});
   }
   residual_add(device, {.stream = dx, .x = g.term});

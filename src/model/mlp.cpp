@@ -18,10 +18,12 @@ void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActi
   Device& device = pass.device;
   const Tensor dact = g.act_like(a.act), dgate_up = a.dgate_up();
 
-  linear_backward_weight(device, {.dw = dw.down_proj.data, .dout = dout, .x = a.act});
+  linear_backward_weight(device,
+                         {.dw = dw.down_proj.data, .dout = dout, .x = a.act, .accumulate = pass.accumulate});
   linear_backward_input(device, {.dx = dact, .dout = dout, .w = w.down_proj});
   swiglu_backward(device, {.dgate_up = dgate_up, .dout = dact, .gate_up = a.gate_up});
-  linear_backward_weight(device, {.dw = dw.gate_up_proj.data, .dout = dgate_up, .x = x});
+  linear_backward_weight(
+      device, {.dw = dw.gate_up_proj.data, .dout = dgate_up, .x = x, .accumulate = pass.accumulate});
   linear_backward_input(device, {.dx = dx, .dout = dgate_up, .w = w.gate_up_proj});
 }
 

@@ -41,6 +41,9 @@ Model make_model(const Device& device, const Config& config, DType dtype) {
   return model;
 }
 
+WeightGradients::WeightGradients(const Config& config, Arena& arena, DType dtype)
+    : weights(allocate_weights(config, arena, stat_of(dtype))) {}
+
 Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& a) {
   check_batch(device, model.config, batch);
   const Pass pass = forward_pass(device, model, batch, a);
@@ -56,17 +59,19 @@ Tensor model_forward(Device& device, const Model& model, const Batch& batch, Act
 }
 
 void model_backward(Device& device, const Model& model, const Batch& batch, Activations& a,
-                    const Tensor& dhidden, Weights& grads, double balance_weight) {
-  const Pass pass = backward_pass(device, model, batch, a, balance_weight);
-  final_norm_backward(pass, model.weights, grads, a, dhidden);
+                    const Tensor& dhidden, WeightGradients& grads, double balance_weight) {
+  const Pass pass = backward_pass(device, model, batch, a, grads, balance_weight);
+  final_norm_backward(pass, model.weights, grads.weights, a, dhidden);
   for (int64_t i = model.config.num_hidden_layers - 1; i >= 0; --i) {
     // With recomputation the one set of activations holds another layer's; stream(i + 1) is rewritten
     // unchanged.
     if (a.purpose == Purpose::training_recompute)
       layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
-    layer_backward(pass, model.weights.layers[i], grads.layers[i], a.layer(i), a.gradients, a.stream(i));
+    layer_backward(pass, model.weights.layers[i], grads.weights.layers[i], a.layer(i), a.gradients,
+                   a.stream(i));
   }
-  embed_backward(pass, grads, a);
+  embed_backward(pass, grads.weights, a);
+  grads.accumulate = true;
 }
 
 }  // namespace fathom

@@ -23,16 +23,26 @@ struct Model {
 // (slow_paths.h).
 Model make_model(const Device& device, const Config& config, DType dtype);
 
+// The gradients of all weights, summed over the micro-batches of an optimizer step. The step's first backward
+// pass writes every entry, the others add to it: nothing has to be cleared.
+struct WeightGradients {
+  Weights weights;          // of the stat type
+  bool accumulate = false;  // whether the next backward pass adds: who begins a step says no
+
+  // Of a model that runs in `dtype`; the arena may be a planning one.
+  WeightGradients(const Config& config, Arena& arena, DType dtype);
+};
+
 // Runs the batch through all layers. Returns the normed hidden states [N, C] (activations.normed). Checks
 // token ids and positions against the config where the host can read them (else upload_batch did). In
 // training, activations.balance_loss is the balance loss summed over the MoE layers.
 Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& activations);
 
-// From dhidden, the gradient of what model_forward returned, adds every parameter's gradient to `grads` (stat
-// type). The batch and activations must be those of the last model_forward, with Purpose training or
-// training_recompute. balance_weight scales the balance loss's gradient (1: its loss is simply added to the
-// main one).
+// From dhidden, the gradient of what model_forward returned, writes every parameter's gradient to `grads`, or
+// adds it, but the head's (model/head.h), which comes before; the next backward pass then adds. The batch and
+// activations must be those of the last model_forward, with Purpose training or training_recompute.
+// balance_weight scales the balance loss's gradient (1: its loss is simply added to the main one).
 void model_backward(Device& device, const Model& model, const Batch& batch, Activations& activations,
-                    const Tensor& dhidden /* [N, C] */, Weights& grads, double balance_weight = 1);
+                    const Tensor& dhidden /* [N, C] */, WeightGradients& grads, double balance_weight = 1);
 
 }  // namespace fathom

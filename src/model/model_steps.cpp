@@ -21,10 +21,11 @@ Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activa
 }
 
 Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activations& a,
-                   double balance_weight) {
+                   const WeightGradients& grads, double balance_weight) {
   assert(a.purpose != Purpose::serving && !batch.cache);
   Pass pass = forward_pass(device, model, batch, a);
   pass.balance_weight = balance_weight;
+  pass.accumulate = grads.accumulate;
   pass.balance_loss = a.recomputed_balance_loss;
   return pass;
 }
@@ -38,9 +39,12 @@ void embed(const Pass& p, const Weights& w, Activations& a) {
   embedding_forward(p.device, {.out = a.stream(0), .ids = p.batch.tokens, .table = w.embed_tokens});
 }
 
+// A table that is tied to the head already holds the head's gradient.
 void embed_backward(const Pass& p, Weights& grads, Activations& a) {
-  embedding_backward(p.device,
-                     {.dtable = grads.embed_tokens.data, .ids = p.batch.tokens, .dout = a.gradients.stream});
+  embedding_backward(p.device, {.dtable = grads.embed_tokens.data,
+                                .ids = p.batch.tokens,
+                                .dout = a.gradients.stream,
+                                .accumulate = p.accumulate || p.config.tie_word_embeddings});
 }
 
 void final_norm(const Pass& p, const Weights& w, Activations& a) {
@@ -58,7 +62,8 @@ void final_norm_backward(const Pass& p, const Weights& w, Weights& grads, Activa
                               .dout = dhidden,
                               .x = a.stream(p.config.num_hidden_layers),
                               .w = w.norm.data,
-                              .rstd = a.rstd});
+                              .rstd = a.rstd,
+                              .accumulate_dw = p.accumulate});
 }
 
 }  // namespace fathom

@@ -8,7 +8,7 @@ namespace fathom {
 
 Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activations& a);
 Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activations& a,
-                   double balance_weight);
+                   const WeightGradients& grads, double balance_weight);
 
 // The rotary table of the batch, and its tokens' embeddings as stream(0).
 void embed(const Pass& pass, const Weights& w, Activations& a);

@@ -109,13 +109,17 @@ void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivat
                             .rows = a.rows,
                             .weights = a.weights,
                             .row_of = a.row_of});
-  grouped_linear_backward_weight(device,
-                                 {.dw = dw.down_proj.data, .dout = drows, .x = a.act, .offsets = a.offsets});
+  grouped_linear_backward_weight(
+      device,
+      {.dw = dw.down_proj.data, .dout = drows, .x = a.act, .offsets = a.offsets, .accumulate = p.accumulate});
   grouped_linear_backward_input(device,
                                 {.dx = g.expert_act, .dout = drows, .w = w.down_proj, .offsets = a.offsets});
   swiglu_backward(device, {.dgate_up = dgate_up, .dout = g.expert_act, .gate_up = a.gate_up});
-  grouped_linear_backward_weight(
-      device, {.dw = dw.gate_up_proj.data, .dout = dgate_up, .x = a.x, .offsets = a.offsets});
+  grouped_linear_backward_weight(device, {.dw = dw.gate_up_proj.data,
+                                          .dout = dgate_up,
+                                          .x = a.x,
+                                          .offsets = a.offsets,
+                                          .accumulate = p.accumulate});
   grouped_linear_backward_input(
       device, {.dx = dpermuted, .dout = dgate_up, .w = w.gate_up_proj, .offsets = a.offsets});
   permute_backward(device, {.dx = dx, .dout = dpermuted, .row_of = a.row_of});
@@ -138,7 +142,7 @@ void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivat
                            .ids = a.ids,
                            .normalize = c.norm_topk_prob,
                            .scaling = c.routed_scaling_factor});
-  linear_backward_weight(device, {.dw = dw.gate.data, .dout = g.scores, .x = x});
+  linear_backward_weight(device, {.dw = dw.gate.data, .dout = g.scores, .x = x, .accumulate = p.accumulate});
   linear_backward_input(device, {.dx = g.term, .dout = g.scores, .w = w.gate});
   residual_add(device, {.stream = dx, .x = g.term});
 }

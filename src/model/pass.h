@@ -20,6 +20,7 @@ struct Pass {
   Tensor balance_starts;      // [B+1] or [2], training only: the sequences the balance loss is taken over
   double balance_tokens = 0;  // T, training only: tokens of the optimizer step, the loss's mean is over them
   double balance_weight = 1;  // gradient of the total loss with respect to the balance loss
+  bool accumulate = false;    // backward only: add to the weights' gradients (WeightGradients)
 
   // Runs both; in serving, whose kernels are small, concurrently. Neither may touch what the other writes.
   template <class Side, class Main>

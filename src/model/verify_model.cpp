@@ -36,7 +36,6 @@ class Verification {
   // Logits and loss, as `head` hands them to the loss.
   void compare_head(const std::string& prefix, const Tolerance& tolerance,
                     const std::function<void(const LossFunction&)>& head);
-  Weights zero_gradients();
   void compare_gradients(Weights& grads, const Tolerance& tolerance);
 
   void whole_forward(Activations& a);
@@ -138,13 +137,13 @@ void Verification::whole_head(Activations& a) {
     return compare_head(prefix, whole_tolerance(model_.dtype, L), [&](const LossFunction& loss) {
       head_forward(device_, model_, a.normed, memory_, loss);
     });
-  Weights grads = zero_gradients();
+  WeightGradients grads(config(), memory_, model_.dtype);
   const Tensor dhidden = memory_.allocate(model_.dtype, {in_.tokens(), config().hidden_size});
   compare_head(prefix, whole_tolerance(model_.dtype, L), [&](const LossFunction& loss) {
     head_backward(device_, model_, a.normed, memory_, loss, dhidden, grads);
   });
   model_backward(device_, model_, batch_, a, dhidden, grads, /*balance_weight=*/0);
-  compare_gradients(grads, whole_gradient_tolerance(model_.dtype, L));
+  compare_gradients(grads.weights, whole_gradient_tolerance(model_.dtype, L));
 }
 
 void Verification::compare_head(const std::string& prefix, const Tolerance& tolerance,
@@ -214,20 +213,20 @@ void Verification::layers_forward(Activations& a) {
 void Verification::layers_backward(Activations& a) {
   const int64_t last = 2 * config().num_hidden_layers;
   const Tolerance tolerance = half_layer_gradient_tolerance();
-  Weights grads = zero_gradients();
+  WeightGradients grads(config(), memory_, model_.dtype);
   const Tensor dhidden = memory_.allocate(model_.dtype, {in_.tokens(), config().hidden_size}),
                stream = a.gradients.stream;
   compare_head("", rounded_tolerance(), [&](const LossFunction& loss) {
     head_backward(device_, model_, a.normed, memory_, loss, dhidden, grads);
   });
   const auto want = [&](int64_t i) { return reference_.grads[static_cast<size_t>(i)]; };
-  const Pass pass = backward_pass(device_, model_, batch_, a, /*balance_weight=*/0);
-  final_norm_backward(pass, model_.weights, grads, a, dhidden);
+  const Pass pass = backward_pass(device_, model_, batch_, a, grads, /*balance_weight=*/0);
+  final_norm_backward(pass, model_.weights, grads.weights, a, dhidden);
   compare(grad_key(last), stream, want(last), tolerance);
   for (int64_t i = last - 1; i >= 0; --i) {
     const int64_t layer = i / 2;
     const LayerWeights& w = model_.weights.layers[layer];
-    LayerWeights& dw = grads.layers[layer];
+    LayerWeights& dw = grads.weights.layers[layer];
     put(stream, want(i + 1));
     if (i % 2 == 0)
       attention_half_backward(pass, w, dw, a.layer(layer), a.gradients, a.stream(layer));
@@ -236,15 +235,8 @@ void Verification::layers_backward(Activations& a) {
     compare(grad_key(i), stream, want(i), tolerance);
   }
   put(stream, want(0));
-  embed_backward(pass, grads, a);
-  compare_gradients(grads, tolerance);
-}
-
-// Gradients are added up, and the memory may have been used before.
-Weights Verification::zero_gradients() {
-  Weights grads = allocate_weights(config(), memory_, stat_of(model_.dtype));
-  for (const NamedWeight& w : list_weights(config(), grads)) clear(device_, w.weight.data);
-  return grads;
+  embed_backward(pass, grads.weights, a);
+  compare_gradients(grads.weights, tolerance);
 }
 
 void Verification::compare_gradients(Weights& grads, const Tolerance& tolerance) {

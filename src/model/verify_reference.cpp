@@ -26,22 +26,23 @@ std::vector<ConstTensor> backward(Device& device, const Model& m, const VerifyIn
   Arena scratch("the reference's gradients",
                 weight_bytes(c, DType::f32) + head_bytes(c, DType::f32, inputs.tokens(), true) +
                     next_token_loss_bytes(inputs.tokens()) + a.normed.bytes() + 4096);
-  Weights grads = allocate_weights(c, scratch, DType::f32);
+  WeightGradients grads(c, scratch, DType::f32);
   const Tensor dhidden = scratch.allocate(DType::f32, {inputs.tokens(), c.hidden_size});
   NextTokenLoss loss(device, inputs, scratch, DType::f32);
   head_backward(device, m, a.normed, scratch, loss.function(), dhidden, grads);
 
-  const Pass pass = backward_pass(device, m, batch, a, /*balance_weight=*/0);
+  const Pass pass = backward_pass(device, m, batch, a, grads, /*balance_weight=*/0);
   std::vector<ConstTensor> kept(static_cast<size_t>(last) + 1);
   for (int64_t i = last; i >= 0; --i) {
     const int64_t layer = i / 2;
     if (i == last)
-      final_norm_backward(pass, m.weights, grads, a, dhidden);
+      final_norm_backward(pass, m.weights, grads.weights, a, dhidden);
     else if (i % 2 == 1)
-      mlp_half_backward(pass, m.weights.layers[layer], grads.layers[layer], a.layer(layer), a.gradients);
+      mlp_half_backward(pass, m.weights.layers[layer], grads.weights.layers[layer], a.layer(layer),
+                        a.gradients);
     else
-      attention_half_backward(pass, m.weights.layers[layer], grads.layers[layer], a.layer(layer), a.gradients,
-                              a.stream(layer));
+      attention_half_backward(pass, m.weights.layers[layer], grads.weights.layers[layer], a.layer(layer),
+                              a.gradients, a.stream(layer));
     const Tensor copy = memory.allocate(DType::f32, {inputs.tokens(), c.hidden_size});
     copy_tensor(a.gradients.stream, copy, grad_key(i));
     kept[static_cast<size_t>(i)] = copy;

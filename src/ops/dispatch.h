@@ -2,9 +2,9 @@
 // function checks shapes and ends in FATHOM_DISPATCH, the only place that asks which backend runs.
 //
 // Rules for all ops:
-//  * Parameter gradients accumulate (dw +=); activation gradients overwrite (dx =). Only the residual stream
-//  adds, and that
-//    op's name says so (residual_add).
+//  * Parameter gradients are added to what is there (dw +=) or, with accumulate = false, written (dw =);
+//    activation gradients are written (dx =). Only the residual stream adds, and that op's name says so
+//    (residual_add).
 //  * Math is in f32 or better whatever the storage type. "stat" in a contract is the accumulator type: f64
 //  when the
 //    activations are f64, else f32. "any" is the activation type: f64, f32 (reference) or f32, bf16 (cpu,

@@ -1,5 +1,7 @@
 #include "ops/embedding.h"
 
+#include "tensor/memory.h"
+
 namespace fathom {
 
 void embedding_forward(Device& device, const EmbeddingForward& a) {
@@ -15,6 +17,7 @@ void embedding_backward(Device& device, const EmbeddingBackward& a) {
   expect("embedding ids", a.ids, {N}, DType::i32);
   expect("embedding dout", a.dout, {N, C});
   expect("embedding dtable", a.dtable, {V, C}, stat_of(a.dout.dtype));
+  if (!a.accumulate) clear(device, a.dtable);
   FATHOM_DISPATCH(embedding_backward, device, a, moves(a.dout) + 2.0 * N * C * size_of(a.dtable.dtype),
                   1.0 * N * C)
 }

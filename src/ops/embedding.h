@@ -12,9 +12,10 @@ struct EmbeddingForward {
 };
 // dtable[ids[n]] += dout[n], in the order of n, so the result does not depend on the number of threads.
 struct EmbeddingBackward {
-  Tensor dtable;  // [V, C] stat
-  Tensor ids;     // [N] i32
-  Tensor dout;    // [N, C] any
+  Tensor dtable;           // [V, C] stat; contiguous
+  Tensor ids;              // [N] i32
+  Tensor dout;             // [N, C] any
+  bool accumulate = true;  // false: dtable starts from zero, rows without a token become zero
 };
 
 FATHOM_OP(embedding_forward, EmbeddingForward)

@@ -36,8 +36,8 @@ void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardW
   Dim bounds{"E+1", E + 1};
   expect("grouped_linear offsets", a.offsets, {bounds}, DType::i32);
   check_offsets("grouped_linear", device, a.offsets, M);
-  FATHOM_DISPATCH(grouped_linear_backward_weight, device, a, 2 * moves(a.dw) + moves(a.dout, a.x),
-                  2.0 * M * I * O)
+  FATHOM_DISPATCH(grouped_linear_backward_weight, device, a,
+                  (a.accumulate ? 2 : 1) * moves(a.dw) + moves(a.dout, a.x), 2.0 * M * I * O)
 }
 
 }  // namespace fathom

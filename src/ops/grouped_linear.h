@@ -20,12 +20,13 @@ struct GroupedLinearBackwardInput {
   Weight w;        // [E, O, I] same type
   Tensor offsets;  // [E+1] i32
 };
-// dw[e] += sum over the rows m of expert e of dout[m] x[m]^T
+// dw[e] (=|+=) sum over the rows m of expert e of dout[m] x[m]^T
 struct GroupedLinearBackwardWeight {
   Tensor dw;       // [E, O, I] stat
   Tensor dout;     // [M, O] any
   Tensor x;        // [M, I] any
   Tensor offsets;  // [E+1] i32
+  bool accumulate = true;
 };
 
 FATHOM_OP(grouped_linear_forward, GroupedLinearForward)

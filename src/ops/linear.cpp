@@ -46,7 +46,8 @@ void linear_backward_weight(Device& device, const LinearBackwardWeight& a) {
   expect_dtype("linear dout", a.dout, a.x.dtype);
   expect("linear dw", a.dw, {O, I}, stat_of(a.x.dtype));
   if (a.dbias) expect("linear dbias", a.dbias, {O}, stat_of(a.x.dtype));
-  FATHOM_DISPATCH(linear_backward_weight, device, a, 2 * moves(a.dw) + moves(a.dout, a.x), 2.0 * N * I * O)
+  FATHOM_DISPATCH(linear_backward_weight, device, a,
+                  (a.accumulate ? 2 : 1) * moves(a.dw) + moves(a.dout, a.x), 2.0 * N * I * O)
 }
 
 }  // namespace fathom

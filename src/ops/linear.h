@@ -18,12 +18,13 @@ struct LinearBackwardInput {
   Tensor dout;  // [N, O] any, or f32 with bf16 dx; may be a column slice
   Weight w;     // [O, I] same type as dx, or f32 with bf16 dx and f32 dout (the router)
 };
-// dw += dout^T x, dbias += column sums of dout
+// dw (=|+=) dout^T x, dbias (=|+=) column sums of dout
 struct LinearBackwardWeight {
   Tensor dw;          // [O, I] stat
   Tensor dbias = {};  // [O] stat; may be absent
   Tensor dout;        // [N, O] any, or f32 with bf16 x; may be a column slice
   Tensor x;           // [N, I] any; may be a column slice
+  bool accumulate = true;
 };
 
 FATHOM_OP(linear_forward, LinearForward)

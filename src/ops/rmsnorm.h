@@ -16,11 +16,12 @@ struct RmsNormForward {
 };
 struct RmsNormBackward {
   Tensor dx;    // [N, C] any; may be a column slice; may alias dout
-  Tensor dw;    // [C] stat, +=
+  Tensor dw;    // [C] stat, (=|+=)
   Tensor dout;  // [N, C] any
   Tensor x;     // [N, C] any
   Tensor w;     // [C] any
   Tensor rstd;  // [N] stat
+  bool accumulate_dw = true;
 };
 
 FATHOM_OP(rmsnorm_forward, RmsNormForward)

@@ -118,8 +118,8 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
       model_(
           make_model(device_, checked_config(recipe, training_shards_.vocabulary()), recipe.run.precision)),
       gradient_memory_(gradient_arena(device_, model_)),
-      grads_(allocate_weights(model_.config, gradient_memory_, stat_of(model_.dtype))),
-      optimizer_(device_, model_, grads_),
+      grads_(model_.config, gradient_memory_, model_.dtype),
+      optimizer_(device_, model_, grads_.weights),
       work_memory_("activations", work_bytes(recipe, model_.config), device_,
                    "batch.micro_batch or data.sequence_length lowers it, and run.recompute = true") {
   open_data();
@@ -253,7 +253,7 @@ StepReport Trainer::step() {
   }
   report.lr = learning_rate(recipe_, before);
 
-  clear(device_, Tensor(gradient_memory_.data(), DType::f32, {gradient_memory_.size() / 4}));
+  grads_.accumulate = false;
   clear(device_, totals_);
   clear(device_, expert_counts_);
   const bool count_first = counts_come_first(micro_batches.size());

@@ -114,7 +114,7 @@ class Trainer {
 
   Model model_;
   Arena gradient_memory_;
-  Weights grads_;
+  WeightGradients grads_;
   Optimizer optimizer_;
   Arena work_memory_;
   MicroBatch micro_;

@@ -15,7 +15,7 @@ struct Objective {
         memory("test", activation_bytes(config, DType::f64, purpose, batch.size()) +
                            weight_bytes(config, DType::f64) + (1 << 16)),
         activations(allocate_activations(config, memory, DType::f64, purpose, batch.size())),
-        grads(allocate_weights(config, memory, DType::f64)),
+        grads(config, memory, DType::f64),
         dhidden(memory.allocate(DType::f64, {batch.size().tokens, config.hidden_size})) {
     Rng rng(3);
     for (int64_t i = 0; i < dhidden.count(); ++i) dhidden.as<double>()[i] = rng.normal();
@@ -42,7 +42,7 @@ struct Objective {
   RandomBatch batch;
   Arena memory;
   Activations activations;
-  Weights grads;
+  WeightGradients grads;
   Tensor dhidden;
 };
 
@@ -50,7 +50,7 @@ void expect_gradients(const Config& config, Purpose purpose) {
   Objective objective(config, purpose);
   objective.gradient();
   const auto weights = list_weights(config, objective.model.weights),
-             grads = list_weights(config, objective.grads);
+             grads = list_weights(config, objective.grads.weights);
   Rng rng(11);
   for (size_t i = 0; i < weights.size(); ++i) {
     // Twelve random directions' worth of single coordinates per tensor.
@@ -86,7 +86,8 @@ TEST(ModelGradient, RecomputationChangesNoBit) {
     Objective kept(config, Purpose::training), recomputed(config, Purpose::training_recompute);
     kept.gradient();
     recomputed.gradient();
-    const auto a = list_weights(config, kept.grads), b = list_weights(config, recomputed.grads);
+    const auto a = list_weights(config, kept.grads.weights),
+               b = list_weights(config, recomputed.grads.weights);
     for (size_t i = 0; i < a.size(); ++i)
       EXPECT_EQ(relative_error(b[i].weight.data, a[i].weight.data), 0) << a[i].info.name;
     EXPECT_GT(kept.activations.balance_loss.as<double>()[0], 0);

@@ -14,16 +14,19 @@ TEST_P(EmbeddingTest, ForwardAndBackward) {
   for (int64_t C : {1, 7, 16, 77}) {
     const Pair ids = integers({6}, {3, 0, 9, 3, 3, 8});
     const Pair table = random({10, C}), out = output({6, C}), dout = random({6, C});
-    const Pair dtable = random_stat({10, C});
     run(embedding_forward, [&](auto pick) {
       return EmbeddingForward{.out = pick(out), .ids = pick(ids), .table = pick(table)};
     });
     expect_close("out", out);
     EXPECT_EQ(element(out.target, 3, 0), element(table.target, 3, 0));
-    run(embedding_backward, [&](auto pick) {
-      return EmbeddingBackward{.dtable = pick(dtable), .ids = pick(ids), .dout = pick(dout)};
-    });
-    expect_close("dtable", dtable);
+    for (bool accumulate : {true, false}) {
+      const Pair dtable = accumulate ? random_stat({10, C}) : output_stat({10, C});
+      run(embedding_backward, [&](auto pick) {
+        return EmbeddingBackward{
+            .dtable = pick(dtable), .ids = pick(ids), .dout = pick(dout), .accumulate = accumulate};
+      });
+      expect_close(accumulate ? "dtable, added" : "dtable, written", dtable);
+    }
   }
 }
 

@@ -7,14 +7,14 @@ namespace {
 
 class GroupedLinearTest : public OpTest {
  protected:
-  // All three ops for experts with these numbers of rows and `spare` rows after the last.
+  // All ops for experts with these numbers of rows and `spare` rows after the last.
   void check_all(const std::vector<int32_t>& rows, int64_t spare, int64_t O, int64_t I) {
     std::vector<int32_t> bounds = {0};
     for (int32_t r : rows) bounds.push_back(bounds.back() + r);
     const int64_t E = static_cast<int64_t>(rows.size()), M = bounds.back() + spare;
     const Pair offsets = integers({E + 1}, bounds);
     const Pair x = random({M, I}), w = random({E, O, I}), dout = random({M, O});
-    const Pair out = random({M, O}), dx = random({M, I}), dw = random_stat({E, O, I});
+    const Pair out = random({M, O}), dx = random({M, I});
     run(grouped_linear_forward, [&](auto pick) {
       return GroupedLinearForward{.out = pick(out), .x = pick(x), .w = pick(w), .offsets = pick(offsets)};
     });
@@ -24,11 +24,17 @@ class GroupedLinearTest : public OpTest {
           .dx = pick(dx), .dout = pick(dout), .w = pick(w), .offsets = pick(offsets)};
     });
     expect_close("dx, spare rows unchanged", dx);
-    run(grouped_linear_backward_weight, [&](auto pick) {
-      return GroupedLinearBackwardWeight{
-          .dw = pick(dw), .dout = pick(dout), .x = pick(x), .offsets = pick(offsets)};
-    });
-    expect_close("dw", dw);
+    for (bool accumulate : {true, false}) {
+      const Pair dw = accumulate ? random_stat({E, O, I}) : output_stat({E, O, I});
+      run(grouped_linear_backward_weight, [&](auto pick) {
+        return GroupedLinearBackwardWeight{.dw = pick(dw),
+                                           .dout = pick(dout),
+                                           .x = pick(x),
+                                           .offsets = pick(offsets),
+                                           .accumulate = accumulate};
+      });
+      expect_close(accumulate ? "dw, added" : "dw, written", dw);
+    }
   }
 };
 FATHOM_OP_TEST(GroupedLinearTest);

@@ -18,8 +18,15 @@ class LinearTest : public OpTest {
     run(linear_backward_input,
         [&](auto pick) { return LinearBackwardInput{.dx = pick(dx), .dout = pick(dout), .w = pick(w)}; });
     expect_close("dx", dx);
+    backward_weight(dw, dout, x, dbias, true);
+    const Pair unwritten = output_stat({dw.ref.rows(), dw.ref.cols()});
+    backward_weight(unwritten, dout, x, dbias.ref ? output_stat({dbias.ref.cols()}) : Pair(), false);
+  }
+  void backward_weight(const Pair& dw, const Pair& dout, const Pair& x, const Pair& dbias, bool accumulate) {
+    SCOPED_TRACE(accumulate ? "added" : "written");
     run(linear_backward_weight, [&](auto pick) {
-      return LinearBackwardWeight{.dw = pick(dw), .dbias = pick(dbias), .dout = pick(dout), .x = pick(x)};
+      return LinearBackwardWeight{
+          .dw = pick(dw), .dbias = pick(dbias), .dout = pick(dout), .x = pick(x), .accumulate = accumulate};
     });
     expect_close("dw", dw);
     if (dbias.ref) expect_close("dbias", dbias);

@@ -9,25 +9,29 @@ class RmsNormTest : public OpTest {};
 FATHOM_OP_TEST(RmsNormTest);
 
 TEST_P(RmsNormTest, ForwardAndBackward) {
-  for (int64_t N : {1, 5, 17})
+  for (int64_t N : {0, 1, 5, 17})
     for (int64_t C : {5, 8, 64, 131}) {  // at C = 1 dx is zero but for rounding
       const Pair x = random({N, C}), w = random({C}), dout = random({N, C});
-      const Pair out = output({N, C}), rstd = output_stat({N}), dx = output({N, C}), dw = random_stat({C});
+      const Pair out = output({N, C}), rstd = output_stat({N});
       run(rmsnorm_forward, [&](auto pick) {
         return RmsNormForward{.out = pick(out), .rstd = pick(rstd), .x = pick(x), .w = pick(w), .eps = 1e-6};
       });
       expect_close("out", out);
       expect_close("rstd", rstd);
-      run(rmsnorm_backward, [&](auto pick) {
-        return RmsNormBackward{.dx = pick(dx),
-                               .dw = pick(dw),
-                               .dout = pick(dout),
-                               .x = pick(x),
-                               .w = pick(w),
-                               .rstd = pick(rstd)};
-      });
-      expect_close("dx", dx);
-      expect_close("dw", dw);
+      for (bool accumulate : {true, false}) {
+        const Pair dx = output({N, C}), dw = accumulate ? random_stat({C}) : output_stat({C});
+        run(rmsnorm_backward, [&](auto pick) {
+          return RmsNormBackward{.dx = pick(dx),
+                                 .dw = pick(dw),
+                                 .dout = pick(dout),
+                                 .x = pick(x),
+                                 .w = pick(w),
+                                 .rstd = pick(rstd),
+                                 .accumulate_dw = accumulate};
+        });
+        expect_close("dx", dx);
+        expect_close(accumulate ? "dw, added" : "dw, written", dw);
+      }
     }
 }
 

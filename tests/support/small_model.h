@@ -81,6 +81,12 @@ class RandomBatch {
     const auto N = static_cast<int64_t>(tokens_.size());
     return {N, static_cast<int64_t>(starts_.size()) - 1, N};
   }
+  // The same for a model that may run on a GPU.
+  HostBatch host() const {
+    HostBatch host;
+    host.tokens = tokens_, host.positions = positions_, host.sequence_starts = starts_;
+    return host;
+  }
   Batch batch;
 
  private:

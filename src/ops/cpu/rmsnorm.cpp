@@ -88,7 +88,8 @@ void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
   });
   for (int t = 0; t < device.threads(); ++t) {
     const float* part = static_cast<const float*>(device.scratch(t, C * 4));
-    for (int64_t c = 0; c < C; ++c) a.dw.as<float>()[c] += part[c];
+    float* dw = a.dw.as<float>();
+    for (int64_t c = 0; c < C; ++c) dw[c] = a.accumulate_dw || t > 0 ? dw[c] + part[c] : part[c];
   }
 }
 

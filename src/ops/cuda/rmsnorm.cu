@@ -64,7 +64,7 @@ __global__ void backward(T* dx, int64_t dx_stride, float* chunks, const T* dout,
 }
 
 // A block takes 32 columns; a warp adds up every 32nd chunk.
-__global__ void reduce_chunks(float* dw, const float* chunks, int64_t count, int64_t C) {
+__global__ void reduce_chunks(float* dw, const float* chunks, int64_t count, int64_t C, bool accumulate) {
   __shared__ float sums[warp_size][warp_size + 1];
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const int64_t c = static_cast<int64_t>(blockIdx.x) * warp_size + lane;
@@ -75,7 +75,7 @@ __global__ void reduce_chunks(float* dw, const float* chunks, int64_t count, int
   __syncthreads();
   const float all = warp_sum(sums[warp][lane]);
   const int64_t column = static_cast<int64_t>(blockIdx.x) * warp_size + warp;
-  if (lane == 0 && column < C) dw[column] += all;
+  if (lane == 0 && column < C) dw[column] = accumulate ? dw[column] + all : all;
 }
 
 }  // namespace
@@ -92,7 +92,6 @@ void rmsnorm_forward(Device& device, const RmsNormForward& a) {
 
 void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
   const int64_t N = a.x.rows(), C = a.x.cols(), chunks = std::min(max_bands, N);
-  if (N == 0) return;
   auto* sums =
       static_cast<float*>(device.cuda_context().workspace(static_cast<size_t>(chunks * C) * sizeof(float)));
   with_dtype<float, bf16>("rmsnorm_backward", a.x.dtype, [&]<class T>(T) {
@@ -104,7 +103,7 @@ void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
     });
   });
   launch(device, dim3(static_cast<unsigned>(ceil_div(C, warp_size))), warp_size * warp_size, 0, reduce_chunks,
-         data<float>(a.dw), sums, chunks, C);
+         data<float>(a.dw), sums, chunks, C, a.accumulate_dw);
 }
 
 }  // namespace fathom::cuda

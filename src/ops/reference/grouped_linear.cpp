@@ -31,8 +31,10 @@ void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardIn
 
 void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardWeight& a) {
   each_expert(a.offsets, [&](int64_t e, int64_t begin, int64_t rows) {
-    reference::linear_backward_weight(
-        device, {.dw = a.dw[e], .dout = a.dout.slice(begin, rows), .x = a.x.slice(begin, rows)});
+    reference::linear_backward_weight(device, {.dw = a.dw[e],
+                                               .dout = a.dout.slice(begin, rows),
+                                               .x = a.x.slice(begin, rows),
+                                               .accumulate = a.accumulate});
   });
 }
 

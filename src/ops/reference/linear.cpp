@@ -1,5 +1,7 @@
 #include "ops/linear.h"
 
+#include <algorithm>
+
 namespace fathom::reference {
 
 void linear_forward(Device&, const LinearForward& a) {
@@ -29,6 +31,10 @@ void linear_backward_input(Device&, const LinearBackwardInput& a) {
 
 void linear_backward_weight(Device&, const LinearBackwardWeight& a) {
   with_dtype<double, float>("linear_backward_weight", a.x.dtype, [&]<class T>(T) {
+    for (int64_t o = 0; !a.accumulate && o < a.dw.rows(); ++o) {
+      std::fill_n(a.dw.row<T>(o), a.dw.cols(), T(0));
+      if (a.dbias) a.dbias.as<T>()[o] = 0;
+    }
     for (int64_t n = 0; n < a.x.rows(); ++n)
       for (int64_t o = 0; o < a.dout.cols(); ++o) {
         const T dout = a.dout.row<T>(n)[o], *x = a.x.row<T>(n);

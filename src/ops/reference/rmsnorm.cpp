@@ -1,5 +1,6 @@
 #include "ops/rmsnorm.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace fathom::reference {
@@ -23,6 +24,7 @@ void rmsnorm_forward(Device&, const RmsNormForward& a) {
 void rmsnorm_backward(Device&, const RmsNormBackward& a) {
   with_dtype<double, float>("rmsnorm_backward", a.x.dtype, [&]<class T>(T) {
     const int64_t C = a.x.cols();
+    if (!a.accumulate_dw) std::fill_n(a.dw.as<T>(), C, T(0));
     for (int64_t n = 0; n < a.x.rows(); ++n) {
       const T *x = a.x.row<T>(n), *w = a.w.as<T>(), *dout = a.dout.row<T>(n);
       T *dx = a.dx.row<T>(n), *dw = a.dw.as<T>();

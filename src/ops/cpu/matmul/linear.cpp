@@ -11,9 +11,9 @@ void check_dtype(const char* op, DType dtype) {
   with_dtype<float, bf16>(op, dtype, [](auto) {});
 }
 
-// sums[o] += x[0][o] + x[1][o] + ... for the columns begin..end-1.
+// sums[o] (=|+=) x[0][o] + x[1][o] + ... for the columns begin..end-1.
 template <class T>
-void add_rows(const Tensor& x, int64_t begin, int64_t end, float* sums) {
+void sum_rows(const Tensor& x, int64_t begin, int64_t end, float* sums, bool accumulate) {
   constexpr int64_t width = 64;
   for (; begin < end; begin += width) {
     const int64_t n = std::min(width, end - begin);
@@ -22,7 +22,7 @@ void add_rows(const Tensor& x, int64_t begin, int64_t end, float* sums) {
       const T* row = x.row<T>(r) + begin;
       for (int64_t i = 0; i < n; ++i) part[i] += static_cast<float>(row[i]);
     }
-    for (int64_t i = 0; i < n; ++i) sums[begin + i] += part[i];
+    for (int64_t i = 0; i < n; ++i) sums[begin + i] = accumulate ? sums[begin + i] + part[i] : part[i];
   }
 }
 
@@ -63,11 +63,11 @@ void linear_backward_weight(Device& device, const LinearBackwardWeight& a) {
                 .b = matrix(a.x),
                 .c = a.dw.data,
                 .c_stride = a.dw.row_stride,
-                .accumulate = true});
+                .accumulate = a.accumulate});
   if (!a.dbias) return;
   with_dtype<float, bf16>("linear_backward_weight", a.dout.dtype, [&]<class T>(T) {
     parallel_ranges(device.threads(), a.dout.cols(), 64, [&](int, int64_t begin, int64_t end) {
-      add_rows<T>(a.dout, begin, end, a.dbias.as<float>());
+      sum_rows<T>(a.dout, begin, end, a.dbias.as<float>(), a.accumulate);
     });
   });
 }

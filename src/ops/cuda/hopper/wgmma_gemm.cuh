@@ -17,11 +17,14 @@ class WgmmaGemm {
   static constexpr int panel_cols = cols / b_panels;
   static constexpr int threads = specialized_threads;
 
-  // A tile of C: its first row, the first column of each panel, the matrix of B, and the range of K.
+  // A tile of C: its first row, the first column of each panel, the matrix of B, and the range of K. An empty
+  // range, which only an A and B that are not K-major may have, takes one step of zeros.
   struct WorkTile {
     int64_t row, col[b_panels];
     int matrix;
     int64_t k_begin, k_end;
+
+    __device__ int64_t steps_end() const { return max(k_end, k_begin + 1); }
   };
 
  private:
@@ -61,7 +64,7 @@ class WgmmaGemm {
           compute_tile(tile);
           epilogue();
         });
-        ::cuda::ptx::cp_async_bulk_wait_group_read(::cuda::ptx::n32_t<0>{});  // of reduce_add()
+        ::cuda::ptx::cp_async_bulk_wait_group_read(::cuda::ptx::n32_t<0>{});  // of store()
       };
       warp_specialize<232, 40>([&] { shared_.barriers.init(); }, produce, consume);
     }
@@ -83,9 +86,9 @@ class WgmmaGemm {
     });
   }
 
-  // Epilogue: C += accumulators, with TMA reductions. `map` is of the f32 matrices C.
+  // Epilogue: C (=|+=) accumulators, with TMA. `map` is of the f32 matrices C.
   static CUtensorMap tensor_map_c(const MatrixBatch& m) { return make_tensor_map(m, 16); }
-  __device__ void reduce_add(const CUtensorMap& map, int64_t row, int64_t col, int matrix) {
+  __device__ void store(const CUtensorMap& map, int64_t row, int64_t col, int matrix, bool accumulate) {
     constexpr int width = swizzle_bytes / sizeof(float);
     const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
 #pragma unroll
@@ -106,8 +109,12 @@ class WgmmaGemm {
       if (lane == 0) {
         const int32_t coordinates[] = {static_cast<int32_t>(col) + first,
                                        static_cast<int32_t>(row) + warp * 16, matrix};
-        ::cuda::ptx::cp_reduce_async_bulk_tensor(::cuda::ptx::space_global, ::cuda::ptx::space_shared,
-                                                 ::cuda::ptx::op_add, &map, coordinates, staging);
+        if (accumulate)
+          ::cuda::ptx::cp_reduce_async_bulk_tensor(::cuda::ptx::space_global, ::cuda::ptx::space_shared,
+                                                   ::cuda::ptx::op_add, &map, coordinates, staging);
+        else
+          ::cuda::ptx::cp_async_bulk_tensor(::cuda::ptx::space_global, ::cuda::ptx::space_shared, &map,
+                                            coordinates, staging);
         ::cuda::ptx::cp_async_bulk_commit_group();
       }
     }
@@ -150,7 +157,7 @@ class WgmmaGemm {
   }
 
   __device__ void load_tile(const CUtensorMap& a, const CUtensorMap& b, const WorkTile& tile) {
-    for (int64_t k = tile.k_begin; k < tile.k_end; k += block_k, state_.advance()) {
+    for (int64_t k = tile.k_begin; k < tile.steps_end(); k += block_k, state_.advance()) {
       Bf16* boxes = shared_.boxes[state_.stage];
       Barrier& full = shared_.barriers.full[state_.stage];
       shared_.barriers.empty[state_.stage].wait(state_.parity ^ 1);
@@ -175,7 +182,7 @@ class WgmmaGemm {
 
   __device__ void compute_tile(const WorkTile& tile) {
     int previous = 0;  // stage
-    for (int64_t k = tile.k_begin; k < tile.k_end; k += block_k, state_.advance()) {
+    for (int64_t k = tile.k_begin; k < tile.steps_end(); k += block_k, state_.advance()) {
       shared_.barriers.full[state_.stage].wait(state_.parity);
       if (!a_k_major && tile.k_end - k < block_k) {  // the rows after k_end belong to the next expert
         zero_rows<block_k>(shared_.boxes[state_.stage], a_elements + b_elements, tile.k_end - k);

@@ -55,10 +55,10 @@ __global__ void split_elements(Parts to, PartOrder order, const T* x, int64_t x_
   }
 }
 
-// sums += column sums of x. A block takes 32 columns, its warps take the rows round robin.
+// sums (=|+=) column sums of x. A block takes 32 columns, its warps take the rows round robin.
 constexpr int sum_warps = 32;
 template <class T>
-__global__ void add_rows(float* sums, const T* x, int64_t stride, int64_t N, int64_t O) {
+__global__ void sum_rows(float* sums, const T* x, int64_t stride, int64_t N, int64_t O, bool accumulate) {
   __shared__ float warp_sums[sum_warps][warp_size];
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   const int64_t o = static_cast<int64_t>(blockIdx.x) * warp_size + lane;
@@ -70,7 +70,7 @@ __global__ void add_rows(float* sums, const T* x, int64_t stride, int64_t N, int
   __syncthreads();
   if (warp > 0 || o >= O) return;
   for (int w = 1; w < sum_warps; ++w) sum += warp_sums[w][lane];
-  sums[o] += sum;
+  sums[o] = accumulate ? sums[o] + sum : sum;
 }
 
 void check_dtype(const char* op, DType dtype) {
@@ -189,28 +189,27 @@ void linear_backward_input(Device& device, const LinearBackwardInput& a) {
 
 void linear_backward_weight(Device& device, const LinearBackwardWeight& a) {
   check_dtype("linear_backward_weight", a.x.dtype);
-  if (a.x.rows() == 0) return;
-  const auto add = [&](const Tensor& dout) {
+  const auto multiply = [&](const Tensor& dout, bool accumulate) {
     gemm(device, {.M = a.dw.rows(),
                   .N = a.dw.cols(),
                   .K = a.x.rows(),
                   .a = transposed(dout),
                   .b = matrix(a.x),
                   .c = matrix(a.dw),
-                  .accumulate = true});
+                  .accumulate = accumulate});
   };
-  if (a.dout.dtype == a.x.dtype) {
-    add(a.dout);
+  if (a.dout.dtype == a.x.dtype || a.x.rows() == 0) {
+    multiply(a.dout, a.accumulate);
   } else {
     const int64_t O = a.dout.cols();
     const Tensor dout = split_into<SideBySide>(device, a.dout, smallest_first);
-    for (int part = 0; part < parts; ++part) add(dout.columns(part * O, O));
+    for (int part = 0; part < parts; ++part) multiply(dout.columns(part * O, O), a.accumulate || part > 0);
   }
   if (!a.dbias) return;
   with_dtype<float, bf16>("linear_backward_weight", a.dout.dtype, [&]<class T>(T) {
     const auto blocks = static_cast<unsigned>(ceil_div(a.dout.cols(), warp_size));
-    launch(device, dim3(blocks), sum_warps * warp_size, 0, add_rows<gpu_t<T>>, data<float>(a.dbias),
-           data<T>(a.dout), a.dout.row_stride, a.dout.rows(), a.dout.cols());
+    launch(device, dim3(blocks), sum_warps * warp_size, 0, sum_rows<gpu_t<T>>, data<float>(a.dbias),
+           data<T>(a.dout), a.dout.row_stride, a.dout.rows(), a.dout.cols(), a.accumulate);
   });
 }
 

@@ -83,22 +83,26 @@ __global__ void __launch_bounds__(Tile::threads) grouped_gemm(GroupedGemm p) {
   store(t, OutputTile<T>(p.c, p.c_stride, tile.row, col, tile.end, p.cols));
 }
 
-// dw[e] += the expert's rows of dout^T times its rows of x.
+// dw[e] (=|+=) the expert's rows of dout^T times its rows of x.
 template <class Tile>
 __global__ void __launch_bounds__(Tile::threads) grouped_wgrad(GroupedGemm p) {
   using T = typename Tile::Element;
   extern __shared__ __align__(128) std::byte shared[];
   const int e = blockIdx.z;
   const int64_t begin = p.offsets[e], depth = p.offsets[e + 1] - begin;
-  if (depth == 0) return;
+  if (depth == 0 && p.accumulate) return;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * Tile::rows,
                 col = static_cast<int64_t>(blockIdx.y) * Tile::cols;
   Tile t(shared);
   t.run({static_cast<const T*>(p.a) + begin * p.a_stride + row, p.a_stride},
         {static_cast<const T*>(p.b) + begin * p.b_stride + col, p.b_stride}, p.rows - row, p.cols - col,
         depth);
-  add(t, OutputTile<float>(static_cast<float*>(p.c) + e * p.c_expert_stride, p.c_stride, row, col, p.rows,
-                           p.cols));
+  const OutputTile<float> dw(static_cast<float*>(p.c) + e * p.c_expert_stride, p.c_stride, row, col, p.rows,
+                             p.cols);
+  if (p.accumulate)
+    add(t, dw);
+  else
+    store(t, dw);
 }
 
 // Forward with few rows: a block reads its columns of an expert's matrix once, for all of the expert's rows.
@@ -211,12 +215,13 @@ void grouped_linear_backward_weight(Device& device, const GroupedLinearBackwardW
                          .cols = a.x.cols(),
                          .K = a.x.rows(),
                          .offsets = data<int32_t>(a.offsets),
-                         .E = static_cast<int>(a.dw.shape[0])};
+                         .E = static_cast<int>(a.dw.shape[0]),
+                         .accumulate = a.accumulate};
   if (a.x.dtype == DType::f32)
     launch_grouped_wgrad<SimtGemm<false, false>>(device, p);
   else if (!all_vectorizable(a.dout, a.x))
     launch_grouped_wgrad<MmaGemm<16, false, false, false>>(device, p);
-  else if (has_wgmma(device) && rows_aligned_to_16_bytes(a.dw))
+  else if (p.K > 0 && has_wgmma(device) && rows_aligned_to_16_bytes(a.dw))
     grouped_wgrad_wgmma(device, p);
   else
     launch_grouped_wgrad<MmaGemm<128, false, false, true>>(device, p);

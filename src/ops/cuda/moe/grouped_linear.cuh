@@ -4,7 +4,8 @@
 
 namespace fathom::cuda {
 
-// C = A B per expert (forward, input gradient), or C += A^T B over the rows of each expert (weight gradient).
+// C = A B per expert (forward, input gradient), or C (=|+=) A^T B over the rows of each expert (weight
+// gradient).
 struct GroupedGemm {
   const void *a, *b;
   void* c;
@@ -13,6 +14,7 @@ struct GroupedGemm {
   int64_t rows, cols, K;  // of C; rows and, for the weight gradient, K are those of all experts together
   const int32_t* offsets;
   int E;
+  bool accumulate = false;  // the weight gradient's +=
 };
 
 // Up to this many rows an expert, on average, tiles of 16 rows are faster than those of 128.
@@ -21,7 +23,7 @@ constexpr int64_t most_small_tile_rows = 32;
 // With wgmma. bf16, rows aligned to 16 bytes, columns a multiple of 8. b_k_major: the rows of an expert's
 // matrix run along K.
 void grouped_gemm_wgmma(Device& device, const GroupedGemm& p, bool b_k_major);
-void grouped_wgrad_wgmma(Device& device, const GroupedGemm& p);
+void grouped_wgrad_wgmma(Device& device, const GroupedGemm& p);  // K > 0
 // The same, forward only, for few rows an expert: reads each touched matrix once. False, with nothing
 // launched, where it does not serve.
 bool grouped_linear_few_rows(Device& device, const GroupedGemm& p);

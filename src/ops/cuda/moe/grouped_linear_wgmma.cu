@@ -39,9 +39,9 @@ __global__ void __launch_bounds__(Tile::threads, 1)
       const int64_t e = i / tiles, row = i % tiles_down * Tile::rows,
                     col = i % tiles / tiles_down * Tile::cols;
       const int64_t begin = p.offsets[e], end = p.offsets[e + 1];
-      if (begin < end)
+      if (begin < end || !p.accumulate)
         visit({.row = row, .col = {col}, .matrix = 0, .k_begin = begin, .k_end = end},
-              [&] { t.reduce_add(c, row, col, static_cast<int>(e)); });
+              [&] { t.store(c, row, col, static_cast<int>(e), p.accumulate); });
     }
   });
 }
