@@ -109,7 +109,6 @@ Gradients Layout::gradients() {
   Gradients g;
   g.stream = any({N, C});
   g.branch = any({N, C});
-  g.term = any({N, C});
   g.q = any({N, H, c.qk_head_dim()});
   if (c.q_lora_rank > 0) g.q_a = any({N, c.q_lora_rank});
   g.attention = any({N, H, c.v_head_dim});

@@ -84,17 +84,17 @@ struct LayerActivations {
 // What the backward pass needs besides: gradients of the same shapes, used by one layer at a time. Those of a
 // norm's or the router's output are overwritten with that of its input.
 struct Gradients {
-  Tensor stream;        // [N, C]  gradient of the residual stream
-  Tensor branch, term;  // [N, C]  gradients inside a branch
-  Tensor q;             // [N, H, Dn+Dr]
-  Tensor q_a;           // [N, Rq]
-  Tensor attention;     // [N, H, Dv]
-  Tensor kv;            // [N, H, Dn+Dv]
-  Tensor latent;        // [N, Rkv+Dr]
-  Tensor act;           // [N * widest dense or shared MLP], see act_like()
-  Tensor expert_act;    // [N*K, F]
-  Tensor scores;        // [N, E] stat
-  Tensor weights;       // [N, K] stat
+  Tensor stream;      // [N, C]  gradient of the residual stream
+  Tensor branch;      // [N, C]  gradient of a branch's normed input
+  Tensor q;           // [N, H, Dn+Dr]
+  Tensor q_a;         // [N, Rq]
+  Tensor attention;   // [N, H, Dv]
+  Tensor kv;          // [N, H, Dn+Dv]
+  Tensor latent;      // [N, Rkv+Dr]
+  Tensor act;         // [N * widest dense or shared MLP], see act_like()
+  Tensor expert_act;  // [N*K, F]
+  Tensor scores;      // [N, E] stat
+  Tensor weights;     // [N, K] stat
 
   // The gradient of an MLP's `act`, of its shape.
   Tensor act_like(const Tensor& x) const { return act.slice(0, x.count()).reshape({x.rows(), x.cols()}); }

@@ -9,7 +9,6 @@
 #include "ops/latent_attention.h"
 #include "ops/latent_cache.h"
 #include "ops/linear.h"
-#include "ops/residual_add.h"
 #include "ops/rmsnorm.h"
 #include "ops/rope.h"
 
@@ -196,7 +195,7 @@ void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
   if (w.q_proj) {
     linear_backward_weight(device,
                            {.dw = dw.q_proj.data, .dout = flat(g.q), .x = x, .accumulate = p.accumulate});
-    linear_backward_input(device, {.dx = g.term, .dout = flat(g.q), .w = w.q_proj});
+    linear_backward_input(device, {.dx = dx, .dout = flat(g.q), .w = w.q_proj, .accumulate = true});
   } else {
     linear_backward_weight(
         device, {.dw = dw.q_b_proj.data, .dout = flat(g.q), .x = a.q_a_normed, .accumulate = p.accumulate});
@@ -213,9 +212,8 @@ void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
                                     .dout = g.q_a,
                                     .x = x,
                                     .accumulate = p.accumulate});
-    linear_backward_input(device, {.dx = g.term, .dout = g.q_a, .w = w.q_a_proj});
+    linear_backward_input(device, {.dx = dx, .dout = g.q_a, .w = w.q_a_proj, .accumulate = true});
   }
-  residual_add(device, {.stream = dx, .x = g.term});
 }
 
 }  // namespace fathom

@@ -14,7 +14,7 @@ void mlp_forward(const Pass& pass, const MlpWeights& w, MlpActivations& a, const
 }
 
 void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActivations& a, Gradients& g,
-                  const Tensor& x, const Tensor& dout, const Tensor& dx) {
+                  const Tensor& x, const Tensor& dout, const Tensor& dx, bool accumulate) {
   Device& device = pass.device;
   const Tensor dact = g.act_like(a.act), dgate_up = a.dgate_up();
 
@@ -24,7 +24,7 @@ void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActi
   swiglu_backward(device, {.dgate_up = dgate_up, .dout = dact, .gate_up = a.gate_up});
   linear_backward_weight(
       device, {.dw = dw.gate_up_proj.data, .dout = dgate_up, .x = x, .accumulate = pass.accumulate});
-  linear_backward_input(device, {.dx = dx, .dout = dgate_up, .w = w.gate_up_proj});
+  linear_backward_input(device, {.dx = dx, .dout = dgate_up, .w = w.gate_up_proj, .accumulate = accumulate});
 }
 
 }  // namespace fathom

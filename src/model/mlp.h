@@ -9,8 +9,9 @@ namespace fathom {
 void mlp_forward(const Pass& pass, const MlpWeights& w, MlpActivations& a, const Tensor& x /* [N, C] */,
                  const Tensor& out /* [N, C] */);
 
-// dx = gradient of x. a.gate_up is overwritten with its own gradient. g.act is scratch.
+// dx = gradient of x, or with `accumulate` +=. a.gate_up is overwritten with its own gradient. g.act is
+// scratch.
 void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActivations& a, Gradients& g,
-                  const Tensor& x, const Tensor& dout, const Tensor& dx);
+                  const Tensor& x, const Tensor& dout, const Tensor& dx, bool accumulate = false);
 
 }  // namespace fathom

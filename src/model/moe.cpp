@@ -8,7 +8,6 @@
 #include "ops/grouped_swiglu.h"
 #include "ops/linear.h"
 #include "ops/permute.h"
-#include "ops/residual_add.h"
 #include "ops/router.h"
 #include "ops/router_replay.h"
 #include "ops/router_sort.h"
@@ -124,10 +123,8 @@ void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivat
       device, {.dx = dpermuted, .dout = dgate_up, .w = w.gate_up_proj, .offsets = a.offsets});
   permute_backward(device, {.dx = dx, .dout = dpermuted, .row_of = a.row_of});
 
-  if (w.shared_experts.down_proj) {
-    mlp_backward(p, w.shared_experts, dw.shared_experts, a.shared, g, x, dout, g.term);
-    residual_add(device, {.stream = dx, .x = g.term});
-  }
+  if (w.shared_experts.down_proj)
+    mlp_backward(p, w.shared_experts, dw.shared_experts, a.shared, g, x, dout, dx, /*accumulate=*/true);
 
   // The router: through the chosen weights, and through all scores from the balance loss.
   balance_loss_backward(device, {.dscores = g.scores,
@@ -143,8 +140,7 @@ void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivat
                            .normalize = c.norm_topk_prob,
                            .scaling = c.routed_scaling_factor});
   linear_backward_weight(device, {.dw = dw.gate.data, .dout = g.scores, .x = x, .accumulate = p.accumulate});
-  linear_backward_input(device, {.dx = g.term, .dout = g.scores, .w = w.gate});
-  residual_add(device, {.stream = dx, .x = g.term});
+  linear_backward_input(device, {.dx = dx, .dout = g.scores, .w = w.gate, .accumulate = true});
 }
 
 }  // namespace fathom

@@ -3,8 +3,7 @@
 //
 // Rules for all ops:
 //  * Parameter gradients are added to what is there (dw +=) or, with accumulate = false, written (dw =);
-//    activation gradients are written (dx =). Only the residual stream adds, and that op's name says so
-//    (residual_add).
+//    activation gradients are written (dx =). Where one is a sum of several, accumulate = true adds to it.
 //  * Math is in f32 or better whatever the storage type. "stat" in a contract is the accumulator type: f64
 //  when the
 //    activations are f64, else f32. "any" is the activation type: f64, f32 (reference) or f32, bf16 (cpu,

@@ -36,7 +36,8 @@ void linear_backward_input(Device& device, const LinearBackwardInput& a) {
   expect("linear w", a.w.data, {O, I});
   expect("linear dout", a.dout, {N, O});
   expect_weight(a.w, "linear dout", a.dout, a.dx.dtype);
-  FATHOM_DISPATCH(linear_backward_input, device, a, moves(a.dx, a.dout, a.w.data), 2.0 * N * I * O)
+  FATHOM_DISPATCH(linear_backward_input, device, a,
+                  (a.accumulate ? 2 : 1) * moves(a.dx) + moves(a.dout, a.w.data), 2.0 * N * I * O)
 }
 
 void linear_backward_weight(Device& device, const LinearBackwardWeight& a) {

@@ -12,11 +12,12 @@ struct LinearForward {
   Weight w;          // [O, I] same type as x, or f32 with bf16 x and f32 out (the router)
   Tensor bias = {};  // [O] same type as x; may be absent
 };
-// dx = dout w
+// dx (=|+=) dout w; a bf16 sum is rounded once
 struct LinearBackwardInput {
   Tensor dx;    // [N, I] any
   Tensor dout;  // [N, O] any, or f32 with bf16 dx; may be a column slice
   Weight w;     // [O, I] same type as dx, or f32 with bf16 dx and f32 dout (the router)
+  bool accumulate = false;
 };
 // dw (=|+=) dout^T x, dbias (=|+=) column sums of dout
 struct LinearBackwardWeight {

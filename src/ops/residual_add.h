@@ -1,10 +1,10 @@
-// The residual stream, the one place where activations accumulate.
+// The residual stream of the forward pass, the one place where activations accumulate.
 #pragma once
 #include "ops/dispatch.h"
 
 namespace fathom {
 
-// stream += x: the residual stream, the one place where activations accumulate.
+// stream += x
 struct ResidualAdd {
   Tensor stream;  // [N, C] any
   Tensor x;       // [N, C] any

@@ -15,12 +15,18 @@ class LinearTest : public OpTest {
   }
   void backward(const Pair& dx, const Pair& dw, const Pair& dout, const Pair& x, const Pair& w,
                 const Pair& dbias = {}) {
-    run(linear_backward_input,
-        [&](auto pick) { return LinearBackwardInput{.dx = pick(dx), .dout = pick(dout), .w = pick(w)}; });
-    expect_close("dx", dx);
+    backward_input(dx, dout, w, false);
+    const auto start = [](int64_t i) { return 1 + 0.25 * static_cast<double>(i % 7); };
+    backward_input(filled({dx.ref.rows(), dx.ref.cols()}, any(), start), dout, w, true);
     backward_weight(dw, dout, x, dbias, true);
     const Pair unwritten = output_stat({dw.ref.rows(), dw.ref.cols()});
     backward_weight(unwritten, dout, x, dbias.ref ? output_stat({dbias.ref.cols()}) : Pair(), false);
+  }
+  void backward_input(const Pair& dx, const Pair& dout, const Pair& w, bool accumulate) {
+    run(linear_backward_input, [&](auto pick) {
+      return LinearBackwardInput{.dx = pick(dx), .dout = pick(dout), .w = pick(w), .accumulate = accumulate};
+    });
+    expect_close(accumulate ? "dx, added" : "dx, written", dx);
   }
   void backward_weight(const Pair& dw, const Pair& dout, const Pair& x, const Pair& dbias, bool accumulate) {
     SCOPED_TRACE(accumulate ? "added" : "written");

@@ -20,7 +20,7 @@ void linear_backward_input(Device&, const LinearBackwardInput& a) {
   with_dtype<double, float>("linear_backward_input", a.dx.dtype, [&]<class T>(T) {
     for (int64_t n = 0; n < a.dx.rows(); ++n) {
       T* dx = a.dx.row<T>(n);
-      for (int64_t i = 0; i < a.dx.cols(); ++i) dx[i] = 0;
+      if (!a.accumulate) std::fill_n(dx, a.dx.cols(), T(0));
       for (int64_t o = 0; o < a.w.data.rows(); ++o) {
         const T dout = a.dout.row<T>(n)[o], *w = a.w.data.row<T>(o);
         for (int64_t i = 0; i < a.dx.cols(); ++i) dx[i] += dout * w[i];

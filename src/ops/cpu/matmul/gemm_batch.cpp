@@ -42,8 +42,11 @@ bool start_block(const Gemm& g, int64_t row, int64_t rows, int64_t col, int64_t 
   const bool load_c = accumulator && g.accumulate;
   if (!g.bias && !load_c) return g.accumulate;
   for (int64_t i = 0; i < rows; ++i, c += stride) {
-    if (!g.accumulate || load_c) std::fill_n(c, cols, 0.0f);
-    if (load_c) add_values(c, g.c, g.c_dtype, (row + i) * g.c_stride + col, cols);
+    if (load_c)
+      convert_to_f32(at({.data = g.c, .dtype = g.c_dtype, .row_stride = g.c_stride}, row + i, col), g.c_dtype,
+                     1, cols, c);
+    else if (!g.accumulate)
+      std::fill_n(c, cols, 0.0f);
     if (g.bias) add_values(c, g.bias, g.bias_dtype, col, cols);
   }
   return true;

@@ -51,7 +51,8 @@ void linear_backward_input(Device& device, const LinearBackwardInput& a) {
                 .b = matrix(a.w.data),
                 .c = a.dx.data,
                 .c_dtype = a.dx.dtype,
-                .c_stride = a.dx.row_stride});
+                .c_stride = a.dx.row_stride,
+                .accumulate = a.accumulate});
 }
 
 void linear_backward_weight(Device& device, const LinearBackwardWeight& a) {

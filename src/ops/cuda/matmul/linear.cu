@@ -184,7 +184,8 @@ void linear_backward_input(Device& device, const LinearBackwardInput& a) {
                 .K = w.rows(),
                 .a = matrix(dout),
                 .b = matrix(w),
-                .c = matrix(a.dx)});
+                .c = matrix(a.dx),
+                .accumulate = a.accumulate});
 }
 
 void linear_backward_weight(Device& device, const LinearBackwardWeight& a) {
