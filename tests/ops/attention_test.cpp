@@ -101,6 +101,15 @@ TEST_P(AttentionTest, HeadsOfTheModels) {
   }
 }
 
+// On a GPU a block then takes one tile after another, some of them of many keys.
+TEST_P(AttentionTest, MoreTilesThanAGpuHasBlocks) {
+  constexpr int sequences = 50;
+  std::vector<int32_t> queries(sequences), before(sequences);
+  for (int i = 0; i < sequences; ++i)
+    queries[i] = i == 20 ? 300 : i * 7 % 11, before[i] = i == 7 ? 500 : i * 5 % 9;
+  expect_right(problem({8, 128, 64, 128}, queries, before, 16));
+}
+
 TEST_P(AttentionTest, DimensionsThatFillNoVector) {
   expect_right(problem({1, 5, 3, 7}, {9, 70}, {0, 0}));
   expect_right(problem({35, 2, 1, 1}, {3}, {0}));  // more heads than groups of the rotary gradient

@@ -17,7 +17,7 @@ struct DkvStorage : BackwardStorage<true> {
 };
 using DqStorage = BackwardStorage<false>;
 
-// The queries from the first one on that sees any of an item's keys.
+// The queries from the first one on that sees any of an item's keys. Made by whole warps.
 struct SeeingQueries {
   SequenceBounds s;
   int64_t first;
@@ -128,7 +128,8 @@ __device__ void dq_tiles(DqStorage& m, const AttentionTensorMaps& maps, const Mm
   };
   const auto load_keys_of = [&](const AttentionItem& it) {
     const SequenceBounds s(in, it.rows.group);
-    if (lane == 0) load_key_tiles(m, loading, maps, in.Dn, s.keys, tiles_of(s, it.rows), it.h);
+    const int tiles = tiles_of(s, it.rows);
+    if (lane == 0) load_key_tiles(m, loading, maps, in.Dn, s.keys, tiles, it.h);
   };
 
   const auto consume_item = [&](const AttentionItem& it) {

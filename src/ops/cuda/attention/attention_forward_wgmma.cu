@@ -19,7 +19,7 @@ struct Storage {
 };
 using TileState = PipelineState<Storage::stages>;
 
-// The keys that an item's queries see, in tiles.
+// The keys that an item's queries see, in tiles. Made by whole warps.
 template <bool causal>
 struct VisibleKeys {
   SequenceBounds s;
@@ -56,8 +56,8 @@ __device__ void produce_tiles(Storage& m, const AttentionTensorMaps& maps, const
         load_queries<block_rows>(full, m.queries, maps, it.rows.row, it.h);
       },
       [&](const AttentionItem& it) {
-        if (threadIdx.x % warp_size > 0) return;
         const VisibleKeys<causal> keys(in, it.rows);
+        if (threadIdx.x % warp_size > 0) return;
         for (int j = 0; j < keys.tiles; ++j) {
           load_next_keys(keys.s.keys + j * tile_rows, it.h);
           if (j > 0) load_next_values(keys.s.keys + (j - 1) * tile_rows, it.h);

@@ -157,7 +157,7 @@ __device__ inline void consumer_sync() {
 }
 
 // x, the same in the whole warp, as the compiler then knows: what depends on it, such as the number of a
-// pipeline's stage, stays in uniform registers, where wgmma needs its descriptors.
+// pipeline's stage, stays in uniform registers, where wgmma needs its descriptors. By whole warps.
 __device__ inline int uniform(int x) {
   return __shfl_sync(~0u, x, 0);
 }
