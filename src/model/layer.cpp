@@ -51,27 +51,27 @@ void mlp_half_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, L
     moe_backward(p, w.moe, dw.moe, a.moe, g, a.middle_normed, g.stream, g.branch);
   else
     mlp_backward(p, w.mlp, dw.mlp, a.mlp, g, a.middle_normed, g.stream, g.branch);
-  rmsnorm_backward(p.device, {.dx = g.branch,
+  rmsnorm_backward(p.device, {.dx = g.stream,
                               .dw = dw.post_attention_layernorm.data,
                               .dout = g.branch,
                               .x = a.middle,
                               .w = w.post_attention_layernorm.data,
                               .rstd = a.middle_rstd,
+                              .accumulate_dx = true,
                               .accumulate_dw = p.accumulate});
-  residual_add(p.device, {.stream = g.stream, .x = g.branch});
 }
 
 void attention_half_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, LayerActivations& a,
                              Gradients& g, const Tensor& x) {
   mla_backward(p, w.self_attn, dw.self_attn, a.attention, g, a.input_normed, g.stream, g.branch);
-  rmsnorm_backward(p.device, {.dx = g.branch,
+  rmsnorm_backward(p.device, {.dx = g.stream,
                               .dw = dw.input_layernorm.data,
                               .dout = g.branch,
                               .x = x,
                               .w = w.input_layernorm.data,
                               .rstd = a.input_rstd,
+                              .accumulate_dx = true,
                               .accumulate_dw = p.accumulate});
-  residual_add(p.device, {.stream = g.stream, .x = g.branch});
 }
 
 }  // namespace fathom

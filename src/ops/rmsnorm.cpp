@@ -19,7 +19,8 @@ void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
   expect("rmsnorm dout", a.dout, {N, C}, a.x.dtype);
   expect("rmsnorm w", a.w, {C}, a.x.dtype);
   expect("rmsnorm rstd", a.rstd, {N}, stat_of(a.x.dtype));
-  FATHOM_DISPATCH(rmsnorm_backward, device, a, moves(a.dx, a.dout, a.x, a.w), 8.0 * N * C)
+  FATHOM_DISPATCH(rmsnorm_backward, device, a,
+                  (a.accumulate_dx ? 2 : 1) * moves(a.dx) + moves(a.dout, a.x, a.w), 8.0 * N * C)
 }
 
 }  // namespace fathom

@@ -15,13 +15,13 @@ struct RmsNormForward {
   double eps = 1e-6;
 };
 struct RmsNormBackward {
-  Tensor dx;    // [N, C] any; may be a column slice; may alias dout
+  Tensor dx;    // [N, C] any, (=|+=); may be a column slice; where it is written it may alias dout
   Tensor dw;    // [C] stat, (=|+=)
   Tensor dout;  // [N, C] any
   Tensor x;     // [N, C] any
   Tensor w;     // [C] any
   Tensor rstd;  // [N] stat
-  bool accumulate_dw = true;
+  bool accumulate_dx = false, accumulate_dw = true;
 };
 
 FATHOM_OP(rmsnorm_forward, RmsNormForward)

@@ -19,7 +19,8 @@ TEST_P(RmsNormTest, ForwardAndBackward) {
       expect_close("out", out);
       expect_close("rstd", rstd);
       for (bool accumulate : {true, false}) {
-        const Pair dx = output({N, C}), dw = accumulate ? random_stat({C}) : output_stat({C});
+        const Pair dx = accumulate ? random({N, C}) : output({N, C}),
+                   dw = accumulate ? random_stat({C}) : output_stat({C});
         run(rmsnorm_backward, [&](auto pick) {
           return RmsNormBackward{.dx = pick(dx),
                                  .dw = pick(dw),
@@ -27,9 +28,10 @@ TEST_P(RmsNormTest, ForwardAndBackward) {
                                  .x = pick(x),
                                  .w = pick(w),
                                  .rstd = pick(rstd),
+                                 .accumulate_dx = accumulate,
                                  .accumulate_dw = accumulate};
         });
-        expect_close("dx", dx);
+        expect_close(accumulate ? "dx, added" : "dx, written", dx);
         expect_close(accumulate ? "dw, added" : "dw, written", dw);
       }
     }

@@ -37,7 +37,8 @@ void norm_row(const T* x, const T* w, T* out, float* rstd_out, int64_t C, float 
 }
 
 template <class T>
-void norm_row_backward(const T* x, const T* w, const T* dout, T* dx, float* dw, float rstd, int64_t C) {
+void norm_row_backward(const T* x, const T* w, const T* dout, T* dx, float* dw, float rstd, int64_t C,
+                       bool add) {
   const F32 d;
   const int64_t L = hn::Lanes(d);
   const Vec scale = hn::Set(d, rstd);
@@ -52,12 +53,14 @@ void norm_row_backward(const T* x, const T* w, const T* dout, T* dx, float* dw, 
   for (c = 0; c + L <= C; c += L) {
     const Vec y = hn::Mul(load(d, x + c), scale), g = load(d, dout + c);
     store(d, hn::MulAdd(g, y, load(d, dw + c)), dw + c);
-    store(d, hn::Mul(scale, hn::NegMulAdd(y, vmean, hn::Mul(g, load(d, w + c)))), dx + c);
+    const Vec v = hn::Mul(scale, hn::NegMulAdd(y, vmean, hn::Mul(g, load(d, w + c))));
+    store(d, add ? hn::Add(load(d, dx + c), v) : v, dx + c);
   }
   for (; c < C; ++c) {
     const float y = to_float(x[c]) * rstd, g = to_float(dout[c]);
     dw[c] += g * y;
-    dx[c] = T(rstd * (g * to_float(w[c]) - y * mean));
+    const float v = rstd * (g * to_float(w[c]) - y * mean);
+    dx[c] = T(add ? to_float(dx[c]) + v : v);
   }
 }
 
@@ -83,7 +86,7 @@ void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
       float* dw = static_cast<float*>(device.scratch(thread, C * 4));
       for (int64_t n = begin; n < end; ++n)
         norm_row_backward(a.x.row<T>(n), a.w.as<T>(), a.dout.row<T>(n), a.dx.row<T>(n), dw,
-                          a.rstd.as<float>()[n], C);
+                          a.rstd.as<float>()[n], C, a.accumulate_dx);
     });
   });
   for (int t = 0; t < device.threads(); ++t) {

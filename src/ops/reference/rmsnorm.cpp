@@ -35,7 +35,7 @@ void rmsnorm_backward(Device&, const RmsNormBackward& a) {
       for (int64_t c = 0; c < C; ++c) {
         const T y = x[c] * rstd, g = dout[c];
         dw[c] += g * y;
-        dx[c] = rstd * (g * w[c] - y * mean);
+        dx[c] = (a.accumulate_dx ? dx[c] : T(0)) + rstd * (g * w[c] - y * mean);
       }
     }
   });
