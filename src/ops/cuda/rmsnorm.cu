@@ -7,7 +7,7 @@
 namespace fathom::cuda {
 namespace {
 
-constexpr int64_t max_bands = 512;
+constexpr int64_t max_bands = 1024;  // enough blocks to hide the latency of each row's sum
 
 // x * rstd is rounded to the activation type before the product with w, as in Hugging Face.
 template <int n, class T>

@@ -1,16 +1,12 @@
 // The two backward kernels with wgmma: a block accumulates dK and dV of 128 keys over the queries that see
 // them, or dQ of 128 queries over the keys that they see.
-#include "ops/cuda/attention/attention_wgmma.cuh"
+#include "ops/cuda/attention/attention_backward_wgmma.cuh"
 
 namespace fathom::cuda {
 namespace {
 
-constexpr int tile_rows = 64;
+constexpr int tile_rows = backward_tile_rows;
 
-template <bool all_threads_arrive>
-struct BackwardStorage : SharedStorage<tile_rows, 3, all_threads_arrive> {
-  alignas(swizzle_alignment) Bf16 block_v[block_rows * head_dim_v];
-};
 // lse, in base 2, and delta of the queries that a block of keys iterates over.
 struct DkvStorage : BackwardStorage<true> {
   float lse[stages][tile_rows], delta[stages][tile_rows];
@@ -207,7 +203,7 @@ bool attention_backward_wgmma(const Device& device, const AttentionBackward& a, 
                                     .kv = tensor_map_of_heads(a.kv),
                                     .k_rope = tensor_map_of_rows(a.k_rope),
                                     .dout = tensor_map_of_heads(a.dout)};
-  const AttentionWork work(device, in, g.M);
+  const AttentionWork work(device, in, g.M, 4);  // both sides' rows, of heads that begin while others end
   launch(device, AttentionWork::grid(device, in, g.M), specialized_threads, shared_bytes_of<DkvStorage>,
          backward_dkv, maps, in, g, work);
   launch(device, AttentionWork::grid(device, in, a.q.shape[0]), specialized_threads,

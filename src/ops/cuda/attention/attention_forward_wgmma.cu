@@ -2,7 +2,7 @@
 // turns to issue, so that the tensor cores work on one warpgroup's products during the other's softmax
 // (FlashAttention-3's intra- and inter-warpgroup overlap). Blocks are persistent: the producer loads the next
 // queries and keys while the consumers store what they have.
-#include "ops/cuda/attention/attention_wgmma.cuh"
+#include "ops/cuda/attention/attention_work.cuh"
 
 namespace fathom::cuda {
 namespace {

@@ -1,0 +1,93 @@
+// How the persistent blocks of the wgmma attention kernels divide their work, and get from item to item.
+#pragma once
+#include "ops/cuda/attention/attention_wgmma.cuh"
+#include "ops/cuda/hopper/work_queue.cuh"
+
+namespace fathom::cuda {
+
+// The items of the persistent blocks are the tiles of 128 own rows of every head: those of `heads_at_once`
+// heads, then the next heads'.
+struct AttentionWork {
+  WorkQueue queue;
+  int heads_at_once;
+
+  // Heads whose keys and values fit in L2 together; `streams` > 1 when more is read along with them, unless
+  // the groups become so few that the blocks do not end together.
+  AttentionWork(const Device& device, const MmaInputs& in, int64_t keys, int streams = 1)
+      : queue{device.cuda_context().counters(WorkQueue::counters_needed)} {
+    constexpr int64_t enough_groups = 8;
+    const int64_t bytes = std::max<int64_t>(1, keys / std::max(in.B, 1)) * (head_dim_k + head_dim_v) *
+                          static_cast<int64_t>(sizeof(Bf16));
+    const int64_t fitting = device.cuda_context().properties().l2CacheSize / bytes;
+    const int64_t heads = fitting / streams * enough_groups <= in.H ? fitting / streams : fitting;
+    heads_at_once = static_cast<int>(std::clamp<int64_t>(heads, 1, in.H));
+  }
+  static dim3 grid(const Device& device, const MmaInputs& in, int64_t rows) {
+    return persistent_grid(device, max_row_tiles(rows, in.B, block_rows) * in.H);
+  }
+};
+
+// Items with the most work come first: with the causal mask these are the last queries and the first keys.
+struct AttentionItem {
+  RowTile rows;
+  int h;
+
+  template <bool last_rows_first>
+  __device__ static AttentionItem find(const int32_t* starts, const MmaInputs& in, const AttentionWork& work,
+                                       int row_tiles, int item) {
+    const int per_group = row_tiles * work.heads_at_once;
+    const int first_head = item / per_group * work.heads_at_once, in_group = item % per_group;
+    const int heads = min(work.heads_at_once, in.H - first_head), tile = in_group / heads;
+    return {find_row_tile(starts, in.B, last_rows_first ? row_tiles - 1 - tile : tile, block_rows),
+            first_head + in_group % heads};
+  }
+};
+
+// The own rows of an item in shared memory.
+struct OwnRows {
+  int item;  // negative: there are no more
+  PipelineBarriers<1> barriers;
+
+  // For the producer warp: load(full, item) for each item, where one thread loads the own rows; full must
+  // expect their bytes. Then rest(item), by the whole warp.
+  template <bool last_rows_first, class Load, class Rest>
+  __device__ void produce(const int32_t* starts, const MmaInputs& in, const AttentionWork& work,
+                          const Load& load, const Rest& rest) {
+    const bool leader = threadIdx.x % warp_size == 0;
+    const int row_tiles = count_row_tiles(starts, in.B, block_rows), items = row_tiles * in.H;
+    unsigned parity = 0;
+    int next = work.queue.first();
+    while (next < items) {
+      const AttentionItem it = AttentionItem::find<last_rows_first>(starts, in, work, row_tiles, next);
+      if (leader) {
+        barriers.empty[0].wait(parity ^ 1);
+        item = next;
+        load(barriers.full[0], it);
+        next = work.queue.next();
+      }
+      parity ^= 1;
+      rest(it);
+      next = __shfl_sync(~0u, next, 0);
+    }
+    if (!leader) return;
+    work.queue.finish();
+    barriers.empty[0].wait(parity ^ 1);
+    item = -1;
+    barriers.full[0].arrive();
+  }
+  // For the consumers: body(item), which must call release() once, when the own rows are no longer needed.
+  template <bool last_rows_first, class Body>
+  __device__ void consume(const int32_t* starts, const MmaInputs& in, const AttentionWork& work,
+                          const Body& body) {
+    const int row_tiles = count_row_tiles(starts, in.B, block_rows);
+    for (unsigned parity = 0;; parity ^= 1) {
+      barriers.full[0].wait(parity);
+      const int current = uniform(item);
+      if (current < 0) return;
+      body(AttentionItem::find<last_rows_first>(starts, in, work, row_tiles, current));
+    }
+  }
+  __device__ void release() { barriers.consumer_release(0); }
+};
+
+}  // namespace fathom::cuda
