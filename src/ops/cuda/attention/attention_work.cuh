@@ -82,7 +82,7 @@ struct OwnRows {
     const int row_tiles = count_row_tiles(starts, in.B, block_rows);
     for (unsigned parity = 0;; parity ^= 1) {
       barriers.full[0].wait(parity);
-      const int current = uniform(item);
+      const int current = uniform(threadIdx.x % warp_size == 0 ? item : 0);  // as lane 0 releases it
       if (current < 0) return;
       body(AttentionItem::find<last_rows_first>(starts, in, work, row_tiles, current));
     }

@@ -94,7 +94,7 @@ __device__ void attend_tile(Storage<heads>& m, Accumulator<heads>& acc, unsigned
       s[j][i] = row + i / 2 * 8 < valid ? s[j][i] * scale : -INFINITY;
       largest[2 * j + i % 2] = fmaxf(largest[2 * j + i % 2], s[j][i]);
     }
-  reduce_rows(m, warpgroup, largest, Max());
+  reduce_rows(m, warpgroup, acc.turn, largest, Max());
   bool rescale = false;
 #pragma unroll
   for (int i = 0; i < own; ++i) {
@@ -179,7 +179,7 @@ __device__ void attend(Storage<heads>& m, const LatentQueryMaps& q, const Bf16Pa
       if (owner < 0)
         merge_warpgroups(m, acc, buffer);
       else
-        reduce_rows(m, warpgroup, acc.sum, Add());
+        reduce_rows(m, warpgroup, acc.turn, acc.sum, Add());
       __syncwarp();
       if (threadIdx.x % warp_size == 0) m.queries_empty[buffer].arrive();
       store_part(acc, owner, part, p, group * heads, &results.of(worker, part));

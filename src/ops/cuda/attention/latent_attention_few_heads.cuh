@@ -16,7 +16,8 @@ struct Storage {
   Bf16 box[slots][box_elements];
   Bf16 queries[2][boxes * query_elements];  // of this part and the next; then the merging of a part's halves
   Bf16 p[2][heads * tile_rows];             // P^T of each warpgroup
-  float warp_stat[2][4][heads], max[2][heads], sum[2][heads];
+  float warp_stat[2][2][4][heads];          // of each warpgroup, by turns: what is reduced over its warps
+  float max[2][heads], sum[2][heads];
   ScheduledQueries scheduled;
   Barrier full[slots], empty[slots], queries_full[2], queries_empty[2];
 
@@ -47,6 +48,7 @@ struct Accumulator {
   static constexpr int own = heads / 4;  // heads of a lane
   float out[latent_boxes][heads / 8][4];
   float max[own], sum[own];
+  int turn = 0;  // of reduce_rows()
 
   __device__ void clear() {
 #pragma unroll
@@ -74,21 +76,25 @@ __device__ inline int head_of(int i, int lane) {
   return i / 2 * 8 + lane % 4 * 2 + i % 2;
 }
 
-// Reduces a value per own head over the lanes and warps of a warpgroup that hold other rows.
+// Reduces a value per own head over the lanes and warps of a warpgroup that hold other rows. Calls take turns
+// with two places, so that none overwrites what a slower warp still reads: it is at most one call behind.
 template <int heads, class Op>
-__device__ void reduce_rows(Storage<heads>& m, int warpgroup, float (&x)[heads / 4], const Op& op) {
+__device__ void reduce_rows(Storage<heads>& m, int warpgroup, int& turn, float (&x)[heads / 4],
+                            const Op& op) {
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size % 4;
+  auto& stat = m.warp_stat[warpgroup][turn];
+  turn ^= 1;
 #pragma unroll
   for (int i = 0; i < heads / 4; ++i)
     for (int offset = 4; offset < warp_size; offset *= 2) x[i] = op(x[i], __shfl_xor_sync(~0u, x[i], offset));
   if (lane < 4)
-    for (int i = 0; i < heads / 4; ++i) m.warp_stat[warpgroup][warp][head_of(i, lane)] = x[i];
+    for (int i = 0; i < heads / 4; ++i) stat[warp][head_of(i, lane)] = x[i];
   warpgroup_sync(warpgroup);
 #pragma unroll
   for (int i = 0; i < heads / 4; ++i) {
     const int h = head_of(i, lane);
-    x[i] = m.warp_stat[warpgroup][0][h];
-    for (int w = 1; w < 4; ++w) x[i] = op(x[i], m.warp_stat[warpgroup][w][h]);
+    x[i] = stat[0][h];
+    for (int w = 1; w < 4; ++w) x[i] = op(x[i], stat[w][h]);
   }
 }
 
@@ -102,7 +108,7 @@ __device__ void merge_warpgroups(Storage<heads>& m, Accumulator<heads>& acc, int
   auto* exchange = reinterpret_cast<float4*>(m.queries[buffer]);
   static_assert(half * heads / 8 * warpgroup_size * sizeof(float4) <= sizeof m.queries[0]);
 
-  reduce_rows(m, warpgroup, acc.sum, Add());
+  reduce_rows(m, warpgroup, acc.turn, acc.sum, Add());
   if (thread < 4)
     for (int i = 0; i < own; ++i) {
       m.max[warpgroup][head_of(i, lane)] = acc.max[i];
