@@ -5,6 +5,7 @@ namespace fathom {
 void add_commands(CLI::App& app) {
   add_generate(app);
   add_info(app);
+  add_plan(app);
   add_prepare(app);
   add_tokenize(app);
   add_train(app);

@@ -6,6 +6,7 @@ namespace fathom {
 
 void add_generate(CLI::App& app);
 void add_info(CLI::App& app);
+void add_plan(CLI::App& app);
 void add_prepare(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_train(CLI::App& app);

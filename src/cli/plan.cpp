@@ -1,0 +1,123 @@
+// fathom plan: what a pipeline of some stages gives, by schedule.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/standard_streams.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "train/pipeline_timeline.h"
+
+namespace fathom {
+namespace {
+
+struct Options {
+  std::optional<int> stages, micro_batches;
+  std::vector<PassTimes> times;
+  double send = 0, kept = 0.5;
+  std::string kind = "zb-2p", picture;
+  bool json = false;
+};
+
+// "FORWARD,INPUT,WEIGHT"
+PassTimes parse_times(const std::string& text) {
+  std::vector<double> times;
+  for (size_t from = 0; from <= text.size();) {
+    const size_t comma = std::min(text.find(',', from), text.size());
+    times.push_back(
+        parse_number<double>("--times", text.substr(from, comma - from), {.low = 0, .low_excluded = true}));
+    from = comma + 1;
+  }
+  check(times.size() == 3, "--times: three times with commas between them are needed, not '{}'", text);
+  return {times[0], times[1], times[2]};
+}
+
+struct Kind {
+  const char* name;
+  PipelineSchedule schedule;
+};
+
+PipelineCosts costs_of(const Options& o) {
+  check(o.times.size() <= 1 || o.times.size() == static_cast<size_t>(*o.stages),
+        "--times is given {} times: it is needed once, for all stages, or once for each of the {}",
+        o.times.size(), *o.stages);
+  const auto stages = static_cast<size_t>(*o.stages);
+  return {.stages = o.times.size() == stages
+                        ? o.times
+                        : std::vector<PassTimes>(stages, o.times.empty() ? PassTimes() : o.times[0]),
+          .send = o.send,
+          .kept = o.kept};
+}
+
+std::vector<Kind> kinds_of(const Options& o, const PipelineCosts& costs) {
+  return {{"1f1b", one_forward_one_backward(*o.stages, *o.micro_batches)},
+          {"zb-h1", zero_bubble(costs, *o.micro_batches, *o.stages)},
+          {"zb-2p", zero_bubble(costs, *o.micro_batches, 2 * *o.stages)}};
+}
+
+double most(const std::vector<double>& x) {
+  return *std::max_element(x.begin(), x.end());
+}
+
+void plan(const Options& o) {
+  const PipelineCosts costs = costs_of(o);
+  OrderedJson all = OrderedJson::array();
+  if (!o.json)
+    print_output("{:<8}{:>12}{:>12}{:>10}{:>24}\n", "", "step", "period", "bubble", "activations of at most");
+  for (const Kind& kind : kinds_of(o, costs)) {
+    const PipelineTimeline t = time_schedule(costs, kind.schedule);
+    if (o.json)
+      all.push_back({{"schedule", kind.name},
+                     {"step", t.step},
+                     {"period", t.period},
+                     {"bubble", t.bubble},
+                     {"peak_activations", t.peak_activations}});
+    else
+      print_output("{:<8}{:>12.6g}{:>12.6g}{:>9.1f}%{:>12.1f} micro-batches\n", kind.name, t.step, t.period,
+                   100 * t.bubble, most(t.peak_activations));
+    if (!o.picture.empty() && kind.name == o.kind)
+      write_file(o.picture, draw_timeline(t, fmt::format("{}: {} stages, {} micro-batches", kind.name,
+                                                         *o.stages, *o.micro_batches)));
+  }
+  if (o.json) print_output("{}\n", all.dump(2));
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("plan", "What a pipeline of some stages gives, by schedule");
+  const auto options = std::make_shared<Options>();
+  add_number(*command, "--stages", options->stages, "stages of the pipeline",
+             Allowed<int>{.low = 1, .high = 1024})
+      ->required();
+  add_number(*command, "--micro-batches", options->micro_batches, "micro-batches of a step",
+             Allowed<int>{.low = 1, .high = 4096})
+      ->required();
+  command
+      ->add_option_function<std::vector<std::string>>(
+          "--times",
+          [options](const std::vector<std::string>& all) {
+            for (const std::string& text : all) options->times.push_back(parse_times(text));
+          },
+          "of a micro-batch's forward pass, input gradient and weight gradient, in any unit; once for all "
+          "stages or once for each; by default 1,1,1")
+      ->type_name("F,I,W")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_number(*command, "--send", options->send, "time until the next stage has what a pass sends",
+             {.low = 0});
+  add_number(*command, "--kept", options->kept,
+             "part of a micro-batch's activations that its weight gradients need", {.low = 0, .high = 1});
+  command->add_option("--schedule", options->picture, "draw a schedule as an SVG picture to this file");
+  add_choice(*command, "--kind", options->kind, "the schedule to draw", {"1f1b", "zb-h1", "zb-2p"});
+  command->add_flag("--json", options->json, "print JSON");
+  command->callback([options] { plan(*options); });
+}
+
+}  // namespace fathom
