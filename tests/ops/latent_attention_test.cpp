@@ -59,8 +59,10 @@ TEST_P(LatentAttentionTest, BatchesOfTheModels) {
   std::vector<int32_t> positions;
   for (int32_t b : order) positions.push_back(lengths[b] - 1);
   positions[10] = 1234, positions[11] = 0;  // in the middle of a sequence, and at its start
-  for (const auto& [H, page] :
-       {std::pair{16, 64}, {16, 16}, {12, 8}, {32, 128}, {20, 32}, {48, 64}, {16, 24}})
+  using Shape = std::pair<int, int>;
+  const std::vector<Shape> few = {{16, 64}, {20, 24}},  // a CPU has one kernel
+      all = {{16, 64}, {16, 16}, {12, 8}, {32, 128}, {20, 32}, {48, 64}, {16, 24}};
+  for (const auto& [H, page] : device_.on_host() ? few : all)
     expect_attention(H, 512, 64, page, lengths, order, positions, 8);
 }
 
