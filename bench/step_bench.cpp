@@ -1,11 +1,14 @@
 // A whole training step on random tokens: forward, loss, backward, clipping norm, AdamW. Prints tokens/s,
 // TFLOPS by the model's own arithmetic and the share of the measured peak, and where the time goes, op by op.
-//   step_bench CONFIG [f32|bf16] [sequences] [length] [keep|recompute] [device]
+//   step_bench CONFIG [f32|bf16] [sequences] [length] [keep|recompute|PART,PART...] [device]
+// PART is what model/recompute.h names.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <limits>
+#include <sstream>
 #include <string>
 
 #include "base/rng.h"
@@ -24,9 +27,18 @@ struct Options {
   std::string config;
   DType dtype;
   int64_t sequences, length;
-  Purpose purpose;
+  Recompute recompute;
   std::string device;
 };
+
+Recompute recompute_of(const std::string& text) {
+  Recompute recompute;
+  if (text == "recompute") recompute.layers = std::numeric_limits<int64_t>::max();
+  if (text == "recompute" || text == "keep") return recompute;
+  std::istringstream names(text);
+  for (std::string name; std::getline(names, name, ',');) recompute.set_parts("step_bench", {name});
+  return recompute;
+}
 
 double seconds_of(const std::function<void()>& body) {
   const auto start = std::chrono::steady_clock::now();
@@ -54,12 +66,12 @@ class Step {
     initialize_weights(device_, config_, optimizer_.exact(), 1);
     optimizer_.round_master(device_);
     const BatchSize size{N_, o.sequences, N_};
+    activation_bytes_ = fathom::activation_bytes(config_, o.dtype, Purpose::training, size, o.recompute);
     memory_ = Arena("step",
-                    activation_bytes(config_, o.dtype, o.purpose, size) +
-                        head_bytes(config_, o.dtype, N_, device_.on_host()) + N_ * config_.hidden_size * 4 +
-                        64 * N_ + (1 << 20),
+                    activation_bytes_ + head_bytes(config_, o.dtype, N_, device_.on_host()) +
+                        N_ * config_.hidden_size * 4 + 64 * N_ + (1 << 20),
                     device_);
-    activations_ = allocate_activations(config_, memory_, o.dtype, o.purpose, size);
+    activations_ = allocate_activations(config_, memory_, o.dtype, Purpose::training, size, o.recompute);
     dhidden_ = memory_.allocate(o.dtype, {N_, config_.hidden_size});
     losses_ = memory_.allocate(stat_of(o.dtype), {N_});
     targets_ = memory_.allocate(DType::i32, {N_});
@@ -96,6 +108,7 @@ class Step {
   const Times& times() const { return times_; }
   const Config& config() const { return config_; }
   int64_t tokens() const { return N_; }
+  int64_t activation_bytes() const { return activation_bytes_; }
   Device& device() { return device_; }
 
  private:
@@ -130,7 +143,7 @@ class Step {
   Arena grad_memory_;
   WeightGradients grads_;
   Optimizer optimizer_;
-  int64_t N_, step_ = 0;
+  int64_t N_, step_ = 0, activation_bytes_ = 0;
   Arena memory_;
   Activations activations_;
   Tensor dhidden_, losses_, targets_, hidden_;
@@ -155,6 +168,7 @@ void bench_step(const Options& o) {
   fmt::print("{} {} {}x{}, {}: {:.0f} tokens/s, {:.1f} GFLOP/s, {:.0f}% of the measured {}\n", o.config,
              name_of(o.dtype), o.sequences, o.length, describe(step.device()), N / t.total(),
              flops / t.total() * 1e-9, 100 * flops / t.total() / limits.flops, limits.flops_name);
+  fmt::print("  {:.1f} MB of activations\n", static_cast<double>(step.activation_bytes()) * 1e-6);
   fmt::print("  step {:.3f} s: forward {:.3f}, head and loss {:.3f}, backward {:.3f}, optimizer {:.3f}\n",
              t.total(), t.forward, t.head, t.backward, t.optimizer);
   Profile profile(step.device());
@@ -169,7 +183,8 @@ int main(int argc, char** argv) {
   using namespace fathom;
   if (argc < 2) {
     fmt::print(stderr,
-               "usage: step_bench CONFIG [f32|bf16] [sequences] [length] [keep|recompute] [device]\n");
+               "usage: step_bench CONFIG [f32|bf16] [sequences] [length] [keep|recompute|PART,PART...] "
+               "[device]\n");
     return 1;
   }
   const auto number = [&](int i, int64_t otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
@@ -177,7 +192,6 @@ int main(int argc, char** argv) {
                      .dtype = dtype_named(argc > 2 ? argv[2] : "f32"),
                      .sequences = number(3, 8),
                      .length = number(4, 512),
-                     .purpose = argc > 5 && std::string(argv[5]) == "recompute" ? Purpose::training_recompute
-                                                                                : Purpose::training,
+                     .recompute = bench::recompute_of(argc > 5 ? argv[5] : "keep"),
                      .device = argc > 6 ? argv[6] : "cpu"});
 }

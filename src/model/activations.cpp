@@ -13,17 +13,25 @@ struct Layout {
   DType dtype;
   bool training;
   BatchSize size;
+  Recompute recompute;
+  LayerActivations once;  // what layers share because it is recomputed, as far as it is allocated
 
   using Shape = std::initializer_list<int64_t>;
   Tensor any(Shape shape) { return arena.allocate(dtype, shape); }
   Tensor stat(Shape shape) { return arena.allocate(stat_of(dtype), shape); }
   Tensor ints(Shape shape) { return arena.allocate(DType::i32, shape); }
+  // The shared tensor if it is recomputed, else one of this layer's own.
+  Tensor part(bool recomputed, Tensor& shared, Shape shape) {
+    if (!recomputed) return any(shape);
+    if (shared.rank == 0) shared = any(shape);  // a planning arena gives no address
+    return shared;
+  }
   // Kept for the backward pass only.
   Tensor kept_stat(Shape shape) { return training ? stat(shape) : Tensor(); }
 
   AttentionActivations attention();
   void serving_attention(AttentionActivations& a);
-  MlpActivations mlp(int64_t width);
+  MlpActivations mlp(int64_t width, MlpActivations& shared);
   MoeActivations moe();
   LayerActivations layer(bool with_dense, bool with_moe);
   Gradients gradients();
@@ -35,15 +43,15 @@ AttentionActivations Layout::attention() {
   AttentionActivations a;
   if (Rq > 0) {
     a.q_a = any({N, Rq});
-    if (training) a.q_a_normed = any({N, Rq});
+    if (training) a.q_a_normed = part(recompute.norms, once.attention.q_a_normed, {N, Rq});
     a.q_a_rstd = kept_stat({N});
   }
-  a.q = any({N, H, c.qk_head_dim()});
+  a.q = part(recompute.up_projections, once.attention.q, {N, H, c.qk_head_dim()});
   a.latent = any({N, c.cache_width()});
-  if (training) a.c_kv = any({N, Rkv});
+  if (training) a.c_kv = part(recompute.norms, once.attention.c_kv, {N, Rkv});
   a.c_kv_rstd = kept_stat({N});
-  a.kv = any({M, H, c.qk_nope_head_dim + c.v_head_dim});
-  a.out = any({N, H, c.v_head_dim});
+  a.kv = part(recompute.up_projections, once.attention.kv, {M, H, c.qk_nope_head_dim + c.v_head_dim});
+  a.out = part(recompute.attention, once.attention.out, {N, H, c.v_head_dim});
   a.lse = kept_stat({N, H});
   if (!training) {
     a.norm_in_place(Rkv);
@@ -66,8 +74,8 @@ void Layout::serving_attention(AttentionActivations& a) {
   a.merged_lse = stat({N, H});
 }
 
-MlpActivations Layout::mlp(int64_t width) {
-  return {any({size.tokens, 2 * width}), any({size.tokens, width})};
+MlpActivations Layout::mlp(int64_t width, MlpActivations& shared) {
+  return {any({size.tokens, 2 * width}), part(recompute.swiglu, shared.act, {size.tokens, width})};
 }
 
 MoeActivations Layout::moe() {
@@ -81,24 +89,24 @@ MoeActivations Layout::moe() {
   a.offsets = ints({E + 1});
   a.row_of = ints({N, K});
   a.token_of = ints({M});
-  a.x = any({M, C});
+  a.x = part(recompute.dispatch, once.moe.x, {M, C});
   a.gate_up = any({M, 2 * F});
-  a.act = any({M, F});
+  a.act = part(recompute.swiglu, once.moe.act, {M, F});
   a.rows = any({M, C});
-  if (c.n_shared_experts > 0) a.shared = mlp(c.n_shared_experts * F);
+  if (c.n_shared_experts > 0) a.shared = mlp(c.n_shared_experts * F, once.moe.shared);
   return a;
 }
 
 LayerActivations Layout::layer(bool with_dense, bool with_moe) {
   const int64_t N = size.tokens, C = c.hidden_size;
   LayerActivations a;
-  a.input_normed = any({N, C});
+  a.input_normed = part(recompute.norms, once.input_normed, {N, C});
   a.input_rstd = kept_stat({N});
   a.attention = attention();
   a.middle = any({N, C});
-  a.middle_normed = any({N, C});
+  a.middle_normed = part(recompute.norms, once.middle_normed, {N, C});
   a.middle_rstd = kept_stat({N});
-  if (with_dense) a.mlp = mlp(c.intermediate_size);
+  if (with_dense) a.mlp = mlp(c.intermediate_size, once.mlp);
   if (with_moe) a.moe = moe();
   return a;
 }
@@ -127,20 +135,26 @@ Gradients Layout::gradients() {
 }  // namespace
 
 Activations allocate_activations(const Config& c, Arena& arena, DType dtype, Purpose purpose,
-                                 const BatchSize& wanted) {
-  const bool training = purpose != Purpose::serving, one_set = purpose != Purpose::training;
-  Layout layout{c, arena, dtype, training, wanted};
+                                 const BatchSize& wanted, const Recompute& recompute) {
+  const bool training = purpose == Purpose::training;
+  Layout layout{c, arena, dtype, training, wanted, recompute, {}};
   if (training) layout.size.keys = wanted.tokens;
   const int64_t N = wanted.tokens, C = c.hidden_size, L = c.num_hidden_layers;
+  const int64_t sharing = training ? std::min(recompute.layers, L) : L;  // layers with one set for all
 
   Activations a;
   a.purpose = purpose;
+  a.recompute = recompute;
+  a.recompute.layers = training ? sharing : 0;
   a.cos_sin = layout.stat({N, c.qk_rope_head_dim});
   for (int64_t i = 0; i < (training ? L + 1 : 2); ++i) a.streams.push_back(layout.any({N, C}));
-  if (one_set)
-    a.layers.push_back(layout.layer(c.n_moe_layers() < L, c.n_moe_layers() > 0));
-  else
-    for (int64_t i = 0; i < L; ++i) a.layers.push_back(layout.layer(!c.is_moe_layer(i), c.is_moe_layer(i)));
+  if (sharing > 0) {
+    bool any_dense = false, any_moe = false;
+    for (int64_t i = 0; i < sharing; ++i) (c.is_moe_layer(i) ? any_moe : any_dense) = true;
+    a.layers.assign(static_cast<size_t>(sharing), layout.layer(any_dense, any_moe));
+  }
+  for (int64_t i = sharing; i < L; ++i)
+    a.layers.push_back(layout.layer(!c.is_moe_layer(i), c.is_moe_layer(i)));
   a.normed = layout.any({N, C});
   if (training) {
     a.rstd = layout.stat({N});
@@ -151,9 +165,10 @@ Activations allocate_activations(const Config& c, Arena& arena, DType dtype, Pur
   return a;
 }
 
-int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, const BatchSize& size) {
+int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, const BatchSize& size,
+                         const Recompute& recompute) {
   Arena plan;
-  allocate_activations(config, plan, dtype, purpose, size);
+  allocate_activations(config, plan, dtype, purpose, size, recompute);
   return plan.used();
 }
 

@@ -1,12 +1,12 @@
 // The intermediate results of a forward pass, named as in the layer code. Training keeps one set per layer
-// for the backward pass (or, with recomputation, only each layer's input and one set that is filled again);
-// serving uses one set for all layers in turn. Where two names share memory, a member function of the struct
-// says so.
+// for the backward pass; what is recomputed there is shared by the layers, as everything is in serving. Where
+// two names share memory, a member function of the struct says so.
 #pragma once
 #include <vector>
 
 #include "model/batch.h"
 #include "model/config.h"
+#include "model/recompute.h"
 #include "tensor/arena.h"
 #include "tensor/tensor.h"
 
@@ -100,13 +100,14 @@ struct Gradients {
   Tensor act_like(const Tensor& x) const { return act.slice(0, x.count()).reshape({x.rows(), x.cols()}); }
 };
 
-enum class Purpose { training, training_recompute, serving };
+enum class Purpose { training, serving };
 
 struct Activations {
   Purpose purpose = Purpose::serving;
+  Recompute recompute;
   Tensor cos_sin;                        // [N, Dr] stat
   std::vector<Tensor> streams;           // of [N, C], the residual stream between layers
-  std::vector<LayerActivations> layers;  // one per layer, or one for all in turn
+  std::vector<LayerActivations> layers;  // one per layer; some or all may share memory
   Tensor normed;                         // [N, C]  after the final norm: what the LM head reads
   Tensor rstd;                           // [N] stat
   Tensor balance_loss;                   // [1] stat, summed over the MoE layers; training only
@@ -117,14 +118,15 @@ struct Activations {
 
   // Layer i reads stream(i) and writes stream(i + 1).
   const Tensor& stream(int64_t i) const { return streams[i % streams.size()]; }
-  LayerActivations& layer(int64_t i) { return layers[i % layers.size()]; }
+  LayerActivations& layer(int64_t i) { return layers[static_cast<size_t>(i)]; }
 };
 
 // Lays the tensors for a batch of exactly this size out in the arena (which may be a planning one). It costs
 // next to nothing: a caller with batches of changing size rewinds the arena and lays them out again.
 Activations allocate_activations(const Config& config, Arena& arena, DType dtype, Purpose purpose,
-                                 const BatchSize& size);
+                                 const BatchSize& size, const Recompute& recompute = {});
 // Bytes allocate_activations takes.
-int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, const BatchSize& size);
+int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, const BatchSize& size,
+                         const Recompute& recompute = {});
 
 }  // namespace fathom

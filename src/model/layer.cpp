@@ -7,6 +7,25 @@
 #include "ops/rmsnorm.h"
 
 namespace fathom {
+namespace {
+
+// The inputs of attention and of the MLP.
+void norm_input(const Pass& p, const LayerWeights& w, LayerActivations& a, const Tensor& x) {
+  rmsnorm_forward(p.device, {.out = a.input_normed,
+                             .rstd = a.input_rstd,
+                             .x = x,
+                             .w = w.input_layernorm.data,
+                             .eps = p.config.rms_norm_eps});
+}
+void norm_middle(const Pass& p, const LayerWeights& w, LayerActivations& a) {
+  rmsnorm_forward(p.device, {.out = a.middle_normed,
+                             .rstd = a.middle_rstd,
+                             .x = a.middle,
+                             .w = w.post_attention_layernorm.data,
+                             .eps = p.config.rms_norm_eps});
+}
+
+}  // namespace
 
 void layer_forward(const Pass& p, const LayerWeights& w, LayerActivations& a, int64_t layer, const Tensor& x,
                    const Tensor& out) {
@@ -22,22 +41,14 @@ void layer_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, Laye
 
 void attention_half_forward(const Pass& p, const LayerWeights& w, LayerActivations& a, int64_t layer,
                             const Tensor& x) {
-  rmsnorm_forward(p.device, {.out = a.input_normed,
-                             .rstd = a.input_rstd,
-                             .x = x,
-                             .w = w.input_layernorm.data,
-                             .eps = p.config.rms_norm_eps});
+  norm_input(p, w, a, x);
   mla_forward(p, w.self_attn, a.attention, layer, a.input_normed, a.middle);
   residual_add(p.device, {.stream = a.middle, .x = x});
 }
 
 void mlp_half_forward(const Pass& p, const LayerWeights& w, LayerActivations& a, int64_t layer,
                       const Tensor& out) {
-  rmsnorm_forward(p.device, {.out = a.middle_normed,
-                             .rstd = a.middle_rstd,
-                             .x = a.middle,
-                             .w = w.post_attention_layernorm.data,
-                             .eps = p.config.rms_norm_eps});
+  norm_middle(p, w, a);
   if (w.is_moe())
     moe_forward(p, w.moe, a.moe, layer, a.middle_normed, out);
   else
@@ -47,6 +58,7 @@ void mlp_half_forward(const Pass& p, const LayerWeights& w, LayerActivations& a,
 
 void mlp_half_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, LayerActivations& a,
                        Gradients& g) {
+  if (p.recompute.norms) norm_middle(p, w, a);
   if (w.is_moe())
     moe_backward(p, w.moe, dw.moe, a.moe, g, a.middle_normed, g.stream, g.branch);
   else
@@ -63,6 +75,7 @@ void mlp_half_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, L
 
 void attention_half_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, LayerActivations& a,
                              Gradients& g, const Tensor& x) {
+  if (p.recompute.norms) norm_input(p, w, a, x);
   mla_backward(p, w.self_attn, dw.self_attn, a.attention, g, a.input_normed, g.stream, g.branch);
   rmsnorm_backward(p.device, {.dx = g.stream,
                               .dw = dw.input_layernorm.data,

@@ -27,36 +27,52 @@ Tensor rope_part(const Config& c, const Tensor& q) {
   return q.columns(c.qk_nope_head_dim, c.qk_rope_head_dim);
 }
 
-// Equations 12-14: c_q, then q = [q_nope | q_rope] with q_rope rotated.
-void queries(const Pass& p, const AttentionWeights& w, AttentionActivations& a, const Tensor& x) {
-  if (w.q_proj) {
-    linear_forward(p.device, {.out = flat(a.q), .x = x, .w = w.q_proj});
-  } else {
-    linear_forward(p.device, {.out = a.q_a, .x = x, .w = w.q_a_proj, .bias = w.q_a_bias.data});
-    rmsnorm_forward(p.device,
-                    {.out = a.q_a_normed, .rstd = a.q_a_rstd, .x = a.q_a, .w = w.q_a_layernorm.data});
-    linear_forward(p.device, {.out = flat(a.q), .x = a.q_a_normed, .w = w.q_b_proj});
-  }
-  rope(p.device, {.x = rope_part(p.config, a.q), .cos_sin = p.cos_sin});
+// The latent norms use the reference code's fixed epsilon, not the config's.
+void norm_query_latent(const Pass& p, const AttentionWeights& w, AttentionActivations& a) {
+  rmsnorm_forward(p.device, {.out = a.q_a_normed, .rstd = a.q_a_rstd, .x = a.q_a, .w = w.q_a_layernorm.data});
 }
-
-// Equations 9 and 15: the latent row [c_kv | k_rope] with c_kv normed and k_rope rotated. The latent norms
-// use the reference code's fixed epsilon, not the config's.
-void latents(const Pass& p, const AttentionWeights& w, AttentionActivations& a, const Tensor& x) {
-  linear_forward(p.device, {.out = a.latent, .x = x, .w = w.kv_a_proj_with_mqa, .bias = w.kv_a_bias.data});
+void norm_latent(const Pass& p, const AttentionWeights& w, AttentionActivations& a) {
   rmsnorm_forward(p.device, {.out = a.c_kv,
                              .rstd = a.c_kv_rstd,
                              .x = a.latent.columns(0, p.config.kv_lora_rank),
                              .w = w.kv_a_layernorm.data});
+}
+
+// q = [q_nope | q_rope] with q_rope rotated, from the normed query latent, or from x where there is none.
+void project_queries(const Pass& p, const AttentionWeights& w, AttentionActivations& a, const Tensor& x) {
+  if (w.q_proj)
+    linear_forward(p.device, {.out = flat(a.q), .x = x, .w = w.q_proj});
+  else
+    linear_forward(p.device, {.out = flat(a.q), .x = a.q_a_normed, .w = w.q_b_proj});
+  rope(p.device, {.x = rope_part(p.config, a.q), .cos_sin = p.cos_sin});
+}
+
+// Equations 12-14: c_q, then q.
+void queries(const Pass& p, const AttentionWeights& w, AttentionActivations& a, const Tensor& x) {
+  if (!w.q_proj) {
+    linear_forward(p.device, {.out = a.q_a, .x = x, .w = w.q_a_proj, .bias = w.q_a_bias.data});
+    norm_query_latent(p, w, a);
+  }
+  project_queries(p, w, a, x);
+}
+
+// Equations 9 and 15: the latent row [c_kv | k_rope] with c_kv normed and k_rope rotated.
+void latents(const Pass& p, const AttentionWeights& w, AttentionActivations& a, const Tensor& x) {
+  linear_forward(p.device, {.out = a.latent, .x = x, .w = w.kv_a_proj_with_mqa, .bias = w.kv_a_bias.data});
+  norm_latent(p, w, a);
   rope(p.device, {.x = shared_rope_key(p.config, a.latent), .cos_sin = p.cos_sin});
 }
 
-// Equations 10, 11, 16, 17: keys and values of every head, then ordinary attention to them. c_kv and k_rope
-// are the keys' latents.
-void attend_expanded(const Pass& p, const AttentionWeights& w, const AttentionActivations& a,
-                     const Tensor& c_kv, const Tensor& k_rope, const Tensor& kv_starts, bool causal) {
+// Equations 10 and 11: keys and values of every head, from the keys' latents.
+Tensor expand(const Pass& p, const AttentionWeights& w, const AttentionActivations& a, const Tensor& c_kv) {
   const Tensor kv = a.kv.slice(0, c_kv.rows());
   linear_forward(p.device, {.out = flat(kv), .x = c_kv, .w = w.kv_b_proj});
+  return kv;
+}
+
+// Equations 16 and 17: ordinary attention to expanded keys and values.
+void attend_expanded(const Pass& p, const AttentionActivations& a, const Tensor& kv, const Tensor& k_rope,
+                     const Tensor& kv_starts, bool causal) {
   attention_forward(p.device, {.out = a.out,
                                .lse = a.lse,
                                .q = a.q,
@@ -66,6 +82,12 @@ void attend_expanded(const Pass& p, const AttentionWeights& w, const AttentionAc
                                .kv_starts = kv_starts,
                                .scale = p.softmax_scale,
                                .causal = causal});
+}
+
+// Each sequence's tokens to its own tokens, without a cache.
+void attend_tokens(const Pass& p, const AttentionActivations& a, const Tensor& kv) {
+  attend_expanded(p, a, kv, a.latent.columns(p.config.kv_lora_rank, p.config.qk_rope_head_dim),
+                  p.batch.sequence_starts, true);
 }
 
 // The same over the cache, in chunks. All queries see all keys of a chunk but those of the last, which holds
@@ -80,7 +102,7 @@ void attend_cached(const Pass& p, const AttentionWeights& w, const AttentionActi
                                  .block_table = p.batch.block_table,
                                  .first = chunks[i].first,
                                  .kv_starts = chunks[i].starts});
-    attend_expanded(p, w, a, rows.columns(0, p.config.kv_lora_rank),
+    attend_expanded(p, a, expand(p, w, a, rows.columns(0, p.config.kv_lora_rank)),
                     rows.columns(p.config.kv_lora_rank, p.config.qk_rope_head_dim), chunks[i].starts, last);
     if (chunks.size() > 1)
       attention_merge(p.device, {.merged = a.merged,
@@ -115,6 +137,19 @@ void attend_absorbed(const Pass& p, const AttentionWeights& w, AttentionActivati
   absorb_output(p.device, {.out = a.out, .ctx = a.ctx, .kv_b = by_heads(p.config, w.kv_b_proj.data)});
 }
 
+// What the backward pass needs and the forward pass did not keep.
+void recompute(const Pass& p, const AttentionWeights& w, AttentionActivations& a, const Tensor& x) {
+  if (p.recompute.norms) {
+    if (!w.q_proj) norm_query_latent(p, w, a);
+    norm_latent(p, w, a);
+  }
+  if (p.recompute.up_projections) {
+    project_queries(p, w, a, x);
+    expand(p, w, a, a.c_kv);
+  }
+  if (p.recompute.attention) attend_tokens(p, a, a.kv);
+}
+
 }  // namespace
 
 void mla_forward(const Pass& p, const AttentionWeights& w, AttentionActivations& a, int64_t layer,
@@ -138,20 +173,19 @@ void mla_forward(const Pass& p, const AttentionWeights& w, AttentionActivations&
   else if (p.batch.cache)
     attend_cached(p, w, a, layer);
   else
-    attend_expanded(p, w, a, a.c_kv, a.latent.columns(p.config.kv_lora_rank, p.config.qk_rope_head_dim),
-                    p.batch.sequence_starts, true);
+    attend_tokens(p, a, expand(p, w, a, a.c_kv));
   linear_forward(p.device, {.out = out, .x = flat(a.out), .w = w.o_proj, .bias = w.o_bias.data});
 }
 
-void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw,
-                  const AttentionActivations& a, Gradients& g, const Tensor& x, const Tensor& dout,
-                  const Tensor& dx) {
+void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw, AttentionActivations& a,
+                  Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx) {
   const Config& c = p.config;
   Device& device = p.device;
   const Tensor c_kv_raw = a.latent.columns(0, c.kv_lora_rank), dc_kv = g.latent.columns(0, c.kv_lora_rank);
   const Tensor k_rope = a.latent.columns(c.kv_lora_rank, c.qk_rope_head_dim);
   const Tensor dk_rope = g.latent.columns(c.kv_lora_rank, c.qk_rope_head_dim);
 
+  recompute(p, w, a, x);
   linear_backward_weight(device, {.dw = dw.o_proj.data,
                                   .dbias = dw.o_bias.data,
                                   .dout = dout,

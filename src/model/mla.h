@@ -11,8 +11,7 @@ void mla_forward(const Pass& pass, const AttentionWeights& w, AttentionActivatio
                  const Tensor& x /* [N, C] */, const Tensor& out /* [N, C] */);
 
 // dx = gradient of x. Training batches only (no cache).
-void mla_backward(const Pass& pass, const AttentionWeights& w, AttentionWeights& dw,
-                  const AttentionActivations& a, Gradients& g, const Tensor& x, const Tensor& dout,
-                  const Tensor& dx);
+void mla_backward(const Pass& pass, const AttentionWeights& w, AttentionWeights& dw, AttentionActivations& a,
+                  Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx);
 
 }  // namespace fathom

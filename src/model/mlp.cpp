@@ -18,6 +18,7 @@ void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActi
   Device& device = pass.device;
   const Tensor dact = g.act_like(a.act), dgate_up = a.dgate_up();
 
+  if (pass.recompute.swiglu) swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
   linear_backward_weight(device,
                          {.dw = dw.down_proj.data, .dout = dout, .x = a.act, .accumulate = pass.accumulate});
   linear_backward_input(device, {.dx = dact, .dout = dout, .w = w.down_proj});

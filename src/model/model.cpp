@@ -60,13 +60,15 @@ Tensor model_forward(Device& device, const Model& model, const Batch& batch, Act
 
 void model_backward(Device& device, const Model& model, const Batch& batch, Activations& a,
                     const Tensor& dhidden, WeightGradients& grads, double balance_weight) {
-  const Pass pass = backward_pass(device, model, batch, a, grads, balance_weight);
+  Pass pass = backward_pass(device, model, batch, a, grads, balance_weight);
   final_norm_backward(pass, model.weights, grads.weights, a, dhidden);
   for (int64_t i = model.config.num_hidden_layers - 1; i >= 0; --i) {
-    // With recomputation the one set of activations holds another layer's; stream(i + 1) is rewritten
+    // The one set of activations of recomputed layers holds another layer's; stream(i + 1) is rewritten
     // unchanged.
-    if (a.purpose == Purpose::training_recompute)
+    if (i < a.recompute.layers) {
+      pass.recompute = {};
       layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
+    }
     layer_backward(pass, model.weights.layers[i], grads.weights.layers[i], a.layer(i), a.gradients,
                    a.stream(i));
   }

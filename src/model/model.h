@@ -40,7 +40,7 @@ Tensor model_forward(Device& device, const Model& model, const Batch& batch, Act
 
 // From dhidden, the gradient of what model_forward returned, writes every parameter's gradient to `grads`, or
 // adds it, but the head's (model/head.h), which comes before; the next backward pass then adds. The batch and
-// activations must be those of the last model_forward, with Purpose training or training_recompute.
+// activations must be those of the last model_forward, with Purpose training.
 // balance_weight scales the balance loss's gradient (1: its loss is simply added to the main one).
 void model_backward(Device& device, const Model& model, const Batch& batch, Activations& activations,
                     const Tensor& dhidden /* [N, C] */, WeightGradients& grads, double balance_weight = 1);

@@ -14,7 +14,7 @@ Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activa
       .batch = batch,
       .cos_sin = a.cos_sin,
       .softmax_scale = softmax_scale(model.config),
-      .training = a.purpose != Purpose::serving,
+      .training = a.purpose == Purpose::training,
       .balance_loss = a.balance_loss,
       .balance_starts = model.config.seq_aux ? batch.sequence_starts : batch.whole,
       .balance_tokens = static_cast<double>(batch.step_tokens > 0 ? batch.step_tokens : batch.tokens.cols())};
@@ -22,10 +22,11 @@ Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activa
 
 Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activations& a,
                    const WeightGradients& grads, double balance_weight) {
-  assert(a.purpose != Purpose::serving && !batch.cache);
+  assert(a.purpose == Purpose::training && !batch.cache);
   Pass pass = forward_pass(device, model, batch, a);
   pass.balance_weight = balance_weight;
   pass.accumulate = grads.accumulate;
+  pass.recompute = a.recompute;
   pass.balance_loss = a.recomputed_balance_loss;
   return pass;
 }

@@ -101,6 +101,8 @@ void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivat
   Device& device = p.device;
 
   // The routed experts.
+  if (p.recompute.swiglu) swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
+  if (p.recompute.dispatch) permute(device, {.out = a.x, .x = x, .token_of = a.token_of});
   const Tensor drows = a.drows(), dgate_up = a.dgate_up(), dpermuted = a.dx();
   combine_backward(device, {.drows = drows,
                             .dweights = g.weights,

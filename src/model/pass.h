@@ -3,6 +3,7 @@
 #pragma once
 #include "model/batch.h"
 #include "model/config.h"
+#include "model/recompute.h"
 #include "model/weights.h"
 #include "model/yarn.h"
 #include "tensor/stream_fork.h"
@@ -21,6 +22,7 @@ struct Pass {
   double balance_tokens = 0;  // T, training only: tokens of the optimizer step, the loss's mean is over them
   double balance_weight = 1;  // gradient of the total loss with respect to the balance loss
   bool accumulate = false;    // backward only: add to the weights' gradients (WeightGradients)
+  Recompute recompute = {};   // backward only: what of a layer's activations is not there yet
 
   // Runs both; in serving, whose kernels are small, concurrently. Neither may touch what the other writes.
   template <class Side, class Main>

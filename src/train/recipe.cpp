@@ -65,6 +65,10 @@ void visit_recipe(R& r, F&& f) {
   f("run.output", r.run.output, any_value, free_to_change, "folder of checkpoints, metrics and the model");
   f("run.precision", r.run.precision, any_value, fixed, "f32 or bf16");
   f("run.recompute", r.run.recompute, any_value, free_to_change, "less memory for activations, more time");
+  f("run.recompute_layers", r.run.recompute_layers, at_least_0, free_to_change,
+    "the same, of the first layers only");
+  f("run.recompute_parts", r.run.recompute_parts, any_value, free_to_change,
+    "of the other layers: norms, swiglu, up_projections, attention, dispatch");
   f("run.seed", r.run.seed, at_least_0, fixed, "of the initial weights and the order of the data");
   f("run.device", r.run.device, any_value, free_to_change,
     "cpu, cuda, or cuda:N for another GPU than the first");

@@ -74,14 +74,16 @@ struct Recipe {
   struct Run {
     std::string output;            // folder of checkpoints, metrics and, at the end, the model
     DType precision = DType::f32;  // f32, or bf16: weights and activations in bf16, the rest in f32
-    bool recompute = false;      // keep only each layer's input for the backward pass: less memory, more time
-    uint64_t seed = 1;           // of the initial weights and the order of the data
-    std::string device = "cpu";  // cpu, cuda, or cuda:N for another GPU than the first
-    int64_t threads = 0;         // of the CPU; 0: all of the machine
-    int64_t log_every = 10;      // steps between lines of progress
-    double epochs = 0;           // the run's length in passes over the data, fractions included
-    double max_seconds = 0;      // the run ends after so much time; 0: no limit
-    int64_t stop_at = 0;         // leave after this step, to be resumed; 0: never
+    bool recompute = false;  // keep only each layer's input for the backward pass: less memory, more time
+    int64_t recompute_layers = 0;                   // the same of the first layers only
+    std::vector<std::string> recompute_parts = {};  // of the other layers: names of model/recompute.h
+    uint64_t seed = 1;                              // of the initial weights and the order of the data
+    std::string device = "cpu";                     // cpu, cuda, or cuda:N for another GPU than the first
+    int64_t threads = 0;                            // of the CPU; 0: all of the machine
+    int64_t log_every = 10;                         // steps between lines of progress
+    double epochs = 0;       // the run's length in passes over the data, fractions included
+    double max_seconds = 0;  // the run ends after so much time; 0: no limit
+    int64_t stop_at = 0;     // leave after this step, to be resumed; 0: never
   } run;
 
   std::set<std::string> given;  // the keys that were set, by a file or a flag

@@ -19,8 +19,11 @@
 namespace fathom {
 namespace {
 
-Purpose purpose_of(const Recipe& recipe) {
-  return recipe.run.recompute ? Purpose::training_recompute : Purpose::training;
+Recompute recompute_of(const Recipe& recipe, const Config& config) {
+  Recompute recompute;
+  recompute.layers = recipe.run.recompute ? config.num_hidden_layers : recipe.run.recompute_layers;
+  recompute.set_parts("run.recompute_parts", recipe.run.recompute_parts);
+  return recompute;
 }
 
 // For a micro-batch of `windows` windows.
@@ -34,7 +37,7 @@ MicroBatch allocate_micro_batch(const Recipe& r, const Config& c, Arena& arena, 
   m.targets = arena.allocate(DType::i32, {N});
   m.losses = arena.allocate(stat_of(dtype), {N});
   m.dhidden = arena.allocate(dtype, {N, c.hidden_size});
-  m.activations = allocate_activations(c, arena, dtype, purpose_of(r), size);
+  m.activations = allocate_activations(c, arena, dtype, Purpose::training, size, recompute_of(r, c));
   return m;
 }
 
@@ -120,8 +123,9 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
       gradient_memory_(gradient_arena(device_, model_)),
       grads_(model_.config, gradient_memory_, model_.dtype),
       optimizer_(device_, model_, grads_.weights),
-      work_memory_("activations", work_bytes(recipe, model_.config), device_,
-                   "batch.micro_batch or data.sequence_length lowers it, and run.recompute = true") {
+      work_memory_(
+          "activations", work_bytes(recipe, model_.config), device_,
+          "batch.micro_batch or data.sequence_length lowers it, and run.recompute_parts or run.recompute") {
   open_data();
   lay_out(recipe_.batch.micro_batch);
   const Config& c = model_.config;

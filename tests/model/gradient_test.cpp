@@ -3,18 +3,20 @@
 #include <gtest/gtest.h>
 
 #include "support/small_model.h"
+#include "support/temp_dir.h"
 #include "tensor/compare.h"
 
 namespace fathom::testing {
 namespace {
 
 struct Objective {
-  Objective(const Config& config, Purpose purpose)
+  explicit Objective(const Config& config, const Recompute& recompute = {})
       : model(random_model(config, DType::f64)),
         batch(config, {5, 1, 4}),
-        memory("test", activation_bytes(config, DType::f64, purpose, batch.size()) +
+        memory("test", activation_bytes(config, DType::f64, Purpose::training, batch.size(), recompute) +
                            weight_bytes(config, DType::f64) + (1 << 16)),
-        activations(allocate_activations(config, memory, DType::f64, purpose, batch.size())),
+        activations(
+            allocate_activations(config, memory, DType::f64, Purpose::training, batch.size(), recompute)),
         grads(config, memory, DType::f64),
         dhidden(memory.allocate(DType::f64, {batch.size().tokens, config.hidden_size})) {
     Rng rng(3);
@@ -46,8 +48,8 @@ struct Objective {
   Tensor dhidden;
 };
 
-void expect_gradients(const Config& config, Purpose purpose) {
-  Objective objective(config, purpose);
+void expect_gradients(const Config& config, const Recompute& recompute = {}) {
+  Objective objective(config, recompute);
   objective.gradient();
   const auto weights = list_weights(config, objective.model.weights),
              grads = list_weights(config, objective.grads.weights);
@@ -72,26 +74,62 @@ void expect_gradients(const Config& config, Purpose purpose) {
 }
 
 TEST(ModelGradient, V2Like) {
-  expect_gradients(v2_like(), Purpose::training);
+  expect_gradients(v2_like());
 }
 TEST(ModelGradient, LiteLike) {
-  expect_gradients(lite_like(), Purpose::training);
+  expect_gradients(lite_like());
 }
 TEST(ModelGradient, WithRecomputation) {
-  expect_gradients(v2_like(), Purpose::training_recompute);
+  expect_gradients(v2_like(), {.layers = v2_like().num_hidden_layers});
+}
+
+// Each part alone, all of them, and whole layers, some and all.
+std::vector<Recompute> all_recomputations(const Config& config) {
+  std::vector<Recompute> all = {{.layers = config.num_hidden_layers}, {.layers = 1}};
+  const std::vector<std::string> parts = {"norms", "swiglu", "up_projections", "attention", "dispatch"};
+  for (const std::string& part : parts) all.emplace_back().set_parts("test", {part});
+  all.emplace_back().set_parts("test", parts);
+  all.push_back(all.back());
+  all.back().layers = 2;
+  return all;
 }
 
 TEST(ModelGradient, RecomputationChangesNoBit) {
   for (const Config& config : {v2_like(), lite_like()}) {
-    Objective kept(config, Purpose::training), recomputed(config, Purpose::training_recompute);
+    Objective kept(config);
     kept.gradient();
-    recomputed.gradient();
-    const auto a = list_weights(config, kept.grads.weights),
-               b = list_weights(config, recomputed.grads.weights);
-    for (size_t i = 0; i < a.size(); ++i)
-      EXPECT_EQ(relative_error(b[i].weight.data, a[i].weight.data), 0) << a[i].info.name;
     EXPECT_GT(kept.activations.balance_loss.as<double>()[0], 0);
+    const auto want = list_weights(config, kept.grads.weights);
+    for (const Recompute& recompute : all_recomputations(config)) {
+      Objective recomputed(config, recompute);
+      recomputed.gradient();
+      const auto got = list_weights(config, recomputed.grads.weights);
+      for (size_t i = 0; i < want.size(); ++i)
+        EXPECT_EQ(relative_error(got[i].weight.data, want[i].weight.data), 0) << want[i].info.name;
+    }
   }
+}
+
+TEST(ModelGradient, RecomputationTakesLessMemory) {
+  const BatchSize size = {64, 2, 64};
+  const auto bytes = [&](const Config& config, const Recompute& recompute) {
+    return activation_bytes(config, DType::f32, Purpose::training, size, recompute);
+  };
+  Config config = lite_like();
+  config.num_hidden_layers = 6;
+  for (const Recompute& recompute : all_recomputations(config)) {
+    if (recompute.layers == 1) continue;  // one layer shares with no other
+    EXPECT_LT(bytes(config, recompute), bytes(config, {}))
+        << recompute.layers << recompute.norms << recompute.swiglu << recompute.up_projections
+        << recompute.attention << recompute.dispatch;
+  }
+}
+
+TEST(ModelGradient, UnknownPartsAreNamed) {
+  EXPECT_NE(error_of([] {
+              Recompute().set_parts("run.recompute_parts", {"norms", "swiglus"});
+            }).find("run.recompute_parts: 'swiglus'"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -138,6 +138,8 @@ TEST(IgnoredSettings, AreSaid) {
   EXPECT_THAT(said({{"schedule.final_factor", "0.2"}, {"schedule.decay", "cosine"}}), IsEmpty());
   EXPECT_THAT(said({{"data.validation_fraction", "0.2"}}), Contains(HasSubstr("validation shards")));
   EXPECT_THAT(said({{"validation.every", "2"}}, {}), Contains(HasSubstr("no validation data")));
+  EXPECT_THAT(said({{"run.recompute", "true"}, {"run.recompute_layers", "1"}}),
+              Contains(HasSubstr("run.recompute_layers is ignored")));
   EXPECT_THAT(said({{"model.n_group", "2"}}), Contains(HasSubstr("model.n_group")));
   EXPECT_THAT(said({{"model.norm_topk_prob", "true"}, {"model.routed_scaling_factor", "2"}}),
               Contains(HasSubstr("routed_scaling_factor")));

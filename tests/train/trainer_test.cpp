@@ -44,11 +44,16 @@ TEST(Trainer, LossFallsInBothPrecisions) {
 TEST(Trainer, RecomputationChangesNothing) {
   const SmallRun small;
   for (const char* precision : {"f32", "bf16"}) {
-    const Result kept = run(small, {{"run.precision", precision}}, 4),
-                 recomputed = run(small, {{"run.precision", precision}, {"run.recompute", "true"}}, 4);
-    EXPECT_EQ(kept.weights, recomputed.weights) << precision;
-    for (int i = 0; i < 4; ++i)  // of the worst layer, whichever it is
-      EXPECT_EQ(kept.reports[i].expert_load, recomputed.reports[i].expert_load) << precision;
+    const Result kept = run(small, {{"run.precision", precision}}, 4);
+    for (const auto& [key, value] :
+         {std::pair{"run.recompute", "true"},
+          {"run.recompute_layers", "1"},
+          {"run.recompute_parts", R"(["norms", "swiglu", "up_projections", "attention", "dispatch"])"}}) {
+      const Result recomputed = run(small, {{"run.precision", precision}, {key, value}}, 4);
+      EXPECT_EQ(kept.weights, recomputed.weights) << precision << " " << key;
+      for (int i = 0; i < 4; ++i)  // of the worst layer, whichever it is
+        EXPECT_EQ(kept.reports[i].expert_load, recomputed.reports[i].expert_load) << precision << " " << key;
+    }
   }
 }
 

@@ -1,0 +1,23 @@
+// What the backward pass computes again instead of keeping it from the forward pass: less memory for
+// activations, more time. The results are the same bits. The paper recomputes some operators (section 3.1.3);
+// DeepSeek-V3's report names norms, SwiGLU and MLA's up-projections.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fathom {
+
+struct Recompute {
+  int64_t layers = 0;           // the first layers whole: of each only the input is kept
+  bool norms = false;           // normed inputs of attention and MLP, normed latents
+  bool swiglu = false;          // activations of all MLPs and experts
+  bool up_projections = false;  // queries of all heads, expanded keys and values
+  bool attention = false;       // attention's output
+  bool dispatch = false;        // tokens in the experts' order
+
+  // Sets the parts with these names; Error with `where` if there is no such part.
+  void set_parts(const std::string& where, const std::vector<std::string>& names);
+};
+
+}  // namespace fathom
