@@ -60,6 +60,7 @@ RowCopy row_copy_to(DType from) {
     case DType::f16:
       return copy_row<To, f16>;
     case DType::i32:
+    case DType::i64:
       break;
   }
   return nullptr;
@@ -78,6 +79,8 @@ RowCopy row_copy(DType to, DType from) {
       return row_copy_to<f16>(from);
     case DType::i32:
       return from == DType::i32 ? copy_row<int32_t, int32_t> : nullptr;
+    case DType::i64:
+      return from == DType::i64 ? copy_row<int64_t, int64_t> : nullptr;
   }
   return nullptr;
 }

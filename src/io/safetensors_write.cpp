@@ -33,6 +33,8 @@ std::string_view type_name(const NamedTensor& t) {
       return "F16";
     case DType::i32:
       return "I32";
+    case DType::i64:
+      return "I64";
   }
   return "?";
 }

@@ -18,6 +18,8 @@ inline double element(const ConstTensor& t, int64_t row, int64_t col) {
       return static_cast<float>(t.row<f16>(row)[col]);
     case DType::i32:
       return t.row<int32_t>(row)[col];
+    case DType::i64:
+      return static_cast<double>(t.row<int64_t>(row)[col]);
   }
   return NAN;
 }

@@ -11,7 +11,7 @@
 namespace fathom {
 namespace {
 
-enum class Direction { upload, download };
+enum class Direction { upload, download, within };
 
 void check_same(const Tensor& to, const ConstTensor& from) {
   check(to.dtype == from.dtype && to.rank == from.rank && to.shape == from.shape, "cannot copy {} into {}",
@@ -31,8 +31,8 @@ struct Rows {
   }
 };
 
-void copy(const Device& device, const Tensor& to, const ConstTensor& from,
-          [[maybe_unused]] Direction direction) {
+void copy_rows(const Device& device, const Tensor& to, const ConstTensor& from,
+               [[maybe_unused]] Direction direction) {
   check_same(to, from);
   if (to.count() == 0) return;
   const Rows r(to, from);
@@ -43,8 +43,9 @@ void copy(const Device& device, const Tensor& to, const ConstTensor& from,
     return;
   }
 #if FATHOM_WITH_CUDA
-  const cudaMemcpyKind kind =
-      direction == Direction::upload ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost;
+  const cudaMemcpyKind kind = direction == Direction::upload     ? cudaMemcpyHostToDevice
+                              : direction == Direction::download ? cudaMemcpyDeviceToHost
+                                                                 : cudaMemcpyDeviceToDevice;
   const cudaStream_t stream = device.cuda_context().stream();
   const auto bytes = static_cast<size_t>(r.bytes);
   // Pitches are limited to 2 GiB, contiguous copies are not.
@@ -52,23 +53,27 @@ void copy(const Device& device, const Tensor& to, const ConstTensor& from,
                          : cudaMemcpy2DAsync(to.data, static_cast<size_t>(r.to_stride), from.data,
                                              static_cast<size_t>(r.from_stride), bytes,
                                              static_cast<size_t>(r.rows), kind, stream),
-             "a copy between host and GPU");
+             "a copy to, from or within the GPU");
 #endif
 }
 
 }  // namespace
 
 void upload(const Device& device, const Tensor& to, const ConstTensor& from) {
-  copy(device, to, from, Direction::upload);
+  copy_rows(device, to, from, Direction::upload);
 }
 
 void download(const Device& device, const Tensor& to, const ConstTensor& from) {
-  copy(device, to, from, Direction::download);
+  copy_rows(device, to, from, Direction::download);
   synchronize(device);
 }
 
 void download_later(const Device& device, const Tensor& to, const ConstTensor& from) {
-  copy(device, to, from, Direction::download);
+  copy_rows(device, to, from, Direction::download);
+}
+
+void copy(const Device& device, const Tensor& to, const ConstTensor& from) {
+  copy_rows(device, to, from, Direction::within);
 }
 
 void download_arena_later(const Device& device, const Arena& to, const Arena& from) {
@@ -77,7 +82,7 @@ void download_arena_later(const Device& device, const Arena& to, const Arena& fr
     return Tensor(arena.data(), DType::i32,
                   {arena.used() / size_of(DType::i32)});  // used() is a multiple of 64
   };
-  copy(device, bytes(to), bytes(from), Direction::download);
+  copy_rows(device, bytes(to), bytes(from), Direction::download);
 }
 
 void clear(const Device& device, const Tensor& x) {

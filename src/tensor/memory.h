@@ -1,4 +1,4 @@
-// Copies between host and device memory. Where the device works on host memory these are plain copies, so
+// Copies between host and device memory, and within either. Where the device works on host memory these are plain copies, so
 // code above the ops is written once. On a GPU they run in its stream, after the ops launched before.
 #pragma once
 #include <optional>
@@ -17,6 +17,8 @@ void upload(const Device& device, const Tensor& to, const ConstTensor& from);
 void download(const Device& device, const Tensor& to, const ConstTensor& from);
 //   download_later: the values are there after synchronize().
 void download_later(const Device& device, const Tensor& to, const ConstTensor& from);
+//   copy: both on the device; for ops that follow the values are there.
+void copy(const Device& device, const Tensor& to, const ConstTensor& from);
 
 // Copies what was allocated from a device's arena into a host arena of the same layout; there after
 // synchronize().

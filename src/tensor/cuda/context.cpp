@@ -108,6 +108,11 @@ cudaError_t CudaContext::join_side_stream() {
   return cudaStreamWaitEvent(stream(), joined_);
 }
 
+void CudaContext::wait_for(cudaEvent_t event) {
+  current().after_kernel = false;
+  cuda_check(cudaStreamWaitEvent(stream(), event), "waiting for an event");
+}
+
 void CudaContext::synchronize() {
   cuda_check(cudaStreamSynchronize(stream()), "waiting for the GPU");
 }

@@ -59,6 +59,9 @@ class CudaContext {
   bool can_chain() const { return properties_.major >= 9 && current().after_kernel; }
   void kernel_launched() { current().after_kernel = true; }
 
+  // What is launched next in the current stream comes after this event.
+  void wait_for(cudaEvent_t event);
+
   void synchronize();
   // Whether the host waits for every op (FATHOM_CUDA_SYNC).
   bool synchronous() const { return synchronous_; }
