@@ -9,9 +9,9 @@ build=${1:-build/cuda} folder=${2:-out/gpu}
 rm -rf "$folder"
 mkdir -p "$folder/lib"
 programs=("$build/fathom")
-for name in tensor ops model engine train cli; do programs+=("$build/tests/$name/${name}_test"); done
+for name in tensor ops comm model engine train cli; do programs+=("$build/tests/$name/${name}_test"); done
 # gpu_bench.sh needs these; gpu_check.sh does not.
-for name in ops step generate batch; do [ ! -x "$build/bench/${name}_bench" ] || programs+=("$build/bench/${name}_bench"); done
+for name in ops comm step generate batch; do [ ! -x "$build/bench/${name}_bench" ] || programs+=("$build/bench/${name}_bench"); done
 for program in "${programs[@]}"; do
   strip -o "$folder/$(basename "$program")" "$program"
   ldd "$program" | awk '/=> \// {print $3}' | grep -vE '/(libc|libm|libdl|librt|libpthread|ld-linux[^/]*)\.so' |

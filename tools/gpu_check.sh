@@ -5,7 +5,7 @@ set -uo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/gpu_tests.sh"
 
-for name in tensor ops model engine train cli; do run "$name" '*cuda*:*Cuda*' "$folder/${name}_test"; done
+for name in tensor ops comm model engine train cli; do run "$name" '*cuda*:*Cuda*' "$folder/${name}_test"; done
 export FATHOM_CUDA=ampere
 run "ops, as on an Ampere GPU" '*Grouped*cuda*:*Attention*cuda*' "$folder/ops_test"
 run "model, as on an Ampere GPU" '*real_heads_cuda*' "$folder/model_test"

@@ -7,6 +7,8 @@ packages=(
   libpcre2-dev libxxhash-dev libzstd-dev zlib1g-dev libhwy-dev libgtest-dev libgmock-dev
 )
 clang_packages=(clang libomp-dev libclang-rt-dev)
+# For several ranks. ./quickstart does without: it runs one process, and a build finds out what there is.
+mpi_packages=(libopenmpi-dev openmpi-bin)
 
 say() { printf '\033[1m== %s\033[0m\n' "$*"; }
 

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/parse_errors.h"
 #include "cli/standard_streams.h"
+#include "comm/world.h"
 
 namespace {
 
@@ -29,8 +31,17 @@ void run(int argc, char** argv) {
   fathom::flush_output();
 }
 
-int fail_with(std::string message) {
+// No command works on several ranks yet: each would do all of the work, and write the same files.
+void start(std::optional<fathom::World>& world) {
+  world.emplace();
+  world->check_ranks();
+  fathom::check(world->size() == 1, "this program runs as one process so far, and was launched as {} ranks",
+                world->size());
+}
+
+int fail_with(std::string message, std::optional<fathom::World>& world) {
   std::replace(message.begin(), message.end(), '\n', ' ');
+  if (world && world->size() > 1) world->abort(message);
   fathom::print_message("fathom: {}\n", message);
   return 1;
 }
@@ -39,10 +50,12 @@ int fail_with(std::string message) {
 
 int main(int argc, char** argv) {
   fathom::prepare_standard_streams();
+  std::optional<fathom::World> world;
   try {
+    start(world);
     run(argc, argv);
     return 0;
   } catch (const std::exception& e) {
-    return fail_with(fathom::explain(e));
+    return fail_with(fathom::explain(e), world);
   }
 }

@@ -1,0 +1,16 @@
+#include "comm/mpi/progress.h"
+
+#include <algorithm>
+
+namespace fathom::mpi {
+
+void Progress::wait(MpiOperation& operation) {
+  while (std::find(active_.begin(), active_.end(), &operation) != active_.end())
+    std::erase_if(active_, [](MpiOperation* o) { return o->advance(); });
+}
+
+MpiOperation::~MpiOperation() {
+  std::erase(progress_.active_, this);
+}
+
+}  // namespace fathom::mpi

@@ -1,0 +1,10 @@
+#include "base/error.h"
+#include "comm/nccl.h"
+
+namespace fathom {
+
+std::unique_ptr<CommBackend> nccl_backend(const Device&, Communicator&) {
+  fail("this build has no NCCL, which ranks on GPUs need: configure it where nccl.h is installed");
+}
+
+}  // namespace fathom

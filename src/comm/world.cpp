@@ -1,0 +1,98 @@
+#include "comm/world.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "comm/binding.h"
+#include "comm/nccl.h"
+#include "comm/program_hash.h"
+
+namespace fathom {
+namespace {
+
+std::string host_name() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+std::string shortened(const std::string& text) {
+  constexpr size_t most = 200;
+  return text.size() <= most ? text : text.substr(0, most) + "...";
+}
+
+// The text of every rank. Characters travel as whole numbers, the smallest that tensors have.
+std::vector<std::string> gather_texts(Communicator& group, const std::string& mine) {
+  const std::vector<int32_t> own(mine.begin(), mine.end());
+  const auto view = [](const auto& values) {
+    return ConstTensor(values.data(), dtype_of<std::decay_t<decltype(values[0])>>,
+                       {static_cast<int64_t>(values.size())});
+  };
+  std::vector<int64_t> lengths(group.size()), length{static_cast<int64_t>(own.size())};
+  group.run(AllGather{.out = Tensor(lengths.data(), DType::i64, {group.size()}), .in = view(length)});
+  const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
+  std::vector<int32_t> all(total);
+  group.run(AllGather{.out = Tensor(all.data(), DType::i32, {total}), .in = view(own), .rows = lengths});
+  std::vector<std::string> texts;
+  auto at = all.begin();
+  for (int64_t n : lengths) texts.emplace_back(at, at + n), at += n;
+  return texts;
+}
+
+}  // namespace
+
+World::World() {
+  const Launch launch = launched_as();
+  if (launch.ranks == 1) return;
+  session_ = start_session(launch);
+  everyone_.emplace(session_->everyone(1, {}));
+  rank_ = everyone_->rank(), size_ = everyone_->size();
+  const auto here = session_->on_this_host();
+  rank_on_host_ = here->rank(), ranks_on_host_ = here->size();
+}
+
+Communicator World::communicator(const Device& device, const CommLimits& limits) {
+  if (!session_) return Communicator::alone(device);
+  Communicator host(session_->everyone(device.threads(), limits));
+  if (device.on_host()) return host;
+  auto nccl = nccl_backend(device, host);
+  return Communicator(std::move(nccl), std::make_unique<Communicator>(std::move(host)));
+}
+
+void World::check_ranks() {
+  if (!session_) return;
+  check_same("program", program_hash());
+  check_same("MPI", session_->library_version());
+  const std::vector<std::string> warnings =
+      gather_texts(*everyone_, binding_warning(binding_of_this_process(ranks_on_host_)));
+  for (const std::string& warning : warnings) {
+    if (warning.empty()) continue;
+    if (rank_ == 0) log::warn("{}", warning);
+    return;
+  }
+}
+
+void World::check_same(const std::string& name, const std::string& value) {
+  if (!session_) return;
+  const std::vector<std::string> values = gather_texts(*everyone_, value);
+  for (int r = 1; r < size_; ++r)
+    check(values[r] == values[0], "{} is not the same on all ranks: '{}' on rank 0, '{}' on rank {}", name,
+          shortened(values[0]), shortened(values[r]), r);
+}
+
+void World::abort(const std::string& message) {
+  let_lower_ranks_speak(rank_);
+  const std::string line =
+      fmt::format("fathom: rank {} of {} on {}: {}\n", rank_, size_, host_name(), message);
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  if (session_) session_->abort();
+  std::_Exit(1);
+}
+
+}  // namespace fathom

@@ -1,0 +1,131 @@
+// What mpirun launches: the tests of collectives on 2, 3 and 4 ranks, ranks that fail, and the program
+// itself.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+#include <string>
+
+#include "comm/launcher.h"
+#include "support/program.h"
+
+namespace fathom::testing {
+namespace {
+
+bool has_mpirun() {
+  static const bool found = run_shell("command -v mpirun").exit_code == 0;
+  return found;
+}
+
+constexpr const char* no_mpirun =
+    "needs a build with MPI, and mpirun: apt-get install openmpi-bin libopenmpi-dev";
+
+#define FATHOM_NEEDS_MPIRUN() \
+  if (!FATHOM_WITH_MPI || !has_mpirun()) GTEST_SKIP() << no_mpirun
+
+// The program of this name beside this test.
+std::string beside(const std::string& name) {
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
+}
+
+// More ranks than processors, none bound to one; as root where the tests are run so.
+std::string mpirun(int ranks, const std::string& command) {
+  const std::string root = geteuid() == 0 ? "--allow-run-as-root " : "";
+  return "OMP_NUM_THREADS=1 mpirun " + root + "--oversubscribe --bind-to none -n " + std::to_string(ranks) +
+         " " + command;
+}
+
+int count(const std::string& text, const std::string& part) {
+  int n = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+class OnRanks : public ::testing::TestWithParam<int> {};
+
+TEST_P(OnRanks, CollectivesAgreeWithASerialComputation) {
+  FATHOM_NEEDS_MPIRUN();
+  const Outcome run = run_shell(mpirun(GetParam(), beside("comm_ranks_test")));
+  EXPECT_EQ(run.exit_code, 0) << run.out << run.err;
+  EXPECT_NE(run.out.find("[  PASSED  ]"), std::string::npos) << run.out << run.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, OnRanks, ::testing::Values(2, 3, 4));
+
+struct Failure {
+  std::string mode;
+  std::string message;  // of fathom, or of mpirun where a rank cannot speak
+};
+
+class FailureOfARank : public ::testing::TestWithParam<Failure> {};
+
+// Within seconds; the whole takes longer to start than to end.
+TEST_P(FailureOfARank, EndsAllWithOneMessage) {
+  FATHOM_NEEDS_MPIRUN();
+  const auto start = std::chrono::steady_clock::now();
+  const Outcome run =
+      run_shell("timeout 30 " + ("sh -c '" + mpirun(3, beside("comm_failures ") + GetParam().mode)) + "'");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(15));
+  EXPECT_NE(run.exit_code, 0);
+  EXPECT_EQ(count(run.err, GetParam().message), 1) << run.err;
+  EXPECT_LE(count(run.err, "fathom: "), 1) << run.err;
+  EXPECT_EQ(run.out.find("ended"), std::string::npos) << run.out;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    By, FailureOfARank,
+    ::testing::Values(Failure{"throw", "fathom: rank 2 of 3 on "},
+                      Failure{"throw-everywhere", "no such file"}, Failure{"kill", "exited on signal 9"},
+                      Failure{"crash", "exited on signal 11"}, Failure{"leave", "exiting improperly"},
+                      Failure{"differ", "'steps = 100' on rank 0, 'steps = 200' on rank 2"},
+                      Failure{"rows", "sent 12 bytes where 16 were expected"},
+                      Failure{"pending", "while something is under way"}),
+    [](const auto& info) {
+      std::string name = info.param.mode;
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
+
+TEST(Launch, IsFoundInTheEnvironment) {
+  const auto launched = [](const std::string& variables) {
+    for (const char* name : {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "PMI_SIZE", "PMI_RANK",
+                             "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_NTASKS"})
+      unsetenv(name);
+    std::istringstream words(variables);
+    for (std::string word; words >> word;) {
+      const size_t equals = word.find('=');
+      setenv(word.substr(0, equals).c_str(), word.substr(equals + 1).c_str(), 1);
+    }
+    return launched_as();
+  };
+  EXPECT_EQ(launched("").ranks, 1);
+  EXPECT_EQ(launched("OMPI_COMM_WORLD_SIZE=4 OMPI_COMM_WORLD_RANK=3").rank, 3);
+  EXPECT_EQ(launched("PMI_SIZE=5 PMI_RANK=0").ranks, 5);
+  EXPECT_EQ(launched("SLURM_NTASKS=8 SLURM_PROCID=0").ranks, 1) << "a batch script";
+  EXPECT_EQ(launched("SLURM_NTASKS=8 SLURM_STEP_NUM_TASKS=8 SLURM_PROCID=7").rank, 7);
+  EXPECT_EQ(launched("PMI_SIZE=many PMI_RANK=0").ranks, 1);
+  EXPECT_EQ(launched("PMI_SIZE=2 PMI_RANK=2").ranks, 1);
+  launched("");
+}
+
+// Ranks of a launcher that this build's MPI, if it has one, does not know.
+TEST(Launch, AsRanksThatCannotWorkTogetherIsRefused) {
+  const Outcome run = run_fathom("--version", "PMI_SIZE=2 PMI_RANK=0");
+  EXPECT_TRUE(is_one_clear_error(run, "launched as 2 ranks (PMI_SIZE), but ")) << run.err;
+}
+
+TEST(Launch, TheProgramRefusesWhatWouldRunSeveralTimes) {
+  FATHOM_NEEDS_MPIRUN();
+  const Outcome run = run_shell(mpirun(2, program() + " --version"));
+  EXPECT_NE(run.exit_code, 0);
+  EXPECT_EQ(count(run.err, "runs as one process"), 1) << run.err;
+  EXPECT_EQ(run.out.find("fathom 0"), std::string::npos) << run.out;
+  EXPECT_EQ(run_shell(mpirun(1, program() + " --version")).exit_code, 0);
+}
+
+}  // namespace
+}  // namespace fathom::testing
