@@ -5,8 +5,8 @@
 namespace fathom {
 
 struct CommLimits {
-  int64_t message_bytes = int64_t{1} << 30;  // longer tensors are sent in pieces; at most 2^31 - 1
-  int64_t buffer_bytes = int64_t{8} << 20;   // for what a reduction receives at a time
+  int64_t message_bytes = int64_t{1} << 30;    // longer tensors are sent in pieces; at most 2^31 - 1
+  int64_t reduced_bytes = int64_t{512} << 10;  // that a reduction receives from each rank at a time
 };
 
 }  // namespace fathom

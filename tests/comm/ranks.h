@@ -107,7 +107,7 @@ inline std::vector<double> expected(int64_t n, const std::function<double(int64_
 
 inline std::vector<Memory> memories() {
   return {
-      {"host"}, {"host_in_small_pieces", false, {.message_bytes = 40, .buffer_bytes = 80}}, {"cuda", true}};
+      {"host"}, {"host_in_small_pieces", false, {.message_bytes = 40, .reduced_bytes = 24}}, {"cuda", true}};
 }
 
 }  // namespace fathom::testing

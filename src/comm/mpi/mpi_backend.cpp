@@ -1,6 +1,7 @@
 #include "comm/mpi/mpi_backend.h"
 
 #include <cassert>
+#include <climits>
 #include <exception>
 
 namespace fathom::mpi {
@@ -31,7 +32,7 @@ void exchange_shares(Messages& messages, const Group& g, int tag, const Rows& ou
 class ReduceScatterOperation : public MpiOperation {
  public:
   ReduceScatterOperation(Progress& progress, const Group& g, int tag, const ReduceScatter& a,
-                         std::span<const int64_t> elements)
+                         const std::vector<int64_t>& elements)
       : MpiOperation(progress), reduction_(g, tag, a.out, a.in, elements, a.reduction) {}
 
  private:
@@ -83,6 +84,7 @@ class AllReduceOperation : public MpiOperation {
 
 MpiBackend::MpiBackend(MPI_Comm comm, Progress& progress, int threads, const CommLimits& limits)
     : progress_(progress) {
+  assert(limits.message_bytes > 0 && limits.message_bytes <= INT_MAX && limits.reduced_bytes > 0);
   group_ = {.comm = comm, .rank = 0, .size = 1, .threads = threads, .limits = limits};
   mpi_check(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN), "choosing how errors are told");
   mpi_check(MPI_Comm_rank(comm, &group_.rank), "asking for the rank");

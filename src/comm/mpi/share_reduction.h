@@ -1,8 +1,10 @@
 // The first half of a reduction: every rank sends each rank the share that this one is to reduce, and reduces
-// its own, a piece at a time, in the order of the ranks.
+// its own in the order of the ranks. It goes in steps of a piece to and from each rank, so that what is
+// received needs little memory, and two steps' sends are under way at most.
 #pragma once
+#include <array>
 #include <cstddef>
-#include <span>
+#include <memory>
 #include <vector>
 
 #include "comm/collectives.h"
@@ -24,26 +26,33 @@ class ShareReduction {
   // `in` is all ranks' shares, contiguous, of so many elements each. `out` has this rank's, and may be those
   // elements of `in`.
   ShareReduction(const Group& group, int tag, const Tensor& out, const ConstTensor& in,
-                 std::span<const int64_t> elements, Reduction reduction);
+                 const std::vector<int64_t>& elements, Reduction reduction);
 
   // Takes the steps that are possible now; true when out is complete and `in` may be written.
   bool advance();
 
  private:
-  void receive_piece();
-  void reduce_piece();
+  // A rank's share of `in`, and its piece of a step. A share without elements is one piece, too.
+  ConstRows share(int rank) const;
+  int64_t pieces(int rank) const;
+  ConstRows piece(int rank, int64_t step) const;
+
+  void send_pieces(int64_t step);
+  void receive_pieces(int64_t step);
+  void reduce_piece(int64_t step);
 
   const Group group_;
   const int tag_;
   const Reduction reduction_;
   const DType dtype_;
+  const std::vector<int64_t> begin_;  // of each rank's share in `in`, elements
+  const int64_t piece_;               // elements of a piece, but the last of a share
   std::byte* out_;
-  const std::byte* mine_;          // this rank's elements of `in`
-  int64_t share_ = 0, piece_ = 0;  // elements
-  int64_t begin_ = 0;              // of the piece under way
-  bool reduced_ = false;
-  Messages sends_, receives_;
-  std::vector<std::byte> buffer_;  // a piece of every other rank
+  const std::byte* in_;
+  int64_t step_ = 0, steps_ = 0;
+  std::array<Messages, 2> sends_;  // of even and odd steps
+  Messages receives_;
+  std::unique_ptr<std::byte[]> buffer_;  // a piece of every other rank
 };
 
 }  // namespace fathom::mpi
