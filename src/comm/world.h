@@ -42,8 +42,8 @@ class World {
   // Among the ranks on this host: the number of its GPU, where each has one.
   int rank_on_host() const { return rank_on_host_; }
 
-  // All ranks, with tensors in this device's memory; the device must outlive it. Every rank calls it. The
-  // limits are for tests.
+  // All ranks, with tensors in this device's memory; the device must outlive it. Every rank calls it, not
+  // while a collective is pending. The limits are for tests.
   Communicator communicator(const Device& device, const CommLimits& limits = {});
 
   // The first thing to do: an Error unless all ranks run the same program file with the same MPI. Warns once

@@ -12,7 +12,6 @@
 
 #include "comm/launcher.h"
 #include "support/program.h"
-#include "support/sanitized.h"
 
 namespace fathom::testing {
 namespace {
@@ -68,7 +67,6 @@ class FailureOfARank : public ::testing::TestWithParam<Failure> {};
 // Within seconds; the whole takes longer to start than to end.
 TEST_P(FailureOfARank, EndsAllWithOneMessage) {
   FATHOM_NEEDS_MPIRUN();
-  if (sanitized && GetParam().mode == "crash") GTEST_SKIP() << "the sanitizer catches the signal";
   const auto start = std::chrono::steady_clock::now();
   const Outcome run = run_shell(mpirun(3, beside("comm_failures ") + GetParam().mode));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(15));
@@ -82,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(
     By, FailureOfARank,
     ::testing::Values(Failure{"throw", "fathom: rank 2 of 3 on "},
                       Failure{"throw-everywhere", "no such file"}, Failure{"kill", "exited on signal 9"},
-                      Failure{"crash", "exited on signal 11"}, Failure{"leave", "exiting improperly"},
+                      Failure{"leave", "exiting improperly"},
                       Failure{"differ", "'steps = 100' on rank 0, 'steps = 200' on rank 2"},
                       Failure{"rows", "sent 12 bytes where 16 were expected"},
                       Failure{"pending", "while something is under way"}),
