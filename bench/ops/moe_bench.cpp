@@ -51,26 +51,28 @@ void router_sort_rows(Bench& b) {
 
 void balance_rows(Bench& b) {
   constexpr int64_t B = 4;
-  const Tensor scores = b.random(DType::f32, {N, E}), loss = b.zeros(DType::f32, {1}),
-               load = b.zeros(DType::f32, {B, E});
+  const Tensor scores = b.random(DType::f32, {N, E}), losses = b.zeros(DType::f32, {3}),
+               prices = b.zeros(DType::f32, {B, E});
   const Tensor ids = b.integers({N, K}, [](int64_t i) { return static_cast<int32_t>(i * 7919 % E); }),
                starts = b.integers({B + 1}, [](int64_t i) { return static_cast<int32_t>(i * N / B); });
   const std::string shape = fmt::format(" {}x{}, K {}", N, E, K);
   const double bytes = static_cast<double>(scores.bytes());
   b.row("balance_loss" + shape, bytes, 0, [&] {
-    balance_loss(b.device(), {.loss = loss,
-                              .load = load,
+    balance_loss(b.device(), {.losses = losses,
+                              .prices = prices,
                               .scores = scores,
                               .ids = ids,
                               .sequence_starts = starts,
                               .counts = {},
+                              .sent = {},
+                              .n_groups = 8,
+                              .topk_groups = 3,
                               .tokens = N,
-                              .alpha = 0.001});
+                              .alpha = {0.003, 0.05, 0.02}});
   });
   b.row("balance_loss_backward" + shape, bytes, 0, [&] {
-    balance_loss_backward(
-        b.device(),
-        {.dscores = scores, .load = load, .sequence_starts = starts, .tokens = N, .alpha = 0.001});
+    balance_loss_backward(b.device(),
+                          {.dscores = scores, .prices = prices, .sequence_starts = starts, .tokens = N});
   });
 }
 
@@ -82,9 +84,9 @@ void permute_rows(Bench& b, DType t) {
     expert_sort(b.device(), {.offsets = offsets, .row_of = row_of, .token_of = token_of, .ids = ids});
   });
   expert_sort(b.device(), {.offsets = offsets, .row_of = row_of, .token_of = token_of, .ids = ids});
-  const Tensor counts = b.zeros(DType::i32, {E});
-  b.row(fmt::format("expert_counts {}", E), static_cast<double>(2 * counts.bytes()), 0,
-        [&] { expert_counts(b.device(), {.counts = counts, .offsets = offsets}); });
+  const Tensor counts = b.zeros(DType::i32, {E}), sent = b.zeros(DType::i32, {8});
+  b.row(fmt::format("expert_counts {}x{} of {}", N, K, E), static_cast<double>(ids.bytes()), 0,
+        [&] { expert_counts(b.device(), {.counts = counts, .sent = sent, .ids = ids}); });
 
   const Tensor x = b.random(t, {N, C}), rows = b.random(t, {M, C}), drows = b.zeros(t, {M, C}),
                weights = b.random(DType::f32, {N, K}), dweights = b.zeros(DType::f32, {N, K});

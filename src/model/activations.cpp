@@ -85,7 +85,7 @@ MoeActivations Layout::moe() {
   a.scores = stat({N, E});
   a.ids = ints({N, K});
   a.weights = stat({N, K});
-  a.load = kept_stat({size.sequences, E});
+  a.prices = kept_stat({size.sequences, E});
   a.offsets = ints({E + 1});
   a.row_of = ints({N, K});
   a.token_of = ints({M});
@@ -158,8 +158,8 @@ Activations allocate_activations(const Config& c, Arena& arena, DType dtype, Pur
   a.normed = layout.any({N, C});
   if (training) {
     a.rstd = layout.stat({N});
-    a.balance_loss = layout.stat({1});
-    a.recomputed_balance_loss = layout.stat({1});
+    a.balance_losses = layout.stat({3});
+    a.recomputed_balance_losses = layout.stat({3});
     a.gradients = layout.gradients();
   }
   return a;

@@ -52,7 +52,7 @@ struct MoeActivations {
   Tensor scores;    // [N, E] stat
   Tensor ids;       // [N, K] i32
   Tensor weights;   // [N, K] stat
-  Tensor load;      // [B, E] stat, for the balance loss; training only
+  Tensor prices;    // [B, E] stat, for the balance losses; training only
   Tensor offsets;   // [E+1] i32
   Tensor row_of;    // [N, K] i32
   Tensor token_of;  // [N*K] i32
@@ -110,11 +110,10 @@ struct Activations {
   std::vector<LayerActivations> layers;  // one per layer; some or all may share memory
   Tensor normed;                         // [N, C]  after the final norm: what the LM head reads
   Tensor rstd;                           // [N] stat
-  Tensor balance_loss;                   // [1] stat, summed over the MoE layers; training only
-  Tensor recomputed_balance_loss;        // [1] stat, where a recomputed forward pass puts it; training only
-  // [L, E] i32, += by model_forward: how often each layer's experts were chosen. Set by who wants to know.
-  Tensor expert_counts;
-  Gradients gradients;  // training only
+  Tensor balance_losses;  // [3] stat: BalanceLoss::losses, summed over the MoE layers; training only
+  Tensor recomputed_balance_losses;  // [3] stat, where a recomputed forward pass puts them; training only
+  ChoiceCounts choices;              // += by model_forward. Set by who wants to know.
+  Gradients gradients;               // training only
 
   // Layer i reads stream(i) and writes stream(i + 1).
   const Tensor& stream(int64_t i) const { return streams[i % streams.size()]; }

@@ -50,6 +50,20 @@ struct HostBatch {
   BatchSize size() const;
 };
 
+// How often each expert was chosen, and how many tokens each group of experts was sent (ops/expert_counts.h).
+struct ChoiceCounts {
+  Tensor experts;  // [num_hidden_layers, E] i32
+  Tensor groups;   // [num_hidden_layers, D] i32
+};
+
+// The optimizer step that a training batch is a part of, for the balance losses (ops/balance.h).
+struct TrainingStep {
+  int64_t tokens = 0;    // T; 0: the batch is all of it
+  ChoiceCounts choices;  // with seq_aux false: the whole step's; absent: the batch is all of it
+  // Weights of the device-level and the communication-level loss, beside the config's aux_loss_alpha.
+  double device_alpha = 0, communication_alpha = 0;
+};
+
 // A HostKeyChunk where the model runs.
 struct KeyChunk {
   Tensor first;      // [B] i32
@@ -64,10 +78,7 @@ struct Batch {
   Tensor sequence_starts;  // [B+1] i32, the tokens of sequence b are starts[b] .. starts[b+1]-1
   Tensor whole;  // [2] i32: {0, N}, all tokens as one sequence: for a balance loss with seq_aux false
 
-  // Training only: the optimizer step that this batch is a part of, for the balance loss (ops/balance.h).
-  int64_t step_tokens = 0;  // T, tokens of the step; 0: this batch is all of it
-  // With seq_aux false: how often the step's tokens chose each expert; absent: this batch is all of the step.
-  Tensor step_counts;  // [num_hidden_layers, E] i32
+  TrainingStep step;  // training only
 
   // With a cache only. This batch's tokens are the last ones of their sequences.
   LatentCache* cache = nullptr;  // a forward pass writes the tokens' rows

@@ -5,6 +5,7 @@
 //   H num_attention_heads; Rq q_lora_rank, Rkv kv_lora_rank (the two latents of MLA)
 //   Dn qk_nope_head_dim, Dr qk_rope_head_dim, Dv v_head_dim (parts of a head)
 //   E n_routed_experts, K num_experts_per_tok, F moe_intermediate_size (width of one routed expert)
+//   D expert groups, M groups that a token may use (device-limited routing)
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -64,7 +65,7 @@ struct Config {
   int64_t first_k_dense_replace = 0;     // the first layers have a dense MLP
   int64_t moe_layer_freq = 1;            // after them, layers whose index divides by this are MoE
   TopkMethod topk_method = TopkMethod::greedy;
-  int64_t n_group = 1, topk_group = 1;  // expert groups, and how many of them a token may use
+  int64_t n_group = 1, topk_group = 1;  // group_limited_greedy: expert groups, and how many a token may use
   bool norm_topk_prob = false;          // with K >= 2: normalise the K weights to sum 1 ...
   double routed_scaling_factor = 1;     // ... otherwise multiply them by this
   double aux_loss_alpha = 0.001;        // weight of the expert-level balance loss in training
@@ -83,6 +84,9 @@ struct Config {
     return n_routed_experts > 0 && layer >= first_k_dense_replace && layer % moe_layer_freq == 0;
   }
   int64_t n_moe_layers() const;
+  // D and M: the groups of experts, and how many of them a token may use. A greedy choice knows one group.
+  int64_t expert_groups() const { return topk_method == TopkMethod::greedy ? 1 : n_group; }
+  int64_t groups_per_token() const { return topk_method == TopkMethod::greedy ? 1 : topk_group; }
 
   bool operator==(const Config&) const = default;
 };

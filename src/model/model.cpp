@@ -47,12 +47,13 @@ WeightGradients::WeightGradients(const Config& config, Arena& arena, DType dtype
 Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& a) {
   check_batch(device, model.config, batch);
   const Pass pass = forward_pass(device, model, batch, a);
-  if (pass.training) clear(device, a.balance_loss);
+  if (pass.training) clear(device, a.balance_losses);
   embed(pass, model.weights, a);
   for (int64_t i = 0; i < model.config.num_hidden_layers; ++i) {
     layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
-    if (a.expert_counts && model.config.is_moe_layer(i))
-      expert_counts(device, {.counts = a.expert_counts[i], .offsets = a.layer(i).moe.offsets});
+    if (a.choices.experts && model.config.is_moe_layer(i))
+      expert_counts(device,
+                    {.counts = a.choices.experts[i], .sent = a.choices.groups[i], .ids = a.layer(i).moe.ids});
   }
   final_norm(pass, model.weights, a);
   return a.normed;

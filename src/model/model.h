@@ -35,13 +35,13 @@ struct WeightGradients {
 
 // Runs the batch through all layers. Returns the normed hidden states [N, C] (activations.normed). Checks
 // token ids and positions against the config where the host can read them (else upload_batch did). In
-// training, activations.balance_loss is the balance loss summed over the MoE layers.
+// training, activations.balance_losses are the balance losses summed over the MoE layers.
 Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& activations);
 
 // From dhidden, the gradient of what model_forward returned, writes every parameter's gradient to `grads`, or
 // adds it, but the head's (model/head.h), which comes before; the next backward pass then adds. The batch and
 // activations must be those of the last model_forward, with Purpose training.
-// balance_weight scales the balance loss's gradient (1: its loss is simply added to the main one).
+// balance_weight scales the balance losses' gradient (1: they are simply added to the main loss).
 void model_backward(Device& device, const Model& model, const Batch& batch, Activations& activations,
                     const Tensor& dhidden /* [N, C] */, WeightGradients& grads, double balance_weight = 1);
 

@@ -15,9 +15,9 @@ Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activa
       .cos_sin = a.cos_sin,
       .softmax_scale = softmax_scale(model.config),
       .training = a.purpose == Purpose::training,
-      .balance_loss = a.balance_loss,
+      .balance_losses = a.balance_losses,
       .balance_starts = model.config.seq_aux ? batch.sequence_starts : batch.whole,
-      .balance_tokens = static_cast<double>(batch.step_tokens > 0 ? batch.step_tokens : batch.tokens.cols())};
+      .balance_tokens = static_cast<double>(batch.step.tokens > 0 ? batch.step.tokens : batch.tokens.cols())};
 }
 
 Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activations& a,
@@ -27,7 +27,7 @@ Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activ
   pass.balance_weight = balance_weight;
   pass.accumulate = grads.accumulate;
   pass.recompute = a.recompute;
-  pass.balance_loss = a.recomputed_balance_loss;
+  pass.balance_losses = a.recomputed_balance_losses;
   return pass;
 }
 

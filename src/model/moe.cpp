@@ -21,18 +21,34 @@ Tensor own_choice(const ExpertReplay* replay, const MoeActivations& a, int64_t l
   return replay && !replay->chosen.empty() ? replay->chosen[layer] : a.ids;
 }
 
+void add_balance_losses(const Pass& p, const MoeActivations& a, int64_t layer) {
+  const Config& c = p.config;
+  const TrainingStep& step = p.batch.step;
+  const bool counted = static_cast<bool>(step.choices.experts);
+  balance_loss(p.device, {.losses = p.balance_losses,
+                          .prices = a.prices.slice(0, p.balance_starts.cols() - 1),
+                          .scores = a.scores,
+                          .ids = a.ids,
+                          .sequence_starts = p.balance_starts,
+                          .counts = counted ? step.choices.experts[layer] : Tensor(),
+                          .sent = counted ? step.choices.groups[layer] : Tensor(),
+                          .n_groups = static_cast<int>(c.expert_groups()),
+                          .topk_groups = static_cast<int>(c.groups_per_token()),
+                          .tokens = p.balance_tokens,
+                          .alpha = {c.aux_loss_alpha, step.device_alpha, step.communication_alpha}});
+}
+
 // Which experts, with which weights, and what imbalance costs.
 void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer, const Tensor& x) {
   const Config& c = p.config;
   const ExpertReplay* replay = p.batch.replay;
-  const bool grouped = c.topk_method == TopkMethod::group_limited_greedy;
   linear_forward(p.device, {.out = a.logits(), .x = x, .w = w.gate});
   const RouterForward router = {.scores = a.scores,
                                 .ids = own_choice(replay, a, layer),
                                 .weights = a.weights,
                                 .logits = a.logits(),
-                                .n_groups = grouped ? static_cast<int>(c.n_group) : 1,
-                                .topk_groups = grouped ? static_cast<int>(c.topk_group) : 1,
+                                .n_groups = static_cast<int>(c.expert_groups()),
+                                .topk_groups = static_cast<int>(c.groups_per_token()),
                                 .normalize = c.norm_topk_prob,
                                 .scaling = c.routed_scaling_factor};
   const ExpertSort sort = {.offsets = a.offsets, .row_of = a.row_of, .token_of = a.token_of, .ids = a.ids};
@@ -49,15 +65,7 @@ void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer,
   } else {
     router_sort(p.device, {.router = router, .sort = sort});
   }
-  if (p.training)
-    balance_loss(p.device, {.loss = p.balance_loss,
-                            .load = a.load.slice(0, p.balance_starts.cols() - 1),
-                            .scores = a.scores,
-                            .ids = a.ids,
-                            .sequence_starts = p.balance_starts,
-                            .counts = p.batch.step_counts ? p.batch.step_counts[layer] : Tensor(),
-                            .tokens = p.balance_tokens,
-                            .alpha = c.aux_loss_alpha});
+  if (p.training) add_balance_losses(p, a, layer);
 }
 
 void routed_experts(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer, const Tensor& x) {
@@ -128,12 +136,12 @@ void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivat
   if (w.shared_experts.down_proj)
     mlp_backward(p, w.shared_experts, dw.shared_experts, a.shared, g, x, dout, dx, /*accumulate=*/true);
 
-  // The router: through the chosen weights, and through all scores from the balance loss.
+  // The router: through the chosen weights, and through all scores from the balance losses.
   balance_loss_backward(device, {.dscores = g.scores,
-                                 .load = a.load.slice(0, p.balance_starts.cols() - 1),
+                                 .prices = a.prices.slice(0, p.balance_starts.cols() - 1),
                                  .sequence_starts = p.balance_starts,
                                  .tokens = p.balance_tokens,
-                                 .alpha = c.aux_loss_alpha * p.balance_weight});
+                                 .weight = p.balance_weight});
   router_backward(device, {.dlogits = g.scores,
                            .dweights = g.weights,
                            .dscores = g.scores,

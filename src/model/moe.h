@@ -9,7 +9,8 @@ namespace fathom {
 void moe_forward(const Pass& pass, const MoeWeights& w, MoeActivations& a, int64_t layer,
                  const Tensor& x /* [N, C] */, const Tensor& out /* [N, C] */);
 
-// dx = gradient of x, the balance loss's share included. Overwrites a.gate_up, a.rows and a.x with gradients.
+// dx = gradient of x, the balance losses' share included. Overwrites a.gate_up, a.rows and a.x with
+// gradients.
 void moe_backward(const Pass& pass, const MoeWeights& w, MoeWeights& dw, MoeActivations& a, Gradients& g,
                   const Tensor& x, const Tensor& dout, const Tensor& dx);
 

@@ -16,11 +16,11 @@ struct Pass {
   const Batch& batch;
   Tensor cos_sin;  // [N, Dr], this batch's rotary table
   double softmax_scale;
-  bool training;              // keep what the backward pass needs, compute the balance loss
-  Tensor balance_loss;        // [1], training only: where the MoE layers add theirs
-  Tensor balance_starts;      // [B+1] or [2], training only: the sequences the balance loss is taken over
-  double balance_tokens = 0;  // T, training only: tokens of the optimizer step, the loss's mean is over them
-  double balance_weight = 1;  // gradient of the total loss with respect to the balance loss
+  bool training;              // keep what the backward pass needs, compute the balance losses
+  Tensor balance_losses;      // [3], training only: where the MoE layers add theirs
+  Tensor balance_starts;      // [B+1] or [2], training only: the sequences they are taken over
+  double balance_tokens = 0;  // T, training only: tokens of the optimizer step, their mean is over them
+  double balance_weight = 1;  // gradient of the total loss with respect to them
   bool accumulate = false;    // backward only: add to the weights' gradients (WeightGradients)
   Recompute recompute = {};   // backward only: what of a layer's activations is not there yet
 

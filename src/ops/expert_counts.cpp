@@ -3,11 +3,12 @@
 namespace fathom {
 
 void expert_counts(Device& device, const ExpertCounts& a) {
-  Dim E{"E"};
+  Dim N{"N"}, K{"K"}, E{"E"}, D{"D"};
+  expect("expert_counts ids", a.ids, {N, K}, DType::i32);
   expect("expert_counts counts", a.counts, {E}, DType::i32);
-  Dim bounds{"E+1", E + 1};
-  expect("expert_counts offsets", a.offsets, {bounds}, DType::i32);
-  FATHOM_DISPATCH(expert_counts, device, a, moves(a.counts), 1.0 * E)
+  expect("expert_counts sent", a.sent, {D}, DType::i32);
+  check(D >= 1 && E % D == 0, "expert_counts: {} experts cannot be split into {} groups", E.size(), D.size());
+  FATHOM_DISPATCH(expert_counts, device, a, moves(a.ids), 2.0 * N * K)
 }
 
 }  // namespace fathom

@@ -35,14 +35,14 @@ void add_recipe(Ignored& out, const Recipe& r, const ValidationData& validation)
     out.add(r.run.recompute, key, "run.recompute is true");
 }
 
-void add_config(Ignored& out, const Config& c) {
+void add_config(Ignored& out, const Recipe& r, const Config& c) {
   const bool dense = c.n_moe_layers() == 0;
   for (const char* key : {"model.aux_loss_alpha", "model.seq_aux", "model.n_group", "model.topk_group",
                           "model.topk_method", "model.norm_topk_prob", "model.routed_scaling_factor",
                           "model.num_experts_per_tok", "model.moe_intermediate_size"})
     out.add(dense, key, "no layer has experts");
   if (dense) return;
-  out.add(c.aux_loss_alpha == 0, "model.seq_aux", "model.aux_loss_alpha is 0");
+  out.add(!balances(r, c), "model.seq_aux", "there is no balance loss: model.aux_loss_alpha is 0");
   for (const char* key : {"model.n_group", "model.topk_group"})
     out.add(c.topk_method == TopkMethod::greedy, key, "model.topk_method is greedy");
   out.add(c.norm_topk_prob && c.num_experts_per_tok > 1, "model.routed_scaling_factor",
@@ -70,7 +70,7 @@ std::vector<std::string> ignored_settings(const Recipe& recipe, const Config& co
                                           const ValidationData& validation) {
   Ignored out(recipe);
   add_recipe(out, recipe, validation);
-  add_config(out, config);
+  add_config(out, recipe, config);
   add_fields(out, recipe.model.fields, "recipe [model]");
   const std::string& base = recipe.model.config.empty() ? recipe.model.init_from : recipe.model.config;
   if (!base.empty()) {

@@ -29,6 +29,10 @@ template <class R, class F>
 void visit_recipe(R& r, F&& f) {
   f("model.config", r.model.config, any_value, free_to_change, "config.json of the model to train");
   f("model.init_from", r.model.init_from, any_value, free_to_change, "model folder to start from");
+  f("model.device_balance_alpha", r.model.device_balance_alpha, at_least_0, by_request,
+    "weight of the balance loss over groups of experts");
+  f("model.communication_balance_alpha", r.model.communication_balance_alpha, at_least_0, by_request,
+    "weight of the balance loss over tokens sent to groups");
   f("data.train", r.data.train, any_value, free_to_change, "folders or shards made by fathom prepare");
   f("data.validation", r.data.validation, any_value, free_to_change, "the same, for the validation loss");
   f("data.validation_fraction", r.data.validation_fraction, below_1, fixed,
@@ -245,6 +249,14 @@ void check_together(const Recipe& r, const std::string& where) {
   check_schedule(r, where);
 }
 
+// What acts between groups of experts needs two of them: with one it would be a constant.
+void check_groups(const Config& c, const char* key, double value, const std::string& where) {
+  check(value == 0 || (c.n_moe_layers() > 0 && c.expert_groups() > 1),
+        "{}: '{}' is {:g}: the model needs groups of experts, topk_method = \"group_limited_greedy\" and "
+        "n_group above 1",
+        where, key, value);
+}
+
 // Whether a text is meant in TOML's notation; a path stands for itself.
 bool is_quoted_or_list(std::string_view text) {
   const size_t first = text.find_first_not_of(' ');
@@ -322,7 +334,18 @@ Config model_config(const Recipe& recipe) {
     else
       json[key] = value;
   }
-  return config_from_json(json, base.empty() ? "recipe [model]" : base + " with the recipe's [model]");
+  const std::string where = base.empty() ? "recipe [model]" : base + " with the recipe's [model]";
+  Config config = config_from_json(json, where);
+  const Recipe::Model& m = recipe.model;
+  check_groups(config, "model.device_balance_alpha", m.device_balance_alpha, where);
+  check_groups(config, "model.communication_balance_alpha", m.communication_balance_alpha, where);
+  return config;
+}
+
+bool balances(const Recipe& recipe, const Config& config) {
+  const Recipe::Model& m = recipe.model;
+  return config.n_moe_layers() > 0 &&
+         (config.aux_loss_alpha != 0 || m.device_balance_alpha != 0 || m.communication_balance_alpha != 0);
 }
 
 }  // namespace fathom

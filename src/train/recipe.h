@@ -24,6 +24,9 @@ struct Recipe {
     std::string config;            // path of a config.json
     std::string init_from;         // a model folder: its config and its weights
     Json fields = Json::object();  // config.json's keys, e.g. hidden_size
+    // Weights of the balance losses between groups of experts, beside config.json's aux_loss_alpha.
+    double device_balance_alpha = 0;         // of the groups' load
+    double communication_balance_alpha = 0;  // of the tokens sent to the groups
   } model;
 
   struct Data {
@@ -120,7 +123,9 @@ Recipe read_recipe(const std::string& path, std::span<const Setting> overrides =
 // The value of every key except the model's fields.
 OrderedJson recipe_to_json(const Recipe& recipe);
 
-// The configuration of the model to train.
+// The configuration of the model to train. Error naming the key for a setting that it cannot have.
 Config model_config(const Recipe& recipe);
+// Whether training that model adds any balance loss.
+bool balances(const Recipe& recipe, const Config& config);
 
 }  // namespace fathom

@@ -97,7 +97,8 @@ std::vector<std::string> folders_of(const std::vector<std::string>& paths) {
   return folders;
 }
 
-constexpr int64_t loss_total = 0, balance_total = 1;  // in totals_
+constexpr int64_t loss_total = 0, balance_totals = 1;  // in totals_: one, then one for each level
+constexpr int64_t levels = 3;
 
 // A mean over nothing is 0, not NaN: a step of documents of one token has no target.
 double at_least_one(int64_t targets) {
@@ -129,9 +130,11 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
   open_data();
   lay_out(recipe_.batch.micro_batch);
   const Config& c = model_.config;
-  report_memory_ = Arena("a step's report", 4 * c.num_hidden_layers * c.n_routed_experts + 256, device_);
-  totals_ = report_memory_.allocate(DType::f64, {2});
-  expert_counts_ = report_memory_.allocate(DType::i32, {c.num_hidden_layers, c.n_routed_experts});
+  const int64_t L = c.num_hidden_layers, E = c.n_routed_experts, D = c.expert_groups();
+  report_memory_ = Arena("a step's report", 4 * L * (E + D) + 512, device_);
+  totals_ = report_memory_.allocate(DType::f64, {balance_totals + levels});
+  choices_ = {.experts = report_memory_.allocate(DType::i32, {L, E}),
+              .groups = report_memory_.allocate(DType::i32, {L, D})};
   start_state(checkpoint, changes);
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
   const StepSizes sizes = {.windows =
@@ -224,26 +227,30 @@ LossFunction Trainer::cross_entropy_loss(double scale) {
 
 bool Trainer::counts_come_first(size_t micro_batches) const {
   const Config& c = model_.config;
-  return !c.seq_aux && c.aux_loss_alpha != 0 && c.n_moe_layers() > 0 && micro_batches > 1;
+  return !c.seq_aux && balances(recipe_, c) && micro_batches > 1;
 }
 
 void Trainer::count_experts(const PackedBatch& packed) {
   const Batch batch = upload_packed(packed);
-  micro_.activations.expert_counts = expert_counts_;
+  micro_.activations.choices = choices_;
   model_forward(device_, model_, batch, micro_.activations);
 }
 
 void Trainer::micro_step(const PackedBatch& packed, const StepReport& step, bool counted) {
   Batch batch = upload_packed(packed);
-  batch.step_tokens = step.tokens;
-  batch.step_counts = counted ? expert_counts_ : Tensor();
-  micro_.activations.expert_counts = counted ? Tensor() : expert_counts_;
+  batch.step = {.tokens = step.tokens,
+                .choices = counted ? choices_ : ChoiceCounts(),
+                .device_alpha = recipe_.model.device_balance_alpha,
+                .communication_alpha = recipe_.model.communication_balance_alpha};
+  micro_.activations.choices = counted ? ChoiceCounts() : choices_;
   const Tensor hidden = model_forward(device_, model_, batch, micro_.activations);
   head_backward(device_, model_, hidden, work_memory_, cross_entropy_loss(1 / at_least_one(step.targets)),
                 micro_.dhidden, grads_);
   model_backward(device_, model_, batch, micro_.activations, micro_.dhidden, grads_);
   sum(device_, {.sum = totals_.slice(loss_total, 1), .x = micro_.losses});
-  sum(device_, {.sum = totals_.slice(balance_total, 1), .x = micro_.activations.balance_loss});
+  for (int64_t level = 0; level < levels; ++level)
+    sum(device_, {.sum = totals_.slice(balance_totals + level, 1),
+                  .x = micro_.activations.balance_losses.slice(level, 1)});
 }
 
 StepReport Trainer::step() {
@@ -259,7 +266,8 @@ StepReport Trainer::step() {
 
   grads_.accumulate = false;
   clear(device_, totals_);
-  clear(device_, expert_counts_);
+  clear(device_, choices_.experts);
+  clear(device_, choices_.groups);
   const bool count_first = counts_come_first(micro_batches.size());
   if (count_first)
     for (const PackedBatch& packed : micro_batches) count_experts(packed);
@@ -282,16 +290,15 @@ StepReport Trainer::step() {
 
 // All that the host wants to know of a step comes with one wait.
 void Trainer::read_totals(StepReport& report) {
-  std::array<double, 2> totals{};
-  std::vector<int32_t> counts(static_cast<size_t>(expert_counts_.count()));
-  download_later(device_, Tensor(totals.data(), DType::f64, {2}), totals_);
-  download_later(device_,
-                 Tensor(counts.data(), DType::i32, {expert_counts_.shape[0], expert_counts_.shape[1]}),
-                 expert_counts_);
+  const Tensor& experts = choices_.experts;
+  std::array<double, balance_totals + levels> totals{};
+  std::vector<int32_t> counts(static_cast<size_t>(experts.count()));
+  download_later(device_, Tensor(totals.data(), DType::f64, {balance_totals + levels}), totals_);
+  download_later(device_, Tensor(counts.data(), DType::i32, {experts.shape[0], experts.shape[1]}), experts);
   report.grad_norm = optimizer_.gradient_norm(device_);  // waits
   report.loss = totals[loss_total] / at_least_one(report.targets);
-  report.balance = totals[balance_total];
-  report.expert_load = worst_load(counts, expert_counts_.shape[1]);
+  report.balance = {totals[balance_totals], totals[balance_totals + 1], totals[balance_totals + 2]};
+  report.expert_load = worst_load(counts, experts.shape[1]);
 }
 
 std::optional<double> Trainer::validation_loss() {
@@ -309,7 +316,7 @@ std::optional<double> Trainer::validation_loss() {
     pack_windows(shards, packing, windows, packed);
     targets += packed.counted;
     const Batch batch = upload_packed(packed);
-    micro_.activations.expert_counts = {};
+    micro_.activations.choices = {};
     const Tensor hidden = model_forward(device_, model_, batch, micro_.activations);
     head_forward(device_, model_, hidden, work_memory_, cross_entropy_loss(1));
     sum(device_, {.sum = totals_.slice(loss_total, 1), .x = micro_.losses});

@@ -10,6 +10,7 @@
 
 #include "model/head.h"
 #include "model/model.h"
+#include "ops/balance.h"
 #include "tensor/device.h"
 #include "train/loader.h"
 #include "train/optimizer.h"
@@ -22,12 +23,12 @@ namespace fathom {
 
 // What one step did.
 struct StepReport {
-  int64_t step = 0;      // counted from 1
-  int64_t tokens = 0;    // of this step
-  int64_t targets = 0;   // of them, those with a target: fewer with document_mask
-  double loss = 0;       // mean cross-entropy per target, in nats
-  double balance = 0;    // the balance loss, its weight alpha included, summed over the MoE layers
-  double grad_norm = 0;  // before clipping
+  int64_t step = 0;       // counted from 1
+  int64_t tokens = 0;     // of this step
+  int64_t targets = 0;    // of them, those with a target: fewer with document_mask
+  double loss = 0;        // mean cross-entropy per target, in nats
+  BalanceLevels balance;  // the balance losses, each times its alpha, summed over the MoE layers
+  double grad_norm = 0;   // before clipping
   double lr = 0;
   // The busiest expert's tokens over the average expert's, of the worst layer; 1 is perfect balance, 0
   // without experts.
@@ -91,12 +92,12 @@ class Trainer {
   // Opens this run's part of state_; from a checkpoint, the rest.
   void start_state(const std::string& checkpoint, const std::vector<std::string>& changes);
   bool take_snapshot();
-  // The balance loss of a micro-batch needs the whole step's expert counts before its own forward pass.
+  // The balance losses of a micro-batch need the whole step's choices before its own forward pass.
   bool counts_come_first(size_t micro_batches) const;
-  // A forward pass for expert_counts_ alone.
+  // A forward pass for choices_ alone.
   void count_experts(const PackedBatch& packed);
-  // Adds the gradients of one micro-batch of the step to grads_, its targets' losses and its balance loss to
-  // totals_.
+  // Adds the gradients of one micro-batch of the step to grads_, its targets' losses and its balance
+  // losses to totals_.
   void micro_step(const PackedBatch& packed, const StepReport& step, bool counted);
   // Brings a batch to the device; the views hold until the next one.
   Batch upload_packed(const PackedBatch& packed);
@@ -119,8 +120,8 @@ class Trainer {
   Arena work_memory_;
   MicroBatch micro_;
   Arena report_memory_;
-  Tensor totals_;         // [2] f64: the current step's losses and balance losses, added up
-  Tensor expert_counts_;  // [layers, E] i32: the current step's tokens of each expert
+  Tensor totals_;         // [4] f64: the current step's losses, then BalanceLoss::losses, added up
+  ChoiceCounts choices_;  // of the current step
 
   RunState state_;
   std::unique_ptr<Loader> loader_;

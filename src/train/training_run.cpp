@@ -103,6 +103,8 @@ class Run {
   void report_memory();
   std::optional<Ending> ending() const;
   void after_step(const StepReport& report, double seconds);
+  std::string balance_text(const BalanceLevels& balance) const;
+  std::vector<NamedValue> step_values(const StepReport& report, double seconds) const;
   void log_line(const StepReport& report);
   void validate();
   void save();
@@ -156,15 +158,38 @@ double Run::seconds_left() const {
   return limit > 0 ? std::min(left, limit - seconds_since(start_)) : left;
 }
 
+// The balance losses that the recipe asks for.
+std::string Run::balance_text(const BalanceLevels& b) const {
+  std::string text = fmt::format("balance {:.2g}", b.expert);
+  if (recipe_.model.device_balance_alpha > 0) text += fmt::format(" + device {:.2g}", b.device);
+  if (recipe_.model.communication_balance_alpha > 0)
+    text += fmt::format(" + communication {:.2g}", b.communication);
+  return text;
+}
+
+std::vector<NamedValue> Run::step_values(const StepReport& r, double seconds) const {
+  std::vector<NamedValue> values = {{"loss", r.loss},
+                                    {"balance_loss", r.balance.expert},
+                                    {"grad_norm", r.grad_norm},
+                                    {"lr", r.lr},
+                                    {"expert_load", r.expert_load},
+                                    {"tokens", static_cast<double>(trainer_.state().tokens)},
+                                    {"targets", static_cast<double>(r.targets)},
+                                    {"tokens_per_second", static_cast<double>(r.tokens) / seconds}};
+  if (recipe_.model.device_balance_alpha > 0) values.push_back({"device_balance_loss", r.balance.device});
+  if (recipe_.model.communication_balance_alpha > 0)
+    values.push_back({"communication_balance_loss", r.balance.communication});
+  return values;
+}
+
 void Run::log_line(const StepReport& r) {
   std::string length;
   if (recipe_.schedule.steps > 0) length = fmt::format("/{}", recipe_.schedule.steps);
   if (recipe_.run.epochs > 0)
     length = fmt::format("  epoch {:.2f}/{:g}", trainer_.epochs(), recipe_.run.epochs);
-  log::info(
-      "step {}{}  loss {:.4f}  balance {:.2g}  norm {:.2f}  lr {:.2e}  load {:.2f}  {} tokens/s  ETA {}",
-      r.step, length, interval_.mean_loss(), r.balance, r.grad_norm, r.lr, r.expert_load,
-      human_count(interval_.tokens_per_second()), human_duration(std::max(0.0, seconds_left())));
+  log::info("step {}{}  loss {:.4f}  {}  norm {:.2f}  lr {:.2e}  load {:.2f}  {} tokens/s  ETA {}", r.step,
+            length, interval_.mean_loss(), balance_text(r.balance), r.grad_norm, r.lr, r.expert_load,
+            human_count(interval_.tokens_per_second()), human_duration(std::max(0.0, seconds_left())));
   outcome_.loss = interval_.mean_loss();
   interval_ = {};
 }
@@ -172,14 +197,7 @@ void Run::log_line(const StepReport& r) {
 void Run::after_step(const StepReport& r, double seconds) {
   step_seconds_ += seconds;
   interval_.add(r, seconds);
-  metrics_->log(r.step, {{"loss", r.loss},
-                         {"balance_loss", r.balance},
-                         {"grad_norm", r.grad_norm},
-                         {"lr", r.lr},
-                         {"expert_load", r.expert_load},
-                         {"tokens", static_cast<double>(trainer_.state().tokens)},
-                         {"targets", static_cast<double>(r.targets)},
-                         {"tokens_per_second", static_cast<double>(r.tokens) / seconds}});
+  metrics_->log(r.step, step_values(r, seconds));
   if (is_multiple(recipe_.run.log_every) || ending()) log_line(r);
   if (is_multiple(recipe_.validation.every)) validate();
   if (is_multiple(recipe_.checkpoint.every) && !trainer_.finished()) save();  // the last one: see go()

@@ -18,7 +18,6 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 namespace fs = std::filesystem;
-using Flags = std::vector<std::pair<std::string, std::string>>;
 
 class Identity : public ::testing::Test {
  protected:

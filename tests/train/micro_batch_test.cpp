@@ -12,7 +12,6 @@ namespace fathom {
 namespace {
 
 using namespace testing;
-using Flags = std::vector<std::pair<std::string, std::string>>;
 
 class MicroBatches : public ::testing::Test {
  protected:
@@ -45,7 +44,10 @@ class MicroBatches : public ::testing::Test {
       for (size_t i = 0; i < whole.size(); ++i) {
         const double slack = i == 0 ? 1e-5 : 1e-3;
         EXPECT_NEAR(split[i].loss, whole[i].loss, slack * whole[i].loss) << micro_batch << " step " << i;
-        EXPECT_NEAR(split[i].balance, whole[i].balance, slack * whole[i].balance) << micro_batch;
+        const BalanceLevels &a = split[i].balance, &b = whole[i].balance;
+        EXPECT_NEAR(a.expert, b.expert, slack * b.expert) << micro_batch;
+        EXPECT_NEAR(a.device, b.device, slack * b.device) << micro_batch;
+        EXPECT_NEAR(a.communication, b.communication, slack * b.communication) << micro_batch;
         EXPECT_NEAR(split[i].grad_norm, whole[i].grad_norm, slack * whole[i].grad_norm) << micro_batch;
         EXPECT_EQ(split[i].targets, whole[i].targets);
         EXPECT_EQ(split[i].tokens, whole[i].tokens);
@@ -75,6 +77,12 @@ TEST_F(MicroBatches, BalancedOverTheStep) {
   expect_the_same_for_every_split({strong_balance, over_the_step});
   expect_the_same_for_every_split({strong_balance, over_the_step, masked, {"run.recompute", "true"}});
 }
+TEST_F(MicroBatches, BalancedBetweenGroups) {
+  const Flags groups = joined(
+      grouped_experts, {{"model.device_balance_alpha", "0.1"}, {"model.communication_balance_alpha", "0.1"}});
+  for (const Flags& more : {Flags{}, {masked}, {over_the_step, {"model.aux_loss_alpha", "0"}}})
+    expect_the_same_for_every_split(joined(groups, more));
+}
 TEST_F(MicroBatches, WithABatchThatGrows) {
   const Flags ramp = {strong_balance,
                       masked,
@@ -91,7 +99,7 @@ TEST_F(MicroBatches, OneSequenceIsBalancedTheSameEitherWay) {
   Flags step = one;
   step.push_back(over_the_step);
   const auto a = reports(one, "1"), b = reports(step, "1");
-  EXPECT_EQ(a[0].balance, b[0].balance);
+  EXPECT_EQ(a[0].balance.expert, b[0].balance.expert);
   EXPECT_EQ(a[0].grad_norm, b[0].grad_norm);
 }
 

@@ -25,7 +25,6 @@ namespace {
 using namespace testing;
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
-using Flags = std::vector<std::pair<std::string, std::string>>;
 
 void expect_same_file(const std::string& a, const std::string& b, const char* name) {
   EXPECT_TRUE(read_file(a + "/" + name) == read_file(b + "/" + name))

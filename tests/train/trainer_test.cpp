@@ -14,7 +14,6 @@ namespace fathom {
 namespace {
 
 using namespace testing;
-using Flags = std::vector<std::pair<std::string, std::string>>;
 
 struct Result {
   std::vector<StepReport> reports;
@@ -104,12 +103,24 @@ TEST(Trainer, ReportsSaneNumbers) {
   EXPECT_EQ(trainer.model().config.eos_token_ids, std::vector<int64_t>{small_eos});
   EXPECT_EQ(r.step, 1);
   EXPECT_EQ(r.tokens, 4 * 24);
-  EXPECT_NEAR(r.lr, 1e-3, 1e-12);        // the first of three warm-up steps
-  EXPECT_GE(r.balance, 2 * 0.01 * 0.9);  // two MoE layers, each about alpha
-  EXPECT_LE(r.balance, 2 * 0.01 * 1.6);
+  EXPECT_NEAR(r.lr, 1e-3, 1e-12);               // the first of three warm-up steps
+  EXPECT_GE(r.balance.expert, 2 * 0.01 * 0.9);  // two MoE layers, each about alpha
+  EXPECT_LE(r.balance.expert, 2 * 0.01 * 1.6);
   EXPECT_GE(r.expert_load, 1);
   EXPECT_LE(r.expert_load, 4);  // K = 2 of E = 8: at most E/K
   EXPECT_GT(r.grad_norm, 0);
+}
+
+TEST(Trainer, ReportsTheBalanceOfGroups) {
+  const SmallRun small;
+  Trainer trainer(
+      small.recipe("out", joined(grouped_experts, {{"model.aux_loss_alpha", "0"},
+                                                   {"model.device_balance_alpha", "0.05"},
+                                                   {"model.communication_balance_alpha", "0.02"}})));
+  const BalanceLevels balance = trainer.step().balance;
+  EXPECT_EQ(balance.expert, 0);
+  EXPECT_NEAR(balance.device, 2 * 0.05, 0.02);  // two MoE layers, each about alpha
+  EXPECT_NEAR(balance.communication, 2 * 0.02, 0.02);
 }
 
 TEST(Trainer, HoldsOutAFractionWhenThereAreNoValidationShards) {
