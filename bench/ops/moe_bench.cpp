@@ -1,6 +1,7 @@
 // Routing, balance loss, sorting, permuting and combining at DeepSeek-V2-Lite's size: 64 experts, 6 active.
 #include "bench/ops/rows.h"
 #include "ops/balance.h"
+#include "ops/capacity.h"
 #include "ops/combine.h"
 #include "ops/expert_counts.h"
 #include "ops/expert_sort.h"
@@ -76,6 +77,23 @@ void balance_rows(Bench& b) {
   });
 }
 
+void capacity_rows(Bench& b) {
+  constexpr int64_t D = 8;
+  const Tensor scores = b.random(DType::f32, {N, E}), kept = b.zeros(DType::i32, {N, K}),
+               ids = b.integers({N, K}, [](int64_t i) { return static_cast<int32_t>(i * 7919 % E); }),
+               exempt = b.zeros(DType::i32, {1});
+  b.row(fmt::format("capacity {}x{} of {}, {} groups", N, K, E, D), static_cast<double>(3 * ids.bytes()), 0,
+        [&] {
+          capacity(b.device(), {.kept = kept,
+                                .dropped = {},
+                                .ids = ids,
+                                .scores = scores,
+                                .exempt = exempt,
+                                .n_groups = D,
+                                .capacity = N * K / D - 100});
+        });
+}
+
 void permute_rows(Bench& b, DType t) {
   const Tensor offsets = b.zeros(DType::i32, {E + 1}), row_of = b.zeros(DType::i32, {N, K}),
                token_of = b.zeros(DType::i32, {M});
@@ -115,6 +133,7 @@ void moe_rows(Bench& b) {
   router_rows(b);
   router_sort_rows(b);
   balance_rows(b);
+  capacity_rows(b);
   for (DType t : {DType::f32, DType::bf16}) {
     permute_rows(b, t);
     b.clear();

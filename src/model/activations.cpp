@@ -86,6 +86,7 @@ MoeActivations Layout::moe() {
   a.ids = ints({N, K});
   a.weights = stat({N, K});
   a.prices = kept_stat({size.sequences, E});
+  if (training) a.kept = ints({N, K});
   a.offsets = ints({E + 1});
   a.row_of = ints({N, K});
   a.token_of = ints({M});

@@ -53,6 +53,7 @@ struct MoeActivations {
   Tensor ids;       // [N, K] i32
   Tensor weights;   // [N, K] stat
   Tensor prices;    // [B, E] stat, for the balance losses; training only
+  Tensor kept;      // [N, K] i32, ids that are not dropped; training only
   Tensor offsets;   // [E+1] i32
   Tensor row_of;    // [N, K] i32
   Tensor token_of;  // [N*K] i32

@@ -18,8 +18,8 @@ Batch moved(Batch batch, std::byte* block) {
   const auto move = [&](Tensor& t) {
     if (t) t.data = block + (static_cast<const std::byte*>(t.data) - from);
   };
-  for (Tensor* t : {&batch.tokens, &batch.positions, &batch.sequence_starts, &batch.whole, &batch.block_table,
-                    &batch.sequence, &batch.block})
+  for (Tensor* t : {&batch.tokens, &batch.positions, &batch.sequence_starts, &batch.whole, &batch.exempt,
+                    &batch.block_table, &batch.sequence, &batch.block})
     move(*t);
   for (auto& chunk : batch.chunks) move(chunk.first), move(chunk.starts);
   return batch;
@@ -49,6 +49,7 @@ LatentCache allocate_cache(const Config& config, Arena& arena, DType dtype, int6
 BatchSize HostBatch::size() const {
   const auto N = static_cast<int64_t>(tokens.size());
   BatchSize size{N, static_cast<int64_t>(sequence_starts.size()) - 1, N};
+  size.units = static_cast<int64_t>(exempt.size());
   if (max_pages == 0) return size;
   size.keys = 0, size.chunks = static_cast<int64_t>(chunks.size());
   for (const HostKeyChunk& c : chunks) size.keys = std::max<int64_t>(size.keys, c.starts.back());
@@ -63,6 +64,7 @@ Batch allocate_batch(Arena& arena, const BatchSize& size, int64_t max_pages) {
   batch.positions = ints({size.tokens});
   batch.sequence_starts = ints({size.sequences + 1});
   batch.whole = ints({2});
+  if (size.units > 0) batch.exempt = ints({size.units});
   if (max_pages > 0) {
     batch.block_table = ints({size.sequences, max_pages});
     batch.sequence = ints({size.tokens});
@@ -87,6 +89,7 @@ void write_batch(const HostBatch& host, Batch& batch) {
   put(batch.positions, host.positions);
   put(batch.sequence_starts, host.sequence_starts);
   put(batch.whole, {0, static_cast<int32_t>(host.tokens.size())});
+  if (batch.exempt) put(batch.exempt, host.exempt);
   if (host.max_pages == 0) return;
   put(batch.block_table, host.block_table);
   put(batch.sequence, host.sequence);

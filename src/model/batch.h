@@ -19,6 +19,7 @@ struct BatchSize {
   int64_t sequences = 0;  // B
   int64_t keys = 0;       // M, keys expanded at a time: N without a cache, 0 if absorbed
   int64_t chunks = 1;     // that the keys are cut into, with a cache; 0 if absorbed
+  int64_t units = 0;      // U, of token dropping; 0 outside training
 };
 
 // The latent cache of all layers: per layer pages [P, page, Rkv+Dr] of rows [normed c_kv | rotated k_rope].
@@ -41,6 +42,7 @@ struct ExpertReplay {
 struct HostBatch {
   std::vector<int32_t> tokens, positions;  // [N]
   std::vector<int32_t> sequence_starts;    // [B+1]
+  std::vector<int32_t> exempt;             // [U]
   // With a cache only:
   std::vector<int32_t> block_table;  // [B, max_pages]
   std::vector<int32_t> sequence;     // [N]
@@ -54,14 +56,17 @@ struct HostBatch {
 struct ChoiceCounts {
   Tensor experts;  // [num_hidden_layers, E] i32
   Tensor groups;   // [num_hidden_layers, D] i32
+  Tensor dropped;  // [num_hidden_layers] i32: how many choices went nowhere (ops/capacity.h)
 };
 
-// The optimizer step that a training batch is a part of, for the balance losses (ops/balance.h).
+// The optimizer step that a training batch is a part of, and what it asks of the MoE layers (ops/balance.h,
+// ops/capacity.h).
 struct TrainingStep {
   int64_t tokens = 0;    // T; 0: the batch is all of it
   ChoiceCounts choices;  // with seq_aux false: the whole step's; absent: the batch is all of it
   // Weights of the device-level and the communication-level loss, beside the config's aux_loss_alpha.
   double device_alpha = 0, communication_alpha = 0;
+  double capacity_factor = 0;  // room of a group of experts over its average load; 0: for all
 };
 
 // A HostKeyChunk where the model runs.
@@ -78,7 +83,10 @@ struct Batch {
   Tensor sequence_starts;  // [B+1] i32, the tokens of sequence b are starts[b] .. starts[b+1]-1
   Tensor whole;  // [2] i32: {0, N}, all tokens as one sequence: for a balance loss with seq_aux false
 
-  TrainingStep step;  // training only
+  // Training only. The tokens are U units of token dropping, one after another; where `exempt` is not 0,
+  // nothing is dropped.
+  TrainingStep step;
+  Tensor exempt;  // [U] i32
 
   // With a cache only. This batch's tokens are the last ones of their sequences.
   LatentCache* cache = nullptr;  // a forward pass writes the tokens' rows

@@ -17,7 +17,8 @@ Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activa
       .training = a.purpose == Purpose::training,
       .balance_losses = a.balance_losses,
       .balance_starts = model.config.seq_aux ? batch.sequence_starts : batch.whole,
-      .balance_tokens = static_cast<double>(batch.step.tokens > 0 ? batch.step.tokens : batch.tokens.cols())};
+      .balance_tokens = static_cast<double>(batch.step.tokens > 0 ? batch.step.tokens : batch.tokens.cols()),
+      .dropped = a.choices.dropped};
 }
 
 Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activations& a,
@@ -28,6 +29,7 @@ Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activ
   pass.accumulate = grads.accumulate;
   pass.recompute = a.recompute;
   pass.balance_losses = a.recomputed_balance_losses;
+  pass.dropped = {};
   return pass;
 }
 

@@ -1,7 +1,11 @@
 #include "model/moe.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "model/mlp.h"
 #include "ops/balance.h"
+#include "ops/capacity.h"
 #include "ops/combine.h"
 #include "ops/expert_sort.h"
 #include "ops/grouped_linear.h"
@@ -21,6 +25,19 @@ Tensor own_choice(const ExpertReplay* replay, const MoeActivations& a, int64_t l
   return replay && !replay->chosen.empty() ? replay->chosen[layer] : a.ids;
 }
 
+// The experts that another run chose, in place of the router's.
+void take_replayed(const Pass& p, const MoeActivations& a, int64_t layer) {
+  const ExpertReplay& replay = *p.batch.replay;
+  router_replay(p.device, {.ids = a.ids,
+                           .weights = a.weights,
+                           .scores = a.scores,
+                           .given = replay.given[layer],
+                           .rows = replay.rows ? replay.rows : p.batch.positions,
+                           .normalize = p.config.norm_topk_prob,
+                           .scaling = p.config.routed_scaling_factor});
+}
+
+// Of what the router chose, whether or not it is dropped.
 void add_balance_losses(const Pass& p, const MoeActivations& a, int64_t layer) {
   const Config& c = p.config;
   const TrainingStep& step = p.batch.step;
@@ -38,6 +55,24 @@ void add_balance_losses(const Pass& p, const MoeActivations& a, int64_t layer) {
                           .alpha = {c.aux_loss_alpha, step.device_alpha, step.communication_alpha}});
 }
 
+// Each group of experts has room for its average load of a unit of tokens, times the capacity factor, rounded
+// up.
+void drop_choices(const Pass& p, const MoeActivations& a, int64_t layer) {
+  const Config& c = p.config;
+  const Tensor& exempt = p.batch.exempt;
+  assert(exempt);
+  const int64_t all = c.num_experts_per_tok * a.ids.rows() / exempt.cols();  // choices of a unit
+  const double room =
+      p.batch.step.capacity_factor * static_cast<double>(all) / static_cast<double>(c.expert_groups());
+  capacity(p.device, {.kept = a.kept,
+                      .dropped = p.dropped ? p.dropped.slice(layer, 1) : Tensor(),
+                      .ids = a.ids,
+                      .scores = a.scores,
+                      .exempt = exempt,
+                      .n_groups = static_cast<int>(c.expert_groups()),
+                      .capacity = static_cast<int64_t>(std::min(std::ceil(room), static_cast<double>(all)))});
+}
+
 // Which experts, with which weights, and what imbalance costs.
 void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer, const Tensor& x) {
   const Config& c = p.config;
@@ -51,19 +86,16 @@ void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer,
                                 .topk_groups = static_cast<int>(c.groups_per_token()),
                                 .normalize = c.norm_topk_prob,
                                 .scaling = c.routed_scaling_factor};
-  const ExpertSort sort = {.offsets = a.offsets, .row_of = a.row_of, .token_of = a.token_of, .ids = a.ids};
-  if (replay) {
-    router_forward(p.device, router);
-    router_replay(p.device, {.ids = a.ids,
-                             .weights = a.weights,
-                             .scores = a.scores,
-                             .given = replay->given[layer],
-                             .rows = replay->rows ? replay->rows : p.batch.positions,
-                             .normalize = c.norm_topk_prob,
-                             .scaling = c.routed_scaling_factor});
-    expert_sort(p.device, sort);
-  } else {
+  const bool dropping = p.training && p.batch.step.capacity_factor > 0;
+  const ExpertSort sort = {
+      .offsets = a.offsets, .row_of = a.row_of, .token_of = a.token_of, .ids = dropping ? a.kept : a.ids};
+  if (!replay && !dropping) {
     router_sort(p.device, {.router = router, .sort = sort});
+  } else {
+    router_forward(p.device, router);
+    if (replay) take_replayed(p, a, layer);
+    if (dropping) drop_choices(p, a, layer);
+    expert_sort(p.device, sort);
   }
   if (p.training) add_balance_losses(p, a, layer);
 }

@@ -5,7 +5,9 @@
 
 namespace fathom {
 
-// out = SharedMLP(x) + sum over the chosen experts i of weight_i * FFN_i(x)   (equations 20-22)
+// out = SharedMLP(x) + sum over the chosen experts i of weight_i * FFN_i(x)   (equations 20-22). With a
+// capacity factor the choices that are dropped (section 2.2.4) are left out of the sum; the other weights
+// stay as they are.
 void moe_forward(const Pass& pass, const MoeWeights& w, MoeActivations& a, int64_t layer,
                  const Tensor& x /* [N, C] */, const Tensor& out /* [N, C] */);
 

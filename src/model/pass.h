@@ -21,6 +21,7 @@ struct Pass {
   Tensor balance_starts;      // [B+1] or [2], training only: the sequences they are taken over
   double balance_tokens = 0;  // T, training only: tokens of the optimizer step, their mean is over them
   double balance_weight = 1;  // gradient of the total loss with respect to them
+  Tensor dropped;             // [L] i32, training only: where the MoE layers add theirs; may be absent
   bool accumulate = false;    // backward only: add to the weights' gradients (WeightGradients)
   Recompute recompute = {};   // backward only: what of a layer's activations is not there yet
 

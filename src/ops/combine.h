@@ -4,7 +4,8 @@
 
 namespace fathom {
 
-// out[n] = shared[n] + sum over k of weights[n,k] * rows[row_of[n,k]], summed in the stat type
+// out[n] = shared[n] + sum over k of weights[n,k] * rows[row_of[n,k]], summed in the stat type; a slot that
+// goes nowhere adds nothing, and the other weights stay as they are
 struct Combine {
   Tensor out;          // [N, C] any
   Tensor rows;         // [M, C] any
@@ -13,7 +14,7 @@ struct Combine {
   Tensor shared = {};  // [N, C] any, the shared experts' output; may be absent; may alias out
 };
 // drows[row_of[n,k]] = weights[n,k] * dout[n]; dweights[n,k] = dout[n] . rows[row_of[n,k]]. The gradient of
-// `shared` is dout itself.
+// `shared` is dout itself. A slot that goes nowhere has no drows, and dweights 0.
 struct CombineBackward {
   Tensor drows;     // [M, C] any; may alias rows
   Tensor dweights;  // [N, K] stat

@@ -10,7 +10,7 @@ struct Permute {
   Tensor x;         // [N, C] any
   Tensor token_of;  // [M] i32
 };
-// dx[n] = sum over k of dout[row_of[n,k]]
+// dx[n] = sum over k of dout[row_of[n,k]]; a slot that goes nowhere adds nothing
 struct PermuteBackward {
   Tensor dx;      // [N, C] any
   Tensor dout;    // [M, C] any

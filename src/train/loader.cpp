@@ -4,10 +4,17 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/rng.h"
 #include "ops/cross_entropy.h"
 #include "train/shuffle.h"
 
 namespace fathom {
+
+bool exempt_from_dropping(uint64_t seed, int64_t window) {
+  constexpr uint64_t stream = 0x64726f7070696e67;  // of this draw alone
+  const uint32_t word = philox(seed, static_cast<uint64_t>(window), stream)[0];
+  return static_cast<double>(word) * 0x1p-32 < 0.1;
+}
 
 int64_t window_count(int64_t tokens, int64_t sequence_length) {
   return std::max<int64_t>(0, (tokens - 1) / sequence_length);
@@ -20,6 +27,7 @@ void pack_windows(const TokenShards& shards, const Packing& packing, std::span<c
   HostBatch& batch = out.batch;
   for (auto* part : {&batch.tokens, &batch.positions, &out.targets}) part->resize(static_cast<size_t>(N));
   batch.sequence_starts.clear();
+  batch.exempt.assign(windows.size(), 0);
   out.counted = 0;
   std::vector<int32_t> window(static_cast<size_t>(T + 1));
   for (size_t w = 0; w < windows.size(); ++w) {
@@ -70,9 +78,12 @@ int64_t Loader::prepare(int64_t first, PackedStep& out) const {
   std::vector<int64_t> windows;
   for (int64_t begin = 0; begin < n; begin += micro) {
     windows.clear();
+    PackedBatch& packed = out[static_cast<size_t>(begin / micro)];
     for (int64_t i = first + begin; i < first + std::min(begin + micro, n); ++i)
       windows.push_back(Shuffle(windows_, seed_, static_cast<uint64_t>(i / windows_))(i % windows_));
-    pack_windows(shards_, packing_, windows, out[static_cast<size_t>(begin / micro)]);
+    pack_windows(shards_, packing_, windows, packed);
+    for (size_t w = 0; w < windows.size(); ++w)
+      packed.batch.exempt[w] = exempt_from_dropping(seed_, first + begin + static_cast<int64_t>(w));
   }
   return n;
 }

@@ -24,6 +24,10 @@ struct Packing {
   bool document_mask = false;
 };
 
+// A tenth of all windows are exempt from token dropping (paper section 2.2.4). Whether this one is, number
+// `window` of those that the run reads, is drawn from the seed.
+bool exempt_from_dropping(uint64_t seed, int64_t window);
+
 // Windows in a stream of this many tokens.
 int64_t window_count(int64_t tokens, int64_t sequence_length);
 
@@ -34,7 +38,7 @@ struct PackedBatch {
   int64_t counted = 0;           // targets that are not ignored
 };
 
-// Fills `out` with these windows, one after another.
+// Fills `out` with these windows, one after another. Each is a unit of token dropping, none of them exempt.
 void pack_windows(const TokenShards& shards, const Packing& packing, std::span<const int64_t> windows,
                   PackedBatch& out);
 

@@ -33,6 +33,8 @@ void visit_recipe(R& r, F&& f) {
     "weight of the balance loss over groups of experts");
   f("model.communication_balance_alpha", r.model.communication_balance_alpha, at_least_0, by_request,
     "weight of the balance loss over tokens sent to groups");
+  f("model.capacity_factor", r.model.capacity_factor, at_least_0, by_request,
+    "room of a group of experts over its average load, for token dropping; 0: none");
   f("data.train", r.data.train, any_value, free_to_change, "folders or shards made by fathom prepare");
   f("data.validation", r.data.validation, any_value, free_to_change, "the same, for the validation loss");
   f("data.validation_fraction", r.data.validation_fraction, below_1, fixed,
@@ -249,7 +251,8 @@ void check_together(const Recipe& r, const std::string& where) {
   check_schedule(r, where);
 }
 
-// What acts between groups of experts needs two of them: with one it would be a constant.
+// What acts between groups of experts needs two of them: with one, balance losses are constant and the load
+// is the average.
 void check_groups(const Config& c, const char* key, double value, const std::string& where) {
   check(value == 0 || (c.n_moe_layers() > 0 && c.expert_groups() > 1),
         "{}: '{}' is {:g}: the model needs groups of experts, topk_method = \"group_limited_greedy\" and "
@@ -339,6 +342,7 @@ Config model_config(const Recipe& recipe) {
   const Recipe::Model& m = recipe.model;
   check_groups(config, "model.device_balance_alpha", m.device_balance_alpha, where);
   check_groups(config, "model.communication_balance_alpha", m.communication_balance_alpha, where);
+  check_groups(config, "model.capacity_factor", m.capacity_factor, where);
   return config;
 }
 

@@ -27,6 +27,7 @@ struct Recipe {
     // Weights of the balance losses between groups of experts, beside config.json's aux_loss_alpha.
     double device_balance_alpha = 0;         // of the groups' load
     double communication_balance_alpha = 0;  // of the tokens sent to the groups
+    double capacity_factor = 0;  // room of a group over its average load of a sequence; 0: nothing is dropped
   } model;
 
   struct Data {

@@ -31,7 +31,8 @@ MicroBatch allocate_micro_batch(const Recipe& r, const Config& c, Arena& arena, 
   const DType dtype = r.run.precision;
   const int64_t N = windows * r.data.sequence_length;
   // With document_mask a window may fall into as many sequences as it has tokens.
-  const BatchSize size = {.tokens = N, .sequences = r.data.document_mask ? N : windows, .keys = N};
+  const BatchSize size = {
+      .tokens = N, .sequences = r.data.document_mask ? N : windows, .keys = N, .units = windows};
   MicroBatch m;
   m.batch = allocate_batch(arena, size);
   m.targets = arena.allocate(DType::i32, {N});
@@ -89,6 +90,14 @@ double worst_load(std::span<const int32_t> counts, int64_t E) {
   return worst;
 }
 
+// The sum of one over the sum of the other, both of counts.
+double share_of(std::span<const int32_t> part, std::span<const int32_t> whole) {
+  const auto sum = [](std::span<const int32_t> counts) {
+    return static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
+  };
+  return sum(part) / std::max(sum(whole), 1.0);
+}
+
 // The paths that are folders: a shard that is named itself is of the split that it is named for.
 std::vector<std::string> folders_of(const std::vector<std::string>& paths) {
   std::vector<std::string> folders;
@@ -131,10 +140,11 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
   lay_out(recipe_.batch.micro_batch);
   const Config& c = model_.config;
   const int64_t L = c.num_hidden_layers, E = c.n_routed_experts, D = c.expert_groups();
-  report_memory_ = Arena("a step's report", 4 * L * (E + D) + 512, device_);
+  report_memory_ = Arena("a step's report", 4 * L * (E + D + 1) + 512, device_);
   totals_ = report_memory_.allocate(DType::f64, {balance_totals + levels});
   choices_ = {.experts = report_memory_.allocate(DType::i32, {L, E}),
-              .groups = report_memory_.allocate(DType::i32, {L, D})};
+              .groups = report_memory_.allocate(DType::i32, {L, D}),
+              .dropped = report_memory_.allocate(DType::i32, {L})};
   start_state(checkpoint, changes);
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
   const StepSizes sizes = {.windows =
@@ -230,18 +240,26 @@ bool Trainer::counts_come_first(size_t micro_batches) const {
   return !c.seq_aux && balances(recipe_, c) && micro_batches > 1;
 }
 
-void Trainer::count_experts(const PackedBatch& packed) {
-  const Batch batch = upload_packed(packed);
+Batch Trainer::upload_for_step(const PackedBatch& packed, const StepReport& step) {
+  const Recipe::Model& m = recipe_.model;
+  Batch batch = upload_packed(packed);
+  batch.step = {.tokens = step.tokens,
+                .choices = {},
+                .device_alpha = m.device_balance_alpha,
+                .communication_alpha = m.communication_balance_alpha,
+                .capacity_factor = m.capacity_factor};
+  return batch;
+}
+
+void Trainer::count_experts(const PackedBatch& packed, const StepReport& step) {
+  const Batch batch = upload_for_step(packed, step);
   micro_.activations.choices = choices_;
   model_forward(device_, model_, batch, micro_.activations);
 }
 
 void Trainer::micro_step(const PackedBatch& packed, const StepReport& step, bool counted) {
-  Batch batch = upload_packed(packed);
-  batch.step = {.tokens = step.tokens,
-                .choices = counted ? choices_ : ChoiceCounts(),
-                .device_alpha = recipe_.model.device_balance_alpha,
-                .communication_alpha = recipe_.model.communication_balance_alpha};
+  Batch batch = upload_for_step(packed, step);
+  if (counted) batch.step.choices = choices_;
   micro_.activations.choices = counted ? ChoiceCounts() : choices_;
   const Tensor hidden = model_forward(device_, model_, batch, micro_.activations);
   head_backward(device_, model_, hidden, work_memory_, cross_entropy_loss(1 / at_least_one(step.targets)),
@@ -266,11 +284,10 @@ StepReport Trainer::step() {
 
   grads_.accumulate = false;
   clear(device_, totals_);
-  clear(device_, choices_.experts);
-  clear(device_, choices_.groups);
+  for (const Tensor& counts : {choices_.experts, choices_.groups, choices_.dropped}) clear(device_, counts);
   const bool count_first = counts_come_first(micro_batches.size());
   if (count_first)
-    for (const PackedBatch& packed : micro_batches) count_experts(packed);
+    for (const PackedBatch& packed : micro_batches) count_experts(packed, report);
   for (const PackedBatch& packed : micro_batches) micro_step(packed, report, count_first);
   read_totals(report);
   check(std::isfinite(report.loss), "step {}: the loss is {}; the last checkpoint is the newest good state",
@@ -294,11 +311,14 @@ void Trainer::read_totals(StepReport& report) {
   std::array<double, balance_totals + levels> totals{};
   std::vector<int32_t> counts(static_cast<size_t>(experts.count()));
   download_later(device_, Tensor(totals.data(), DType::f64, {balance_totals + levels}), totals_);
+  std::vector<int32_t> dropped(static_cast<size_t>(choices_.dropped.count()));
   download_later(device_, Tensor(counts.data(), DType::i32, {experts.shape[0], experts.shape[1]}), experts);
+  download_later(device_, Tensor(dropped.data(), DType::i32, {choices_.dropped.count()}), choices_.dropped);
   report.grad_norm = optimizer_.gradient_norm(device_);  // waits
   report.loss = totals[loss_total] / at_least_one(report.targets);
   report.balance = {totals[balance_totals], totals[balance_totals + 1], totals[balance_totals + 2]};
   report.expert_load = worst_load(counts, experts.shape[1]);
+  report.dropped = share_of(dropped, counts);
 }
 
 std::optional<double> Trainer::validation_loss() {

@@ -33,6 +33,7 @@ struct StepReport {
   // The busiest expert's tokens over the average expert's, of the worst layer; 1 is perfect balance, 0
   // without experts.
   double expert_load = 0;
+  double dropped = 0;  // share of the tokens' choices of experts that were dropped
 };
 
 // Bytes, each by formula.
@@ -95,12 +96,14 @@ class Trainer {
   // The balance losses of a micro-batch need the whole step's choices before its own forward pass.
   bool counts_come_first(size_t micro_batches) const;
   // A forward pass for choices_ alone.
-  void count_experts(const PackedBatch& packed);
+  void count_experts(const PackedBatch& packed, const StepReport& step);
   // Adds the gradients of one micro-batch of the step to grads_, its targets' losses and its balance
   // losses to totals_.
   void micro_step(const PackedBatch& packed, const StepReport& step, bool counted);
   // Brings a batch to the device; the views hold until the next one.
   Batch upload_packed(const PackedBatch& packed);
+  // The same for a micro-batch of a step.
+  Batch upload_for_step(const PackedBatch& packed, const StepReport& step);
   LossFunction cross_entropy_loss(double scale);
   void read_totals(StepReport& report);
   // Makes micro_ one of `windows` windows.

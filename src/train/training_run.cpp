@@ -179,6 +179,7 @@ std::vector<NamedValue> Run::step_values(const StepReport& r, double seconds) co
   if (recipe_.model.device_balance_alpha > 0) values.push_back({"device_balance_loss", r.balance.device});
   if (recipe_.model.communication_balance_alpha > 0)
     values.push_back({"communication_balance_loss", r.balance.communication});
+  if (recipe_.model.capacity_factor > 0) values.push_back({"dropped", r.dropped});
   return values;
 }
 
@@ -187,8 +188,10 @@ void Run::log_line(const StepReport& r) {
   if (recipe_.schedule.steps > 0) length = fmt::format("/{}", recipe_.schedule.steps);
   if (recipe_.run.epochs > 0)
     length = fmt::format("  epoch {:.2f}/{:g}", trainer_.epochs(), recipe_.run.epochs);
-  log::info("step {}{}  loss {:.4f}  {}  norm {:.2f}  lr {:.2e}  load {:.2f}  {} tokens/s  ETA {}", r.step,
-            length, interval_.mean_loss(), balance_text(r.balance), r.grad_norm, r.lr, r.expert_load,
+  std::string dropped;
+  if (recipe_.model.capacity_factor > 0) dropped = fmt::format("  dropped {:.1f}%", 100 * r.dropped);
+  log::info("step {}{}  loss {:.4f}  {}  norm {:.2f}  lr {:.2e}  load {:.2f}{}  {} tokens/s  ETA {}", r.step,
+            length, interval_.mean_loss(), balance_text(r.balance), r.grad_norm, r.lr, r.expert_load, dropped,
             human_count(interval_.tokens_per_second()), human_duration(std::max(0.0, seconds_left())));
   outcome_.loss = interval_.mean_loss();
   interval_ = {};

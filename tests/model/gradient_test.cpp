@@ -2,9 +2,12 @@
 // central differences in f64, through the production forward and backward passes.
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "support/small_model.h"
 #include "support/temp_dir.h"
 #include "tensor/compare.h"
+#include "tensor/memory.h"
 
 namespace fathom::testing {
 namespace {
@@ -28,6 +31,14 @@ struct Objective {
           w.weight.data.as<double>()[i] += 0.2 * rng.normal();
   }
 
+  // Of two units the first drops choices, the second is exempt.
+  void drop(double capacity_factor) {
+    exempt = {0, 1};
+    batch.batch.exempt = Tensor(exempt.data(), DType::i32, {2});
+    batch.batch.step.capacity_factor = capacity_factor;
+    activations.choices.dropped = memory.allocate(DType::i32, {model.config.num_hidden_layers});
+    clear(device, activations.choices.dropped);
+  }
   double value() {
     const Tensor hidden = model_forward(device, model, batch.batch, activations);
     double sum = 0;
@@ -45,15 +56,21 @@ struct Objective {
   Device device = Device::reference();
   Model model;
   RandomBatch batch;
+  std::vector<int32_t> exempt;
   Arena memory;
   Activations activations;
   WeightGradients grads;
   Tensor dhidden;
 };
 
-void expect_gradients(const Config& config, const Recompute& recompute = {}) {
+void expect_gradients(const Config& config, const Recompute& recompute = {}, double capacity_factor = 0) {
   Objective objective(config, recompute);
+  if (capacity_factor > 0) objective.drop(capacity_factor);
   objective.gradient();
+  if (capacity_factor > 0) {
+    const int32_t* dropped = objective.activations.choices.dropped.as<int32_t>();
+    EXPECT_GT(std::accumulate(dropped, dropped + config.num_hidden_layers, 0), 3);
+  }
   const auto weights = list_weights(config, objective.model.weights),
              grads = list_weights(config, objective.grads.weights);
   Rng rng(11);
@@ -97,20 +114,32 @@ std::vector<Recompute> all_recomputations(const Config& config) {
   return all;
 }
 
+// A dropped choice adds nothing and has no gradient; of normalised weights its score still divides the
+// others.
+TEST(ModelGradient, WithDroppedChoices) {
+  expect_gradients(v2_like(), {}, 0.7);
+  expect_gradients(v2_like(), {.layers = v2_like().num_hidden_layers}, 0.7);
+  expect_gradients(lite_like(), {}, 0.6);
+}
+
 TEST(ModelGradient, RecomputationChangesNoBit) {
-  for (const Config& config : {v2_like(), lite_like()}) {
-    Objective kept(config);
-    kept.gradient();
-    EXPECT_GT(kept.activations.balance_losses.as<double>()[0], 0);
-    const auto want = list_weights(config, kept.grads.weights);
-    for (const Recompute& recompute : all_recomputations(config)) {
-      Objective recomputed(config, recompute);
-      recomputed.gradient();
-      const auto got = list_weights(config, recomputed.grads.weights);
-      for (size_t i = 0; i < want.size(); ++i)
-        EXPECT_EQ(relative_error(got[i].weight.data, want[i].weight.data), 0) << want[i].info.name;
+  for (const Config& config : {v2_like(), lite_like()})
+    for (const double capacity_factor : {0.0, 0.7}) {
+      const auto gradient = [&](Objective& objective) {
+        if (capacity_factor > 0) objective.drop(capacity_factor);
+        objective.gradient();
+        return list_weights(config, objective.grads.weights);
+      };
+      Objective kept(config);
+      const auto want = gradient(kept);
+      EXPECT_GT(kept.activations.balance_losses.as<double>()[0], 0);
+      for (const Recompute& recompute : all_recomputations(config)) {
+        Objective recomputed(config, recompute);
+        const auto got = gradient(recomputed);
+        for (size_t i = 0; i < want.size(); ++i)
+          EXPECT_EQ(relative_error(got[i].weight.data, want[i].weight.data), 0) << want[i].info.name;
+      }
     }
-  }
 }
 
 TEST(ModelGradient, RecomputationTakesLessMemory) {

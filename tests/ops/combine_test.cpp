@@ -48,6 +48,38 @@ TEST_P(CombineTest, Combines) {
     }
 }
 
+// What goes nowhere adds nothing, takes nothing from the other weights and has no gradient, whatever lies in
+// the rows that are nobody's.
+TEST_P(CombineTest, LeavesOutWhatGoesNowhere) {
+  for (int64_t C : {8, 45}) {
+    const int64_t N = 11, K = 3, M = N * K;
+    const Order o = sort_with_dropped(N, K, 5);
+    const Pair rows = random({M, C}), weights = random_stat({N, K}), out = output({N, C}),
+               dout = random({N, C}), drows = output({M, C}), dweights = output_stat({N, K}), none;
+    poison(rows, used_rows(o));
+    run(combine, [&](auto pick) {
+      return Combine{.out = pick(out),
+                     .rows = pick(rows),
+                     .weights = pick(weights),
+                     .row_of = pick(o.row_of),
+                     .shared = pick(none)};
+    });
+    expect_close("out", out);
+    run(combine_backward, [&](auto pick) {
+      return CombineBackward{.drows = pick(drows),
+                             .dweights = pick(dweights),
+                             .dout = pick(dout),
+                             .rows = pick(rows),
+                             .weights = pick(weights),
+                             .row_of = pick(o.row_of)};
+    });
+    expect_close("drows", used(drows, o));
+    expect_close("dweights", dweights);
+    for (int64_t slot = 0; slot < M; slot += 3)
+      EXPECT_EQ(element(dweights.target, slot / K, slot % K), 0) << slot;
+  }
+}
+
 TEST_P(CombineTest, GradientsMatchDifferences) {
   const int64_t N = 4, K = 2, M = N * K, C = 3;
   const Order o = sort_random(N, K, 3);

@@ -21,10 +21,24 @@ class ExpertOrderTest : public OpTest {
     });
     return o;
   }
-  Order sort_random(int64_t N, int64_t K, int64_t E) {
-    std::vector<int32_t> choices(N * K);
-    for (int32_t& c : choices) c = static_cast<int32_t>(rng_.below(E));
+  Order sort_random(int64_t N, int64_t K, int64_t E) { return sort(N, K, E, random_choices(N * K, E)); }
+  // Every third slot goes nowhere.
+  Order sort_with_dropped(int64_t N, int64_t K, int64_t E) {
+    std::vector<int32_t> choices = random_choices(N * K, E);
+    for (size_t i = 0; i < choices.size(); i += 3) choices[i] = ExpertSort::nowhere;
     return sort(N, K, E, choices);
+  }
+  // Rows that are some expert's.
+  static int64_t used_rows(const Order& o) { return o.offsets.ref.as<int32_t>()[o.offsets.ref.cols() - 1]; }
+  static Pair used(const Pair& rows, const Order& o) {
+    return {rows.ref.slice(0, used_rows(o)), rows.target.slice(0, used_rows(o))};
+  }
+
+ private:
+  std::vector<int32_t> random_choices(int64_t slots, int64_t E) {
+    std::vector<int32_t> choices(slots);
+    for (int32_t& c : choices) c = static_cast<int32_t>(rng_.below(E));
+    return choices;
   }
 };
 

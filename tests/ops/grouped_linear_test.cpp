@@ -15,6 +15,7 @@ class GroupedLinearTest : public OpTest {
     const Pair offsets = integers({E + 1}, bounds);
     const Pair x = random({M, I}), w = random({E, O, I}), dout = random({M, O});
     const Pair out = random({M, O}), dx = random({M, I});
+    for (const Pair& input : {x, dout}) poison(input, bounds.back());
     run(grouped_linear_forward, [&](auto pick) {
       return GroupedLinearForward{.out = pick(out), .x = pick(x), .w = pick(w), .offsets = pick(offsets)};
     });

@@ -24,6 +24,22 @@ TEST_P(PermuteTest, MovesRowsAndBack) {
     }
 }
 
+TEST_P(PermuteTest, NothingComesBackFromNowhere) {
+  for (int64_t C : {8, 45}) {
+    const int64_t N = 11, K = 3, M = N * K;
+    const Order o = sort_with_dropped(N, K, 5);
+    const Pair x = random({N, C}), out = output({M, C}), dout = random({M, C}), dx = output({N, C});
+    poison(dout, used_rows(o));
+    run(permute,
+        [&](auto pick) { return Permute{.out = pick(out), .x = pick(x), .token_of = pick(o.token_of)}; });
+    expect_close("out", out);
+    run(permute_backward, [&](auto pick) {
+      return PermuteBackward{.dx = pick(dx), .dout = pick(dout), .row_of = pick(o.row_of)};
+    });
+    expect_close("dx", dx);
+  }
+}
+
 TEST_P(PermuteTest, GradientsMatchDifferences) {
   const int64_t N = 4, K = 2, M = N * K, C = 3;
   const Order o = sort_random(N, K, 3);

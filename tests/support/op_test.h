@@ -130,6 +130,16 @@ class OpTest : public ::testing::TestWithParam<Target> {
     op(device_, arguments([](const Pair& p) { return p.target; }));
   }
 
+  // NaN in the rows from `first` on.
+  static void poison(const Pair& p, int64_t first) {
+    for (int64_t r = first; r < p.ref.rows(); ++r)
+      for (int64_t c = 0; c < p.ref.cols(); ++c) {
+        p.ref.row<double>(r)[c] = NAN;
+        if (p.target.dtype == DType::f32) p.target.row<float>(r)[c] = NAN;
+        if (p.target.dtype == DType::bf16) p.target.row<bf16>(r)[c] = bf16(NAN);
+      }
+  }
+
   static Pair columns(const Pair& p, int64_t begin, int64_t width) {
     return {p.ref.columns(begin, width), p.target.columns(begin, width)};
   }

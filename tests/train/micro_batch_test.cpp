@@ -53,6 +53,7 @@ class MicroBatches : public ::testing::Test {
         EXPECT_EQ(split[i].tokens, whole[i].tokens);
         if (i == 0) {
           EXPECT_EQ(split[i].expert_load, whole[i].expert_load);
+          EXPECT_EQ(split[i].dropped, whole[i].dropped);
         }
       }
       EXPECT_NEAR(validation_, validation, 1e-3 * validation);
@@ -82,6 +83,11 @@ TEST_F(MicroBatches, BalancedBetweenGroups) {
       grouped_experts, {{"model.device_balance_alpha", "0.1"}, {"model.communication_balance_alpha", "0.1"}});
   for (const Flags& more : {Flags{}, {masked}, {over_the_step, {"model.aux_loss_alpha", "0"}}})
     expect_the_same_for_every_split(joined(groups, more));
+}
+TEST_F(MicroBatches, WithDroppedChoices) {
+  const Flags dropping = joined(grouped_experts, {{"model.capacity_factor", "1"}});
+  for (const Flags& more : {Flags{}, {masked}, {strong_balance, over_the_step, {"run.recompute", "true"}}})
+    expect_the_same_for_every_split(joined(dropping, more));
 }
 TEST_F(MicroBatches, WithABatchThatGrows) {
   const Flags ramp = {strong_balance,

@@ -61,16 +61,17 @@ TEST_F(RecipeTest, DeepSeekV2AsPublished) {
   EXPECT_EQ(c.aux_loss_alpha, 0.003);
   EXPECT_EQ(r.model.device_balance_alpha, 0.05);
   EXPECT_EQ(r.model.communication_balance_alpha, 0.02);
+  EXPECT_EQ(r.model.capacity_factor, 1);
   EXPECT_EQ(c.rope_scaling.type, RopeType::plain);  // pretraining comes before the stretch
   EXPECT_EQ(batch_sequences(r.batch, 0), 2304);
   EXPECT_EQ(batch_sequences(r.batch, 225'000'000'000), 9216);
   EXPECT_NEAR(learning_rate(r, {150'000, 5'000'000'000'000}), 7.584e-5, 1e-12);
 }
 
-TEST_F(RecipeTest, BalanceBetweenGroupsNeedsGroups) {
+TEST_F(RecipeTest, WhatActsBetweenGroupsNeedsGroups) {
   const std::string lite = testing::source_dir() + "/recipes/deepseek-v2-lite.toml",
                     v2 = testing::source_dir() + "/recipes/deepseek-v2.toml";
-  for (const char* key : {"device_balance_alpha", "communication_balance_alpha"}) {
+  for (const char* key : {"device_balance_alpha", "communication_balance_alpha", "capacity_factor"}) {
     const Setting with = flag_setting(std::string("model.") + key, "0.5");
     model_config(read_recipe(v2, {&with, 1}));
     EXPECT_THAT(error_of([&] {

@@ -35,6 +35,7 @@ TEST_F(Reports, ShowBalanceLossesOfGroupsWhereTheyAreUsed) {
   EXPECT_TRUE(first_.contains("balance_loss"));
   EXPECT_FALSE(first_.contains("device_balance_loss"));
   EXPECT_FALSE(first_.contains("communication_balance_loss"));
+  EXPECT_FALSE(first_.contains("dropped"));
 }
 
 TEST_F(Reports, ShowAllThreeBalanceLosses) {
@@ -45,6 +46,13 @@ TEST_F(Reports, ShowAllThreeBalanceLosses) {
   EXPECT_NEAR(first_["balance_loss"].get<double>(), 2 * 0.01, 0.01);  // two MoE layers, each about alpha
   EXPECT_NEAR(first_["device_balance_loss"].get<double>(), 2 * 0.05, 0.02);
   EXPECT_NEAR(first_["communication_balance_loss"].get<double>(), 2 * 0.02, 0.02);
+}
+
+TEST_F(Reports, ShowTheShareOfDroppedChoices) {
+  run(joined(grouped_experts, {{"model.capacity_factor", "0.5"}}));
+  EXPECT_THAT(line_, ::testing::ContainsRegex("  dropped [0-9]+\\.[0-9]%  "));
+  EXPECT_GT(first_["dropped"].get<double>(), 0.2);
+  EXPECT_LT(first_["dropped"].get<double>(), 0.6);
 }
 
 }  // namespace

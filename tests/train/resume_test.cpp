@@ -53,12 +53,13 @@ std::vector<std::string> losses(const std::string& dir) {
 TEST(Resume, IsBitForBitInBothPrecisions) {
   const SmallRun small;
   for (const std::string precision : {"f32", "bf16"}) {
-    // Documents apart and two sizes of batch, so that all counters matter.
-    const Flags flags = {{"run.precision", precision},
-                         {"data.document_mask", "true"},
-                         {"batch.ramp_from", "2"},
-                         {"batch.ramp_tokens", "900"},
-                         {"validation.every", "7"}};
+    // Documents apart, two sizes of batch and sequences exempt from dropping, so that all counters matter.
+    const Flags flags = joined(grouped_experts, {{"run.precision", precision},
+                                                 {"model.capacity_factor", "1"},
+                                                 {"data.document_mask", "true"},
+                                                 {"batch.ramp_from", "2"},
+                                                 {"batch.ramp_tokens", "900"},
+                                                 {"validation.every", "7"}});
     Flags part = flags;
     part.emplace_back("run.stop_at", "9");
     const std::string whole = "whole_" + precision, parts = "parts_" + precision;

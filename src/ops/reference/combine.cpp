@@ -1,5 +1,7 @@
 #include "ops/combine.h"
 
+#include "ops/expert_sort.h"
+
 namespace fathom::reference {
 
 void combine(Device&, const Combine& a) {
@@ -8,7 +10,8 @@ void combine(Device&, const Combine& a) {
       for (int64_t c = 0; c < a.out.cols(); ++c) {
         T sum = a.shared ? a.shared.row<T>(n)[c] : T(0);
         for (int64_t k = 0; k < a.row_of.cols(); ++k)
-          sum += a.weights.row<T>(n)[k] * a.rows.row<T>(a.row_of.row<int32_t>(n)[k])[c];
+          if (const int32_t m = a.row_of.row<int32_t>(n)[k]; m != ExpertSort::nowhere)
+            sum += a.weights.row<T>(n)[k] * a.rows.row<T>(m)[c];
         a.out.row<T>(n)[c] = sum;
       }
   });
@@ -18,7 +21,9 @@ void combine_backward(Device&, const CombineBackward& a) {
   with_dtype<double, float>("combine_backward", a.dout.dtype, [&]<class T>(T) {
     for (int64_t n = 0; n < a.dout.rows(); ++n)
       for (int64_t k = 0; k < a.row_of.cols(); ++k) {
-        const int64_t m = a.row_of.row<int32_t>(n)[k];
+        a.dweights.row<T>(n)[k] = 0;
+        const int32_t m = a.row_of.row<int32_t>(n)[k];
+        if (m == ExpertSort::nowhere) continue;
         const T *dout = a.dout.row<T>(n), *row = a.rows.row<T>(m), weight = a.weights.row<T>(n)[k];
         T* drow = a.drows.row<T>(m);
         T dot = 0;

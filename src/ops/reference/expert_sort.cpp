@@ -1,5 +1,7 @@
 #include "ops/expert_sort.h"
 
+#include <algorithm>
+
 namespace fathom::reference {
 
 void expert_sort(Device&, const ExpertSort& a) {
@@ -16,6 +18,10 @@ void expert_sort(Device&, const ExpertSort& a) {
         }
   }
   offsets[E] = row;
+  std::fill(a.token_of.as<int32_t>() + row, a.token_of.as<int32_t>() + N * K, 0);
+  for (int64_t n = 0; n < N; ++n)
+    for (int64_t k = 0; k < K; ++k)
+      if (a.ids.row<int32_t>(n)[k] == ExpertSort::nowhere) a.row_of.row<int32_t>(n)[k] = ExpertSort::nowhere;
 }
 
 }  // namespace fathom::reference

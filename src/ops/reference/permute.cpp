@@ -1,5 +1,7 @@
 #include "ops/permute.h"
 
+#include "ops/expert_sort.h"
+
 namespace fathom::reference {
 
 void permute(Device&, const Permute& a) {
@@ -15,7 +17,9 @@ void permute_backward(Device&, const PermuteBackward& a) {
     for (int64_t n = 0; n < a.dx.rows(); ++n)
       for (int64_t c = 0; c < a.dx.cols(); ++c) {
         T sum = 0;
-        for (int64_t k = 0; k < a.row_of.cols(); ++k) sum += a.dout.row<T>(a.row_of.row<int32_t>(n)[k])[c];
+        for (int64_t k = 0; k < a.row_of.cols(); ++k)
+          if (const int32_t m = a.row_of.row<int32_t>(n)[k]; m != ExpertSort::nowhere)
+            sum += a.dout.row<T>(m)[c];
         a.dx.row<T>(n)[c] = sum;
       }
   });

@@ -43,8 +43,10 @@ void combine_backward(Device& device, const CombineBackward& a) {
         for (int64_t k = 0; k < a.row_of.cols(); ++k) {
           const int32_t m = a.row_of.row<int32_t>(n)[k];
           a.dweights.row<float>(n)[k] =
-              combine_row_backward(a.dout.row<T>(n), a.rows.row<T>(m), a.drows.row<T>(m),
-                                   a.weights.row<float>(n)[k], a.dout.cols());
+              m == ExpertSort::nowhere
+                  ? 0
+                  : combine_row_backward(a.dout.row<T>(n), a.rows.row<T>(m), a.drows.row<T>(m),
+                                         a.weights.row<float>(n)[k], a.dout.cols());
         }
     });
   });

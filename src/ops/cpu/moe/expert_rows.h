@@ -7,13 +7,13 @@
 #endif
 
 #include "ops/cpu/simd_math.h"
-#include "tensor/tensor.h"
+#include "ops/expert_sort.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
 
-// out = first + sum over k of weights[k] * rows[k]; without `weights` each weight is 1, without `first` it is
-// 0. One pass over the columns for all K rows.
+// out = first + sum over k of weights[k] * rows[row_of[k]], a row that is nowhere left out; without `weights`
+// each weight is 1, without `first` it is 0. One pass over the columns for all K rows.
 template <class T>
 void sum_rows(const Tensor& rows, const int32_t* row_of, const float* weights, int64_t K, const T* first,
               T* out) {
@@ -21,6 +21,7 @@ void sum_rows(const Tensor& rows, const int32_t* row_of, const float* weights, i
   for_each_vector(rows.cols(), [&](int64_t c, auto part) HWY_ATTR {
     Vec sum = first ? load(d, first + c, part) : hn::Zero(d);
     for (int64_t k = 0; k < K; ++k) {
+      if (row_of[k] == ExpertSort::nowhere) continue;
       const Vec x = load(d, rows.row<T>(row_of[k]) + c, part);
       sum = weights ? hn::MulAdd(hn::Set(d, weights[k]), x, sum) : hn::Add(sum, x);
     }

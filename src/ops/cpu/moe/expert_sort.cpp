@@ -14,7 +14,11 @@ void expert_sort(Device& device, const ExpertSort& a) {
   auto each_range = [&](auto&& place) {
     parallel_ranges(threads, N, 256, [&](int thread, int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n)
-        for (int64_t k = 0; k < K; ++k) place(n, k, next[thread * E + a.ids.row<int32_t>(n)[k]]);
+        for (int64_t k = 0; k < K; ++k)
+          if (const int32_t e = a.ids.row<int32_t>(n)[k]; e != ExpertSort::nowhere)
+            place(n, k, next[thread * E + e]);
+          else
+            a.row_of.row<int32_t>(n)[k] = ExpertSort::nowhere;
     });
   };
   each_range([](int64_t, int64_t, int32_t& count) { ++count; });
@@ -33,6 +37,7 @@ void expert_sort(Device& device, const ExpertSort& a) {
     token_of[place] = static_cast<int32_t>(n);
     a.row_of.row<int32_t>(n)[k] = place++;
   });
+  std::fill(token_of + row, token_of + N * K, 0);
 }
 
 }  // namespace fathom::cpu

@@ -12,6 +12,10 @@ __global__ void combine_backward_kernel(T* drows, int64_t drows_stride, float* d
                                         int64_t rows_stride, const float* weights, int64_t w_stride,
                                         const int32_t* row_of, int64_t C, int K) {
   const int64_t slot = blockIdx.x, t = slot / K, k = slot % K, m = row_of[slot];
+  if (m == ExpertSort::nowhere) {
+    if (threadIdx.x == 0) dweights[t * dw_stride + k] = 0;
+    return;
+  }
   const float weight = weights[t * w_stride + k];
   float dot = 0;
   for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n) {

@@ -1,6 +1,7 @@
 // Sums of rows in expert order; a thread handles a few neighbouring columns.
 #pragma once
 #include "ops/cuda/vec.cuh"
+#include "ops/expert_sort.h"
 
 namespace fathom::cuda {
 
@@ -17,7 +18,7 @@ __device__ Position position_in(int64_t C) {
 }
 
 // out[n] = base[n] + sum over k of weights[n, k] * rows[row_of[n, k]]; weights may be absent (1), base too
-// (0).
+// (0). A row that is nowhere is left out.
 template <int n, class T>
 __global__ void sum_expert_rows(T* out, int64_t out_stride, const T* rows, int64_t rows_stride,
                                 const float* weights, int64_t weights_stride, const int32_t* row_of,
@@ -28,8 +29,10 @@ __global__ void sum_expert_rows(T* out, int64_t out_stride, const T* rows, int64
   Vec<n> sum{};
   if (base) sum = load<n>(base + t * base_stride + c);
   for (int k = 0; k < K; ++k) {
+    const int m = row_of[t * K + k];
+    if (m == ExpertSort::nowhere) continue;
     const float weight = weights ? weights[t * weights_stride + k] : 1;
-    const Vec<n> row = load<n>(rows + row_of[t * K + k] * rows_stride + c);
+    const Vec<n> row = load<n>(rows + m * rows_stride + c);
     for (int j = 0; j < n; ++j) sum.v[j] += weight * row.v[j];
   }
   store(out + t * out_stride + c, sum);

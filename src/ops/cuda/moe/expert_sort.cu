@@ -26,7 +26,7 @@ __global__ void count_slots(int32_t* counts, const int32_t* ids, Partition s, in
   for (int e = threadIdx.x; e < E; e += threads) histogram[e] = 0;
   __syncthreads();
   const int64_t begin = blockIdx.x * s.share, end = min(begin + s.share, s.M);
-  for (int64_t i = begin + threadIdx.x; i < end; i += threads) atomicAdd(histogram + ids[i], 1);
+  for (int64_t i = begin + threadIdx.x; i < end; i += threads) count_slot(histogram, ids[i]);
   __syncthreads();
   for (int e = threadIdx.x; e < E; e += threads) counts[e * s.blocks + blockIdx.x] = histogram[e];
 }
@@ -44,16 +44,16 @@ __global__ void scan_counts(int32_t* counts, int32_t* offsets, Partition s, int 
     counts[i] = row;
     row = next;
   }
-  if (threadIdx.x == 0) offsets[E] = static_cast<int32_t>(s.M);
+  if (threadIdx.x == 0) offsets[E] = total;
 }
 
 __global__ void scatter(int32_t* row_of, int32_t* token_of, const int32_t* first, const int32_t* ids,
-                        Partition s, int E, int K) {
+                        const int32_t* offsets, Partition s, int E, int K) {
   extern __shared__ int next[];
   for (int e = threadIdx.x; e < E; e += warp_size) next[e] = first[e * s.blocks + blockIdx.x];
   __syncwarp();
   const int64_t begin = blockIdx.x * s.share, end = min(begin + s.share, s.M);
-  scatter_slots(row_of, token_of, next, ids, begin, end, K);
+  scatter_slots(row_of, token_of, next, ids, begin, end, K, offsets[E]);
 }
 
 constexpr int64_t most_slots_of_one_block = 4096;
@@ -79,7 +79,7 @@ void expert_sort(Device& device, const ExpertSort& a) {
   launch(device, grid, threads, shared, count_slots, counts, data<int32_t>(a.ids), s, E);
   launch(device, dim3(1), 1024, 0, scan_counts, counts, data<int32_t>(a.offsets), s, E);
   launch(device, grid, warp_size, shared, scatter, data<int32_t>(a.row_of), data<int32_t>(a.token_of), counts,
-         data<int32_t>(a.ids), s, E, K);
+         data<int32_t>(a.ids), data<int32_t>(a.offsets), s, E, K);
 }
 
 }  // namespace fathom::cuda

@@ -5,14 +5,19 @@
 
 namespace fathom::cuda {
 
+__device__ inline void count_slot(int* histogram, int e) {
+  if (e != ExpertSort::nowhere) atomicAdd(histogram + e, 1);
+}
+
 // Scatters slots begin .. end - 1 in order, by one warp: within a step a slot follows those of its expert in
-// earlier lanes. next[e]: the next free row of expert e.
+// earlier lanes. next[e]: the next free row of expert e. Of rows begin .. end - 1, those at and past `used`
+// are nobody's.
 __device__ inline void scatter_slots(int32_t* row_of, int32_t* token_of, int* next, const int32_t* ids,
-                                     int64_t begin, int64_t end, int K) {
+                                     int64_t begin, int64_t end, int K, int64_t used) {
   const int lane = threadIdx.x % warp_size;
   for (int64_t i = begin; i < end; i += warp_size) {
     const int64_t slot = i + lane;
-    const int e = slot < end ? ids[slot] : -1;
+    const int e = slot < end ? ids[slot] : ExpertSort::nowhere;
     const unsigned same = __match_any_sync(~0u, e), before = same & ((1u << lane) - 1);
     const int row = e < 0 ? 0 : next[e] + __popc(before);
     __syncwarp();
@@ -20,9 +25,12 @@ __device__ inline void scatter_slots(int32_t* row_of, int32_t* token_of, int* ne
       if (before == 0) next[e] += __popc(same);
       row_of[slot] = row;
       token_of[row] = static_cast<int32_t>(slot / K);
+    } else if (slot < end) {
+      row_of[slot] = ExpertSort::nowhere;
     }
     __syncwarp();
   }
+  for (int64_t row = max(begin, used) + lane; row < end; row += warp_size) token_of[row] = 0;
 }
 
 struct SlotSort {
@@ -56,7 +64,7 @@ __device__ inline void sort_slots(const SlotSort& s, int* counts) {
   const int64_t steps = (s.M + sort_warps * warp_size - 1) / (sort_warps * warp_size),
                 share = steps * warp_size;
   const int64_t begin = min(warp * share, s.M), end = min(begin + share, s.M);
-  for (int64_t i = begin + lane; i < end; i += warp_size) atomicAdd(own + s.ids[i], 1);
+  for (int64_t i = begin + lane; i < end; i += warp_size) count_slot(own, s.ids[i]);
   __syncthreads();
   if (warp == 0) {
     int row = 0;
@@ -80,7 +88,7 @@ __device__ inline void sort_slots(const SlotSort& s, int* counts) {
     if (lane == 0) s.offsets[s.E] = row;
   }
   __syncthreads();
-  scatter_slots(s.row_of, s.token_of, own, s.ids, begin, end, s.K);
+  scatter_slots(s.row_of, s.token_of, own, s.ids, begin, end, s.K, s.offsets[s.E]);
 }
 
 }  // namespace fathom::cuda
