@@ -1,5 +1,6 @@
-// Copies between host and device memory, and within either. Where the device works on host memory these are plain copies, so
-// code above the ops is written once. On a GPU they run in its stream, after the ops launched before.
+// Copies between host and device memory, and within either. Where the device works on host memory these are
+// plain copies, so code above the ops is written once. On a GPU they run in its stream, after the ops
+// launched before.
 #pragma once
 #include <optional>
 

@@ -54,7 +54,7 @@ TEST_P(NonblockingTest, RandomCollectivesWithRandomDelays) {
   const auto maybe_pause = [&] {
     if (pauses.below(4) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(pauses.below(4)));
   };
-  for (int step = 0; step < 40; ++step) {
+  for (int step = 0; step < 25; ++step) {
     const auto n = static_cast<int64_t>(plan.below(70));
     const Tensor x = make<double>({n}, [&](int64_t i) { return held(rank(), i + step); });
     const Tensor all = filled<double>({size(), n}, -9);
