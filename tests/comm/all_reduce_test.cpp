@@ -62,7 +62,7 @@ double wide(int rank, int64_t i) {
 }
 
 TEST_P(AllReduceTest, AddsInTheOrderOfTheRanks) {
-  if (!on_host()) GTEST_SKIP() << "is promised in host memory only";
+  if (!on_host()) GTEST_SKIP() << "is promised in host memory only: ctest --preset cpu -R comm runs it there";
   constexpr int64_t n = 517;
   const Tensor f32 = make<float>({n}, [&](int64_t i) { return wide(rank(), i); });
   const Tensor rounded = make<bf16>({n}, [&](int64_t i) { return wide(rank(), i); });
@@ -97,7 +97,7 @@ TEST_P(AllReduceTest, RepeatsItsBitsAndGivesThemToAll) {
 
 // The bits of an element do not depend on its place and on what is reduced with it.
 TEST_P(AllReduceTest, OfAPartHasTheBitsOfTheWhole) {
-  if (!on_host()) GTEST_SKIP() << "is promised in host memory only";
+  if (!on_host()) GTEST_SKIP() << "is promised in host memory only: ctest --preset cpu -R comm runs it there";
   constexpr int64_t n = 301, begin = 101, width = 57;
   const Tensor whole = make<float>({n}, [&](int64_t i) { return wide(rank(), i); });
   const Tensor part = make<float>({width}, [&](int64_t i) { return wide(rank(), begin + i); });
@@ -107,7 +107,7 @@ TEST_P(AllReduceTest, OfAPartHasTheBitsOfTheWhole) {
 }
 
 TEST_P(AllReduceTest, ANumberThatIsNoneWins) {
-  if (!on_host()) GTEST_SKIP() << "is promised in host memory only";
+  if (!on_host()) GTEST_SKIP() << "is promised in host memory only: ctest --preset cpu -R comm runs it there";
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (int where = 0; where < size(); ++where) {
     const Tensor x = filled<float>({3}, rank() == where ? nan : rank());
@@ -119,7 +119,7 @@ TEST_P(AllReduceTest, ANumberThatIsNoneWins) {
 }
 
 TEST_P(AllReduceTest, CudaRefusesSumsThatItWouldRoundAtEachStep) {
-  if (on_host()) GTEST_SKIP() << "is about NCCL";
+  if (on_host()) GTEST_SKIP() << "is about NCCL: tools/gpu_check.sh runs it on a GPU";
   const Tensor x = filled<bf16>({3}, 1);
   EXPECT_THROW(comm().run(AllReduce{.x = x}), Error);
   comm().run(AllReduce{.x = x, .reduction = Reduction::max});

@@ -7,7 +7,7 @@ namespace {
 class MessagesTest : public Ranks {};
 
 TEST_P(MessagesTest, GoAroundARing) {
-  if (size() == 1) GTEST_SKIP() << "needs another rank";
+  if (size() == 1) GTEST_SKIP() << "needs another rank: ctest --preset cpu -R comm runs it under mpirun";
   const int next = (rank() + 1) % size(), before = (rank() + size() - 1) % size();
   for (const int64_t n : {0, 1, 50}) {
     const Tensor out = make<float>({n, 3}, [&](int64_t i) { return held(rank(), i); });
@@ -31,7 +31,7 @@ TEST_P(MessagesTest, PassThroughAPipeline) {
 
 // Micro-batches are received in another order than they were sent.
 TEST_P(MessagesTest, AreFoundByTheirTags) {
-  if (!on_host()) GTEST_SKIP() << "NCCL has no tags";
+  if (!on_host()) GTEST_SKIP() << "NCCL has no tags: ctest --preset cpu -R comm runs it in host memory";
   constexpr int batches = 4;
   std::vector<Pending> pending;
   std::vector<Tensor> received;

@@ -51,7 +51,9 @@ class Ranks : public ::testing::TestWithParam<Memory> {
   void SetUp() override {
     if (GetParam().gpu) FATHOM_NEEDS_GPU();
     device_ = device_of_rank(GetParam().gpu);
-    if (!device_) GTEST_SKIP() << "needs a GPU for each rank, and a build with NCCL";
+    if (!device_)
+      GTEST_SKIP() << "needs a GPU for each rank, and a build with NCCL: tools/gpu_check.sh, or mpirun "
+                      "comm_ranks_test, there";
     comm_ = std::make_unique<Communicator>(all_ranks(*device_, GetParam().limits));
   }
 
