@@ -5,66 +5,21 @@
 namespace fathom::testing {
 namespace {
 
-class CombineTest : public ExpertOrderTest {};
-FATHOM_OP_TEST(CombineTest);
-
-TEST_P(CombineTest, Combines) {
-  for (int64_t K : {1, 3, 6})
-    for (int64_t C : {1, 8, 45}) {
-      const int64_t N = 11, M = N * K;
-      const Order o = sort_random(N, K, 5);
-      const Pair rows = random({M, C}), weights = random_stat({N, K}), shared = random({N, C}),
-                 out = output({N, C}), dout = random({N, C}), drows = output({M, C}),
-                 dweights = output_stat({N, K});
-      auto arguments = [&](const Pair& out, const Pair& shared) {
-        return [&](auto pick) {
-          return Combine{.out = pick(out),
-                         .rows = pick(rows),
-                         .weights = pick(weights),
-                         .row_of = pick(o.row_of),
-                         .shared = pick(shared)};
-        };
-      };
-      run(combine, arguments(out, Pair{}));
-      expect_close("out", out);
-      run(combine, arguments(out, shared));
-      expect_close("out with shared", out);
-      run(combine, arguments(shared, shared));
-      expect_close("out in place of shared", shared);
-      auto backward = [&](const Pair& drows) {
-        run(combine_backward, [&](auto pick) {
-          return CombineBackward{.drows = pick(drows),
-                                 .dweights = pick(dweights),
-                                 .dout = pick(dout),
-                                 .rows = pick(rows),
-                                 .weights = pick(weights),
-                                 .row_of = pick(o.row_of)};
-        });
-        expect_close("drows", drows);
-        expect_close("dweights", dweights);
-      };
-      backward(drows);
-      backward(rows);
-    }
-}
-
-// What goes nowhere adds nothing, takes nothing from the other weights and has no gradient, whatever lies in
-// the rows that are nobody's.
-TEST_P(CombineTest, LeavesOutWhatGoesNowhere) {
-  for (int64_t C : {8, 45}) {
-    const int64_t N = 11, K = 3, M = N * K;
-    const Order o = sort_with_dropped(N, K, 5);
-    const Pair rows = random({M, C}), weights = random_stat({N, K}), out = output({N, C}),
-               dout = random({N, C}), drows = output({M, C}), dweights = output_stat({N, K}), none;
-    poison(rows, used_rows(o));
+class CombineTest : public ExpertOrderTest {
+ protected:
+  void expect_forward(const char* what, const Order& o, const Pair& rows, const Pair& weights,
+                      const Pair& shared, const Pair& out) {
     run(combine, [&](auto pick) {
       return Combine{.out = pick(out),
                      .rows = pick(rows),
                      .weights = pick(weights),
                      .row_of = pick(o.row_of),
-                     .shared = pick(none)};
+                     .shared = pick(shared)};
     });
-    expect_close("out", out);
+    expect_close(what, out);
+  }
+  void expect_backward(const Order& o, const Pair& rows, const Pair& weights, const Pair& dout,
+                       const Pair& drows, const Pair& dweights) {
     run(combine_backward, [&](auto pick) {
       return CombineBackward{.drows = pick(drows),
                              .dweights = pick(dweights),
@@ -75,6 +30,37 @@ TEST_P(CombineTest, LeavesOutWhatGoesNowhere) {
     });
     expect_close("drows", used(drows, o));
     expect_close("dweights", dweights);
+  }
+};
+FATHOM_OP_TEST(CombineTest);
+
+TEST_P(CombineTest, Combines) {
+  for (int64_t K : {1, 3, 6})
+    for (int64_t C : {1, 8, 45}) {
+      const int64_t N = 11, M = N * K;
+      const Order o = sort_random(N, K, 5);
+      const Pair rows = random({M, C}), weights = random_stat({N, K}), shared = random({N, C}),
+                 out = output({N, C}), dout = random({N, C}), drows = output({M, C}),
+                 dweights = output_stat({N, K});
+      expect_forward("out", o, rows, weights, Pair{}, out);
+      expect_forward("out with shared", o, rows, weights, shared, out);
+      expect_forward("out in place of shared", o, rows, weights, shared, shared);
+      expect_backward(o, rows, weights, dout, drows, dweights);
+      expect_backward(o, rows, weights, dout, rows, dweights);
+    }
+}
+
+// What goes nowhere adds nothing, takes nothing from the other weights and has no gradient, whatever lies in
+// the rows that are nobody's.
+TEST_P(CombineTest, LeavesOutWhatGoesNowhere) {
+  for (int64_t C : {8, 45}) {
+    const int64_t N = 11, K = 3, M = N * K;
+    const Order o = sort_with_dropped(N, K, 5);
+    const Pair rows = random({M, C}), weights = random_stat({N, K}), out = output({N, C}),
+               dout = random({N, C}), drows = output({M, C}), dweights = output_stat({N, K});
+    poison(rows, used_rows(o));
+    expect_forward("out", o, rows, weights, Pair{}, out);
+    expect_backward(o, rows, weights, dout, drows, dweights);
     for (int64_t slot = 0; slot < M; slot += 3)
       EXPECT_EQ(element(dweights.target, slot / K, slot % K), 0) << slot;
   }
