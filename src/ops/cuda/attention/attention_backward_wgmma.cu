@@ -114,23 +114,19 @@ __device__ void dq_tiles(DqStorage& m, const AttentionTensorMaps& maps, const Mm
                          const MmaGradients& g, const AttentionWork& work) {
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   PipelineState<DqStorage::stages> loading, state;
-  const auto tiles_of = [](const SequenceBounds& s, const RowTile& rows) {
-    return uniform(static_cast<int>(s.visible_end(rows.end - 1) - s.keys) + tile_rows - 1) / tile_rows;
-  };
   const auto load_own = [&](Barrier& full, const AttentionItem& it) {
     full.arrive_expect_tx(block_rows * (k_row_bytes + v_row_bytes));
     load_queries<block_rows>(full, m.block_k, maps, it.rows.row, it.h);
     load_douts<block_rows>(full, m.block_v, maps, it.rows.row, it.h);
   };
   const auto load_keys_of = [&](const AttentionItem& it) {
-    const SequenceBounds s(in, it.rows.group);
-    const int tiles = tiles_of(s, it.rows);
-    if (lane == 0) load_key_tiles(m, loading, maps, in.Dn, s.keys, tiles, it.h);
+    const VisibleKeys<tile_rows> keys(in, it.rows);
+    if (lane == 0) load_key_tiles(m, loading, maps, in.Dn, keys.s.keys, keys.tiles, it.h);
   };
 
   const auto consume_item = [&](const AttentionItem& it) {
-    const SequenceBounds s(in, it.rows.group);
-    const int tiles = tiles_of(s, it.rows), keys = static_cast<int>(s.keys_end - s.keys);
+    const auto [s, tiles] = VisibleKeys<tile_rows>(in, it.rows);
+    const int keys = static_cast<int>(s.keys_end - s.keys);
     const int warp_row = static_cast<int>(it.rows.row) + warp * 16, first_row = warp_row + lane / 4;
     const float scale = in.scale * log2_e;
     // The first keys that the warp's first query sees.

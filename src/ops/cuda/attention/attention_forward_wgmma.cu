@@ -19,35 +19,25 @@ struct Storage {
 };
 using TileState = PipelineState<Storage::stages>;
 
-// The keys that an item's queries see, in tiles. Made by whole warps.
-template <bool causal>
-struct VisibleKeys {
-  SequenceBounds s;
-  int tiles;
-
-  __device__ VisibleKeys(const MmaInputs& in, const RowTile& rows)
-      : s(in, rows.group),
-        tiles(uniform(static_cast<int>(s.visible_end<causal>(rows.end - 1) - s.keys) + tile_rows - 1) /
-              tile_rows) {}
-};
-
 template <bool causal>
 __device__ void produce_tiles(Storage& m, const AttentionTensorMaps& maps, const MmaInputs& in,
                               const AttentionWork& work) {
   TileState key_state, value_state;
+  const auto load_next = [](auto& barriers, TileState& state, int row_bytes, const auto& load) {
+    barriers.empty[state.stage].wait(state.parity ^ 1);
+    barriers.full[state.stage].arrive_expect_tx(tile_rows * row_bytes);
+    load(barriers.full[state.stage], state.stage);
+    state.advance();
+  };
   const auto load_next_keys = [&](int64_t key, int h) {
-    Barrier& full = m.key_barriers.full[key_state.stage];
-    m.key_barriers.empty[key_state.stage].wait(key_state.parity ^ 1);
-    full.arrive_expect_tx(tile_rows * k_row_bytes);
-    load_keys<tile_rows>(full, m.keys[key_state.stage], maps, in.Dn, key, h);
-    key_state.advance();
+    load_next(m.key_barriers, key_state, k_row_bytes, [&](Barrier& full, int stage) {
+      load_keys<tile_rows>(full, m.keys[stage], maps, in.Dn, key, h);
+    });
   };
   const auto load_next_values = [&](int64_t key, int h) {
-    Barrier& full = m.value_barriers.full[value_state.stage];
-    m.value_barriers.empty[value_state.stage].wait(value_state.parity ^ 1);
-    full.arrive_expect_tx(tile_rows * v_row_bytes);
-    load_values<tile_rows>(full, m.values[value_state.stage], maps, in.Dn, key, h);
-    value_state.advance();
+    load_next(m.value_barriers, value_state, v_row_bytes, [&](Barrier& full, int stage) {
+      load_values<tile_rows>(full, m.values[stage], maps, in.Dn, key, h);
+    });
   };
   m.own.produce<true>(
       in.q_starts, in, work,
@@ -56,7 +46,7 @@ __device__ void produce_tiles(Storage& m, const AttentionTensorMaps& maps, const
         load_queries<block_rows>(full, m.queries, maps, it.rows.row, it.h);
       },
       [&](const AttentionItem& it) {
-        const VisibleKeys<causal> keys(in, it.rows);
+        const VisibleKeys<tile_rows, causal> keys(in, it.rows);
         if (threadIdx.x % warp_size > 0) return;
         for (int j = 0; j < keys.tiles; ++j) {
           load_next_keys(keys.s.keys + j * tile_rows, it.h);
@@ -77,7 +67,7 @@ __device__ void consume_tiles(Storage& m, const MmaInputs& in, const AttentionOu
 
   if (warpgroup == 1) signal_other_warpgroup(0);  // warpgroup 0 issues first
   m.own.consume<true>(in.q_starts, in, work, [&](const AttentionItem& it) {
-    const VisibleKeys<causal> keys(in, it.rows);
+    const VisibleKeys<tile_rows, causal> keys(in, it.rows);
     const SequenceBounds& s = keys.s;
     const int64_t first_row = it.rows.row + warp * 16 + lane / 4;  // and the row 8 further
     SoftmaxRows softmax;

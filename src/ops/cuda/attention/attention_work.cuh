@@ -43,6 +43,18 @@ struct AttentionItem {
   }
 };
 
+// The keys that an item's queries see, in tiles. Made by whole warps.
+template <int tile_rows, bool causal = true>
+struct VisibleKeys {
+  SequenceBounds s;
+  int tiles;
+
+  __device__ VisibleKeys(const MmaInputs& in, const RowTile& rows)
+      : s(in, rows.group),
+        tiles(uniform(static_cast<int>(s.visible_end<causal>(rows.end - 1) - s.keys) + tile_rows - 1) /
+              tile_rows) {}
+};
+
 // The own rows of an item in shared memory.
 struct OwnRows {
   int item;  // negative: there are no more

@@ -16,7 +16,7 @@ struct Storage {
   Bf16 box[slots][box_elements];
   Bf16 queries[2][boxes * query_elements];  // of this part and the next; then the merging of a part's halves
   Bf16 p[2][heads * tile_rows];             // P^T of each warpgroup
-  float warp_stat[2][2][4][heads];          // of each warpgroup, by turns: what is reduced over its warps
+  float warp_stat[2][2][4][heads];          // reduce_rows(): two places for each warpgroup, used alternately
   float max[2][heads], sum[2][heads];
   ScheduledQueries scheduled;
   Barrier full[slots], empty[slots], queries_full[2], queries_empty[2];
@@ -76,8 +76,8 @@ __device__ inline int head_of(int i, int lane) {
   return i / 2 * 8 + lane % 4 * 2 + i % 2;
 }
 
-// Reduces a value per own head over the lanes and warps of a warpgroup that hold other rows. Calls take turns
-// with two places, so that none overwrites what a slower warp still reads: it is at most one call behind.
+// Reduces a value per own head over the lanes and warps of a warpgroup that hold other rows. Calls use two
+// places alternately, so that none overwrites what a slower warp still reads: it is at most one call behind.
 template <int heads, class Op>
 __device__ void reduce_rows(Storage<heads>& m, int warpgroup, int& turn, float (&x)[heads / 4],
                             const Op& op) {
