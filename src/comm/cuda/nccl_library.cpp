@@ -1,57 +1,40 @@
 #include "comm/cuda/nccl_library.h"
 
-#include <dlfcn.h>
-
-#include <string>
-
 #include "base/error.h"
+#include "tensor/cuda/shared_library.h"
 
 namespace fathom::cuda {
 namespace {
 
 constexpr int oldest = NCCL_VERSION(2, 18, 0);  // ncclCommSplit
 
-void* open_library() {
-  std::string why;  // of the first name: the most telling
-  for (const char* path : {"libnccl.so.2", "libnccl.so", "/usr/local/cuda/lib64/libnccl.so.2"}) {
-    if (void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL)) return library;
-    if (const char* error = dlerror(); error && why.empty()) why = error;
-  }
-  fail("NCCL (libnccl.so.2), which ranks on GPUs need, is not installed: {}", why);
-}
-
-template <class Function>
-void find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  check(function != nullptr, "NCCL has no {}: version 2.18 or later is needed", name);
-}
-
 }  // namespace
 
-// Never closed: unloading CUDA libraries at exit is not safe.
 NcclLibrary NcclLibrary::load() {
-  void* opened = open_library();
+  const SharedLibrary opened("NCCL", "2.18 or later",
+                             "NCCL (libnccl.so.2), which ranks on GPUs need, is not installed",
+                             {"libnccl.so.2", "libnccl.so", "/usr/local/cuda/lib64/libnccl.so.2"});
   NcclLibrary l{};
-  find(opened, "ncclGetVersion", l.version);
-  find(opened, "ncclGetErrorString", l.error_text);
-  find(opened, "ncclGetLastError", l.last_error);
-  find(opened, "ncclGetUniqueId", l.unique_id);
-  find(opened, "ncclCommInitRank", l.init);
-  find(opened, "ncclCommSplit", l.split);
-  find(opened, "ncclCommUserRank", l.rank);
-  find(opened, "ncclCommCount", l.count);
-  find(opened, "ncclCommDestroy", l.destroy);
-  find(opened, "ncclCommAbort", l.abort);
-  find(opened, "ncclCommGetAsyncError", l.async_error);
-  find(opened, "ncclGroupStart", l.group_start);
-  find(opened, "ncclGroupEnd", l.group_end);
-  find(opened, "ncclAllReduce", l.all_reduce);
-  find(opened, "ncclReduce", l.reduce);
-  find(opened, "ncclReduceScatter", l.reduce_scatter);
-  find(opened, "ncclAllGather", l.all_gather);
-  find(opened, "ncclBroadcast", l.broadcast);
-  find(opened, "ncclSend", l.send);
-  find(opened, "ncclRecv", l.receive);
+  opened.find("ncclGetVersion", l.version);
+  opened.find("ncclGetErrorString", l.error_text);
+  opened.find("ncclGetLastError", l.last_error);
+  opened.find("ncclGetUniqueId", l.unique_id);
+  opened.find("ncclCommInitRank", l.init);
+  opened.find("ncclCommSplit", l.split);
+  opened.find("ncclCommUserRank", l.rank);
+  opened.find("ncclCommCount", l.count);
+  opened.find("ncclCommDestroy", l.destroy);
+  opened.find("ncclCommAbort", l.abort);
+  opened.find("ncclCommGetAsyncError", l.async_error);
+  opened.find("ncclGroupStart", l.group_start);
+  opened.find("ncclGroupEnd", l.group_end);
+  opened.find("ncclAllReduce", l.all_reduce);
+  opened.find("ncclReduce", l.reduce);
+  opened.find("ncclReduceScatter", l.reduce_scatter);
+  opened.find("ncclAllGather", l.all_gather);
+  opened.find("ncclBroadcast", l.broadcast);
+  opened.find("ncclSend", l.send);
+  opened.find("ncclRecv", l.receive);
   int version = 0;
   l.expect(l.version(&version), "asking for the version");
   check(version >= oldest, "NCCL's version is {}: at least {} is needed", version, oldest);

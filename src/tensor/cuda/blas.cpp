@@ -1,12 +1,11 @@
 #include "tensor/cuda/blas.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <string>
 #include <utility>
 
 #include "base/error.h"
+#include "tensor/cuda/shared_library.h"
 
 namespace fathom::cuda {
 namespace {
@@ -32,39 +31,24 @@ int64_t kind_of(const Matrix& m) {
   return static_cast<int64_t>(m.dtype) << 8 | static_cast<int64_t>(m.transposed) << 7 | alignment(m);
 }
 
-void* open_library() {
-  const std::string name = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
-  std::string why;  // of the first name: the most telling
-  for (const std::string& path : {name, std::string("libcublasLt.so"), "/usr/local/cuda/lib64/" + name}) {
-    if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
-    if (const char* error = dlerror(); error && why.empty()) why = error;
-  }
-  fail("cuBLASLt ({}) is not installed: {}", name, why);
-}
-
-template <class Function>
-void find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  check(function != nullptr, "cuBLASLt has no {}: version {} is needed", name, CUBLAS_VER_MAJOR);
-}
-
 }  // namespace
 
-// Never closed: unloading CUDA libraries at exit is not safe.
 Blas::Library Blas::load() {
-  void* opened = open_library();
+  const std::string version = std::to_string(CUBLAS_VER_MAJOR), name = "libcublasLt.so." + version;
+  const SharedLibrary opened("cuBLASLt", version, fmt::format("cuBLASLt ({}) is not installed", name),
+                             {name, "libcublasLt.so", "/usr/local/cuda/lib64/" + name});
   Library l{};
-  find(opened, "cublasLtCreate", l.create);
-  find(opened, "cublasLtDestroy", l.destroy);
-  find(opened, "cublasLtGetStatusString", l.status_text);
-  find(opened, "cublasLtMatmulDescInit_internal", l.init_product);
-  find(opened, "cublasLtMatmulDescSetAttribute", l.set_product);
-  find(opened, "cublasLtMatrixLayoutInit_internal", l.init_layout);
-  find(opened, "cublasLtMatrixLayoutSetAttribute", l.set_layout);
-  find(opened, "cublasLtMatmulPreferenceInit_internal", l.init_preference);
-  find(opened, "cublasLtMatmulPreferenceSetAttribute", l.set_preference);
-  find(opened, "cublasLtMatmulAlgoGetHeuristic", l.choose);
-  find(opened, "cublasLtMatmul", l.multiply);
+  opened.find("cublasLtCreate", l.create);
+  opened.find("cublasLtDestroy", l.destroy);
+  opened.find("cublasLtGetStatusString", l.status_text);
+  opened.find("cublasLtMatmulDescInit_internal", l.init_product);
+  opened.find("cublasLtMatmulDescSetAttribute", l.set_product);
+  opened.find("cublasLtMatrixLayoutInit_internal", l.init_layout);
+  opened.find("cublasLtMatrixLayoutSetAttribute", l.set_layout);
+  opened.find("cublasLtMatmulPreferenceInit_internal", l.init_preference);
+  opened.find("cublasLtMatmulPreferenceSetAttribute", l.set_preference);
+  opened.find("cublasLtMatmulAlgoGetHeuristic", l.choose);
+  opened.find("cublasLtMatmul", l.multiply);
   return l;
 }
 
