@@ -120,6 +120,10 @@ void CheckpointReader::read(std::string_view name, const Tensor& to) const {
   shard(name).read(name, to);
 }
 
+void CheckpointReader::read_elements(std::string_view name, int64_t first, const Tensor& to) const {
+  shard(name).read_elements(name, first, to);
+}
+
 bool CheckpointReader::same(std::string_view a, std::string_view b) const {
   const SafetensorsFile &file_a = shard(a), &file_b = shard(b);
   const SafetensorsEntry &x = *file_a.entry(a), &y = *file_b.entry(b);

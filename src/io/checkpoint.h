@@ -34,6 +34,8 @@ class CheckpointReader {
   // to = the tensor, converted as copy_tensor does. It is read from the file piece by piece, so that loading
   // needs no memory but the destination's. Its absence is an Error.
   void read(std::string_view name, const Tensor& to) const;
+  // The same of the elements `first` and on, in row-major order, whatever the shapes; to is contiguous.
+  void read_elements(std::string_view name, int64_t first, const Tensor& to) const;
   // Whether two tensors that are there hold the same type, shape and bytes.
   bool same(std::string_view a, std::string_view b) const;
   // The file that says which tensors there are: the single one, or the index.

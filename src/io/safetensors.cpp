@@ -190,6 +190,21 @@ void SafetensorsFile::read(std::string_view name, const Tensor& to) const {
   check_read(read_tensor(reader_of(file_, *found), found->view, to, path_ + ": " + std::string(name)), name);
 }
 
+void SafetensorsFile::read_elements(std::string_view name, int64_t first, const Tensor& to) const {
+  const SafetensorsEntry* found = supported(name);
+  check(found, "{}: tensor '{}' is missing", path_, name);
+  const int64_t n = to.count();
+  check(0 <= first && n <= found->view.count() - first, "{}: tensor '{}' has {} elements, not {}", path_,
+        name, found->view.count(), first + n);
+  const ReadBytes whole = reader_of(file_, *found);
+  const auto skipped = static_cast<uint64_t>(first * size_of(found->view.dtype));
+  const auto read = [&](uint64_t offset, std::span<std::byte> bytes) {
+    return whole(skipped + offset, bytes);
+  };
+  const ConstTensor from(found->view.data, found->view.dtype, {n});
+  check_read(read_tensor(read, from, to.reshape({n}), path_ + ": " + std::string(name)), name);
+}
+
 void SafetensorsFile::read_bytes(const SafetensorsEntry& entry, uint64_t offset,
                                  std::span<std::byte> to) const {
   check_read(reader_of(file_, entry)(offset, to), entry.name);

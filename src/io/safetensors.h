@@ -53,6 +53,8 @@ class SafetensorsFile {
   ConstTensor tensor(std::string_view name) const;
   // to = the tensor, converted as copy_tensor does and read piece by piece; Errors as of tensor().
   void read(std::string_view name, const Tensor& to) const;
+  // The same of the elements `first` and on, in row-major order, whatever the shapes; to is contiguous.
+  void read_elements(std::string_view name, int64_t first, const Tensor& to) const;
   // Part of an entry's bytes, as MappedFile::read() gives them; Error when they cannot be read.
   void read_bytes(const SafetensorsEntry& entry, uint64_t offset, std::span<std::byte> to) const;
   // The values of an I32 or I64 tensor of any shape; Error if one does not fit.

@@ -34,7 +34,7 @@ struct Layout {
   MlpActivations mlp(int64_t width, MlpActivations& shared);
   MoeActivations moe();
   LayerActivations layer(bool with_dense, bool with_moe);
-  Gradients gradients();
+  Gradients gradients(const ModelPart& part);
 };
 
 AttentionActivations Layout::attention() {
@@ -112,9 +112,11 @@ LayerActivations Layout::layer(bool with_dense, bool with_moe) {
   return a;
 }
 
-Gradients Layout::gradients() {
+Gradients Layout::gradients(const ModelPart& part) {
   const int64_t N = size.tokens, C = c.hidden_size, H = c.num_attention_heads, K = c.num_experts_per_tok;
-  const bool any_moe = c.n_moe_layers() > 0, any_dense = c.n_moe_layers() < c.num_hidden_layers;
+  bool any_moe = false, any_dense = false;
+  for (int64_t i = part.first_layer; i < part.end_layer(c); ++i)
+    (c.is_moe_layer(i) ? any_moe : any_dense) = true;
   Gradients g;
   g.stream = any({N, C});
   g.branch = any({N, C});
@@ -136,40 +138,44 @@ Gradients Layout::gradients() {
 }  // namespace
 
 Activations allocate_activations(const Config& c, Arena& arena, DType dtype, Purpose purpose,
-                                 const BatchSize& wanted, const Recompute& recompute) {
+                                 const BatchSize& wanted, const Recompute& recompute, const ModelPart& part) {
   const bool training = purpose == Purpose::training;
   Layout layout{c, arena, dtype, training, wanted, recompute, {}};
   if (training) layout.size.keys = wanted.tokens;
-  const int64_t N = wanted.tokens, C = c.hidden_size, L = c.num_hidden_layers;
-  const int64_t sharing = training ? std::min(recompute.layers, L) : L;  // layers with one set for all
+  const int64_t N = wanted.tokens, C = c.hidden_size, first = part.first_layer, end = part.end_layer(c);
+  // Layers before this one have one set for all.
+  const int64_t shared_end = training ? std::clamp(recompute.layers, first, end) : end;
 
   Activations a;
   a.purpose = purpose;
   a.recompute = recompute;
-  a.recompute.layers = training ? sharing : 0;
+  a.recompute.layers = training ? shared_end : 0;
+  a.first_layer = first;
   a.cos_sin = layout.stat({N, c.qk_rope_head_dim});
-  for (int64_t i = 0; i < (training ? L + 1 : 2); ++i) a.streams.push_back(layout.any({N, C}));
-  if (sharing > 0) {
+  for (int64_t i = 0; i < (training ? end - first + 1 : 2); ++i) a.streams.push_back(layout.any({N, C}));
+  if (shared_end > first) {
     bool any_dense = false, any_moe = false;
-    for (int64_t i = 0; i < sharing; ++i) (c.is_moe_layer(i) ? any_moe : any_dense) = true;
-    a.layers.assign(static_cast<size_t>(sharing), layout.layer(any_dense, any_moe));
+    for (int64_t i = first; i < shared_end; ++i) (c.is_moe_layer(i) ? any_moe : any_dense) = true;
+    a.layers.assign(static_cast<size_t>(shared_end - first), layout.layer(any_dense, any_moe));
   }
-  for (int64_t i = sharing; i < L; ++i)
+  for (int64_t i = shared_end; i < end; ++i)
     a.layers.push_back(layout.layer(!c.is_moe_layer(i), c.is_moe_layer(i)));
-  a.normed = layout.any({N, C});
+  if (part.has_head(c)) {
+    a.normed = layout.any({N, C});
+    if (training) a.rstd = layout.stat({N});
+  }
   if (training) {
-    a.rstd = layout.stat({N});
     a.balance_losses = layout.stat({3});
     a.recomputed_balance_losses = layout.stat({3});
-    a.gradients = layout.gradients();
+    a.gradients = layout.gradients(part);
   }
   return a;
 }
 
 int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, const BatchSize& size,
-                         const Recompute& recompute) {
+                         const Recompute& recompute, const ModelPart& part) {
   Arena plan;
-  allocate_activations(config, plan, dtype, purpose, size, recompute);
+  allocate_activations(config, plan, dtype, purpose, size, recompute, part);
   return plan.used();
 }
 

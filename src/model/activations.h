@@ -6,6 +6,7 @@
 
 #include "model/batch.h"
 #include "model/config.h"
+#include "model/part.h"
 #include "model/recompute.h"
 #include "tensor/arena.h"
 #include "tensor/tensor.h"
@@ -107,8 +108,9 @@ struct Activations {
   Purpose purpose = Purpose::serving;
   Recompute recompute;
   Tensor cos_sin;                        // [N, Dr] stat
+  int64_t first_layer = 0;               // of the model's part
   std::vector<Tensor> streams;           // of [N, C], the residual stream between layers
-  std::vector<LayerActivations> layers;  // one per layer; some or all may share memory
+  std::vector<LayerActivations> layers;  // one per layer of the part; some or all may share memory
   Tensor normed;                         // [N, C]  after the final norm: what the LM head reads
   Tensor rstd;                           // [N] stat
   Tensor balance_losses;  // [3] stat: BalanceLoss::losses, summed over the MoE layers; training only
@@ -117,16 +119,17 @@ struct Activations {
   Gradients gradients;               // training only
 
   // Layer i reads stream(i) and writes stream(i + 1).
-  const Tensor& stream(int64_t i) const { return streams[i % streams.size()]; }
-  LayerActivations& layer(int64_t i) { return layers[static_cast<size_t>(i)]; }
+  const Tensor& stream(int64_t i) const { return streams[(i - first_layer) % streams.size()]; }
+  LayerActivations& layer(int64_t i) { return layers[static_cast<size_t>(i - first_layer)]; }
 };
 
 // Lays the tensors for a batch of exactly this size out in the arena (which may be a planning one). It costs
 // next to nothing: a caller with batches of changing size rewinds the arena and lays them out again.
 Activations allocate_activations(const Config& config, Arena& arena, DType dtype, Purpose purpose,
-                                 const BatchSize& size, const Recompute& recompute = {});
+                                 const BatchSize& size, const Recompute& recompute = {},
+                                 const ModelPart& part = {});
 // Bytes allocate_activations takes.
 int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, const BatchSize& size,
-                         const Recompute& recompute = {});
+                         const Recompute& recompute = {}, const ModelPart& part = {});
 
 }  // namespace fathom

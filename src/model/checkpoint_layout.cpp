@@ -34,7 +34,7 @@ std::vector<StoredPart> stored_parts(const WeightInfo& weight) {
     const size_t at = weight.name.rfind('.') + 1;  // "...mlp.experts." | "gate_up_proj"
     const std::string prefix = weight.name.substr(0, at), matrix = "." + weight.name.substr(at) + ".weight";
     for (int64_t e = 0; e < shape[0]; ++e)
-      append_matrix(parts, prefix + std::to_string(e) + matrix, shape[1], shape[2], e);
+      append_matrix(parts, prefix + std::to_string(weight.first_expert + e) + matrix, shape[1], shape[2], e);
   }
   return parts;
 }

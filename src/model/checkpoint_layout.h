@@ -8,7 +8,7 @@
 
 namespace fathom {
 
-// A tensor of a checkpoint: these rows of one of our weights, of one expert where the weight has several.
+// A tensor of a checkpoint: these rows of one of our weights, of one of its experts where it has several.
 struct StoredPart {
   std::string name;
   std::vector<int64_t> shape;

@@ -32,29 +32,36 @@ void check_batch(const Device& device, const Config& c, const Batch& batch) {
 
 }  // namespace
 
-Model make_model(const Device& device, const Config& config, DType dtype) {
+Model make_model(const Device& device, const Config& config, DType dtype, const ModelPart& part) {
   const char* remedy = dtype == DType::bf16 ? "" : "bf16 takes less: --dtype, or run.precision of a recipe";
-  Model model{config, dtype, Arena("the model's weights", weight_bytes(config, dtype), device, remedy), {}};
-  model.weights = allocate_weights(config, model.memory, dtype);
+  Model model{config,
+              dtype,
+              Arena("the model's weights", weight_bytes(config, dtype, part), device, remedy),
+              {},
+              part};
+  model.weights = allocate_weights(config, model.memory, dtype, part);
   if (!device.on_host())
     for (const std::string& line : slow_paths(config, dtype)) log::warn_once("on this GPU, " + line);
   return model;
 }
 
-WeightGradients::WeightGradients(const Config& config, Arena& arena, DType dtype)
-    : weights(allocate_weights(config, arena, stat_of(dtype))) {}
+WeightGradients::WeightGradients(const Config& config, Arena& arena, DType dtype, const ModelPart& part)
+    : weights(allocate_weights(config, arena, stat_of(dtype), part)) {}
 
 Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& a) {
   check_batch(device, model.config, batch);
   const Pass pass = forward_pass(device, model, batch, a);
   if (pass.training) clear(device, a.balance_losses);
-  embed(pass, model.weights, a);
-  for (int64_t i = 0; i < model.config.num_hidden_layers; ++i) {
+  const int64_t end = model.part.end_layer(model.config);
+  rotary_table(pass, a);
+  if (model.part.has_embedding()) embed(pass, model.weights, a);
+  for (int64_t i = model.part.first_layer; i < end; ++i) {
     layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
     if (a.choices.experts && model.config.is_moe_layer(i))
       expert_counts(device,
                     {.counts = a.choices.experts[i], .sent = a.choices.groups[i], .ids = a.layer(i).moe.ids});
   }
+  if (!model.part.has_head(model.config)) return a.stream(end);
   final_norm(pass, model.weights, a);
   return a.normed;
 }
@@ -62,8 +69,11 @@ Tensor model_forward(Device& device, const Model& model, const Batch& batch, Act
 void model_backward(Device& device, const Model& model, const Batch& batch, Activations& a,
                     const Tensor& dhidden, WeightGradients& grads, double balance_weight) {
   Pass pass = backward_pass(device, model, batch, a, grads, balance_weight);
-  final_norm_backward(pass, model.weights, grads.weights, a, dhidden);
-  for (int64_t i = model.config.num_hidden_layers - 1; i >= 0; --i) {
+  if (model.part.has_head(model.config))
+    final_norm_backward(pass, model.weights, grads.weights, a, dhidden);
+  else
+    copy(device, a.gradients.stream, dhidden);
+  for (int64_t i = model.part.end_layer(model.config) - 1; i >= model.part.first_layer; --i) {
     // The one set of activations of recomputed layers holds another layer's; stream(i + 1) is rewritten
     // unchanged.
     if (i < a.recompute.layers) {
@@ -73,7 +83,7 @@ void model_backward(Device& device, const Model& model, const Batch& batch, Acti
     layer_backward(pass, model.weights.layers[i], grads.weights.layers[i], a.layer(i), a.gradients,
                    a.stream(i));
   }
-  embed_backward(pass, grads.weights, a);
+  if (model.part.has_embedding()) embed_backward(pass, grads.weights, a);
   grads.accumulate = true;
 }
 

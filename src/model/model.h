@@ -11,17 +11,18 @@
 
 namespace fathom {
 
-// A config and the weights that belong to it.
+// A config and the weights that belong to it, or to a part of it.
 struct Model {
   Config config;
   DType dtype = DType::f32;
   Arena memory;
   Weights weights;
+  ModelPart part = {};
 };
 
 // Allocated where the device works, all zero. Warns of sizes that have no fast kernels on a GPU
 // (slow_paths.h).
-Model make_model(const Device& device, const Config& config, DType dtype);
+Model make_model(const Device& device, const Config& config, DType dtype, const ModelPart& part = {});
 
 // The gradients of all weights, summed over the micro-batches of an optimizer step. The step's first backward
 // pass writes every entry, the others add to it: nothing has to be cleared.
@@ -30,18 +31,22 @@ struct WeightGradients {
   bool accumulate = false;  // whether the next backward pass adds: who begins a step says no
 
   // Of a model that runs in `dtype`; the arena may be a planning one.
-  WeightGradients(const Config& config, Arena& arena, DType dtype);
+  WeightGradients(const Config& config, Arena& arena, DType dtype, const ModelPart& part = {});
 };
 
-// Runs the batch through all layers. Returns the normed hidden states [N, C] (activations.normed). Checks
+// Runs the batch through the model's layers. Returns the normed hidden states [N, C] (activations.normed); of
+// a part without the head the stream behind its last layer. A part without the embedding begins with what is
+// in activations.stream(part.first_layer). Checks
 // token ids and positions against the config where the host can read them (else upload_batch did). In
 // training, activations.balance_losses are the balance losses summed over the MoE layers.
 Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& activations);
 
-// From dhidden, the gradient of what model_forward returned, writes every parameter's gradient to `grads`, or
-// adds it, but the head's (model/head.h), which comes before; the next backward pass then adds. The batch and
-// activations must be those of the last model_forward, with Purpose training.
-// balance_weight scales the balance losses' gradient (1: they are simply added to the main loss).
+// From dhidden, the gradient of what model_forward returned (it may be activations.gradients.stream), writes
+// every parameter's gradient to `grads`, or adds it, but the head's (model/head.h), which comes before; the
+// next backward pass then adds. The gradient of what a part without the embedding began with is then in
+// activations.gradients.stream. The batch and activations must be those of the last model_forward, with
+// Purpose training. balance_weight scales the balance losses' gradient (1: they are simply added to the main
+// loss).
 void model_backward(Device& device, const Model& model, const Batch& batch, Activations& activations,
                     const Tensor& dhidden /* [N, C] */, WeightGradients& grads, double balance_weight = 1);
 

@@ -61,11 +61,12 @@ DType bulk_dtype(const CheckpointReader& checkpoint) {
 
 }  // namespace
 
-std::vector<CheckpointPart> checkpoint_parts(const Config& config, const Weights& weights) {
+std::vector<CheckpointPart> checkpoint_parts(const Config& config, const Weights& weights,
+                                             const ModelPart& part) {
   std::vector<CheckpointPart> all;
-  for (const NamedWeight& w : list_weights(config, weights))
+  for (const NamedWeight& w : list_weights(config, weights, part))
     if (w.weight)
-      for (CheckpointPart& part : parts_of(w)) all.push_back(std::move(part));
+      for (CheckpointPart& stored : parts_of(w)) all.push_back(std::move(stored));
   return all;
 }
 
@@ -77,19 +78,24 @@ std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights&
 }
 
 void load_weights(const Device& device, const Config& config, Weights& weights,
-                  const CheckpointReader& checkpoint) {
+                  const CheckpointReader& checkpoint, const ModelPart& part) {
   check_checkpoint(config, checkpoint);
   Staging staging(device);
   Roundings roundings;
-  auto load = [&](const CheckpointPart& part) {
-    staging.write(part.tensor, [&](const Tensor& host) { checkpoint.read(part.name, host); });
-    roundings.add(part.name, checkpoint.entry(part.name)->view.dtype, part.tensor.dtype);
+  auto load = [&](const std::string& name, const Tensor& to, const auto& read) {
+    staging.write(to, read);
+    roundings.add(name, checkpoint.entry(name)->view.dtype, to.dtype);
   };
-  for (const NamedWeight& w : list_weights(config, weights)) {
-    if (w.weight.data.rank == 3 && checkpoint.entry(w.info.name))
-      load({w.info.name, w.weight.data});
+  for (const NamedWeight& w : list_weights(config, weights, part)) {
+    const std::string& name = w.info.name;
+    const Tensor& to = w.weight.data;
+    if (to.rank == 3 && checkpoint.entry(name))
+      load(name, to, [&](const Tensor& host) {
+        checkpoint.read_elements(name, w.info.first_expert * to[0].count(), host);
+      });
     else
-      for (const CheckpointPart& part : parts_of(w)) load(part);
+      for (const CheckpointPart& stored : parts_of(w))
+        load(stored.name, stored.tensor, [&](const Tensor& host) { checkpoint.read(stored.name, host); });
   }
   roundings.say(checkpoint.path());
 }

@@ -16,15 +16,16 @@ struct CheckpointPart {
   Tensor tensor;
 };
 // All that are present, gate_proj and up_proj apart and every expert on its own.
-std::vector<CheckpointPart> checkpoint_parts(const Config& config, const Weights& weights);
+std::vector<CheckpointPart> checkpoint_parts(const Config& config, const Weights& weights,
+                                             const ModelPart& part = {});
 // The same, to be written.
 std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights& weights);
 
-// Fills allocated weights from a checkpoint (check_checkpoint says which are refused), converting types; a
-// warning tells how many were rounded. Experts stand in it one by one, or fused as newer transformers saves
-// them (mlp.experts.gate_up_proj [E, 2F, C], down_proj [E, C, F]).
+// Fills the allocated weights of a part from a checkpoint of the whole model (check_checkpoint says which are
+// refused), converting types; a warning tells how many were rounded. Experts stand in it one by one, or fused
+// as newer transformers saves them (mlp.experts.gate_up_proj [E, 2F, C], down_proj [E, C, F]).
 void load_weights(const Device& device, const Config& config, Weights& weights,
-                  const CheckpointReader& checkpoint);
+                  const CheckpointReader& checkpoint, const ModelPart& part = {});
 
 // Reads a model folder into the device's memory. dtype: the one that the model runs in; by default that of
 // most of the checkpoint's elements (f16 becomes f32).

@@ -33,12 +33,15 @@ Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activ
   return pass;
 }
 
-void embed(const Pass& p, const Weights& w, Activations& a) {
+void rotary_table(const Pass& p, Activations& a) {
   RopeParameters rope = rope_parameters(p.config);
   rope_table(p.device, {.cos_sin = a.cos_sin,
                         .positions = p.batch.positions,
                         .inv_freq = Tensor(rope.inv_freq.data(), DType::f64, {p.config.qk_rope_head_dim / 2}),
                         .factor = rope.cos_sin_factor});
+}
+
+void embed(const Pass& p, const Weights& w, Activations& a) {
   embedding_forward(p.device, {.out = a.stream(0), .ids = p.batch.tokens, .table = w.embed_tokens});
 }
 

@@ -10,7 +10,10 @@ Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activa
 Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activations& a,
                    const WeightGradients& grads, double balance_weight);
 
-// The rotary table of the batch, and its tokens' embeddings as stream(0).
+// The rotary table of the batch.
+void rotary_table(const Pass& pass, Activations& a);
+
+// The tokens' embeddings, as stream(0).
 void embed(const Pass& pass, const Weights& w, Activations& a);
 void embed_backward(const Pass& pass, Weights& grads, Activations& a);
 

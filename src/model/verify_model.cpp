@@ -188,6 +188,7 @@ void Verification::layers_forward(Activations& a) {
   const int64_t last = 2 * c.num_hidden_layers;
   const auto want = [&](int64_t i) { return reference_.states[static_cast<size_t>(i)]; };
   const Pass pass = forward_pass(device_, model_, batch_, a);
+  rotary_table(pass, a);
   embed(pass, model_.weights, a);
   compare(state_key(c, 0), a.stream(0), want(0), rounded_tolerance());
   for (int64_t i = 0; i < last; ++i) {

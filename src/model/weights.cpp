@@ -36,11 +36,13 @@ void visit_mlp(const Config& c, const std::string& prefix, int64_t width, MlpWei
   f({prefix + "down_proj.weight", {c.hidden_size, width}, WeightKind::matrix}, w.down_proj);
 }
 
-void visit_moe(const Config& c, const std::string& prefix, MoeWeights& w, const Visitor& f) {
-  const int64_t E = c.n_routed_experts, C = c.hidden_size, F = c.moe_intermediate_size;
-  f({prefix + "gate.weight", {E, C}, WeightKind::router}, w.gate);
-  f({prefix + "experts.gate_up_proj", {E, 2 * F, C}, WeightKind::matrix}, w.gate_up_proj);
-  f({prefix + "experts.down_proj", {E, C, F}, WeightKind::matrix}, w.down_proj);
+void visit_moe(const Config& c, const std::string& prefix, MoeWeights& w, const Visitor& f,
+               const ModelPart& part) {
+  const int64_t E = part.experts(c), first = part.first_expert, C = c.hidden_size,
+                F = c.moe_intermediate_size;
+  f({prefix + "gate.weight", {c.n_routed_experts, C}, WeightKind::router}, w.gate);
+  f({prefix + "experts.gate_up_proj", {E, 2 * F, C}, WeightKind::matrix, first}, w.gate_up_proj);
+  f({prefix + "experts.down_proj", {E, C, F}, WeightKind::matrix, first}, w.down_proj);
   if (c.n_shared_experts > 0)
     visit_mlp(c, prefix + "shared_experts.", c.n_shared_experts * F, w.shared_experts, f);
 }
@@ -78,21 +80,22 @@ int64_t element_count(const Config& c, const WeightInfo& info) {
 
 }  // namespace
 
-void visit(const Config& c, Weights& w, const Visitor& f) {
+void visit(const Config& c, Weights& w, const Visitor& f, const ModelPart& part) {
   w.layers.resize(c.num_hidden_layers);
   const std::vector<int64_t> table = {c.vocab_size, c.hidden_size}, row = {c.hidden_size};
-  f({"model.embed_tokens.weight", table, WeightKind::matrix}, w.embed_tokens);
-  for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
+  if (part.has_embedding()) f({"model.embed_tokens.weight", table, WeightKind::matrix}, w.embed_tokens);
+  for (int64_t i = part.first_layer; i < part.end_layer(c); ++i) {
     const std::string prefix = "model.layers." + std::to_string(i) + ".";
     LayerWeights& layer = w.layers[i];
     f({prefix + "input_layernorm.weight", row, WeightKind::norm}, layer.input_layernorm);
     visit_attention(c, prefix + "self_attn.", layer.self_attn, f);
     f({prefix + "post_attention_layernorm.weight", row, WeightKind::norm}, layer.post_attention_layernorm);
     if (c.is_moe_layer(i))
-      visit_moe(c, prefix + "mlp.", layer.moe, f);
+      visit_moe(c, prefix + "mlp.", layer.moe, f, part);
     else
       visit_mlp(c, prefix + "mlp.", c.intermediate_size, layer.mlp, f);
   }
+  if (!part.has_head(c)) return;
   f({"model.norm.weight", row, WeightKind::norm}, w.norm);
   if (c.tie_word_embeddings)
     w.lm_head = w.embed_tokens;
@@ -100,10 +103,15 @@ void visit(const Config& c, Weights& w, const Visitor& f) {
     f({"lm_head.weight", table, WeightKind::matrix}, w.lm_head);
 }
 
-std::vector<NamedWeight> list_weights(const Config& c, const Weights& weights) {
+std::vector<NamedWeight> list_weights(const Config& c, const Weights& weights, const ModelPart& part) {
   std::vector<NamedWeight> list;
   Weights views = weights;
-  visit(c, views, [&](const WeightInfo& info, Weight& w) { list.push_back({info, w}); });
+  visit(
+      c, views,
+      [&](const WeightInfo& info, Weight& w) {
+        list.push_back({info, w});
+      },
+      part);
   return list;
 }
 
@@ -111,32 +119,35 @@ DType storage_type(const WeightInfo& info, DType dtype) {
   return info.kind == WeightKind::router ? stat_of(dtype) : dtype;
 }
 
-Weights allocate_weights(const Config& c, Arena& arena, const StorageTypes& types) {
+Weights allocate_weights(const Config& c, Arena& arena, const StorageTypes& types, const ModelPart& part) {
   parameter_count(c);  // fails where a size would overflow
   Weights weights;
-  visit(c, weights, [&](const WeightInfo& info, Weight& w) {
+  const auto allocate = [&](const WeightInfo& info, Weight& w) {
     const std::optional<DType> type = types(info);
     if (!type) return;
     const auto& s = info.shape;
     if (s.size() == 1) w.data = arena.allocate(*type, {s[0]});
     if (s.size() == 2) w.data = arena.allocate(*type, {s[0], s[1]});
     if (s.size() == 3) w.data = arena.allocate(*type, {s[0], s[1], s[2]});
-  });
+  };
+  visit(c, weights, allocate, part);
   return weights;
 }
 
-Weights allocate_weights(const Config& c, Arena& arena, DType dtype) {
-  return allocate_weights(c, arena, [dtype](const WeightInfo& info) { return storage_type(info, dtype); });
+Weights allocate_weights(const Config& c, Arena& arena, DType dtype, const ModelPart& part) {
+  return allocate_weights(
+      c, arena, [dtype](const WeightInfo& info) { return storage_type(info, dtype); }, part);
 }
 
-int64_t weight_bytes(const Config& c, const StorageTypes& types) {
+int64_t weight_bytes(const Config& c, const StorageTypes& types, const ModelPart& part) {
   Arena plan;
-  allocate_weights(c, plan, types);
+  allocate_weights(c, plan, types, part);
   return plan.used();
 }
 
-int64_t weight_bytes(const Config& c, DType dtype) {
-  return weight_bytes(c, [dtype](const WeightInfo& info) { return storage_type(info, dtype); });
+int64_t weight_bytes(const Config& c, DType dtype, const ModelPart& part) {
+  return weight_bytes(
+      c, [dtype](const WeightInfo& info) { return storage_type(info, dtype); }, part);
 }
 
 int64_t checkpoint_bytes(const Config& c, DType dtype) {
@@ -147,14 +158,19 @@ int64_t checkpoint_bytes(const Config& c, DType dtype) {
   return bytes;
 }
 
-void initialize_weights(Device& device, const Config& c, Weights& weights, uint64_t seed) {
+void initialize_weights(Device& device, const Config& c, Weights& weights, uint64_t seed,
+                        const ModelPart& part) {
   Staging staging(device);
-  for (const NamedWeight& w : list_weights(c, weights)) {
+  for (const NamedWeight& w : list_weights(c, weights, part)) {
     const Tensor& out = w.weight.data;
     const WeightKind kind = w.info.kind;
     if (kind == WeightKind::matrix || kind == WeightKind::router)
       fill_normal(device,
-                  {.out = out, .std = c.initializer_range, .seed = seed, .stream = stream_of(w.info.name)});
+                  {.out = out,
+                   .std = c.initializer_range,
+                   .seed = seed,
+                   .stream = stream_of(w.info.name),
+                   .first = static_cast<uint64_t>(w.info.first_expert * (out.count() / out.shape[0]))});
     else
       staging.write(out, [&](const Tensor& host) { fill(host, kind == WeightKind::norm ? 1 : 0); });
   }

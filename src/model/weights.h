@@ -1,6 +1,7 @@
-// All weights of a model, a shape on every field. Parameters, gradients, first and second moments are the
-// same type; one visitor, visit(), lists every tensor with its name and shape, and allocation,
-// initialization, load, save, AdamW and clipping walk it. Each entry has a storage type of its own.
+// The weights of a model, or of a part of it (model/part.h), a shape on every field. Parameters, gradients,
+// first and second moments are the same type; one visitor, visit(), lists every tensor with its name and
+// shape, and allocation, initialization, load, save, AdamW and clipping walk it. Each entry has a storage
+// type of its own.
 #pragma once
 #include <functional>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/part.h"
 #include "tensor/arena.h"
 #include "tensor/device.h"
 #include "tensor/tensor.h"
@@ -56,7 +58,7 @@ struct LayerWeights {
 
 struct Weights {
   Weight embed_tokens;               // [V, C]
-  std::vector<LayerWeights> layers;  // [num_hidden_layers]
+  std::vector<LayerWeights> layers;  // [num_hidden_layers]; those of other parts are empty
   Weight norm;                       // [C]
   Weight lm_head;                    // [V, C]  the same memory as embed_tokens when they are tied
 };
@@ -71,17 +73,20 @@ struct WeightInfo {
   std::string name;  // Hugging Face's, where gate_proj and up_proj are one: "....gate_up_proj.weight"
   std::vector<int64_t> shape;
   WeightKind kind;
+  int64_t first_expert = 0;  // of a weight of the routed experts: the one that its first matrix belongs to
 };
 
-// Calls f(info, member) for every tensor that a model of this config has, in checkpoint order.
-void visit(const Config& config, Weights& weights, const std::function<void(const WeightInfo&, Weight&)>& f);
+// Calls f(info, member) for every tensor that this part of a model of this config has, in checkpoint order.
+void visit(const Config& config, Weights& weights, const std::function<void(const WeightInfo&, Weight&)>& f,
+           const ModelPart& part = {});
 
 struct NamedWeight {
   WeightInfo info;
   Weight weight;
 };
 // The same as a list.
-std::vector<NamedWeight> list_weights(const Config& config, const Weights& weights);
+std::vector<NamedWeight> list_weights(const Config& config, const Weights& weights,
+                                      const ModelPart& part = {});
 
 // The type that an entry is stored in; none leaves it out.
 using StorageTypes = std::function<std::optional<DType>(const WeightInfo&)>;
@@ -92,16 +97,19 @@ DType storage_type(const WeightInfo& info, DType dtype);
 
 // Every tensor allocated from the arena (which may be a planning one), one after another. Error naming the
 // config's fields when they are too large together.
-Weights allocate_weights(const Config& config, Arena& arena, const StorageTypes& types);
-Weights allocate_weights(const Config& config, Arena& arena, DType dtype);
+Weights allocate_weights(const Config& config, Arena& arena, const StorageTypes& types,
+                         const ModelPart& part = {});
+Weights allocate_weights(const Config& config, Arena& arena, DType dtype, const ModelPart& part = {});
 // Bytes allocate_weights takes.
-int64_t weight_bytes(const Config& config, const StorageTypes& types);
-int64_t weight_bytes(const Config& config, DType dtype);
-// The same without the arena's padding: what a checkpoint of this model holds.
+int64_t weight_bytes(const Config& config, const StorageTypes& types, const ModelPart& part = {});
+int64_t weight_bytes(const Config& config, DType dtype, const ModelPart& part = {});
+// The same of the whole model, without the arena's padding: what a checkpoint of it holds.
 int64_t checkpoint_bytes(const Config& config, DType dtype);
 
-// Normal(0, initializer_range) matrices, norms 1, biases 0. Each value depends only on seed, name and index.
-void initialize_weights(Device& device, const Config& config, Weights& weights, uint64_t seed);
+// Normal(0, initializer_range) matrices, norms 1, biases 0. Each value depends only on seed, name and index
+// in the whole model.
+void initialize_weights(Device& device, const Config& config, Weights& weights, uint64_t seed,
+                        const ModelPart& part = {});
 
 // Parameter counts. Error as from allocate_weights.
 int64_t parameter_count(const Config& config);

@@ -77,7 +77,7 @@ template <class T>
 void fill_range(const FillNormal& a, int64_t begin, int64_t end) {
   float values[block];
   for (int64_t i = begin; i < end; i += block) {
-    normal_block(a, static_cast<uint64_t>(i), values);
+    normal_block(a, a.first + static_cast<uint64_t>(i), values);
     const int64_t n = std::min(block, end - i);
     for (int64_t j = 0; j < n; ++j) a.out.as<T>()[i + j] = T(values[j]);
   }

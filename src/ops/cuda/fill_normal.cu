@@ -43,10 +43,10 @@ struct DeviceOps {
 };
 
 template <class T>
-__global__ void fill(T* out, int64_t count, double std, uint64_t seed, uint64_t stream) {
+__global__ void fill(T* out, int64_t count, double std, uint64_t seed, uint64_t stream, uint64_t first) {
   const int64_t step = static_cast<int64_t>(gridDim.x) * threads;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; i < count; i += step) {
-    const auto words = philox_words<DeviceOps>(seed, static_cast<uint64_t>(i), stream);
+    const auto words = philox_words<DeviceOps>(seed, first + static_cast<uint64_t>(i), stream);
     const double x = __dmul_rn(box_muller<DeviceOps>(words.w0, words.w1), std);
     out[i] = from_float<T>(__double2float_rn(x));
   }
@@ -58,7 +58,8 @@ void fill_normal(Device& device, const FillNormal& a) {
   with_dtype<float, bf16>("fill_normal", a.out.dtype, [&]<class T>(T) {
     const int64_t max_blocks = 64 * device.cuda_context().multiprocessors();
     const dim3 grid(static_cast<unsigned>(std::min(max_blocks, ceil_div(a.out.count(), threads))));
-    launch(device, grid, threads, 0, fill<gpu_t<T>>, data<T>(a.out), a.out.count(), a.std, a.seed, a.stream);
+    launch(device, grid, threads, 0, fill<gpu_t<T>>, data<T>(a.out), a.out.count(), a.std, a.seed, a.stream,
+           a.first);
   });
 }
 
