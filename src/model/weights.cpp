@@ -85,15 +85,20 @@ void visit(const Config& c, Weights& w, const Visitor& f, const ModelPart& part)
   const std::vector<int64_t> table = {c.vocab_size, c.hidden_size}, row = {c.hidden_size};
   if (part.has_embedding()) f({"model.embed_tokens.weight", table, WeightKind::matrix}, w.embed_tokens);
   for (int64_t i = part.first_layer; i < part.end_layer(c); ++i) {
+    const Visitor of_layer = [&](WeightInfo info, Weight& weight) {
+      info.layer = i;
+      f(info, weight);
+    };
     const std::string prefix = "model.layers." + std::to_string(i) + ".";
     LayerWeights& layer = w.layers[i];
-    f({prefix + "input_layernorm.weight", row, WeightKind::norm}, layer.input_layernorm);
-    visit_attention(c, prefix + "self_attn.", layer.self_attn, f);
-    f({prefix + "post_attention_layernorm.weight", row, WeightKind::norm}, layer.post_attention_layernorm);
+    of_layer({prefix + "input_layernorm.weight", row, WeightKind::norm}, layer.input_layernorm);
+    visit_attention(c, prefix + "self_attn.", layer.self_attn, of_layer);
+    of_layer({prefix + "post_attention_layernorm.weight", row, WeightKind::norm},
+             layer.post_attention_layernorm);
     if (c.is_moe_layer(i))
-      visit_moe(c, prefix + "mlp.", layer.moe, f, part);
+      visit_moe(c, prefix + "mlp.", layer.moe, of_layer, part);
     else
-      visit_mlp(c, prefix + "mlp.", c.intermediate_size, layer.mlp, f);
+      visit_mlp(c, prefix + "mlp.", c.intermediate_size, layer.mlp, of_layer);
   }
   if (!part.has_head(c)) return;
   f({"model.norm.weight", row, WeightKind::norm}, w.norm);

@@ -74,6 +74,7 @@ struct WeightInfo {
   std::vector<int64_t> shape;
   WeightKind kind;
   int64_t first_expert = 0;  // of a weight of the routed experts: the one that its first matrix belongs to
+  int64_t layer = -1;        // that it belongs to; none: embedding, final norm, head
 };
 
 // Calls f(info, member) for every tensor that this part of a model of this config has, in checkpoint order.

@@ -68,6 +68,10 @@ void visit_recipe(R& r, F&& f) {
   f("validation.sequences", r.validation.sequences, at_least_0, free_to_change, "at most; 0: all");
   f("checkpoint.every", r.checkpoint.every, at_least_0, free_to_change, "steps between; 0: at the end only");
   f("checkpoint.keep", r.checkpoint.keep, at_least_1, free_to_change, "the newest that stay");
+  f("parallel.pipeline", r.parallel.pipeline, Range{1, 4096}, free_to_change,
+    "stages that the layers are cut into, of the ranks of mpirun");
+  f("parallel.expert", r.parallel.expert, Range{1, 4096}, free_to_change,
+    "ranks that share the routed experts of a layer");
   f("run.output", r.run.output, any_value, free_to_change, "folder of checkpoints, metrics and the model");
   f("run.precision", r.run.precision, any_value, fixed, "f32 or bf16");
   f("run.recompute", r.run.recompute, any_value, free_to_change, "less memory for activations, more time");

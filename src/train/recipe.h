@@ -90,6 +90,13 @@ struct Recipe {
     int64_t stop_at = 0;     // leave after this step, to be resumed; 0: never
   } run;
 
+  // How the ranks that mpirun or srun starts share the work (train/parallel_plan.h). What is left of them
+  // after both is data parallelism.
+  struct Parallel {
+    int64_t pipeline = 1;  // stages that the layers are cut into
+    int64_t expert = 1;    // ranks that share the routed experts of a layer
+  } parallel;
+
   std::set<std::string> given;  // the keys that were set, by a file or a flag
 };
 
