@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "comm/backend.h"
 #include "comm/launcher.h"
@@ -20,6 +21,9 @@ class Session {
   // Those on this host.
   virtual std::unique_ptr<CommBackend> on_this_host() = 0;
   virtual std::string library_version() const = 0;
+  // A wait of that many seconds for ranks that do not take part becomes an Error that names them. Every rank
+  // calls it, with the host of each.
+  virtual void watch(double seconds, std::vector<std::string> hosts) = 0;
   // Ends all ranks at once, with exit code 1.
   [[noreturn]] virtual void abort() = 0;
 };

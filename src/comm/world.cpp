@@ -86,6 +86,10 @@ void World::check_same(const std::string& name, const std::string& value) {
           shortened(values[0]), shortened(values[r]), r);
 }
 
+void World::watch_for_hangs(double seconds) {
+  if (session_) session_->watch(seconds, gather_texts(*everyone_, host_name()));
+}
+
 void World::abort(const std::string& message) {
   let_lower_ranks_speak(rank_);
   const std::string line =

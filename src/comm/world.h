@@ -14,8 +14,9 @@
 //     }
 //   }
 //
-// After an error on one rank the others wait for it for ever, so no orderly end is tried: abort() ends all. A
-// rank that is killed or crashes is noticed by the launcher, which ends the others. Ctrl-C and SIGTERM reach
+// After an error on one rank the others wait for it, so no orderly end is tried: abort() ends all. A rank
+// that is killed or crashes is noticed by the launcher, which ends the others; one that hangs by
+// watch_for_hangs(). Ctrl-C and SIGTERM reach
 // the launcher. Open MPI's passes SIGTERM on and kills what has not ended a second later (its parameter
 // odls_base_sigkill_timeout has the seconds). Ranks that are to stop together at a clean point must agree on
 // it, by an all-reduce of interrupted().
@@ -51,6 +52,10 @@ class World {
   void check_ranks();
   // An Error that names the first rank whose value is not rank 0's, and both values. Every rank calls it.
   void check_same(const std::string& name, const std::string& value);
+
+  // From here on, a rank that the others have waited for in host memory for so many seconds ends the run: an
+  // Error on those names it and its host. Every rank calls it.
+  void watch_for_hangs(double seconds);
 
   // After an error on this rank: one line on standard error, "fathom: rank 2 of 8 on host: message", and the
   // end of all ranks with exit code 1. If several come here at once, the lowest speaks.

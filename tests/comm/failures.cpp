@@ -2,10 +2,12 @@
 // is at fault; the others wait for it in a collective, where they would stay.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <csignal>
 #include <exception>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -35,6 +37,11 @@ void disagree_on_rows(Communicator& comm) {
   comm.barrier();
 }
 
+void receive_what_nobody_sends(Communicator& comm) {
+  float value = 0;
+  comm.start(Receive{.x = Tensor(&value, DType::f32, {1}), .from = 0}).wait();
+}
+
 void fail_as(const std::string& mode, World& world) {
   const Device device = Device::cpu(1);
   Communicator comm = world.communicator(device);
@@ -44,6 +51,10 @@ void fail_as(const std::string& mode, World& world) {
   if (mode == "throw-everywhere") fail("no such file");
   if (mode == "kill" && last) std::raise(SIGKILL);
   if (mode == "leave" && last) std::_Exit(0);
+  if (mode == "stop" || mode == "sleep" || mode == "deadlock") world.watch_for_hangs(2);
+  if (mode == "stop" && last) std::raise(SIGSTOP);
+  if (mode == "sleep" && last) std::this_thread::sleep_for(std::chrono::hours(1));
+  if (mode == "deadlock" && last) receive_what_nobody_sends(comm);
   if (mode == "differ") world.check_same("the recipe", last ? "steps = 200" : "steps = 100");
   if (mode == "rows") disagree_on_rows(comm);
   if (mode == "pending") {

@@ -2,9 +2,12 @@
 // somebody calls it, and a reduction has steps that follow on arrivals; so whoever waits for one operation
 // moves all of them on, of all communicators. That is why ranks may wait in different orders.
 #pragma once
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "comm/backend.h"
+#include "comm/mpi/watch.h"
 
 namespace fathom::mpi {
 
@@ -12,13 +15,18 @@ class MpiOperation;
 
 class Progress {
  public:
-  // Returns when the operation is done. A watchdog that ends a run in which nothing moves belongs here.
+  // Returns when the operation is done.
   void wait(MpiOperation& operation);
+  // From here on a wait of that length for ranks that do not take part is an Error that names them. Every
+  // rank calls it.
+  void watch(double seconds, std::vector<std::string> hosts) { watch_.emplace(seconds, std::move(hosts)); }
+  void end_watch() { watch_.reset(); }
   bool idle() const { return active_.empty(); }
 
  private:
   friend class MpiOperation;
   std::vector<MpiOperation*> active_;
+  std::optional<Watch> watch_;
 };
 
 // Active from its construction until it is done.

@@ -15,7 +15,9 @@ class MpiSession : public Session {
  public:
   MpiSession();
   ~MpiSession() override {
-    if (std::uncaught_exceptions() == 0) MPI_Finalize();
+    if (std::uncaught_exceptions() > 0) return;
+    progress_.end_watch();
+    MPI_Finalize();
   }
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
@@ -23,6 +25,9 @@ class MpiSession : public Session {
   std::unique_ptr<CommBackend> everyone(int threads, const CommLimits& limits) override;
   std::unique_ptr<CommBackend> on_this_host() override;
   std::string library_version() const override;
+  void watch(double seconds, std::vector<std::string> hosts) override {
+    progress_.watch(seconds, std::move(hosts));
+  }
   [[noreturn]] void abort() final {
     MPI_Abort(MPI_COMM_WORLD, 1);
     std::_Exit(1);

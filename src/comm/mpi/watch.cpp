@@ -1,0 +1,102 @@
+#include "comm/mpi/watch.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "base/error.h"
+
+namespace fathom::mpi {
+namespace {
+
+constexpr int tag = 0;
+constexpr double look_seconds = 0.05;
+constexpr unsigned looks_between_clocks = 256;
+
+double seconds_between(Watch::Clock::time_point from, Watch::Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+Watch::Watch(double seconds, std::vector<std::string> hosts)
+    : seconds_(seconds), grace_(std::clamp(seconds / 10, 1.0, 10.0)), hosts_(std::move(hosts)) {
+  mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "making a group for the watch");
+  mpi_check(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "choosing how errors are told");
+  mpi_check(MPI_Comm_rank(comm_, &rank_), "asking for the rank");
+  mpi_check(MPI_Comm_size(comm_, &size_), "asking for the number of ranks");
+  begin_ = last_look_ = asked_at_ = Clock::now();
+}
+
+// Questions that were answered late may be left; they go with the process.
+Watch::~Watch() {
+  if (std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
+}
+
+void Watch::begin_wait() {
+  asked_ = false;
+  looks_ = 0;
+}
+
+void Watch::look() {
+  if (looks_++ % looks_between_clocks != 0) return;
+  const Clock::time_point now = Clock::now();
+  if (looks_ == 1) begin_ = now;
+  if (seconds_between(last_look_, now) < look_seconds) return;
+  // This process was stopped itself, or its machine was: the others have had no time to answer.
+  const bool slept = looks_ > 1 && seconds_between(last_look_, now) > grace_;
+  last_look_ = now;
+  if (slept) begin_ = now, asked_ = false;
+  receive();
+  if (!asked_ && seconds_between(begin_, now) >= seconds_) ask();
+  if (asked_ && seconds_between(asked_at_, now) >= grace_) name_the_missing();
+}
+
+void Watch::send(const Word& word, int to) {
+  std::erase_if(sent_, [](Sent& s) {
+    int done = 0;
+    return MPI_Test(&s.request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done;
+  });
+  Sent& sent = sent_.emplace_back(Sent{word, MPI_REQUEST_NULL});
+  mpi_check(MPI_Isend(&sent.word, sizeof(Word), MPI_BYTE, to, tag, comm_, &sent.request), "asking a rank");
+}
+
+void Watch::receive() {
+  for (;;) {
+    int there = 0;
+    MPI_Status status;
+    mpi_check(MPI_Iprobe(MPI_ANY_SOURCE, tag, comm_, &there, &status), "looking for questions");
+    if (!there) return;
+    Word word{};
+    mpi_check(MPI_Recv(&word, sizeof word, MPI_BYTE, status.MPI_SOURCE, tag, comm_, MPI_STATUS_IGNORE),
+              "receiving a question");
+    if (!word.answer)
+      send({1, word.number}, status.MPI_SOURCE);
+    else if (asked_ && word.number == question_)
+      answered_[status.MPI_SOURCE] = true;
+  }
+}
+
+void Watch::ask() {
+  asked_ = true;
+  asked_at_ = Clock::now();
+  answered_.assign(size_, false);
+  answered_[rank_] = true;
+  ++question_;
+  for (int r = 0; r < size_; ++r)
+    if (r != rank_) send({0, question_}, r);
+}
+
+void Watch::name_the_missing() const {
+  std::string missing;
+  for (int r = 0; r < size_; ++r)
+    if (!answered_[r]) missing += fmt::format("{}rank {} on {}", missing.empty() ? "" : ", ", r, hosts_[r]);
+  check(!missing.empty(), "all ranks have waited for one another for {:g} s: they do not do the same",
+        seconds_);
+  fail(
+      "waited for {:g} s in vain for {}: it hangs, was stopped or cannot be reached, or parallel.patience is "
+      "too short for what it does",
+      seconds_, missing);
+}
+
+}  // namespace fathom::mpi
