@@ -1,4 +1,5 @@
-// Ctrl-C, SIGTERM and SIGHUP (the terminal is gone) as a flag that long work polls between steps, so that it
+// Ctrl-C, SIGTERM, SIGHUP (the terminal is gone) and SIGUSR1 (mpirun passes it on to its ranks without ending
+// them, and Slurm can send it before the time is up) as a flag that long work polls between steps, so that it
 // can stop at a clean point.
 #pragma once
 
