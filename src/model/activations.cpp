@@ -9,21 +9,22 @@ namespace {
 
 struct Layout {
   const Config& c;
-  Arena& arena;
+  Arena* arena;
+  Arena* scratch;  // of what layers share; with deferred weight gradients another one
   DType dtype;
-  bool training;
+  bool training, deferred;
   BatchSize size;
   Recompute recompute;
-  LayerActivations once;  // what layers share because it is recomputed, as far as it is allocated
+  LayerActivations once = {};  // what layers share because it is recomputed, as far as it is allocated
 
   using Shape = std::initializer_list<int64_t>;
-  Tensor any(Shape shape) { return arena.allocate(dtype, shape); }
-  Tensor stat(Shape shape) { return arena.allocate(stat_of(dtype), shape); }
-  Tensor ints(Shape shape) { return arena.allocate(DType::i32, shape); }
+  Tensor any(Shape shape) { return arena->allocate(dtype, shape); }
+  Tensor stat(Shape shape) { return arena->allocate(stat_of(dtype), shape); }
+  Tensor ints(Shape shape) { return arena->allocate(DType::i32, shape); }
   // The shared tensor if it is recomputed, else one of this layer's own.
   Tensor part(bool recomputed, Tensor& shared, Shape shape) {
     if (!recomputed) return any(shape);
-    if (shared.rank == 0) shared = any(shape);  // a planning arena gives no address
+    if (shared.rank == 0) shared = scratch->allocate(dtype, shape);  // a planning arena gives no address
     return shared;
   }
   // Kept for the backward pass only.
@@ -34,7 +35,10 @@ struct Layout {
   MlpActivations mlp(int64_t width, MlpActivations& shared);
   MoeActivations moe();
   LayerActivations layer(bool with_dense, bool with_moe);
+  AttentionGradients attention_gradients();
   Gradients gradients(const ModelPart& part);
+  Activations activations(Purpose purpose, const ModelPart& part);
+  void own_what_is_recomputed(LayerActivations& a);
 };
 
 AttentionActivations Layout::attention() {
@@ -112,64 +116,124 @@ LayerActivations Layout::layer(bool with_dense, bool with_moe) {
   return a;
 }
 
-Gradients Layout::gradients(const ModelPart& part) {
-  const int64_t N = size.tokens, C = c.hidden_size, H = c.num_attention_heads, K = c.num_experts_per_tok;
-  bool any_moe = false, any_dense = false;
-  for (int64_t i = part.first_layer; i < part.end_layer(c); ++i)
-    (c.is_moe_layer(i) ? any_moe : any_dense) = true;
-  Gradients g;
-  g.stream = any({N, C});
-  g.branch = any({N, C});
+// Which kinds of layers there are from one to another.
+struct Kinds {
+  Kinds(const Config& c, int64_t first, int64_t end) {
+    for (int64_t i = first; i < end; ++i) (c.is_moe_layer(i) ? moe : dense) = true;
+  }
+  bool dense = false, moe = false;
+};
+
+AttentionGradients Layout::attention_gradients() {
+  const int64_t N = size.tokens, H = c.num_attention_heads;
+  AttentionGradients g;
   g.q = any({N, H, c.qk_head_dim()});
   if (c.q_lora_rank > 0) g.q_a = any({N, c.q_lora_rank});
-  g.attention = any({N, H, c.v_head_dim});
   g.kv = any({N, H, c.qk_nope_head_dim + c.v_head_dim});
   g.latent = any({N, c.cache_width()});
-  const int64_t shared = any_moe ? c.n_shared_experts * c.moe_intermediate_size : 0;
-  g.act = any({N * std::max(shared, any_dense ? c.intermediate_size : 0)});
-  if (any_moe) {
-    g.expert_act = any({N * K, c.moe_intermediate_size});
-    g.scores = stat({N, c.n_routed_experts});
-    g.weights = stat({N, K});
-  }
   return g;
+}
+
+// But those that allocate_deferred_gradients brings.
+Gradients Layout::gradients(const ModelPart& part) {
+  const int64_t N = size.tokens, C = c.hidden_size, H = c.num_attention_heads, K = c.num_experts_per_tok,
+                F = c.moe_intermediate_size;
+  const Kinds any_of(c, part.first_layer, part.end_layer(c));
+  Gradients g;
+  if (!deferred) {
+    g.stream = any({N, C});
+    g.attention = attention_gradients();
+    if (any_of.moe) g.scores = stat({N, c.n_routed_experts});
+  }
+  g.branch = any({N, C});
+  g.attention_out = any({N, H, c.v_head_dim});
+  const int64_t shared = any_of.moe ? c.n_shared_experts * F : 0;
+  g.act = any({N * std::max(shared, any_of.dense ? c.intermediate_size : 0)});
+  if (!any_of.moe) return g;
+  const Tensor experts = any({N * K * (deferred ? std::max(C, F) : F)});
+  g.expert_act = experts.slice(0, N * K * F).reshape({N * K, F});
+  if (deferred) g.expert_x = experts.slice(0, N * K * C).reshape({N * K, C});
+  g.weights = stat({N, K});
+  return g;
+}
+
+Activations Layout::activations(Purpose purpose, const ModelPart& part) {
+  const int64_t N = size.tokens, C = c.hidden_size, first = part.first_layer, end = part.end_layer(c);
+  // Layers before this one have one set for all.
+  const int64_t shared_end = training ? std::clamp(recompute.layers, first, end) : end;
+  Arena* const kept = arena;
+
+  Activations a;
+  a.purpose = purpose;
+  a.deferred = deferred;
+  a.recompute = recompute;
+  a.recompute.layers = training ? shared_end : 0;
+  a.first_layer = first;
+  a.cos_sin = stat({N, c.qk_rope_head_dim});
+  for (int64_t i = 0; i < (training ? end - first + 1 : 2); ++i) a.streams.push_back(any({N, C}));
+  if (shared_end > first) {
+    const Kinds any_of(c, first, shared_end);
+    arena = scratch;
+    a.layers.assign(static_cast<size_t>(shared_end - first), layer(any_of.dense, any_of.moe));
+    arena = kept;
+  }
+  for (int64_t i = shared_end; i < end; ++i) {
+    a.layers.push_back(layer(!c.is_moe_layer(i), c.is_moe_layer(i)));
+    if (a.deferred) a.layers.back().dout = a.stream(i + 1);
+  }
+  if (part.has_head(c)) {
+    a.normed = any({N, C});
+    if (training) a.rstd = stat({N});
+  }
+  if (training) {
+    a.balance_losses = stat({3});
+    a.recomputed_balance_losses = stat({3});
+    arena = scratch;
+    a.gradients = gradients(part);
+    arena = kept;
+  }
+  return a;
+}
+
+// In place of the tensors that layers share in the forward pass.
+void Layout::own_what_is_recomputed(LayerActivations& a) {
+  const auto own = [&](bool recomputed, std::initializer_list<Tensor*> tensors) {
+    for (Tensor* t : tensors)
+      if (recomputed && t->rank > 0) t->data = any({t->count()}).data;
+  };
+  own(recompute.norms, {&a.input_normed, &a.middle_normed, &a.attention.q_a_normed, &a.attention.c_kv});
+  own(recompute.up_projections, {&a.attention.q, &a.attention.kv});
+  own(recompute.attention, {&a.attention.out});
+  own(recompute.swiglu, {&a.mlp.act, &a.moe.act, &a.moe.shared.act});
+  own(recompute.dispatch, {&a.moe.x});
 }
 
 }  // namespace
 
 Activations allocate_activations(const Config& c, Arena& arena, DType dtype, Purpose purpose,
-                                 const BatchSize& wanted, const Recompute& recompute, const ModelPart& part) {
+                                 const BatchSize& size, const Recompute& recompute, const ModelPart& part) {
   const bool training = purpose == Purpose::training;
-  Layout layout{c, arena, dtype, training, wanted, recompute, {}};
-  if (training) layout.size.keys = wanted.tokens;
-  const int64_t N = wanted.tokens, C = c.hidden_size, first = part.first_layer, end = part.end_layer(c);
-  // Layers before this one have one set for all.
-  const int64_t shared_end = training ? std::clamp(recompute.layers, first, end) : end;
+  Layout layout{c, &arena, &arena, dtype, training, /*deferred=*/false, size, recompute};
+  if (training) layout.size.keys = size.tokens;
+  return layout.activations(purpose, part);
+}
 
-  Activations a;
-  a.purpose = purpose;
-  a.recompute = recompute;
-  a.recompute.layers = training ? shared_end : 0;
-  a.first_layer = first;
-  a.cos_sin = layout.stat({N, c.qk_rope_head_dim});
-  for (int64_t i = 0; i < (training ? end - first + 1 : 2); ++i) a.streams.push_back(layout.any({N, C}));
-  if (shared_end > first) {
-    bool any_dense = false, any_moe = false;
-    for (int64_t i = first; i < shared_end; ++i) (c.is_moe_layer(i) ? any_moe : any_dense) = true;
-    a.layers.assign(static_cast<size_t>(shared_end - first), layout.layer(any_dense, any_moe));
-  }
-  for (int64_t i = shared_end; i < end; ++i)
-    a.layers.push_back(layout.layer(!c.is_moe_layer(i), c.is_moe_layer(i)));
-  if (part.has_head(c)) {
-    a.normed = layout.any({N, C});
-    if (training) a.rstd = layout.stat({N});
-  }
-  if (training) {
-    a.balance_losses = layout.stat({3});
-    a.recomputed_balance_losses = layout.stat({3});
-    a.gradients = layout.gradients(part);
-  }
-  return a;
+Activations allocate_deferred_activations(const Config& c, Arena& kept, Arena& scratch, DType dtype,
+                                          const BatchSize& size, const Recompute& recompute,
+                                          const ModelPart& part) {
+  Layout layout{c, &kept, &scratch, dtype, /*training=*/true, /*deferred=*/true, size, recompute};
+  layout.size.keys = size.tokens;
+  return layout.activations(Purpose::training, part);
+}
+
+void allocate_deferred_gradients(const Config& c, Arena& deferred, DType dtype, const BatchSize& size,
+                                 Activations& a) {
+  Layout layout{c, &deferred, &deferred, dtype, /*training=*/true, /*deferred=*/true, size, a.recompute};
+  const int64_t first = a.first_layer, end = first + static_cast<int64_t>(a.layers.size());
+  for (int64_t i = a.recompute.layers; i < end; ++i) layout.own_what_is_recomputed(a.layer(i));
+  a.gradients.stream = layout.any({size.tokens, c.hidden_size});
+  a.gradients.attention = layout.attention_gradients();
+  if (Kinds(c, first, end).moe) a.gradients.scores = layout.stat({size.tokens, c.n_routed_experts});
 }
 
 int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, const BatchSize& size,
@@ -177,6 +241,14 @@ int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, con
   Arena plan;
   allocate_activations(config, plan, dtype, purpose, size, recompute, part);
   return plan.used();
+}
+
+DeferredActivationBytes deferred_activation_bytes(const Config& config, DType dtype, const BatchSize& size,
+                                                  const Recompute& recompute, const ModelPart& part) {
+  Arena kept, deferred, scratch;
+  Activations a = allocate_deferred_activations(config, kept, scratch, dtype, size, recompute, part);
+  allocate_deferred_gradients(config, deferred, dtype, size, a);
+  return {.kept = kept.used(), .deferred = deferred.used(), .scratch = scratch.used()};
 }
 
 }  // namespace fathom

@@ -13,6 +13,14 @@
 
 namespace fathom {
 
+// Gradients of attention's tensors, of their shapes.
+struct AttentionGradients {
+  Tensor q;       // [N, H, Dn+Dr]
+  Tensor q_a;     // [N, Rq]
+  Tensor kv;      // [N, H, Dn+Dv]
+  Tensor latent;  // [N, Rkv+Dr]
+};
+
 // M = keys expanded at a time (N without a cache).
 struct AttentionActivations {
   Tensor q_a;         // [N, Rq]           query latent, before its norm
@@ -39,6 +47,8 @@ struct AttentionActivations {
     q_a_normed = q_a;
     c_kv = latent.columns(0, Rkv);
   }
+  // After an input pass whose weight gradients are deferred.
+  AttentionGradients gradients() const { return {q, q_a, kv, latent}; }
 };
 
 struct MlpActivations {
@@ -46,7 +56,7 @@ struct MlpActivations {
   Tensor act;      // [N, width]
 
   // The backward pass overwrites gate_up with its gradient.
-  const Tensor& dgate_up() { return gate_up; }
+  const Tensor& dgate_up() const { return gate_up; }
 };
 
 struct MoeActivations {
@@ -65,11 +75,13 @@ struct MoeActivations {
   MlpActivations shared;
 
   // The softmax overwrites the router's logits.
-  const Tensor& logits() { return scores; }
-  // The backward pass overwrites with its gradient what it no longer needs.
-  const Tensor& drows() { return rows; }
-  const Tensor& dgate_up() { return gate_up; }
-  const Tensor& dx() { return x; }
+  const Tensor& logits() const { return scores; }
+  // The backward pass overwrites with its gradient what it no longer needs; x only if the weights' gradients
+  // are there, and the logits' gradient is here only if they are not.
+  const Tensor& drows() const { return rows; }
+  const Tensor& dgate_up() const { return gate_up; }
+  const Tensor& dx() const { return x; }
+  const Tensor& dlogits() const { return scores; }
 };
 
 struct LayerActivations {
@@ -81,22 +93,25 @@ struct LayerActivations {
   Tensor middle_rstd;    // [N] stat
   MlpActivations mlp;    // dense layers
   MoeActivations moe;    // MoE layers
+
+  // With deferred weight gradients, after the input pass: the gradients of the layer's output, in the memory
+  // of the next layer's input, and of `middle`.
+  Tensor dout;  // [N, C]
+  const Tensor& dmiddle() const { return middle; }
 };
 
 // What the backward pass needs besides: gradients of the same shapes, used by one layer at a time. Those of a
 // norm's or the router's output are overwritten with that of its input.
 struct Gradients {
-  Tensor stream;      // [N, C]  gradient of the residual stream
-  Tensor branch;      // [N, C]  gradient of a branch's normed input
-  Tensor q;           // [N, H, Dn+Dr]
-  Tensor q_a;         // [N, Rq]
-  Tensor attention;   // [N, H, Dv]
-  Tensor kv;          // [N, H, Dn+Dv]
-  Tensor latent;      // [N, Rkv+Dr]
-  Tensor act;         // [N * widest dense or shared MLP], see act_like()
-  Tensor expert_act;  // [N*K, F]
-  Tensor scores;      // [N, E] stat
-  Tensor weights;     // [N, K] stat
+  Tensor stream;  // [N, C]  gradient of the residual stream
+  Tensor branch;  // [N, C]  gradient of a branch's normed input
+  AttentionGradients attention;
+  Tensor attention_out;  // [N, H, Dv]
+  Tensor act;            // [N * widest dense or shared MLP], see act_like()
+  Tensor expert_act;     // [N*K, F]
+  Tensor expert_x;       // [N*K, C], with deferred weight gradients only: over expert_act
+  Tensor scores;         // [N, E] stat
+  Tensor weights;        // [N, K] stat
 
   // The gradient of an MLP's `act`, of its shape.
   Tensor act_like(const Tensor& x) const { return act.slice(0, x.count()).reshape({x.rows(), x.cols()}); }
@@ -117,6 +132,7 @@ struct Activations {
   Tensor recomputed_balance_losses;  // [3] stat, where a recomputed forward pass puts them; training only
   ChoiceCounts choices;              // += by model_forward. Set by who wants to know.
   Gradients gradients;               // training only
+  bool deferred = false;             // made by allocate_deferred_activations
 
   // Layer i reads stream(i) and writes stream(i + 1).
   const Tensor& stream(int64_t i) const { return streams[(i - first_layer) % streams.size()]; }
@@ -131,5 +147,28 @@ Activations allocate_activations(const Config& config, Arena& arena, DType dtype
 // Bytes allocate_activations takes.
 int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, const BatchSize& size,
                          const Recompute& recompute = {}, const ModelPart& part = {});
+
+// Training activations for a pipeline, where the weight gradients of a micro-batch (model_backward_weight)
+// come any time after its backward pass, and several micro-batches are in flight. Memory, by how long it is
+// needed:
+//   kept      from the forward pass to the weight gradients. The backward pass replaces what it no longer
+//   needs
+//             by the gradients that the weight gradients need.
+//   deferred  from the backward pass to the weight gradients: what was recomputed, and gradients of one
+//   layer,
+//             with which that exchange begins. allocate_deferred_gradients comes before model_backward.
+//   scratch   within one pass: the micro-batches share it.
+Activations allocate_deferred_activations(const Config& config, Arena& kept, Arena& scratch, DType dtype,
+                                          const BatchSize& size, const Recompute& recompute = {},
+                                          const ModelPart& part = {});
+void allocate_deferred_gradients(const Config& config, Arena& deferred, DType dtype, const BatchSize& size,
+                                 Activations& activations);
+
+struct DeferredActivationBytes {
+  int64_t kept = 0, deferred = 0, scratch = 0;
+};
+DeferredActivationBytes deferred_activation_bytes(const Config& config, DType dtype, const BatchSize& size,
+                                                  const Recompute& recompute = {},
+                                                  const ModelPart& part = {});
 
 }  // namespace fathom

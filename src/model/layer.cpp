@@ -1,5 +1,7 @@
 #include "model/layer.h"
 
+#include <utility>
+
 #include "model/mla.h"
 #include "model/mlp.h"
 #include "model/moe.h"
@@ -63,13 +65,15 @@ void mlp_half_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, L
     moe_backward(p, w.moe, dw.moe, a.moe, g, a.middle_normed, g.stream, g.branch);
   else
     mlp_backward(p, w.mlp, dw.mlp, a.mlp, g, a.middle_normed, g.stream, g.branch);
+  const Tensor dout = g.stream;
+  if (p.deferred) std::swap(a.dout, g.stream);  // whose memory, the next layer's input, is free by now
   rmsnorm_backward(p.device, {.dx = g.stream,
+                              .residual = dout,
                               .dw = dw.post_attention_layernorm.data,
                               .dout = g.branch,
                               .x = a.middle,
                               .w = w.post_attention_layernorm.data,
                               .rstd = a.middle_rstd,
-                              .accumulate_dx = true,
                               .accumulate_dw = p.accumulate});
 }
 
@@ -77,14 +81,24 @@ void attention_half_backward(const Pass& p, const LayerWeights& w, LayerWeights&
                              Gradients& g, const Tensor& x) {
   if (p.recompute.norms) norm_input(p, w, a, x);
   mla_backward(p, w.self_attn, dw.self_attn, a.attention, g, a.input_normed, g.stream, g.branch);
+  const Tensor dmiddle = g.stream;
+  if (p.deferred) std::swap(a.middle, g.stream);
   rmsnorm_backward(p.device, {.dx = g.stream,
+                              .residual = dmiddle,
                               .dw = dw.input_layernorm.data,
                               .dout = g.branch,
                               .x = x,
                               .w = w.input_layernorm.data,
                               .rstd = a.input_rstd,
-                              .accumulate_dx = true,
                               .accumulate_dw = p.accumulate});
+}
+
+void layer_backward_weight(const Pass& p, LayerWeights& dw, const LayerActivations& a) {
+  if (dw.is_moe())
+    moe_backward_weight(p, dw.moe, a.moe, a.middle_normed, a.dout);
+  else
+    mlp_backward_weight(p, dw.mlp, a.mlp, a.middle_normed, a.dout);
+  mla_backward_weight(p, dw.self_attn, a.attention, a.attention.gradients(), a.input_normed, a.dmiddle());
 }
 
 }  // namespace fathom

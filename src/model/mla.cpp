@@ -3,6 +3,8 @@
 // k_rope]. Of a long prefix they are expanded and attended to in chunks, which bounds the memory.
 #include "model/mla.h"
 
+#include <utility>
+
 #include "ops/absorb.h"
 #include "ops/attention.h"
 #include "ops/attention_merge.h"
@@ -150,6 +152,14 @@ void recompute(const Pass& p, const AttentionWeights& w, AttentionActivations& a
   if (p.recompute.attention) attend_tokens(p, a, a.kv);
 }
 
+// Each gradient takes the place of what it is the gradient of, whose memory then serves the next layer.
+void keep_gradients(AttentionActivations& a, AttentionGradients& d) {
+  std::swap(a.q, d.q);
+  std::swap(a.q_a, d.q_a);
+  std::swap(a.kv, d.kv);
+  std::swap(a.latent, d.latent);
+}
+
 }  // namespace
 
 void mla_forward(const Pass& p, const AttentionWeights& w, AttentionActivations& a, int64_t layer,
@@ -181,21 +191,17 @@ void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
                   Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx) {
   const Config& c = p.config;
   Device& device = p.device;
-  const Tensor c_kv_raw = a.latent.columns(0, c.kv_lora_rank), dc_kv = g.latent.columns(0, c.kv_lora_rank);
+  const AttentionGradients d = g.attention;
+  const Tensor c_kv_raw = a.latent.columns(0, c.kv_lora_rank), dc_kv = d.latent.columns(0, c.kv_lora_rank);
   const Tensor k_rope = a.latent.columns(c.kv_lora_rank, c.qk_rope_head_dim);
-  const Tensor dk_rope = g.latent.columns(c.kv_lora_rank, c.qk_rope_head_dim);
+  const Tensor dk_rope = d.latent.columns(c.kv_lora_rank, c.qk_rope_head_dim);
 
   recompute(p, w, a, x);
-  linear_backward_weight(device, {.dw = dw.o_proj.data,
-                                  .dbias = dw.o_bias.data,
-                                  .dout = dout,
-                                  .x = flat(a.out),
-                                  .accumulate = p.accumulate});
-  linear_backward_input(device, {.dx = flat(g.attention), .dout = dout, .w = w.o_proj});
-  attention_backward(device, {.dq = g.q,
-                              .dkv = g.kv,
+  linear_backward_input(device, {.dx = flat(g.attention_out), .dout = dout, .w = w.o_proj});
+  attention_backward(device, {.dq = d.q,
+                              .dkv = d.kv,
                               .dk_rope = dk_rope,
-                              .dout = g.attention,
+                              .dout = g.attention_out,
                               .out = a.out,
                               .lse = a.lse,
                               .q = a.q,
@@ -206,9 +212,7 @@ void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
                               .scale = p.softmax_scale});
 
   // The latent's side: kv_b, norm, rotation, kv_a.
-  linear_backward_weight(
-      device, {.dw = dw.kv_b_proj.data, .dout = flat(g.kv), .x = a.c_kv, .accumulate = p.accumulate});
-  linear_backward_input(device, {.dx = dc_kv, .dout = flat(g.kv), .w = w.kv_b_proj});
+  linear_backward_input(device, {.dx = dc_kv, .dout = flat(d.kv), .w = w.kv_b_proj});
   rmsnorm_backward(device, {.dx = dc_kv,
                             .dw = dw.kv_a_layernorm.data,
                             .dout = dc_kv,
@@ -216,38 +220,42 @@ void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
                             .w = w.kv_a_layernorm.data,
                             .rstd = a.c_kv_rstd,
                             .accumulate_dw = p.accumulate});
-  rope(device, {.x = shared_rope_key(c, g.latent), .cos_sin = p.cos_sin, .inverse = true});
-  linear_backward_weight(device, {.dw = dw.kv_a_proj_with_mqa.data,
-                                  .dbias = dw.kv_a_bias.data,
-                                  .dout = g.latent,
-                                  .x = x,
-                                  .accumulate = p.accumulate});
-  linear_backward_input(device, {.dx = dx, .dout = g.latent, .w = w.kv_a_proj_with_mqa});
+  rope(device, {.x = shared_rope_key(c, d.latent), .cos_sin = p.cos_sin, .inverse = true});
+  linear_backward_input(device, {.dx = dx, .dout = d.latent, .w = w.kv_a_proj_with_mqa});
 
   // The query's side.
-  rope(device, {.x = rope_part(c, g.q), .cos_sin = p.cos_sin, .inverse = true});
+  rope(device, {.x = rope_part(c, d.q), .cos_sin = p.cos_sin, .inverse = true});
   if (w.q_proj) {
-    linear_backward_weight(device,
-                           {.dw = dw.q_proj.data, .dout = flat(g.q), .x = x, .accumulate = p.accumulate});
-    linear_backward_input(device, {.dx = dx, .dout = flat(g.q), .w = w.q_proj, .accumulate = true});
+    linear_backward_input(device, {.dx = dx, .dout = flat(d.q), .w = w.q_proj, .accumulate = true});
   } else {
-    linear_backward_weight(
-        device, {.dw = dw.q_b_proj.data, .dout = flat(g.q), .x = a.q_a_normed, .accumulate = p.accumulate});
-    linear_backward_input(device, {.dx = g.q_a, .dout = flat(g.q), .w = w.q_b_proj});
-    rmsnorm_backward(device, {.dx = g.q_a,
+    linear_backward_input(device, {.dx = d.q_a, .dout = flat(d.q), .w = w.q_b_proj});
+    rmsnorm_backward(device, {.dx = d.q_a,
                               .dw = dw.q_a_layernorm.data,
-                              .dout = g.q_a,
+                              .dout = d.q_a,
                               .x = a.q_a,
                               .w = w.q_a_layernorm.data,
                               .rstd = a.q_a_rstd,
                               .accumulate_dw = p.accumulate});
-    linear_backward_weight(device, {.dw = dw.q_a_proj.data,
-                                    .dbias = dw.q_a_bias.data,
-                                    .dout = g.q_a,
-                                    .x = x,
-                                    .accumulate = p.accumulate});
-    linear_backward_input(device, {.dx = dx, .dout = g.q_a, .w = w.q_a_proj, .accumulate = true});
+    linear_backward_input(device, {.dx = dx, .dout = d.q_a, .w = w.q_a_proj, .accumulate = true});
   }
+  if (p.deferred)
+    keep_gradients(a, g.attention);
+  else
+    mla_backward_weight(p, dw, a, g.attention, x, dout);
+}
+
+void mla_backward_weight(const Pass& p, AttentionWeights& dw, const AttentionActivations& a,
+                         const AttentionGradients& g, const Tensor& x, const Tensor& dout) {
+  const auto product = [&](const Weight& dw, const Weight& dbias, const Tensor& dout, const Tensor& x) {
+    linear_backward_weight(
+        p.device, {.dw = dw.data, .dbias = dbias.data, .dout = dout, .x = x, .accumulate = p.accumulate});
+  };
+  product(dw.o_proj, dw.o_bias, dout, flat(a.out));
+  product(dw.kv_b_proj, {}, flat(g.kv), a.c_kv);
+  product(dw.kv_a_proj_with_mqa, dw.kv_a_bias, g.latent, x);
+  if (dw.q_proj) return product(dw.q_proj, {}, flat(g.q), x);
+  product(dw.q_b_proj, {}, flat(g.q), a.q_a_normed);
+  product(dw.q_a_proj, dw.q_a_bias, g.q_a, x);
 }
 
 }  // namespace fathom

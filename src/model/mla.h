@@ -10,8 +10,11 @@ namespace fathom {
 void mla_forward(const Pass& pass, const AttentionWeights& w, AttentionActivations& a, int64_t layer,
                  const Tensor& x /* [N, C] */, const Tensor& out /* [N, C] */);
 
-// dx = gradient of x. Training batches only (no cache).
+// dx = gradient of x. Training batches only (no cache). With pass.deferred the projections' weight gradients
+// are left to mla_backward_weight, and a.gradients() are there.
 void mla_backward(const Pass& pass, const AttentionWeights& w, AttentionWeights& dw, AttentionActivations& a,
                   Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx);
+void mla_backward_weight(const Pass& pass, AttentionWeights& dw, const AttentionActivations& a,
+                         const AttentionGradients& g, const Tensor& x, const Tensor& dout);
 
 }  // namespace fathom

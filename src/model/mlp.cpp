@@ -19,13 +19,18 @@ void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActi
   const Tensor dact = g.act_like(a.act), dgate_up = a.dgate_up();
 
   if (pass.recompute.swiglu) swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
-  linear_backward_weight(device,
-                         {.dw = dw.down_proj.data, .dout = dout, .x = a.act, .accumulate = pass.accumulate});
   linear_backward_input(device, {.dx = dact, .dout = dout, .w = w.down_proj});
   swiglu_backward(device, {.dgate_up = dgate_up, .dout = dact, .gate_up = a.gate_up});
-  linear_backward_weight(
-      device, {.dw = dw.gate_up_proj.data, .dout = dgate_up, .x = x, .accumulate = pass.accumulate});
   linear_backward_input(device, {.dx = dx, .dout = dgate_up, .w = w.gate_up_proj, .accumulate = accumulate});
+  if (!pass.deferred) mlp_backward_weight(pass, dw, a, x, dout);
+}
+
+void mlp_backward_weight(const Pass& pass, MlpWeights& dw, const MlpActivations& a, const Tensor& x,
+                         const Tensor& dout) {
+  linear_backward_weight(pass.device,
+                         {.dw = dw.down_proj.data, .dout = dout, .x = a.act, .accumulate = pass.accumulate});
+  linear_backward_weight(
+      pass.device, {.dw = dw.gate_up_proj.data, .dout = a.dgate_up(), .x = x, .accumulate = pass.accumulate});
 }
 
 }  // namespace fathom

@@ -10,8 +10,10 @@ void mlp_forward(const Pass& pass, const MlpWeights& w, MlpActivations& a, const
                  const Tensor& out /* [N, C] */);
 
 // dx = gradient of x, or with `accumulate` +=. a.gate_up is overwritten with its own gradient. g.act is
-// scratch.
+// scratch. With pass.deferred the weights' gradients are left to mlp_backward_weight.
 void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActivations& a, Gradients& g,
                   const Tensor& x, const Tensor& dout, const Tensor& dx, bool accumulate = false);
+void mlp_backward_weight(const Pass& pass, MlpWeights& dw, const MlpActivations& a, const Tensor& x,
+                         const Tensor& dout);
 
 }  // namespace fathom

@@ -71,20 +71,32 @@ void model_backward(Device& device, const Model& model, const Batch& batch, Acti
   Pass pass = backward_pass(device, model, batch, a, grads, balance_weight);
   if (model.part.has_head(model.config))
     final_norm_backward(pass, model.weights, grads.weights, a, dhidden);
-  else
+  else if (dhidden.data != a.gradients.stream.data)
     copy(device, a.gradients.stream, dhidden);
   for (int64_t i = model.part.end_layer(model.config) - 1; i >= model.part.first_layer; --i) {
     // The one set of activations of recomputed layers holds another layer's; stream(i + 1) is rewritten
     // unchanged.
     if (i < a.recompute.layers) {
       pass.recompute = {};
+      pass.deferred = false;
       layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
     }
     layer_backward(pass, model.weights.layers[i], grads.weights.layers[i], a.layer(i), a.gradients,
                    a.stream(i));
   }
   if (model.part.has_embedding()) embed_backward(pass, grads.weights, a);
+  if (!grads.accumulate) grads.accumulate_deferred = false;
   grads.accumulate = true;
+}
+
+void model_backward_weight(Device& device, const Model& model, const Batch& batch, Activations& a,
+                           WeightGradients& grads) {
+  assert(a.deferred);
+  Pass pass = backward_pass(device, model, batch, a, grads, 1);
+  pass.accumulate = grads.accumulate_deferred;
+  for (int64_t i = model.part.end_layer(model.config) - 1; i >= a.recompute.layers; --i)
+    layer_backward_weight(pass, grads.weights.layers[i], a.layer(i));
+  grads.accumulate_deferred = true;
 }
 
 }  // namespace fathom

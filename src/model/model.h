@@ -29,6 +29,8 @@ Model make_model(const Device& device, const Config& config, DType dtype, const 
 struct WeightGradients {
   Weights weights;          // of the stat type
   bool accumulate = false;  // whether the next backward pass adds: who begins a step says no
+  // The same of the next model_backward_weight. The first backward pass of a step says no.
+  bool accumulate_deferred = false;
 
   // Of a model that runs in `dtype`; the arena may be a planning one.
   WeightGradients(const Config& config, Arena& arena, DType dtype, const ModelPart& part = {});
@@ -47,7 +49,13 @@ Tensor model_forward(Device& device, const Model& model, const Batch& batch, Act
 // activations.gradients.stream. The batch and activations must be those of the last model_forward, with
 // Purpose training. balance_weight scales the balance losses' gradient (1: they are simply added to the main
 // loss).
+//
+// With deferred activations this is the input pass: it leaves the gradients of the projections' weights to
+// model_backward_weight, any time later, and makes those of the norms, of the embedding and of whole layers
+// that are recomputed. Each gradient adds up in the order of the calls that make it.
 void model_backward(Device& device, const Model& model, const Batch& batch, Activations& activations,
                     const Tensor& dhidden /* [N, C] */, WeightGradients& grads, double balance_weight = 1);
+void model_backward_weight(Device& device, const Model& model, const Batch& batch, Activations& activations,
+                           WeightGradients& grads);
 
 }  // namespace fathom

@@ -28,6 +28,7 @@ Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activ
   pass.balance_weight = balance_weight;
   pass.accumulate = grads.accumulate;
   pass.recompute = a.recompute;
+  pass.deferred = a.deferred;
   pass.balance_losses = a.recomputed_balance_losses;
   pass.dropped = {};
   return pass;

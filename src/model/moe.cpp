@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "model/mlp.h"
 #include "ops/balance.h"
@@ -135,6 +136,33 @@ void moe_forward(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t 
                      .shared = has_shared ? out : Tensor()});
 }
 
+namespace {
+
+void experts_backward_weight(const Pass& p, MoeWeights& dw, const MoeActivations& a) {
+  grouped_linear_backward_weight(p.device, {.dw = dw.down_proj.data,
+                                            .dout = a.drows(),
+                                            .x = a.act,
+                                            .offsets = a.offsets,
+                                            .accumulate = p.accumulate});
+  grouped_linear_backward_weight(p.device, {.dw = dw.gate_up_proj.data,
+                                            .dout = a.dgate_up(),
+                                            .x = a.x,
+                                            .offsets = a.offsets,
+                                            .accumulate = p.accumulate});
+}
+void router_backward_weight(const Pass& p, MoeWeights& dw, const Tensor& dlogits, const Tensor& x) {
+  linear_backward_weight(p.device, {.dw = dw.gate.data, .dout = dlogits, .x = x, .accumulate = p.accumulate});
+}
+
+}  // namespace
+
+void moe_backward_weight(const Pass& p, MoeWeights& dw, const MoeActivations& a, const Tensor& x,
+                         const Tensor& dout) {
+  experts_backward_weight(p, dw, a);
+  if (dw.shared_experts.down_proj) mlp_backward_weight(p, dw.shared_experts, a.shared, x, dout);
+  router_backward_weight(p, dw, a.dlogits(), x);
+}
+
 void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivations& a, Gradients& g,
                   const Tensor& x, const Tensor& dout, const Tensor& dx) {
   const Config& c = p.config;
@@ -143,24 +171,17 @@ void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivat
   // The routed experts.
   if (p.recompute.swiglu) swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
   if (p.recompute.dispatch) permute(device, {.out = a.x, .x = x, .token_of = a.token_of});
-  const Tensor drows = a.drows(), dgate_up = a.dgate_up(), dpermuted = a.dx();
+  const Tensor drows = a.drows(), dgate_up = a.dgate_up(), dpermuted = p.deferred ? g.expert_x : a.dx();
   combine_backward(device, {.drows = drows,
                             .dweights = g.weights,
                             .dout = dout,
                             .rows = a.rows,
                             .weights = a.weights,
                             .row_of = a.row_of});
-  grouped_linear_backward_weight(
-      device,
-      {.dw = dw.down_proj.data, .dout = drows, .x = a.act, .offsets = a.offsets, .accumulate = p.accumulate});
   grouped_linear_backward_input(device,
                                 {.dx = g.expert_act, .dout = drows, .w = w.down_proj, .offsets = a.offsets});
   swiglu_backward(device, {.dgate_up = dgate_up, .dout = g.expert_act, .gate_up = a.gate_up});
-  grouped_linear_backward_weight(device, {.dw = dw.gate_up_proj.data,
-                                          .dout = dgate_up,
-                                          .x = a.x,
-                                          .offsets = a.offsets,
-                                          .accumulate = p.accumulate});
+  if (!p.deferred) experts_backward_weight(p, dw, a);  // a.x is overwritten next
   grouped_linear_backward_input(
       device, {.dx = dpermuted, .dout = dgate_up, .w = w.gate_up_proj, .offsets = a.offsets});
   permute_backward(device, {.dx = dx, .dout = dpermuted, .row_of = a.row_of});
@@ -181,8 +202,11 @@ void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivat
                            .ids = a.ids,
                            .normalize = c.norm_topk_prob,
                            .scaling = c.routed_scaling_factor});
-  linear_backward_weight(device, {.dw = dw.gate.data, .dout = g.scores, .x = x, .accumulate = p.accumulate});
   linear_backward_input(device, {.dx = dx, .dout = g.scores, .w = w.gate, .accumulate = true});
+  if (p.deferred)
+    std::swap(a.scores, g.scores);
+  else
+    router_backward_weight(p, dw, g.scores, x);
 }
 
 }  // namespace fathom

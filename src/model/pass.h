@@ -23,6 +23,7 @@ struct Pass {
   double balance_weight = 1;  // gradient of the total loss with respect to them
   Tensor dropped;             // [L] i32, training only: where the MoE layers add theirs; may be absent
   bool accumulate = false;    // backward only: add to the weights' gradients (WeightGradients)
+  bool deferred = false;      // input pass only: leave the products' weight gradients to the weight pass
   Recompute recompute = {};   // backward only: what of a layer's activations is not there yet
 
   // Runs both; in serving, whose kernels are small, concurrently. Neither may touch what the other writes.

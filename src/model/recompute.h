@@ -1,6 +1,10 @@
 // What the backward pass computes again instead of keeping it from the forward pass: less memory for
 // activations, more time. The results are the same bits. The paper recomputes some operators (section 3.1.3);
 // DeepSeek-V3's report names norms, SwiGLU and MLA's up-projections.
+//
+// With deferred weight gradients (activations.h) parts are recomputed once too, in the input pass, and kept
+// from there until the weight gradients are made: what they save counts for the micro-batches that wait for
+// their input pass. Whole layers keep nothing: their weight gradients are made in the input pass.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -14,14 +14,17 @@ struct RmsNormForward {
   Tensor w;          // [C] any
   double eps = 1e-6;
 };
+// dx = residual + the gradient of x
 struct RmsNormBackward {
-  Tensor dx;    // [N, C] any, (=|+=); may be a column slice; where it is written it may alias dout
+  Tensor dx;  // [N, C] any; may be a column slice; without a residual it may alias dout
+  Tensor residual =
+      {};       // [N, C] any, what the residual stream around the norm adds; may be absent; may be dx
   Tensor dw;    // [C] stat, (=|+=)
   Tensor dout;  // [N, C] any
   Tensor x;     // [N, C] any
   Tensor w;     // [C] any
   Tensor rstd;  // [N] stat
-  bool accumulate_dx = false, accumulate_dw = true;
+  bool accumulate_dw = true;
 };
 
 FATHOM_OP(rmsnorm_forward, RmsNormForward)

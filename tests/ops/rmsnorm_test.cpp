@@ -18,17 +18,19 @@ TEST_P(RmsNormTest, ForwardAndBackward) {
       });
       expect_close("out", out);
       expect_close("rstd", rstd);
-      for (bool accumulate : {true, false}) {
-        const Pair dx = accumulate ? random({N, C}) : output({N, C}),
+      enum class Residual { none, in_place, elsewhere };
+      for (const Residual place : {Residual::none, Residual::in_place, Residual::elsewhere}) {
+        const bool accumulate = place != Residual::none;
+        const Pair residual = random({N, C}), dx = place == Residual::in_place ? residual : output({N, C}),
                    dw = accumulate ? random_stat({C}) : output_stat({C});
         run(rmsnorm_backward, [&](auto pick) {
           return RmsNormBackward{.dx = pick(dx),
+                                 .residual = place == Residual::none ? Tensor() : pick(residual),
                                  .dw = pick(dw),
                                  .dout = pick(dout),
                                  .x = pick(x),
                                  .w = pick(w),
                                  .rstd = pick(rstd),
-                                 .accumulate_dx = accumulate,
                                  .accumulate_dw = accumulate};
         });
         expect_close(accumulate ? "dx, added" : "dx, written", dx);

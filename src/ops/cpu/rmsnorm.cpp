@@ -37,8 +37,8 @@ void norm_row(const T* x, const T* w, T* out, float* rstd_out, int64_t C, float 
 }
 
 template <class T>
-void norm_row_backward(const T* x, const T* w, const T* dout, T* dx, float* dw, float rstd, int64_t C,
-                       bool add) {
+void norm_row_backward(const T* x, const T* w, const T* dout, const T* residual, T* dx, float* dw, float rstd,
+                       int64_t C) {
   const F32 d;
   const int64_t L = hn::Lanes(d);
   const Vec scale = hn::Set(d, rstd);
@@ -54,13 +54,13 @@ void norm_row_backward(const T* x, const T* w, const T* dout, T* dx, float* dw, 
     const Vec y = hn::Mul(load(d, x + c), scale), g = load(d, dout + c);
     store(d, hn::MulAdd(g, y, load(d, dw + c)), dw + c);
     const Vec v = hn::Mul(scale, hn::NegMulAdd(y, vmean, hn::Mul(g, load(d, w + c))));
-    store(d, add ? hn::Add(load(d, dx + c), v) : v, dx + c);
+    store(d, residual ? hn::Add(load(d, residual + c), v) : v, dx + c);
   }
   for (; c < C; ++c) {
     const float y = to_float(x[c]) * rstd, g = to_float(dout[c]);
     dw[c] += g * y;
     const float v = rstd * (g * to_float(w[c]) - y * mean);
-    dx[c] = T(add ? to_float(dx[c]) + v : v);
+    dx[c] = T(residual ? to_float(residual[c]) + v : v);
   }
 }
 
@@ -85,8 +85,9 @@ void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
     parallel_ranges(device.threads(), a.x.rows(), 1, [&](int thread, int64_t begin, int64_t end) {
       float* dw = static_cast<float*>(device.scratch(thread, C * 4));
       for (int64_t n = begin; n < end; ++n)
-        norm_row_backward(a.x.row<T>(n), a.w.as<T>(), a.dout.row<T>(n), a.dx.row<T>(n), dw,
-                          a.rstd.as<float>()[n], C, a.accumulate_dx);
+        norm_row_backward(a.x.row<T>(n), a.w.as<T>(), a.dout.row<T>(n),
+                          a.residual ? a.residual.row<T>(n) : nullptr, a.dx.row<T>(n), dw,
+                          a.rstd.as<float>()[n], C);
     });
   });
   for (int t = 0; t < device.threads(); ++t) {

@@ -32,12 +32,11 @@ __global__ void forward(T* out, int64_t out_stride, float* rstd, const T* x, int
 }
 
 // With y = x * rstd: dx = rstd * (g - y * mean(g * y)), g = dout * w; chunks[b] = sum over the chunk's rows
-// of dout * y. Where dx is written it may be dout: each element is read before it is written, by the same
-// thread.
+// of dout * y. dx may be dout or the residual: each element is read before it is written, by the same thread.
 template <int n, class T>
-__global__ void backward(T* dx, int64_t dx_stride, float* chunks, const T* dout, int64_t dout_stride,
-                         const T* x, int64_t x_stride, const T* w, const float* rstd, int64_t N, int64_t C,
-                         bool add) {
+__global__ void backward(T* dx, int64_t dx_stride, const T* residual, int64_t residual_stride, float* chunks,
+                         const T* dout, int64_t dout_stride, const T* x, int64_t x_stride, const T* w,
+                         const float* rstd, int64_t N, int64_t C) {
   extern __shared__ __align__(16) float dw[];  // [C], every thread its own columns
   for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n) store(dw + c, Vec<n>{});
   for (int64_t row = blockIdx.x; row < N; row += gridDim.x) {
@@ -56,10 +55,9 @@ __global__ void backward(T* dx, int64_t dx_stride, float* chunks, const T* dout,
     const float mean = block_sum(dot) / static_cast<float>(C);
     for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n) {
       const Vec<n> v = load<n>(x_row + c), d = load<n>(dout_row + c), scale = load<n>(w + c);
-      T* to = dx + row * dx_stride + c;
-      Vec<n> y = add ? load<n>(to) : Vec<n>{};
+      Vec<n> y = residual ? load<n>(residual + row * residual_stride + c) : Vec<n>{};
       for (int j = 0; j < n; ++j) y.v[j] += r * (d.v[j] * scale.v[j] - v.v[j] * r * mean);
-      store(to, y);
+      store(dx + row * dx_stride + c, y);
     }
   }
   for (int64_t c = threadIdx.x * n; c < C; c += blockDim.x * n)
@@ -98,11 +96,11 @@ void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
   auto* sums =
       static_cast<float*>(device.cuda_context().workspace(static_cast<size_t>(chunks * C) * sizeof(float)));
   with_dtype<float, bf16>("rmsnorm_backward", a.x.dtype, [&]<class T>(T) {
-    with_vec_width(all_vectorizable(a.dx, a.dout, a.x, a.w), [&](auto n) {
+    with_vec_width(all_vectorizable(a.dx, a.residual, a.dout, a.x, a.w), [&](auto n) {
       launch(device, dim3(static_cast<unsigned>(chunks)), threads_for_row(C, n),
              static_cast<size_t>(C) * sizeof(float), backward<n, gpu_t<T>>, data<T>(a.dx), a.dx.row_stride,
-             sums, data<T>(a.dout), a.dout.row_stride, data<T>(a.x), a.x.row_stride, data<T>(a.w),
-             data<float>(a.rstd), N, C, a.accumulate_dx);
+             data<T>(a.residual), a.residual.row_stride, sums, data<T>(a.dout), a.dout.row_stride,
+             data<T>(a.x), a.x.row_stride, data<T>(a.w), data<float>(a.rstd), N, C);
     });
   });
   launch(device, dim3(static_cast<unsigned>(ceil_div(C, warp_size))), warp_size * warp_size, 0, reduce_chunks,

@@ -27,6 +27,7 @@ void rmsnorm_backward(Device&, const RmsNormBackward& a) {
     if (!a.accumulate_dw) std::fill_n(a.dw.as<T>(), C, T(0));
     for (int64_t n = 0; n < a.x.rows(); ++n) {
       const T *x = a.x.row<T>(n), *w = a.w.as<T>(), *dout = a.dout.row<T>(n);
+      const T* residual = a.residual ? a.residual.row<T>(n) : nullptr;
       T *dx = a.dx.row<T>(n), *dw = a.dw.as<T>();
       const T rstd = a.rstd.as<T>()[n];
       T mean = 0;
@@ -35,7 +36,7 @@ void rmsnorm_backward(Device&, const RmsNormBackward& a) {
       for (int64_t c = 0; c < C; ++c) {
         const T y = x[c] * rstd, g = dout[c];
         dw[c] += g * y;
-        dx[c] = (a.accumulate_dx ? dx[c] : T(0)) + rstd * (g * w[c] - y * mean);
+        dx[c] = (residual ? residual[c] : T(0)) + rstd * (g * w[c] - y * mean);
       }
     }
   });
