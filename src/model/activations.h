@@ -151,13 +151,11 @@ int64_t activation_bytes(const Config& config, DType dtype, Purpose purpose, con
 // Training activations for a pipeline, where the weight gradients of a micro-batch (model_backward_weight)
 // come any time after its backward pass, and several micro-batches are in flight. Memory, by how long it is
 // needed:
-//   kept      from the forward pass to the weight gradients. The backward pass replaces what it no longer
-//   needs
-//             by the gradients that the weight gradients need.
-//   deferred  from the backward pass to the weight gradients: what was recomputed, and gradients of one
-//   layer,
-//             with which that exchange begins. allocate_deferred_gradients comes before model_backward.
-//   scratch   within one pass: the micro-batches share it.
+//   kept: from the forward pass to the weight gradients. The backward pass replaces what nobody needs any
+//   more by the gradients that the weight gradients need: every micro-batch is laid out anew.
+//   deferred: from the backward pass, before which allocate_deferred_gradients lays it out, to the weight
+//   gradients. What was recomputed, and the gradients of one layer, with which that exchange begins.
+//   scratch: within one pass. The micro-batches share it.
 Activations allocate_deferred_activations(const Config& config, Arena& kept, Arena& scratch, DType dtype,
                                           const BatchSize& size, const Recompute& recompute = {},
                                           const ModelPart& part = {});
