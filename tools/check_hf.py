@@ -30,6 +30,7 @@ def needs_mending(config):
         "norm_topk_prob": config.get("norm_topk_prob", False),
         "moe_layer_freq": config.get("moe_layer_freq", 1) != 1,
         "topk_method gready": config.get("topk_method") == "gready",
+        "topk_method noaux_tc": config.get("topk_method") == "noaux_tc",
     }
     return [name for name, wanted in asked.items() if wanted]
 

@@ -70,6 +70,11 @@ PRESETS = {
         "moe_intermediate_size": 64, "n_group": 4, "topk_group": 2, "topk_method": "group_limited_greedy",
         "routed_scaling_factor": 2.5, "max_position_embeddings": 1280, "rope_scaling": yarn(40, 32, 0.707, 0.707),
     },
+    # Experts chosen by score + bias, from the groups with the highest sum of two (DeepSeek-V3's noaux_tc); bf16, the bias in f32.
+    "noaux_tc": {
+        "form": "deepseek", "dtype": "bfloat16", "num_hidden_layers": 3, "n_routed_experts": 12, "num_experts_per_tok": 3, "n_group": 4,
+        "topk_group": 2, "topk_method": "noaux_tc", "routed_scaling_factor": 2.5,
+    },
     # attention_factor is the factor of cos and sin, whatever the mscales say; the softmax scale keeps mscale_all_dim.
     "attention_factor": {
         "form": "deepseek", "rope_scaling": {**yarn(4, 8, 1.0, 0.5), "attention_factor": 0.8},

@@ -4,7 +4,8 @@ Used by make_golden.py and check_hf.py. What was read in transformers 5.24.0 (de
 docstring of make_golden.py. `mend()` replaces, in the imported transformers module only:
 
 * router        - `norm_topk_prob` (normalise, and then no routed_scaling_factor), "gready" as a spelling of
-                  "greedy", masked groups at -inf instead of 0; records the experts and how close their choice was;
+                  "greedy", masked groups at -inf instead of 0; DeepSeek-V3's "noaux_tc", a choice by score +
+                  e_score_correction_bias, of softmax scores; records the experts and how close their choice was;
 * decoder layer - `moe_layer_freq`;
 * precision     - RMSNorm, router, RoPE angles and rotation run in f64 when the model is f64 (transformers
                   forces them to f32); in f32 they give what transformers gives.
@@ -38,11 +39,37 @@ def gap(scores, kept):
     return difference[~difference.isnan()].min().item()
 
 
+def biased_choice(self, scores):
+    """(score + bias, -inf outside the groups with the highest sum of two; how close the choice of groups was)."""
+    values = scores + self.e_score_correction_bias
+    groups = values.view(len(values), self.num_group, -1)
+    best = groups.topk(2, dim=-1).values.sum(dim=-1)
+    ordered = best.detach().sort(dim=-1, descending=True).values
+    margin = math.inf
+    if self.topk_group < self.num_group:
+        margin = (ordered[:, self.topk_group - 1] - ordered[:, self.topk_group]).min().item()
+    keep = torch.zeros_like(best).scatter(1, best.topk(self.topk_group, dim=-1).indices, 1.0).bool()
+    return groups.masked_fill(~keep.unsqueeze(-1), -math.inf).reshape(values.shape), margin
+
+
+def gates(self, scores, indices):
+    weights = scores.gather(1, indices)
+    if self.norm_topk_prob and self.top_k > 1:
+        return weights / (weights.sum(dim=-1, keepdim=True) + 1e-20)
+    return weights * self.routed_scaling_factor
+
+
 def route(self, hidden_states):
     x = hidden_states.view(-1, self.hidden_dim)
     logits = F.linear(wide(x), wide(self.weight))
     scores = logits.softmax(dim=-1)
     margin = math.inf
+    if self.topk_method == "noaux_tc":
+        choice, margin = biased_choice(self, scores)
+        self.experts = indices = choice.topk(self.top_k, dim=-1).indices
+        kept = choice.detach().sort(dim=-1, descending=True).values
+        self.margin = min(margin, (kept[:, self.top_k - 1] - kept[:, self.top_k]).min().item())
+        return logits, gates(self, scores, indices), indices
     if self.topk_method == "group_limited_greedy":
         groups = scores.view(len(scores), self.num_group, -1)
         best = groups.max(dim=-1).values
@@ -56,12 +83,7 @@ def route(self, hidden_states):
     indices = choice.topk(self.top_k, dim=-1).indices
     self.margin = min(margin, gap(choice.detach().clamp_min(0), self.top_k))
     self.experts = indices
-    weights = scores.gather(1, indices)
-    if self.norm_topk_prob and self.top_k > 1:
-        weights = weights / (weights.sum(dim=-1, keepdim=True) + 1e-20)
-    else:
-        weights = weights * self.routed_scaling_factor
-    return logits, weights, indices
+    return logits, gates(self, scores, indices), indices
 
 
 def rotary_frequencies(config):
@@ -118,6 +140,8 @@ def mend():
         router_init(self, config)
         self.norm_topk_prob = config.norm_topk_prob
         self.margin = math.inf
+        if self.topk_method == "noaux_tc":
+            self.register_buffer("e_score_correction_bias", torch.zeros(self.num_experts))
 
     def init_layer(self, config, layer_idx):
         layer_init(self, config, layer_idx)

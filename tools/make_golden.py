@@ -4,7 +4,7 @@
   make_golden.py --preset NAME --out DIR          one of golden_presets.py
   make_golden.py --config FILE --out DIR          any config.json (add --form, --dtype, --shards)
   make_golden.py --checkpoint DIR --out DIR2      an existing checkpoint: only golden.safetensors is written
-  make_golden.py --all tests/golden               every preset, and balance.safetensors
+  make_golden.py --all tests/golden               every preset, balance.safetensors and router_bias.safetensors
 
 DIR/golden.safetensors holds, of B sequences of T tokens:
   input_ids [B,T] i32, logits [B,T,V], loss [1] (mean cross-entropy of the B*(T-1) next tokens, no balance loss),
@@ -34,7 +34,7 @@ What transformers 5.24.0 does (read in modeling_deepseek_v2.py, and checked by r
             in a bf16 model; config.json has rope_parameters (with rope_theta and rope_type inside), dtype, and
             head_dim = qk_rope_head_dim. The parameters in memory are always the fused ones.
 Where it differs from DeepSeek's code, hf_deepseek.py mends it: norm_topk_prob (then without the scaling factor), moe_layer_freq,
--inf masking, "gready"; and it lets norms, router and RoPE run in f64.
+-inf masking, "gready"; it adds DeepSeek-V3's noaux_tc; and it lets norms, router and RoPE run in f64.
 """
 
 import argparse
@@ -52,6 +52,7 @@ from transformers import DeepseekV2Config, DeepseekV2ForCausalLM
 import hf_deepseek
 from golden_presets import HOW, PRESETS, preset
 from make_balance import make_balance
+from make_router_bias import make_router_bias
 
 PROMPT, NEW_TOKENS, SMALLEST_MARGIN, SEEDS = 6, 16, 1e-3, 200
 
@@ -69,7 +70,14 @@ def build(config, seed, dtype):
         elif "embed_tokens" not in name or config.tie_word_embeddings:
             draw = draw * (2.0 if "gate.weight" in name or "lm_head" in name or "embed_tokens" in name else 1.2) / math.sqrt(parameter.shape[-1])
         parameter.data.copy_(draw.to(stored_type(name, dtype)))
+    for _, bias in router_biases(model):
+        bias.copy_(0.1 * torch.randn(bias.shape))
     return model.eval()
+
+
+def router_biases(model):
+    """(name, bias) of the routers that have one; it is f32 in every checkpoint."""
+    return [(name, buffer) for name, buffer in model.named_buffers() if name.endswith("e_score_correction_bias")]
 
 
 def stored_type(name, dtype):
@@ -121,6 +129,7 @@ def write_checkpoint(folder, model, raw_config, how):
     if how["form"] == "deepseek":
         dtype = getattr(torch, how["dtype"])
         tensors = {n: t.to(dtype) for name, p in model.named_parameters() for n, t in per_expert(name, p.detach())}
+        tensors |= {name: bias.float() for name, bias in router_biases(model)}
         if how["stale_head"]:
             tensors["lm_head.weight"] = torch.ones_like(tensors["model.embed_tokens.weight"])
         write_deepseek(folder, raw_config, tensors, how["dtype"], how["shards"])
@@ -248,7 +257,8 @@ def main():
     if args.all:
         for name in PRESETS:
             make(args.all / name, *preset(name), args.seed)
-        return make_balance(args.all / "balance.safetensors")
+        make_balance(args.all / "balance.safetensors")
+        return make_router_bias(args.all / "router_bias.safetensors")
     if not args.out:
         parser.error("--out DIR says where the folder goes")
     if args.preset:

@@ -7,6 +7,7 @@
 #include "ops/expert_sort.h"
 #include "ops/permute.h"
 #include "ops/router.h"
+#include "ops/router_bias.h"
 #include "ops/router_replay.h"
 #include "ops/router_sort.h"
 
@@ -27,6 +28,13 @@ void router_rows(Bench& b) {
     router_backward(b.device(),
                     {.dlogits = logits, .dweights = weights, .dscores = {}, .scores = scores, .ids = ids});
   });
+  const Tensor bias = b.random(DType::f32, {E}), counts = b.zeros(DType::i32, {E});
+  b.row("router_forward biased" + shape, bytes, 0, [&] {
+    router_forward(b.device(),
+                   {.scores = scores, .ids = ids, .weights = weights, .logits = logits, .bias = bias});
+  });
+  b.row(fmt::format("router_bias_update {}", E), static_cast<double>(2 * bias.bytes() + counts.bytes()), 0,
+        [&] { router_bias_update(b.device(), {.bias = bias, .counts = counts, .speed = 1e-3}); });
   const Tensor tokens = b.integers({N}, [](int64_t i) { return static_cast<int32_t>(i); }),
                given = b.integers({N, K}, [](int64_t i) { return static_cast<int32_t>(i * 7919 % E); });
   b.row("router_replay" + shape, static_cast<double>(4 * ids.bytes()), 0, [&] {

@@ -77,8 +77,8 @@ std::string experts_text(const Config& c) {
   if (c.n_routed_experts == 0) return "none, every layer is dense";
   std::string text = fmt::format("{} of {} routed per token, {} shared, width {}", c.num_experts_per_tok,
                                  c.n_routed_experts, c.n_shared_experts, c.moe_intermediate_size);
-  if (c.topk_method == TopkMethod::group_limited_greedy)
-    text += fmt::format(", from {} of {} groups", c.topk_group, c.n_group);
+  if (c.expert_groups() > 1) text += fmt::format(", from {} of {} groups", c.topk_group, c.n_group);
+  if (c.topk_method == TopkMethod::noaux_tc) text += ", chosen with a bias";
   return text;
 }
 

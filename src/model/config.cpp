@@ -9,13 +9,18 @@
 namespace fathom {
 namespace {
 
+const char* name_of(TopkMethod method) {
+  if (method == TopkMethod::noaux_tc) return "noaux_tc";
+  return method == TopkMethod::greedy ? "greedy" : "group_limited_greedy";
+}
+
 TopkMethod read_topk_method(const JsonObject& o) {
   const auto method = o.defaulted<std::string>("topk_method", "greedy");
-  if (method == "greedy" || method == "gready")
-    return TopkMethod::greedy;  // early DeepSeek code spells it so
-  check(method == "group_limited_greedy",
-        "{}: field 'topk_method' is '{}': expected greedy or group_limited_greedy", o.where(), method);
-  return TopkMethod::group_limited_greedy;
+  if (method == "gready") return TopkMethod::greedy;  // early DeepSeek code spells it so
+  for (const TopkMethod known : {TopkMethod::greedy, TopkMethod::group_limited_greedy, TopkMethod::noaux_tc})
+    if (method == name_of(known)) return known;
+  fail("{}: field 'topk_method' is '{}': expected greedy, group_limited_greedy or noaux_tc", o.where(),
+       method);
 }
 
 // Three values: absent, null and a number.
@@ -54,7 +59,7 @@ void read_moe(const JsonObject& o, Config& c) {
   c.first_k_dense_replace = o.defaulted<int64_t>("first_k_dense_replace", 0);
   c.moe_layer_freq = o.defaulted<int64_t>("moe_layer_freq", 1);
   c.topk_method = read_topk_method(o);
-  if (c.topk_method == TopkMethod::group_limited_greedy) {
+  if (c.topk_method != TopkMethod::greedy) {
     c.n_group = o.required<int64_t>("n_group");
     c.topk_group = o.required<int64_t>("topk_group");
   }
@@ -142,7 +147,7 @@ OrderedJson config_to_json(const Config& c, const std::string& dtype) {
   j["seq_aux"] = c.seq_aux;
   j["tie_word_embeddings"] = c.tie_word_embeddings;
   j["topk_group"] = c.topk_group;
-  j["topk_method"] = c.topk_method == TopkMethod::greedy ? "greedy" : "group_limited_greedy";
+  j["topk_method"] = name_of(c.topk_method);
   j["torch_dtype"] = dtype;
   j["use_cache"] = true;
   j["v_head_dim"] = c.v_head_dim;

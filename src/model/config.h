@@ -37,7 +37,10 @@ struct RopeScaling {
   bool operator==(const RopeScaling&) const = default;
 };
 
-enum class TopkMethod { greedy, group_limited_greedy };
+// How a token's K experts are chosen: the best; the best of the topk_group groups with the best expert; or,
+// as DeepSeek-V3 does, the best by score + bias of the groups whose two best have the highest sum (noaux_tc,
+// ops/router.h), where the bias balances the experts' load (ops/router_bias.h).
+enum class TopkMethod { greedy, group_limited_greedy, noaux_tc };
 
 struct Config {
   int64_t vocab_size = 102400;  // V
@@ -65,7 +68,7 @@ struct Config {
   int64_t first_k_dense_replace = 0;     // the first layers have a dense MLP
   int64_t moe_layer_freq = 1;            // after them, layers whose index divides by this are MoE
   TopkMethod topk_method = TopkMethod::greedy;
-  int64_t n_group = 1, topk_group = 1;  // group_limited_greedy: expert groups, and how many a token may use
+  int64_t n_group = 1, topk_group = 1;  // not greedy: expert groups, and how many a token may use
   bool norm_topk_prob = false;          // with K >= 2: normalise the K weights to sum 1 ...
   double routed_scaling_factor = 1;     // ... otherwise multiply them by this
   double aux_loss_alpha = 0.001;        // weight of the expert-level balance loss in training

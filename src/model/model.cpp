@@ -46,7 +46,7 @@ Model make_model(const Device& device, const Config& config, DType dtype, const 
 }
 
 WeightGradients::WeightGradients(const Config& config, Arena& arena, DType dtype, const ModelPart& part)
-    : weights(allocate_weights(config, arena, stat_of(dtype), part)) {}
+    : weights(allocate_weights(config, arena, gradient_types(dtype), part)) {}
 
 Tensor model_forward(Device& device, const Model& model, const Batch& batch, Activations& a) {
   check_batch(device, model.config, batch);

@@ -27,7 +27,7 @@ Model make_model(const Device& device, const Config& config, DType dtype, const 
 // The gradients of all weights, summed over the micro-batches of an optimizer step. The step's first backward
 // pass writes every entry, the others add to it: nothing has to be cleared.
 struct WeightGradients {
-  Weights weights;          // of the stat type
+  Weights weights;          // gradient_types
   bool accumulate = false;  // whether the next backward pass adds: who begins a step says no
   // The same of the next model_backward_weight. The first backward pass of a step says no.
   bool accumulate_deferred = false;

@@ -174,7 +174,10 @@ void Verification::compare_experts(int64_t layer, Activations& a) {
   std::vector<int32_t> ids(static_cast<size_t>(chosen.count()));
   const Tensor ours(ids.data(), DType::i32, {chosen.rows(), chosen.cols()});
   download(device_, ours, chosen);
-  const double error = routing_error(config(), staging_.read(a.layer(layer).moe.scores), ours,
+  const Tensor& bias = model_.weights.layers[layer].moe.choice_bias.data;
+  Staging bias_staging(device_);
+  const double error = routing_error(config(), staging_.read(a.layer(layer).moe.scores),
+                                     bias ? bias_staging.read(bias) : ConstTensor(), ours,
                                      reference_.experts[static_cast<size_t>(layer)]);
   verdicts_.push_back({experts_key(layer), error, experts_tolerance(model_.dtype, layer + 1)});
 }

@@ -25,46 +25,67 @@ void check_experts(const Config& c, const std::vector<int32_t>& ids, const std::
     }
 }
 
-// By how much the best that is left out is ahead of the worst that is taken; 0 when it is not.
-double lead(const std::vector<double>& log_scores, const std::vector<bool>& taken,
-            const std::vector<bool>& allowed) {
-  double out = -std::numeric_limits<double>::infinity(), in = -out;
-  for (size_t i = 0; i < log_scores.size(); ++i) {
-    if (!allowed[i]) continue;
-    if (taken[i])
-      in = std::min(in, log_scores[i]);
-    else
-      out = std::max(out, log_scores[i]);
+// What is ranked, an expert or a group: by its value, which a change of log scores by d moves by d * slope.
+// Without a bias the value is a log score itself; with one, it is a sum of scores and biases.
+struct Ranked {
+  double value = 0, slope = 0;
+
+  static Ranked expert(double score, double bias, bool biased) {
+    return biased ? Ranked{score + bias, score} : Ranked{std::log(score), 1};
   }
-  return std::max(0.0, out - in);
+  // Of experts that are sorted, best first.
+  static Ranked group(const Ranked* experts, size_t size, bool biased) {
+    if (!biased || size == 1) return experts[0];
+    return {experts[0].value + experts[1].value, experts[0].slope + experts[1].slope};
+  }
+};
+
+// By how much something that is left out is ahead of something that is taken, in log scores; 0 when nothing
+// is.
+double lead(const std::vector<Ranked>& all, const std::vector<bool>& taken,
+            const std::vector<bool>& allowed) {
+  double most = 0;
+  for (size_t out = 0; out < all.size(); ++out)
+    for (size_t in = 0; in < all.size(); ++in)
+      if (allowed[out] && allowed[in] && taken[in] && !taken[out])
+        most = std::max(most, 2 * (all[out].value - all[in].value) / (all[out].slope + all[in].slope));
+  return most;
 }
 
-// Distance of a set of experts from the one that these scores choose.
-double distance(const Config& c, const std::vector<double>& log_scores, const int32_t* experts) {
+std::vector<Ranked> rank_groups(const Config& c, const std::vector<Ranked>& experts) {
+  const auto groups = static_cast<size_t>(c.n_group), size = experts.size() / groups;
+  std::vector<Ranked> ranked;
+  for (size_t g = 0; g < groups; ++g) {
+    std::vector<Ranked> own(experts.begin() + g * size, experts.begin() + (g + 1) * size);
+    std::sort(own.begin(), own.end(), [](const Ranked& a, const Ranked& b) { return a.value > b.value; });
+    ranked.push_back(Ranked::group(own.data(), size, c.topk_method == TopkMethod::noaux_tc));
+  }
+  return ranked;
+}
+
+// Distance of a set of experts from the one that these would be chosen as.
+double distance(const Config& c, const std::vector<Ranked>& experts, const int32_t* chosen) {
   const auto E = static_cast<size_t>(c.n_routed_experts), K = static_cast<size_t>(c.num_experts_per_tok);
   std::vector<bool> taken(E, false), allowed(E, true);
-  for (size_t k = 0; k < K; ++k) taken[static_cast<size_t>(experts[k])] = true;
-  if (c.topk_method != TopkMethod::group_limited_greedy) return lead(log_scores, taken, allowed);
+  for (size_t k = 0; k < K; ++k) taken[static_cast<size_t>(chosen[k])] = true;
+  if (c.topk_method == TopkMethod::greedy) return lead(experts, taken, allowed);
 
   // The groups of these experts, and the best of the others up to the number allowed.
   const auto groups = static_cast<size_t>(c.n_group), size = E / groups;
-  std::vector<double> best(groups);
+  const std::vector<Ranked> ranked = rank_groups(c, experts);
   std::vector<bool> used(groups, false);
-  for (size_t g = 0; g < groups; ++g) {
-    best[g] = *std::max_element(log_scores.begin() + g * size, log_scores.begin() + (g + 1) * size);
-    used[g] = std::find(taken.begin() + g * size, taken.begin() + (g + 1) * size, true) !=
-              taken.begin() + (g + 1) * size;
-  }
+  for (size_t e = 0; e < E; ++e)
+    if (taken[e]) used[e / size] = true;
   auto n = std::count(used.begin(), used.end(), true);
   if (n > c.topk_group) return std::numeric_limits<double>::infinity();
   for (; n < c.topk_group; ++n) {
     size_t next = groups;
     for (size_t g = 0; g < groups; ++g)
-      if (!used[g] && (next == groups || best[g] > best[next])) next = g;
+      if (!used[g] && (next == groups || ranked[g].value > ranked[next].value)) next = g;
     used[next] = true;
   }
   for (size_t e = 0; e < E; ++e) allowed[e] = used[e / size];
-  return std::max(lead(best, used, std::vector<bool>(groups, true)), lead(log_scores, taken, allowed));
+  return std::max(lead(ranked, used, std::vector<bool>(groups, true)), lead(experts, taken, allowed));
 }
 
 bool same_set(const int32_t* a, const int32_t* b, int64_t K) {
@@ -131,19 +152,25 @@ int64_t replay_bytes(const Config& c, int64_t rows, int64_t tokens) {
   return c.n_moe_layers() * ids + tokens * size_of(DType::i32) + alignment;
 }
 
-double routing_error(const Config& c, const ConstTensor& scores, const ConstTensor& chosen,
-                     const std::vector<int32_t>& given) {
+double routing_error(const Config& c, const ConstTensor& scores, const ConstTensor& bias,
+                     const ConstTensor& chosen, const std::vector<int32_t>& given) {
   constexpr double smallest = 1e-38;  // a score may underflow to 0
   const int64_t N = scores.rows(), E = scores.cols(), K = chosen.cols();
+  const bool biased = static_cast<bool>(bias);
   double spread = 0, worst = 0;
   for (int64_t n = 0; n < N; ++n) {
     std::vector<double> log_scores(static_cast<size_t>(E));
-    for (int64_t e = 0; e < E; ++e) log_scores[e] = std::log(std::max(element(scores, n, e), smallest));
+    std::vector<Ranked> experts(static_cast<size_t>(E));
+    for (int64_t e = 0; e < E; ++e) {
+      const double score = std::max(element(scores, n, e), smallest);
+      log_scores[e] = std::log(score);
+      experts[e] = Ranked::expert(score, biased ? element(bias, 0, e) : 0, biased);
+    }
     const double mean = std::accumulate(log_scores.begin(), log_scores.end(), 0.0) / static_cast<double>(E);
     for (const double s : log_scores) spread += (s - mean) * (s - mean);
     const int32_t *ours = chosen.row<int32_t>(n), *theirs = given.data() + n * K;
     if (!same_set(ours, theirs, K))
-      worst = std::max({worst, distance(c, log_scores, theirs), distance(c, log_scores, ours)});
+      worst = std::max({worst, distance(c, experts, theirs), distance(c, experts, ours)});
   }
   if (std::isnan(spread)) return spread;
   return worst == 0 ? 0 : worst / std::sqrt(spread / static_cast<double>(N * E));

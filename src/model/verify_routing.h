@@ -29,6 +29,7 @@ int64_t replay_bytes(const Config& config, int64_t rows, int64_t tokens);
 // of one that was taken, over the tokens that differ; in units of the scores' spread (the root mean square of
 // log scores around their token's mean). A near tie gives a small number, another choice a large one.
 double routing_error(const Config& config, const ConstTensor& scores /* [N, E] */,
+                     const ConstTensor& bias /* [E] with noaux_tc, else absent */,
                      const ConstTensor& chosen /* [N, K] i32 */, const std::vector<int32_t>& given);
 
 }  // namespace fathom

@@ -41,6 +41,9 @@ void visit_moe(const Config& c, const std::string& prefix, MoeWeights& w, const 
   const int64_t E = part.experts(c), first = part.first_expert, C = c.hidden_size,
                 F = c.moe_intermediate_size;
   f({prefix + "gate.weight", {c.n_routed_experts, C}, WeightKind::router}, w.gate);
+  if (c.topk_method == TopkMethod::noaux_tc)
+    f({prefix + "gate.e_score_correction_bias", {c.n_routed_experts}, WeightKind::choice_bias},
+      w.choice_bias);
   f({prefix + "experts.gate_up_proj", {E, 2 * F, C}, WeightKind::matrix, first}, w.gate_up_proj);
   f({prefix + "experts.down_proj", {E, C, F}, WeightKind::matrix, first}, w.down_proj);
   if (c.n_shared_experts > 0)
@@ -121,7 +124,14 @@ std::vector<NamedWeight> list_weights(const Config& c, const Weights& weights, c
 }
 
 DType storage_type(const WeightInfo& info, DType dtype) {
-  return info.kind == WeightKind::router ? stat_of(dtype) : dtype;
+  const bool routes = info.kind == WeightKind::router || info.kind == WeightKind::choice_bias;
+  return routes ? stat_of(dtype) : dtype;
+}
+
+StorageTypes gradient_types(DType dtype) {
+  return [stat = stat_of(dtype)](const WeightInfo& info) {
+    return is_trained(info.kind) ? std::optional(stat) : std::nullopt;
+  };
 }
 
 Weights allocate_weights(const Config& c, Arena& arena, const StorageTypes& types, const ModelPart& part) {

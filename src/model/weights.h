@@ -40,9 +40,10 @@ struct MlpWeights {
 
 // DeepSeekMoE, paper equations 20-22.
 struct MoeWeights {
-  Weight gate;                // [E, C]      the router: one centroid e_i per expert
-  Weight gate_up_proj;        // [E, 2F, C]  routed experts, each as in MlpWeights
-  Weight down_proj;           // [E, C, F]
+  Weight gate;          // [E, C]      the router: one centroid e_i per expert
+  Weight choice_bias;   // [E]         added to the scores for the choice alone, with noaux_tc; not trained
+  Weight gate_up_proj;  // [E, 2F, C]  routed experts, each as in MlpWeights
+  Weight down_proj;     // [E, C, F]
   MlpWeights shared_experts;  // one MLP of width n_shared_experts * F; absent if that is 0
 };
 
@@ -64,9 +65,13 @@ struct Weights {
 };
 
 // What a tensor is, which decides how it starts and in which type it is stored.
-enum class WeightKind { matrix, router, norm, bias };
+enum class WeightKind { matrix, router, norm, bias, choice_bias };
 constexpr bool is_matrix(WeightKind kind) {
   return kind == WeightKind::matrix || kind == WeightKind::router;
+}
+// Whether it has a gradient and moments. A choice bias is moved by a rule of its own (ops/router_bias.h).
+constexpr bool is_trained(WeightKind kind) {
+  return kind != WeightKind::choice_bias;
 }
 
 struct WeightInfo {
@@ -92,9 +97,11 @@ std::vector<NamedWeight> list_weights(const Config& config, const Weights& weigh
 // The type that an entry is stored in; none leaves it out.
 using StorageTypes = std::function<std::optional<DType>(const WeightInfo&)>;
 
-// The type of an entry of a model that runs in `dtype`. Routers stay in the accumulator's type, f32 for a
-// bf16 model: a rounded router chooses other experts.
+// The type of an entry of a model that runs in `dtype`. Routers and their choice biases stay in the
+// accumulator's type, f32 for a bf16 model: a rounded router chooses other experts.
 DType storage_type(const WeightInfo& info, DType dtype);
+// Of what the optimizer works on: the accumulator's type of all that is trained.
+StorageTypes gradient_types(DType dtype);
 
 // Every tensor allocated from the arena (which may be a planning one), one after another. Error naming the
 // config's fields when they are too large together.

@@ -10,6 +10,7 @@ RouterForward checked(const RouterForward& a) {
   expect("router scores", a.scores, {N, E}, a.logits.dtype);
   expect("router ids", a.ids, {N, K}, DType::i32);
   expect("router weights", a.weights, {N, K}, a.logits.dtype);
+  if (a.bias) expect("router bias", a.bias, {E}, a.logits.dtype);
   check(a.n_groups >= 1 && E % a.n_groups == 0, "router: {} experts cannot be split into {} groups", E.size(),
         a.n_groups);
   check(a.topk_groups >= 1 && a.topk_groups <= a.n_groups, "router: topk_groups is {}, expected 1..{}",
@@ -24,7 +25,7 @@ RouterForward checked(const RouterForward& a) {
 
 void router_forward(Device& device, const RouterForward& a) {
   const RouterForward call = checked(a);
-  FATHOM_DISPATCH(router_forward, device, call, moves(a.logits, a.scores, a.ids, a.weights),
+  FATHOM_DISPATCH(router_forward, device, call, moves(a.logits, a.bias, a.scores, a.ids, a.weights),
                   4.0 * static_cast<double>(a.logits.count()))
 }
 

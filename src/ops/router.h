@@ -9,11 +9,16 @@ namespace fathom {
 // weights = normalize and K > 1 ? s / (sum of the chosen s + 1e-20) : s * scaling. (The only expert of a
 // token keeps its score: normalised it would be 1 and the router would learn nothing.) With n_groups > 1 only
 // experts of the topk_groups groups with the highest maximum score may be chosen.
+//
+// With a bias the choice, and nothing else, is by score + bias (ops/router_bias.h), and groups are ranked by
+// the sum of their two highest score + bias (the one, where a group has one): DeepSeek-V3's noaux_tc. Scores
+// and weights are without it, so that it has no gradient.
 struct RouterForward {
-  Tensor scores;   // [N, E] stat; may alias logits
-  Tensor ids;      // [N, K] i32
-  Tensor weights;  // [N, K] stat
-  Tensor logits;   // [N, E] stat
+  Tensor scores;     // [N, E] stat; may alias logits
+  Tensor ids;        // [N, K] i32
+  Tensor weights;    // [N, K] stat
+  Tensor logits;     // [N, E] stat
+  Tensor bias = {};  // [E] stat; may be absent
   int n_groups = 1;
   int topk_groups = 1;
   bool normalize = false;

@@ -35,21 +35,23 @@ Optimizer::Optimizer(const Device& device, Model& model, const Weights& grads)
 Optimizer::Optimizer(Model& model, const Weights& grads, Arena memory)
     : model_(model), memory_(std::move(memory)), exact_(model.weights) {
   const Config& c = model.config;
-  m_ = allocate_weights(c, memory_, stat_of(model.dtype));
-  v_ = allocate_weights(c, memory_, stat_of(model.dtype));
+  m_ = allocate_weights(c, memory_, gradient_types(model.dtype));
+  v_ = allocate_weights(c, memory_, gradient_types(model.dtype));
   master_ = allocate_weights(c, memory_, master_types(model.dtype));
   squares_ = memory_.allocate(DType::f64, {1});
 
   const std::vector<NamedWeight> w = list_weights(c, model.weights), grad = list_weights(c, grads),
                                  m = list_weights(c, m_), v = list_weights(c, v_),
                                  master = list_weights(c, master_);
-  for (size_t i = 0; i < w.size(); ++i)
+  for (size_t i = 0; i < w.size(); ++i) {
+    if (!is_trained(w[i].info.kind)) continue;
     parameters_.push_back({.w = w[i].weight.data,
                            .master = master[i].weight.data,
                            .grad = grad[i].weight.data,
                            .m = m[i].weight.data,
                            .v = v[i].weight.data,
                            .decayed = is_matrix(w[i].info.kind)});
+  }
   size_t i = 0;
   visit(c, exact_, [&](const WeightInfo&, Weight& weight) {
     if (const Weight& copy = master[i++].weight) weight = copy;
@@ -61,7 +63,7 @@ void Optimizer::copy_from(const Device& device, const Optimizer& from) {
 }
 
 int64_t Optimizer::bytes(const Config& config, DType dtype) {
-  return 2 * weight_bytes(config, stat_of(dtype)) + weight_bytes(config, master_types(dtype));
+  return 2 * weight_bytes(config, gradient_types(dtype)) + weight_bytes(config, master_types(dtype));
 }
 
 void Optimizer::round_master(const Device& device) {

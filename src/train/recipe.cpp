@@ -35,6 +35,8 @@ void visit_recipe(R& r, F&& f) {
     "weight of the balance loss over tokens sent to groups");
   f("model.capacity_factor", r.model.capacity_factor, at_least_0, by_request,
     "room of a group of experts over its average load, for token dropping; 0: none");
+  f("model.bias_update_speed", r.model.bias_update_speed, at_least_0, by_request,
+    "change of the bias of experts in a step, with topk_method = noaux_tc; 0: none");
   f("data.train", r.data.train, any_value, free_to_change, "folders or shards made by fathom prepare");
   f("data.validation", r.data.validation, any_value, free_to_change, "the same, for the validation loss");
   f("data.validation_fraction", r.data.validation_fraction, below_1, fixed,
@@ -259,8 +261,8 @@ void check_together(const Recipe& r, const std::string& where) {
 // is the average.
 void check_groups(const Config& c, const char* key, double value, const std::string& where) {
   check(value == 0 || (c.n_moe_layers() > 0 && c.expert_groups() > 1),
-        "{}: '{}' is {:g}: the model needs groups of experts, topk_method = \"group_limited_greedy\" and "
-        "n_group above 1",
+        "{}: '{}' is {:g}: the model needs groups of experts, topk_method = \"group_limited_greedy\" or "
+        "\"noaux_tc\" and n_group above 1",
         where, key, value);
 }
 
@@ -347,6 +349,10 @@ Config model_config(const Recipe& recipe) {
   check_groups(config, "model.device_balance_alpha", m.device_balance_alpha, where);
   check_groups(config, "model.communication_balance_alpha", m.communication_balance_alpha, where);
   check_groups(config, "model.capacity_factor", m.capacity_factor, where);
+  check(m.bias_update_speed == 0 || (config.n_moe_layers() > 0 && config.topk_method == TopkMethod::noaux_tc),
+        "{}: 'model.bias_update_speed' is {:g}: the model needs experts that are chosen with a bias, "
+        "topk_method = \"noaux_tc\"",
+        where, m.bias_update_speed);
   return config;
 }
 

@@ -28,6 +28,7 @@ struct Recipe {
     double device_balance_alpha = 0;         // of the groups' load
     double communication_balance_alpha = 0;  // of the tokens sent to the groups
     double capacity_factor = 0;  // room of a group over its average load of a sequence; 0: nothing is dropped
+    double bias_update_speed = 0;  // of the bias that experts are chosen with, in a step; 0: it stands still
   } model;
 
   struct Data {

@@ -12,6 +12,7 @@
 #include "io/checkpoint.h"
 #include "model/model_folder.h"
 #include "ops/cross_entropy.h"
+#include "ops/router_bias.h"
 #include "ops/sum.h"
 #include "tensor/memory.h"
 #include "train/identity.h"
@@ -75,7 +76,7 @@ Config checked_config(const Recipe& recipe, const TokenVocabulary& data) {
 }
 
 Arena gradient_arena(const Device& device, const Model& model) {
-  return Arena("gradients", weight_bytes(model.config, stat_of(model.dtype)), device, smaller_model);
+  return Arena("gradients", weight_bytes(model.config, gradient_types(model.dtype)), device, smaller_model);
 }
 
 // Of rows of E counts: the busiest expert's over the average one's, of the worst row.
@@ -119,7 +120,7 @@ double at_least_one(int64_t targets) {
 TrainingMemory training_memory(const Recipe& r, const Config& c) {
   const DType dtype = r.run.precision;
   return {.weights = weight_bytes(c, dtype),
-          .gradients = weight_bytes(c, stat_of(dtype)),
+          .gradients = weight_bytes(c, gradient_types(dtype)),
           .optimizer = Optimizer::bytes(c, dtype),
           .activations = work_bytes(r, c)};
 }
@@ -299,10 +300,20 @@ StepReport Trainer::step() {
   const double clip = recipe_.optimizer.clip;
   const double scale = clip > 0 && report.grad_norm > clip ? clip / report.grad_norm : 1;
   optimizer_.update(device_, recipe_.optimizer, report.lr, scale, report.step);
+  update_choice_biases();
   state_.step = report.step;
   state_.tokens += report.tokens;
   state_.windows_read = loader_->windows_read();
   return report;
+}
+
+// From the choices of the whole step, before any were dropped.
+void Trainer::update_choice_biases() {
+  if (recipe_.model.bias_update_speed == 0) return;
+  for (int64_t i = 0; i < model_.config.num_hidden_layers; ++i)
+    if (const Tensor& bias = model_.weights.layers[i].moe.choice_bias.data)
+      router_bias_update(
+          device_, {.bias = bias, .counts = choices_.experts[i], .speed = recipe_.model.bias_update_speed});
 }
 
 // All that the host wants to know of a step comes with one wait.

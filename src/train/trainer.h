@@ -105,6 +105,7 @@ class Trainer {
   // The same for a micro-batch of a step.
   Batch upload_for_step(const PackedBatch& packed, const StepReport& step);
   LossFunction cross_entropy_loss(double scale);
+  void update_choice_biases();
   void read_totals(StepReport& report);
   // Makes micro_ one of `windows` windows.
   void lay_out(int64_t windows);

@@ -31,7 +31,7 @@ const Keep tokens_only = [](const std::string& n) { return n == "greedy" || n ==
 
 TEST_P(VerifyGreedy, TheReferencesTokensPass) {
   for (const std::string golden :
-       {"v2_like", "lite_like", "yarn_long", "yarn_split", "bias_norm", "odd_sizes"}) {
+       {"v2_like", "lite_like", "yarn_long", "yarn_split", "bias_norm", "odd_sizes", "noaux_tc"}) {
     for (const Keep& keep : {Keep(), tokens_only}) {
       const Verdict v = verify(golden, {}, keep);
       EXPECT_TRUE(v.pass()) << golden << ": " << v.error << " > " << v.tolerance.value;

@@ -94,7 +94,7 @@ TEST(Config, NamesTheFieldThatCannotWork) {
   EXPECT_NE(error_with("model_type", "llama").find("model_type"), std::string::npos);
   EXPECT_NE(error_with("hidden_act", "gelu").find("hidden_act"), std::string::npos);
   EXPECT_NE(error_with("scoring_func", "sigmoid").find("scoring_func"), std::string::npos);
-  EXPECT_NE(error_with("topk_method", "noaux_tc").find("topk_method"), std::string::npos);
+  EXPECT_NE(error_with("topk_method", "random").find("topk_method"), std::string::npos);
   EXPECT_NE(error_with("rms_norm_eps", -1).find("rms_norm_eps"), std::string::npos);
 }
 
@@ -183,6 +183,7 @@ TEST(Config, WrittenAndReadAgainIsTheSameInEveryForm) {
       {R"({"n_routed_experts": 0})", R"({"bos_token_id": null, "eos_token_id": null})",
        R"({"eos_token_id": [3]})", R"({"n_shared_experts": null})",
        R"({"q_lora_rank": 8, "attention_bias": true, "seq_aux": false})",
+       R"({"topk_method": "noaux_tc", "n_group": 4, "topk_group": 2})",
        R"({"topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2, "norm_topk_prob": true})"}) {
     Json json = small();
     json.update(Json::parse(change));
@@ -237,9 +238,9 @@ TEST(Config, SizesThatMultiplyToTooMuchAreNamed) {
             "'qk_nope_head_dim' 4096 x 'hidden_size' 16777216 is about 1.2e+18");
 }
 
-TEST(Config, ChecksTheGroups) {
+void expect_groups_are_checked(const char* method) {
   Json json = small();
-  json["topk_method"] = "group_limited_greedy";
+  json["topk_method"] = method;
   const auto with = [&](int n_group, int topk_group, int k) {
     json["n_group"] = n_group, json["topk_group"] = topk_group, json["num_experts_per_tok"] = k;
     return error_of([&] { config_from_json(json, "c"); });
@@ -254,6 +255,10 @@ TEST(Config, ChecksTheGroups) {
   EXPECT_NE(with(3, 2, 4).find("n_group"), std::string::npos);
   EXPECT_NE(with(4, 5, 4).find("topk_group"), std::string::npos);
   EXPECT_NE(with(4, 1, 3).find("num_experts_per_tok"), std::string::npos);
+}
+TEST(Config, ChecksTheGroups) {
+  expect_groups_are_checked("group_limited_greedy");
+  expect_groups_are_checked("noaux_tc");
 }
 
 TEST(Config, MissingFileIsNamed) {

@@ -75,6 +75,7 @@ void expect_gradients(const Config& config, const Recompute& recompute = {}, dou
              grads = list_weights(config, objective.grads.weights);
   Rng rng(11);
   for (size_t i = 0; i < weights.size(); ++i) {
+    if (!is_trained(weights[i].info.kind)) continue;
     // Twelve random directions' worth of single coordinates per tensor.
     double difference = 0, norm = 0;
     for (int k = 0; k < 12; ++k) {
@@ -98,6 +99,15 @@ TEST(ModelGradient, V2Like) {
 }
 TEST(ModelGradient, LiteLike) {
   expect_gradients(lite_like());
+}
+// Biases of 0.2 and less, beside which another choice than the unbiased one is the rule.
+TEST(ModelGradient, ChosenWithABias) {
+  for (const bool normalize : {false, true}) {
+    Config config = v2_like();
+    config.topk_method = TopkMethod::noaux_tc, config.norm_topk_prob = normalize;
+    expect_gradients(config);
+    expect_gradients(config, {.layers = config.num_hidden_layers}, 0.7);
+  }
 }
 TEST(ModelGradient, WithRecomputation) {
   expect_gradients(v2_like(), {.layers = v2_like().num_hidden_layers});

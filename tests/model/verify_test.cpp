@@ -117,6 +117,15 @@ TEST_P(VerifyTest, AnotherExpertIsSeen) {
   EXPECT_FALSE(failed(verdicts, "experts.1"));
 }
 
+TEST_P(VerifyTest, AMissingChoiceBiasIsSeen) {
+  const Model model = load("noaux_tc");
+  for (const LayerWeights& layer : model.weights.layers)
+    if (const Tensor& bias = layer.moe.choice_bias.data) std::fill_n(bias.as<float>(), bias.count(), 0.0f);
+  const auto verdicts = verify(model, "noaux_tc", golden_file("noaux_tc"));
+  EXPECT_TRUE(failed(verdicts, "experts.1"));
+  EXPECT_TRUE(failed(verdicts, "experts.2"));
+}
+
 TEST_P(VerifyTest, EveryKindOfResultIsSeen) {
   for (const std::string name : {"logits", "loss", "hidden.0", "middle.1", "hidden.2", "hidden.norm"}) {
     const auto verdicts = verify_changed("lite_like", [&](const std::string& n, const Tensor& t) {

@@ -63,6 +63,35 @@ TEST(Weights, RoutersStayInTheAccumulatorsType) {
   }
 }
 
+Config biased() {
+  Config c = v2_like();
+  c.topk_method = TopkMethod::noaux_tc;
+  return c;
+}
+
+// A choice bias is a weight of its own, in f32 and zero at the start, that has no gradient.
+TEST(Weights, ChoiceBiasesAreStoredAndNotTrained) {
+  const Config c = biased();
+  const Model m = random_model(c, DType::bf16);
+  Arena memory("gradients", weight_bytes(c, gradient_types(DType::bf16)));
+  const WeightGradients grads(c, memory, DType::bf16);
+  int64_t biases = 0;
+  const std::vector<NamedWeight> weights = list_weights(c, m.weights),
+                                 gradients = list_weights(c, grads.weights);
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const Tensor& w = weights[i].weight.data;
+    const bool is_bias = weights[i].info.name.ends_with("mlp.gate.e_score_correction_bias");
+    EXPECT_EQ(static_cast<bool>(gradients[i].weight), !is_bias) << weights[i].info.name;
+    if (!is_bias) continue;
+    ++biases;
+    EXPECT_EQ(w.shape_text(), "[8] f32");
+    for (int64_t e = 0; e < 8; ++e) EXPECT_EQ(w.as<float>()[e], 0);
+  }
+  EXPECT_EQ(biases, c.n_moe_layers());
+  EXPECT_EQ(weight_bytes(v2_like(), gradient_types(DType::bf16)),
+            weight_bytes(c, gradient_types(DType::bf16)));
+}
+
 // A router's values are those of an f32 model of the same seed: nothing was rounded on the way.
 TEST(Weights, RoutersStartUnrounded) {
   const Model f32 = random_model(v2_like(), DType::f32), bf16 = random_model(v2_like(), DType::bf16);

@@ -54,15 +54,20 @@ TEST_P(RouterSortTest, ChoosesAndSorts) {
 }
 
 TEST_P(RouterSortTest, TokensWithinGroups) {
-  const Case c = make(5, 64, 6);
-  run(router_sort, [&](auto pick) {
-    RouterSort a = c.arguments(pick);
-    a.router.n_groups = 8, a.router.topk_groups = 3, a.router.normalize = false, a.router.scaling = 16;
-    return a;
-  });
-  expect_close("ids", c.ids);
-  expect_close("weights", c.weights);
-  expect_close("row_of", c.row_of);
+  const Pair bias = random_stat({64}), none;
+  for (const Pair& given : {none, bias})
+    for (int64_t N : {5, 40}) {
+      const Case c = make(N, 64, 6);
+      run(router_sort, [&](auto pick) {
+        RouterSort a = c.arguments(pick);
+        a.router.n_groups = 8, a.router.topk_groups = 3, a.router.normalize = false, a.router.scaling = 16;
+        a.router.bias = pick(given);
+        return a;
+      });
+      expect_close("ids", c.ids);
+      expect_close("weights", c.weights);
+      expect_close("row_of", c.row_of);
+    }
 }
 
 TEST_P(RouterSortTest, NamesTheFieldThatIsWrong) {

@@ -29,13 +29,16 @@ TEST(CudaTraining, FollowsTheCpu) {
   EXPECT_NEAR(gpu.validation_loss().value(), cpu.validation_loss().value(), 1e-2);
 }
 
+const Flags biased =
+    joined(grouped_experts, {{"model.topk_method", "noaux_tc"}, {"model.bias_update_speed", "0.002"}});
+
 TEST(CudaTraining, GoesOnBitForBit) {
   FATHOM_NEEDS_GPU();
   const SmallRun small;
   for (const char* precision : {"f32", "bf16"}) {
     const std::string name = precision;
-    const Flags flags = {
-        {"run.device", "cuda"}, {"run.precision", precision}, {"data.document_mask", "true"}};
+    const Flags flags = joined(
+        biased, {{"run.device", "cuda"}, {"run.precision", precision}, {"data.document_mask", "true"}});
     train(small.recipe("whole_" + name, flags), {});
     train(small.recipe("parts_" + name, with(flags, "run.stop_at", "9")), {});
     train(small.recipe("parts_" + name, flags), {.resume = true, .on_profile = {}});

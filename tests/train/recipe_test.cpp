@@ -83,6 +83,22 @@ TEST_F(RecipeTest, WhatActsBetweenGroupsNeedsGroups) {
   }
 }
 
+TEST_F(RecipeTest, ABiasMovesWhereExpertsAreChosenWithOne) {
+  const std::string v2 = testing::source_dir() + "/recipes/deepseek-v2.toml";
+  const Setting speed = flag_setting("model.bias_update_speed", "0.001");
+  EXPECT_THAT(
+      error_of([&] {
+        model_config(read_recipe(v2, {&speed, 1}));
+      }),
+      AllOf(HasSubstr("'model.bias_update_speed' is 0.001"), HasSubstr("topk_method = \"noaux_tc\"")));
+  std::vector<Setting> with = {speed, flag_setting("model.topk_method", "noaux_tc")};
+  EXPECT_EQ(model_config(read_recipe(v2, with)).expert_groups(), 8);
+  const std::string lite = testing::source_dir() + "/recipes/deepseek-v2-lite.toml";
+  EXPECT_EQ(model_config(read_recipe(lite, with)).expert_groups(), 1);
+  with.push_back(flag_setting("model.n_routed_experts", "0"));
+  EXPECT_THAT(error_of([&] { model_config(read_recipe(lite, with)); }), HasSubstr("model.bias_update_speed"));
+}
+
 TEST_F(RecipeTest, DeepSeekV2LiteAsPublished) {
   const Recipe r = read_recipe(testing::source_dir() + "/recipes/deepseek-v2-lite.toml");
   const Config c = model_config(r);

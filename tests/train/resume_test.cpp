@@ -52,17 +52,19 @@ std::vector<std::string> losses(const std::string& dir) {
 
 TEST(Resume, IsBitForBitInBothPrecisions) {
   const SmallRun small;
-  for (const std::string precision : {"f32", "bf16"}) {
+  const Flags biased = {{"model.topk_method", "noaux_tc"}, {"model.bias_update_speed", "0.01"}};
+  for (const auto& [name, kind] : {std::pair<std::string, Flags>("f32", {}),
+                                   {"bf16", {{"run.precision", "bf16"}}},
+                                   {"biased", joined(biased, {{"run.precision", "bf16"}})}}) {
     // Documents apart, two sizes of batch and sequences exempt from dropping, so that all counters matter.
-    const Flags flags = joined(grouped_experts, {{"run.precision", precision},
-                                                 {"model.capacity_factor", "1"},
-                                                 {"data.document_mask", "true"},
-                                                 {"batch.ramp_from", "2"},
-                                                 {"batch.ramp_tokens", "900"},
-                                                 {"validation.every", "7"}});
+    const Flags flags = joined(joined(grouped_experts, kind), {{"model.capacity_factor", "1"},
+                                                               {"data.document_mask", "true"},
+                                                               {"batch.ramp_from", "2"},
+                                                               {"batch.ramp_tokens", "900"},
+                                                               {"validation.every", "7"}});
     Flags part = flags;
     part.emplace_back("run.stop_at", "9");
-    const std::string whole = "whole_" + precision, parts = "parts_" + precision;
+    const std::string whole = "whole_" + name, parts = "parts_" + name;
     const TrainOutcome outcome = train(small.recipe(whole, flags), {});
     EXPECT_EQ(outcome.ending, Ending::finished);
     const TrainOutcome stopped = train(small.recipe(parts, part), {});

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "ops/group_score.h"
+
 namespace fathom::reference {
 namespace {
 
@@ -26,12 +28,24 @@ int32_t take_best(const T* values, std::vector<bool>& open) {
   return best;
 }
 
-// Which experts may be chosen: those of the groups with the highest maximum.
+// What experts are chosen by: their scores, with the bias if there is one.
 template <class T>
-std::vector<bool> allowed_experts(const T* scores, int64_t E, int n_groups, int topk_groups) {
-  const int64_t size = E / n_groups;
-  std::vector<T> best(n_groups);
-  for (int g = 0; g < n_groups; ++g) best[g] = *std::max_element(scores + g * size, scores + (g + 1) * size);
+std::vector<T> ranking(const T* scores, const Tensor& bias, int64_t E) {
+  std::vector<T> values(scores, scores + E);
+  for (int64_t e = 0; bias && e < E; ++e) values[e] += bias.as<T>()[e];
+  return values;
+}
+
+// Which experts may be chosen: those of the groups with the highest score.
+template <class T>
+std::vector<bool> allowed_experts(const std::vector<T>& values, int n_groups, int topk_groups, bool of_two) {
+  const auto E = static_cast<int64_t>(values.size()), size = E / n_groups;
+  std::vector<T> best;
+  for (int64_t first = 0; first < E; first += size) {
+    GroupScore<T> group;
+    for (int64_t e = first; e < first + size; ++e) group.add(values[e]);
+    best.push_back(group.value(of_two));
+  }
   std::vector<bool> allowed(E, false), open(n_groups, true);
   for (int i = 0; i < topk_groups; ++i) {
     const int32_t g = take_best(best.data(), open);
@@ -48,10 +62,11 @@ void router_forward(Device&, const RouterForward& a) {
     for (int64_t n = 0; n < a.logits.rows(); ++n) {
       T *scores = a.scores.row<T>(n), *weights = a.weights.row<T>(n);
       softmax(a.logits.row<T>(n), scores, E);
-      std::vector<bool> open = allowed_experts(scores, E, a.n_groups, a.topk_groups);
+      const std::vector<T> values = ranking(scores, a.bias, E);
+      std::vector<bool> open = allowed_experts(values, a.n_groups, a.topk_groups, static_cast<bool>(a.bias));
       T sum = static_cast<T>(1e-20);
       for (int64_t k = 0; k < K; ++k) {
-        const int32_t id = take_best(scores, open);
+        const int32_t id = take_best(values.data(), open);
         a.ids.row<int32_t>(n)[k] = id;
         sum += weights[k] = scores[id];
       }

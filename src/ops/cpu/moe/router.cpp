@@ -5,6 +5,7 @@
 #include <hwy/foreach_target.h>
 // must come after foreach_target
 #include "ops/cpu/simd_math.h"
+#include "ops/group_score.h"
 
 #include <algorithm>
 #include <cmath>
@@ -45,33 +46,57 @@ struct TopK {
   }
 };
 
-// Marks the groups with the highest maximum. `scratch` holds n_groups floats, then 2 * n_groups ints.
-const int32_t* select_groups(const float* scores, int64_t E, int n_groups, int topk_groups, void* scratch) {
-  float* maxima = static_cast<float*>(scratch);
-  int32_t* chosen = reinterpret_cast<int32_t*>(maxima + n_groups);
-  int32_t* marks = chosen + n_groups;
-  const int64_t size = E / n_groups;
-  TopK top{maxima, chosen, topk_groups};
-  for (int g = 0; g < n_groups; ++g)
-    top.offer(*std::max_element(scores + g * size, scores + (g + 1) * size), g);
-  std::fill_n(marks, n_groups, 0);
-  for (int i = 0; i < topk_groups; ++i) marks[chosen[i]] = 1;
-  return marks;
+struct Scratch {
+  float* biased;        // [E]
+  float* group_scores;  // [n_groups]
+  int32_t* chosen;      // [n_groups]
+  int32_t* marks;       // [n_groups]
+
+  Scratch(void* memory, int64_t E, int n_groups)
+      : biased(static_cast<float*>(memory)),
+        group_scores(biased + E),
+        chosen(reinterpret_cast<int32_t*>(group_scores + n_groups)),
+        marks(chosen + n_groups) {}
+  static int64_t bytes(int64_t E, int n_groups) {
+    return (E + n_groups) * size_of(DType::f32) + 2 * n_groups * size_of(DType::i32);
+  }
+};
+
+// What experts are chosen by.
+const float* ranking(const RouterForward& a, const float* scores, int64_t E, const Scratch& scratch) {
+  if (!a.bias) return scores;
+  const float* bias = a.bias.as<float>();
+  for (int64_t e = 0; e < E; ++e) scratch.biased[e] = scores[e] + bias[e];
+  return scratch.biased;
 }
 
-void route_token(const RouterForward& a, int64_t n, void* scratch) {
+// Marks the groups with the highest scores.
+const int32_t* select_groups(const RouterForward& a, const float* values, int64_t size,
+                             const Scratch& scratch) {
+  TopK top{scratch.group_scores, scratch.chosen, a.topk_groups};
+  for (int g = 0; g < a.n_groups; ++g) {
+    GroupScore<float> group;
+    for (int64_t e = g * size; e < (g + 1) * size; ++e) group.add(values[e]);
+    top.offer(group.value(static_cast<bool>(a.bias)), g);
+  }
+  std::fill_n(scratch.marks, a.n_groups, 0);
+  for (int i = 0; i < a.topk_groups; ++i) scratch.marks[scratch.chosen[i]] = 1;
+  return scratch.marks;
+}
+
+void route_token(const RouterForward& a, int64_t n, const Scratch& scratch) {
   const int64_t E = a.logits.cols(), K = a.ids.cols(), size = E / a.n_groups;
   float *scores = a.scores.row<float>(n), *weights = a.weights.row<float>(n);
   softmax(a.logits.row<float>(n), scores, E);
-  const int32_t* allowed =
-      a.n_groups > 1 ? select_groups(scores, E, a.n_groups, a.topk_groups, scratch) : nullptr;
+  const float* values = ranking(a, scores, E, scratch);
+  const int32_t* allowed = a.n_groups > 1 ? select_groups(a, values, size, scratch) : nullptr;
   TopK top{weights, a.ids.row<int32_t>(n), K};
   for (int64_t g = 0; g < a.n_groups; ++g) {
     if (allowed && !allowed[g]) continue;
-    for (int64_t e = g * size; e < (g + 1) * size; ++e) top.offer(scores[e], static_cast<int32_t>(e));
+    for (int64_t e = g * size; e < (g + 1) * size; ++e) top.offer(values[e], static_cast<int32_t>(e));
   }
   float sum = 1e-20f;
-  for (int64_t k = 0; k < K; ++k) sum += weights[k];
+  for (int64_t k = 0; k < K; ++k) sum += weights[k] = scores[top.ids[k]];
   for (int64_t k = 0; k < K; ++k) weights[k] *= a.normalize ? 1 / sum : static_cast<float>(a.scaling);
 }
 
@@ -107,7 +132,8 @@ void route_token_backward(const RouterBackward& a, int64_t n) {
 void router_forward(Device& device, const RouterForward& a) {
   with_dtype<float>("router_forward", a.logits.dtype, [&](float) {
     parallel_ranges(device.threads(), a.logits.rows(), 1, [&](int thread, int64_t begin, int64_t end) {
-      void* scratch = device.scratch(thread, a.n_groups * (sizeof(float) + 2 * sizeof(int32_t)));
+      const int64_t E = a.logits.cols();
+      const Scratch scratch(device.scratch(thread, Scratch::bytes(E, a.n_groups)), E, a.n_groups);
       for (int64_t n = begin; n < end; ++n) route_token(a, n, scratch);
     });
   });

@@ -1,18 +1,20 @@
 // The router's choice for one token by a warp; lane l holds experts l, l + 32, ... of its scores.
 #pragma once
 #include "ops/cuda/kernel.cuh"
+#include "ops/group_score.h"
 #include "ops/router.h"
 
 namespace fathom::cuda {
 
-// The best candidate so far. Scores are not negative, so their bits order as they do. Of equal scores the
-// lower id wins; NaN wins over all, so that every lane agrees whatever the scores are. key 0: no candidate.
+// The best candidate so far, by a number whose bits order as the values do. Of equal values the lower id
+// wins; NaN wins over all, so that every lane agrees whatever the values are. key 0: no candidate.
 struct BestCandidate {
   unsigned key = 0;
   int id = -1;
 
-  __device__ void take(float score, int candidate) {
-    const unsigned k = __float_as_uint(score) + 1;
+  __device__ void take(float value, int candidate) {
+    const unsigned bits = __float_as_uint(value);
+    const unsigned k = bits >> 31 ? ~bits : bits | 1u << 31;  // arithmetic makes positive NaN only: never 0
     if (k > key) key = k, id = candidate;
   }
   // The best of all lanes; each must have taken its candidates in order of id.
@@ -25,7 +27,7 @@ struct BestCandidate {
 // RouterForward with rows of scores, weights and logits, in elements, their strides apart.
 struct RouterChoice {
   float *scores, *weights;
-  const float* logits;
+  const float *logits, *bias;
   int32_t* ids;
   int64_t scores_stride, weights_stride, logits_stride, N;
   int E, K, n_groups, topk_groups;
@@ -36,6 +38,7 @@ inline RouterChoice router_choice(const RouterForward& a) {
   return {.scores = data<float>(a.scores),
           .weights = data<float>(a.weights),
           .logits = data<float>(a.logits),
+          .bias = data<float>(a.bias),
           .ids = data<int32_t>(a.ids),
           .scores_stride = a.scores.row_stride,
           .weights_stride = a.weights.row_stride,
@@ -47,6 +50,10 @@ inline RouterChoice router_choice(const RouterForward& a) {
           .topk_groups = a.topk_groups,
           .normalize = a.normalize,
           .scaling = static_cast<float>(a.scaling)};
+}
+// What expert e is chosen by.
+__device__ inline float choice_value(const RouterChoice& c, const float* scores, int e) {
+  return c.bias ? scores[e] + c.bias[e] : scores[e];
 }
 // Floats of shared memory that a warp needs.
 __host__ __device__ constexpr int64_t router_scratch(int64_t E) {
@@ -62,24 +69,24 @@ __device__ inline void softmax(float* scores, const float* logits, int E, int la
   for (int e = lane; e < E; e += warp_size) scores[e] /= sum;
 }
 
-// eligible[e]: whether expert e is in one of the topk_groups groups with the highest maximum score. A lane
-// computes the maxima of its groups.
-__device__ inline void mark_eligible_groups(unsigned char* eligible, float* group_best, const float* scores,
+// eligible[e]: whether expert e is in one of the topk_groups groups with the highest scores. A lane computes
+// those of its groups.
+__device__ inline void mark_eligible_groups(unsigned char* eligible, float* group_scores, const float* scores,
                                             const RouterChoice& c, int lane) {
   const int size = c.E / c.n_groups;
   for (int e = lane; e < c.E; e += warp_size) eligible[e] = c.n_groups == c.topk_groups;
   if (c.n_groups == c.topk_groups) return;
   for (int g = lane; g < c.n_groups; g += warp_size) {
-    float best = scores[g * size];
-    for (int e = 1; e < size; ++e) best = fmaxf(best, scores[g * size + e]);
-    group_best[g] = best;
+    GroupScore<float> group;
+    for (int e = g * size; e < (g + 1) * size; ++e) group.add(choice_value(c, scores, e));
+    group_scores[g] = group.value(c.bias != nullptr);
   }
   __syncwarp();
-  unsigned taken[8] = {};  // bit per group, as many as group_best holds for this lane
+  unsigned taken[8] = {};  // bit per group, as many as group_scores holds for this lane
   for (int i = 0; i < c.topk_groups; ++i) {
     BestCandidate best;
     for (int g = lane, j = 0; g < c.n_groups; g += warp_size, ++j)
-      if (!(taken[j / 32] >> (j % 32) & 1)) best.take(group_best[g], g);
+      if (!(taken[j / 32] >> (j % 32) & 1)) best.take(group_scores[g], g);
     const int group = best.warp_best();
     if (group % warp_size == lane) taken[group / warp_size / 32] |= 1u << (group / warp_size % 32);
     for (int e = lane; e < size; e += warp_size) eligible[group * size + e] = 1;
@@ -89,17 +96,17 @@ __device__ inline void mark_eligible_groups(unsigned char* eligible, float* grou
 // Scores, ids and weights of token n. s: router_scratch(E) floats.
 __device__ inline void choose_experts(const RouterChoice& c, float* s, int64_t n) {
   const int lane = threadIdx.x % warp_size;
-  float* group_best = s + c.E;
+  float* group_scores = s + c.E;
   auto* eligible = reinterpret_cast<unsigned char*>(s + 2 * c.E);
   softmax(s, c.logits + n * c.logits_stride, c.E, lane);
   __syncwarp();
-  mark_eligible_groups(eligible, group_best, s, c, lane);
+  mark_eligible_groups(eligible, group_scores, s, c, lane);
   __syncwarp();
   float sum = 1e-20f;
   for (int k = 0; k < c.K; ++k) {
     BestCandidate best;
     for (int e = lane; e < c.E; e += warp_size)
-      if (eligible[e]) best.take(s[e], e);
+      if (eligible[e]) best.take(choice_value(c, s, e), e);
     const int expert = best.warp_best();
     sum += s[expert];
     __syncwarp();
