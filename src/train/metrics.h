@@ -1,13 +1,15 @@
-// What a run measures, step by step, for people and for tools: DIR/metrics.jsonl, one object a line, and
-// TensorBoard event files beside it.
+// What a run measures, step by step, for people and for tools: DIR/metrics.jsonl and DIR/expert_load.jsonl,
+// one object a line, and TensorBoard event files beside them.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "train/append_file.h"
 #include "train/event_file.h"
+#include "train/expert_load.h"
 
 namespace fathom {
 
@@ -23,11 +25,15 @@ class Metrics {
   void log(int64_t step, std::initializer_list<NamedValue> values) {
     log(step, std::span(values.begin(), values.size()));
   }
+  // The counts of a step, as a line of expert_load.jsonl, and their ratios as scalars for each layer.
+  void log_load(int64_t step, const ExpertLoad& load);
   // Safe against power loss too.
   void flush();
 
  private:
   AppendFile lines_;
+  std::string load_path_;
+  std::optional<AppendFile> load_lines_;  // from the first of them on
   EventFile events_;
 };
 

@@ -85,7 +85,8 @@ void visit_recipe(R& r, F&& f) {
   f("run.device", r.run.device, any_value, free_to_change,
     "cpu, cuda, or cuda:N for another GPU than the first");
   f("run.threads", r.run.threads, Range{0, 4096}, free_to_change, "0: all of the machine");
-  f("run.log_every", r.run.log_every, at_least_1, free_to_change, "steps between lines of progress");
+  f("run.log_every", r.run.log_every, at_least_1, free_to_change,
+    "steps between lines of progress, and of expert_load.jsonl");
   f("run.max_seconds", r.run.max_seconds, at_least_0, free_to_change, "the run ends after this; 0: no limit");
   f("run.stop_at", r.run.stop_at, at_least_0, free_to_change,
     "leave after this step, to be resumed; 0: never");

@@ -85,7 +85,7 @@ struct Recipe {
     uint64_t seed = 1;                              // of the initial weights and the order of the data
     std::string device = "cpu";                     // cpu, cuda, or cuda:N for another GPU than the first
     int64_t threads = 0;                            // of the CPU; 0: all of the machine
-    int64_t log_every = 10;                         // steps between lines of progress
+    int64_t log_every = 10;  // steps between lines of progress, and of expert_load.jsonl
     double epochs = 0;       // the run's length in passes over the data, fractions included
     double max_seconds = 0;  // the run ends after so much time; 0: no limit
     int64_t stop_at = 0;     // leave after this step, to be resumed; 0: never

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <filesystem>
 #include <numeric>
-#include <span>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -77,26 +76,6 @@ Config checked_config(const Recipe& recipe, const TokenVocabulary& data) {
 
 Arena gradient_arena(const Device& device, const Model& model) {
   return Arena("gradients", weight_bytes(model.config, gradient_types(model.dtype)), device, smaller_model);
-}
-
-// Of rows of E counts: the busiest expert's over the average one's, of the worst row.
-double worst_load(std::span<const int32_t> counts, int64_t E) {
-  double worst = 0;
-  for (; E > 0 && !counts.empty(); counts = counts.subspan(static_cast<size_t>(E))) {
-    const std::span<const int32_t> row = counts.first(static_cast<size_t>(E));
-    const auto tokens = static_cast<double>(std::accumulate(row.begin(), row.end(), int64_t{0}));
-    if (tokens > 0)
-      worst = std::max(worst, *std::max_element(row.begin(), row.end()) * static_cast<double>(E) / tokens);
-  }
-  return worst;
-}
-
-// The sum of one over the sum of the other, both of counts.
-double share_of(std::span<const int32_t> part, std::span<const int32_t> whole) {
-  const auto sum = [](std::span<const int32_t> counts) {
-    return static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
-  };
-  return sum(part) / std::max(sum(whole), 1.0);
 }
 
 // The paths that are folders: a shard that is named itself is of the split that it is named for.
@@ -316,20 +295,36 @@ void Trainer::update_choice_biases() {
           device_, {.bias = bias, .counts = choices_.experts[i], .speed = recipe_.model.bias_update_speed});
 }
 
+// Room for the step's counts, to be downloaded.
+ExpertLoad Trainer::empty_load() const {
+  const Config& c = model_.config;
+  ExpertLoad load = {.E = choices_.experts.cols(), .D = choices_.groups.cols()};
+  for (int64_t i = 0; i < c.num_hidden_layers; ++i)
+    if (c.is_moe_layer(i)) load.moe_layers.push_back(i);
+  load.experts.resize(static_cast<size_t>(choices_.experts.count()));
+  load.sent.resize(static_cast<size_t>(choices_.groups.count()));
+  if (recipe_.model.capacity_factor > 0) load.dropped.resize(static_cast<size_t>(choices_.dropped.count()));
+  return load;
+}
+
 // All that the host wants to know of a step comes with one wait.
 void Trainer::read_totals(StepReport& report) {
-  const Tensor& experts = choices_.experts;
+  const auto fetch = [&](std::vector<int32_t>& to, const Tensor& from) {
+    Tensor host = from;
+    host.data = to.data();
+    if (!to.empty()) download_later(device_, host, from);
+  };
   std::array<double, balance_totals + levels> totals{};
-  std::vector<int32_t> counts(static_cast<size_t>(experts.count()));
   download_later(device_, Tensor(totals.data(), DType::f64, {balance_totals + levels}), totals_);
-  std::vector<int32_t> dropped(static_cast<size_t>(choices_.dropped.count()));
-  download_later(device_, Tensor(counts.data(), DType::i32, {experts.shape[0], experts.shape[1]}), experts);
-  download_later(device_, Tensor(dropped.data(), DType::i32, {choices_.dropped.count()}), choices_.dropped);
+  report.load = empty_load();
+  fetch(report.load.experts, choices_.experts);
+  fetch(report.load.sent, choices_.groups);
+  fetch(report.load.dropped, choices_.dropped);
   report.grad_norm = optimizer_.gradient_norm(device_);  // waits
   report.loss = totals[loss_total] / at_least_one(report.targets);
   report.balance = {totals[balance_totals], totals[balance_totals + 1], totals[balance_totals + 2]};
-  report.expert_load = worst_load(counts, experts.shape[1]);
-  report.dropped = share_of(dropped, counts);
+  report.expert_load = report.load.expert_load();
+  report.dropped = report.load.dropped_share();
 }
 
 std::optional<double> Trainer::validation_loss() {

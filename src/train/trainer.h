@@ -12,6 +12,7 @@
 #include "model/model.h"
 #include "ops/balance.h"
 #include "tensor/device.h"
+#include "train/expert_load.h"
 #include "train/loader.h"
 #include "train/optimizer.h"
 #include "train/recipe.h"
@@ -30,10 +31,9 @@ struct StepReport {
   BalanceLevels balance;  // the balance losses, each times its alpha, summed over the MoE layers
   double grad_norm = 0;   // before clipping
   double lr = 0;
-  // The busiest expert's tokens over the average expert's, of the worst layer; 1 is perfect balance, 0
-  // without experts.
-  double expert_load = 0;
-  double dropped = 0;  // share of the tokens' choices of experts that were dropped
+  ExpertLoad load;
+  double expert_load = 0;  // ExpertLoad::expert_load() of it
+  double dropped = 0;      // ExpertLoad::dropped_share() of it
 };
 
 // Bytes, each by formula.
@@ -106,6 +106,7 @@ class Trainer {
   Batch upload_for_step(const PackedBatch& packed, const StepReport& step);
   LossFunction cross_entropy_loss(double scale);
   void update_choice_biases();
+  ExpertLoad empty_load() const;
   void read_totals(StepReport& report);
   // Makes micro_ one of `windows` windows.
   void lay_out(int64_t windows);

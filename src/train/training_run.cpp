@@ -179,6 +179,7 @@ std::vector<NamedValue> Run::step_values(const StepReport& r, double seconds) co
   if (recipe_.model.device_balance_alpha > 0) values.push_back({"device_balance_loss", r.balance.device});
   if (recipe_.model.communication_balance_alpha > 0)
     values.push_back({"communication_balance_loss", r.balance.communication});
+  if (r.load.D > 1) values.push_back({"group_load", r.load.group_load()});
   if (recipe_.model.capacity_factor > 0) values.push_back({"dropped", r.dropped});
   return values;
 }
@@ -201,7 +202,10 @@ void Run::after_step(const StepReport& r, double seconds) {
   step_seconds_ += seconds;
   interval_.add(r, seconds);
   metrics_->log(r.step, step_values(r, seconds));
-  if (is_multiple(recipe_.run.log_every) || ending()) log_line(r);
+  if (is_multiple(recipe_.run.log_every) || ending()) {
+    log_line(r);
+    metrics_->log_load(r.step, r.load);
+  }
   if (is_multiple(recipe_.validation.every)) validate();
   if (is_multiple(recipe_.checkpoint.every) && !trainer_.finished()) save();  // the last one: see go()
 }

@@ -60,6 +60,18 @@ TEST(BiasBalance, MovesOnceAStepWhateverTheSplit) {
     }
 }
 
+TEST(BiasBalance, FollowsTheCountsOfTheWholeStep) {
+  const SmallRun small;
+  Trainer trainer(small.recipe("out", biased("0.125", {{"model.capacity_factor", "0.5"}})));
+  std::vector<float> want(8, 0.0f);
+  for (int step = 0; step < 5; ++step) {
+    const ExpertLoad load = trainer.step().load;
+    const std::span<const int32_t> counts = load.experts_of(2);  // of 4 * 24 tokens with two of eight experts
+    for (size_t e = 0; e < 8; ++e) want[e] += counts[e] < 24 ? 0.125f : counts[e] > 24 ? -0.125f : 0;
+    EXPECT_EQ(bias_of(trainer, 2), want) << step;
+  }
+}
+
 TEST(BiasBalance, CountsChoicesThatAreDropped) {
   const SmallRun small;
   const Flags one_layer = {{"model.first_k_dense_replace", "2"}};

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <vector>
 
@@ -51,16 +52,75 @@ TEST(Metrics, OneObjectForEachStep) {
   EXPECT_TRUE(lines[1].at("a \"quoted\" name").is_null());
 }
 
+// Two MoE layers of four experts in two groups.
+ExpertLoad some_load() {
+  return {.moe_layers = {1, 3},
+          .E = 4,
+          .D = 2,
+          .experts = {0, 0, 0, 0, 5, 1, 2, 0, 0, 0, 0, 0, 2, 2, 2, 2},
+          .sent = {0, 0, 4, 2, 0, 0, 3, 4},
+          .dropped = {0, 2, 0, 4}};
+}
+
+// What a scalar_event holds for it.
+std::string scalar_bytes(const std::string& tag, float value) {
+  const NamedValue values[] = {{tag, value}};
+  const std::string event = scalar_event(0, 0, values);
+  return event.substr(event.size() - tag.size() - 5);
+}
+
+TEST(Metrics, LoadIsCountsInLinesAndRatiosInEvents) {
+  TempDir dir;
+  Metrics metrics(dir.path(), -1);
+  metrics.log_load(20, some_load());
+  EXPECT_THAT(steps_of(dir / "expert_load.jsonl"), ElementsAre(20)) << "each line is there at once";
+  ExpertLoad without = some_load();
+  without.dropped.clear(), without.D = 1, without.sent = {0, 6, 0, 4};
+  metrics.log_load(30, without);
+  metrics.flush();
+  const std::vector<Json> lines = lines_of(dir / "expert_load.jsonl");
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_GT(lines[0].at("time"), 1.7e9);
+  EXPECT_EQ(lines[0].at("moe_layers"), Json({1, 3}));
+  EXPECT_EQ(lines[0].at("expert_choices"), Json({{5, 1, 2, 0}, {2, 2, 2, 2}}));
+  EXPECT_EQ(lines[0].at("group_choices"), Json({{6, 2}, {4, 4}}));
+  EXPECT_EQ(lines[0].at("group_tokens"), Json({{4, 2}, {3, 4}}));
+  EXPECT_EQ(lines[0].at("dropped_choices"), Json({2, 4}));
+  EXPECT_EQ(lines[1].at("group_tokens"), Json::parse("[[6],[4]]"));
+  EXPECT_FALSE(lines[1].contains("dropped_choices"));
+  EXPECT_THAT(steps_of(dir / "metrics.jsonl"), ElementsAre());
+
+  std::string events;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.path()))
+    if (entry.path().filename().string().starts_with("events.")) events += read_file(entry.path());
+  for (const auto& [tag, value] : {std::pair("expert_load/layer_1", 2.5f),
+                                   {"expert_load/layer_3", 1.0f},
+                                   {"group_load/layer_1", 1.5f},
+                                   {"group_tokens_load/layer_3", 8 / 7.0f},
+                                   {"dropped/layer_1", 0.25f},
+                                   {"dropped/layer_3", 0.5f}})
+    EXPECT_THAT(events, HasSubstr(scalar_bytes(tag, value))) << tag;
+  EXPECT_THAT(events, ::testing::Not(HasSubstr("layer_0")));
+}
+
+TEST(Metrics, ADenseModelHasNoLoad) {
+  TempDir dir;
+  Metrics(dir.path(), -1).log_load(1, {.D = 1, .sent = {0, 0}});
+  EXPECT_FALSE(std::filesystem::exists(dir / "expert_load.jsonl"));
+}
+
 TEST(Metrics, ResumingDropsWhatCameLater) {
   TempDir dir;
   const std::string path = dir / "metrics.jsonl";
   {
     Metrics metrics(dir.path(), -1);
     for (int step = 1; step <= 5; ++step) metrics.log(step, {{"loss", 1.0 / step}});
+    for (int step = 1; step <= 5; step += 2) metrics.log_load(step, some_load());
   }
   {
     Metrics metrics(dir.path(), 3);
     EXPECT_THAT(steps_of(path), ElementsAre(1, 2, 3));
+    EXPECT_THAT(steps_of(dir / "expert_load.jsonl"), ElementsAre(1, 3));
     metrics.log(4, {{"loss", 0.5}});
   }
   EXPECT_THAT(steps_of(path), ElementsAre(1, 2, 3, 4));
@@ -95,6 +155,7 @@ TEST(Metrics, TensorBoardReadsThem) {
   const auto log = [](Metrics& metrics, int64_t first, int64_t last, double loss) {
     for (int64_t step = first; step <= last; ++step)
       metrics.log(step, {{"loss", loss + static_cast<double>(step)}, {"train/lr", 0.125}});
+    if (first > 1) metrics.log_load(last, some_load());
   };
   {
     Metrics metrics(dir.path(), -1);
@@ -123,6 +184,8 @@ TEST(Metrics, TensorBoardReadsThem) {
   for (int64_t step = 1; step <= 9; ++step)
     EXPECT_EQ(loss[static_cast<size_t>(step - 1)], Json({step, expected(step)})) << output;
   EXPECT_EQ(scalars.at("train/lr").back(), Json({9, 0.125}));
+  EXPECT_EQ(scalars.at("expert_load/layer_1"), Json::parse("[[9, 2.5]]")) << output;  // that of 8 came later
+  EXPECT_EQ(scalars.at("dropped/layer_3"), Json::parse("[[9, 0.5]]")) << output;
 }
 
 }  // namespace
