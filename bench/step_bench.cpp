@@ -1,7 +1,8 @@
 // A whole training step on random tokens: forward, loss, backward, clipping norm, AdamW. Prints tokens/s,
 // TFLOPS by the model's own arithmetic and the share of the measured peak, and where the time goes, op by op.
-//   step_bench CONFIG [f32|bf16] [sequences] [length] [keep|recompute|PART,PART...] [device]
-// PART is what model/recompute.h names.
+//   step_bench CONFIG [f32|bf16] [sequences] [length] [keep|recompute|PART,PART...] [device] [RATES]
+// PART is what model/recompute.h names. RATES is a file to write: how fast each kind of op was, for
+// fathom plan.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,9 +15,11 @@
 #include "base/rng.h"
 #include "bench/bench.h"
 #include "cli/profile_report.h"
+#include "io/file.h"
 #include "model/head.h"
 #include "model/model.h"
 #include "ops/cross_entropy.h"
+#include "plan/rates.h"
 #include "tensor/memory.h"
 #include "train/optimizer.h"
 
@@ -29,6 +32,7 @@ struct Options {
   int64_t sequences, length;
   Recompute recompute;
   std::string device;
+  std::string rates;  // file; empty: none
 };
 
 Recompute recompute_of(const std::string& text) {
@@ -44,13 +48,6 @@ double seconds_of(const std::function<void()>& body) {
   const auto start = std::chrono::steady_clock::now();
   body();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Multiply-adds count two. Forward once, backward twice; a causal query sees half the sequence on average.
-double step_flops(const Config& c, int64_t N, int64_t T) {
-  const double weights = static_cast<double>(active_parameter_count(c, false));
-  const double pairs = static_cast<double>(c.num_hidden_layers * c.num_attention_heads * (T + 1)) / 2;
-  return 6 * static_cast<double>(N) * (weights + pairs * static_cast<double>(c.qk_head_dim() + c.v_head_dim));
 }
 
 class Step {
@@ -151,6 +148,21 @@ class Step {
   Times times_{};
 };
 
+// The profile is of one step, `seconds` the time of one without it.
+void write_rates(const Options& o, Step& step, Profile& profile, double limit, double seconds) {
+  double ops = 0;
+  for (const Profile::Row& row : profile.rows()) ops += row.seconds;
+  const Rates rates = measured_rates(
+      {.device = describe(step.device()),
+       .source = fmt::format("step_bench {} {} {}x{}", o.config, name_of(o.dtype), o.sequences, o.length),
+       .on_host = step.device().on_host(),
+       .dtype = o.dtype,
+       .limit = limit,
+       .whole_step = seconds / ops},
+      profile.rows());
+  write_file(o.rates, rates_to_json(rates).dump(2) + "\n");
+}
+
 void bench_step(const Options& o) {
   Step step(o);
   step.run();
@@ -162,8 +174,8 @@ void bench_step(const Options& o) {
   }
   std::sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a.total() < b.total(); });
   const Step::Times t = runs[runs.size() / 2];
-  const double flops = step_flops(step.config(), step.tokens(), o.length),
-               N = static_cast<double>(step.tokens());
+  const double N = static_cast<double>(step.tokens()),
+               flops = N * model_operations_per_token(step.config(), o.length);
   const Best limits = measure_best(step.device());
   fmt::print("{} {} {}x{}, {}: {:.0f} tokens/s, {:.1f} GFLOP/s, {:.0f}% of the measured {}\n", o.config,
              name_of(o.dtype), o.sequences, o.length, describe(step.device()), N / t.total(),
@@ -174,6 +186,7 @@ void bench_step(const Options& o) {
   Profile profile(step.device());
   step.run();
   print_profile(step.device(), o.dtype, profile, "one step, op by op");
+  if (!o.rates.empty()) write_rates(o, step, profile, limits.flops, t.total());
 }
 
 }  // namespace
@@ -184,7 +197,7 @@ int main(int argc, char** argv) {
   if (argc < 2) {
     fmt::print(stderr,
                "usage: step_bench CONFIG [f32|bf16] [sequences] [length] [keep|recompute|PART,PART...] "
-               "[device]\n");
+               "[device] [RATES]\n");
     return 1;
   }
   const auto number = [&](int i, int64_t otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
@@ -193,5 +206,6 @@ int main(int argc, char** argv) {
                      .sequences = number(3, 8),
                      .length = number(4, 512),
                      .recompute = bench::recompute_of(argc > 5 ? argv[5] : "keep"),
-                     .device = argc > 6 ? argv[6] : "cpu"});
+                     .device = argc > 6 ? argv[6] : "cpu",
+                     .rates = argc > 7 ? argv[7] : ""});
 }

@@ -1,123 +1,117 @@
-// fathom plan: what a pipeline of some stages gives, by schedule.
+// fathom plan, in its two forms: for a recipe on a cluster, and for a pipeline whose times are given.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
-#include "cli/standard_streams.h"
-#include "io/file.h"
-#include "io/json.h"
-#include "train/pipeline_timeline.h"
+#include "cli/plan.h"
 
 namespace fathom {
 namespace {
 
+constexpr const char* recipe_group = "A recipe on a cluster";
+constexpr const char* schedule_group = "A pipeline alone";
+
 struct Options {
-  std::optional<int> stages, micro_batches;
-  std::vector<PassTimes> times;
-  double send = 0, kept = 0.5;
-  std::string kind = "zb-2p", picture;
+  RecipePlanOptions recipe;
+  ScheduleOptions schedule;
+  std::string picture;
   bool json = false;
 };
 
-// "FORWARD,INPUT,WEIGHT"
-PassTimes parse_times(const std::string& text) {
-  std::vector<double> times;
-  for (size_t from = 0; from <= text.size();) {
-    const size_t comma = std::min(text.find(',', from), text.size());
-    times.push_back(
-        parse_number<double>("--times", text.substr(from, comma - from), {.low = 0, .low_excluded = true}));
-    from = comma + 1;
+void add_recipe_flags(CLI::App& command, RecipePlanOptions& o) {
+  const auto in_group = [](CLI::Option* option) { option->group(recipe_group); };
+  const Allowed<int64_t> count{.low = 1, .high = 1 << 20};
+  const Allowed<double> speed{.low = 0, .low_excluded = true};
+  in_group(add_number(command, "--gpus", o.gpus, "GPUs of the cluster", count));
+  in_group(add_number(command, "--gpu-memory", o.gpu_memory, "GB of memory of each", speed));
+  in_group(add_number(command, "--reserve", o.reserve,
+                      "GB of them for the driver, the libraries and what is not in a formula",
+                      Allowed<double>{.low = 0}));
+  in_group(add_number(command, "--gpus-per-host", o.gpus_per_host, "GPUs of a host", count));
+  in_group(add_number(command, "--in-host", o.in_host,
+                      "GB/s that a GPU sends to others of its host while it receives as many", speed));
+  in_group(add_number(command, "--between-hosts", o.between_hosts, "GB/s of a GPU to other hosts", speed));
+  in_group(add_number(command, "--latency", o.latency, "microseconds of a small message",
+                      Allowed<double>{.low = 0}));
+  in_group(
+      command.add_option("--rates", o.rates,
+                         "how fast a GPU computes: what step_bench wrote; by default bench/rates/h100.json"));
+  in_group(
+      add_number(command, "--parallel.pipeline", o.limits.pipeline, "only plans of so many stages", count));
+  in_group(add_number(command, "--parallel.expert", o.limits.expert,
+                      "only plans whose experts are on so many ranks", count));
+  in_group(add_number(command, "--batch.micro_batch", o.limits.micro_batch,
+                      "only micro-batches of so many sequences", count));
+}
+
+void add_schedule_flags(CLI::App& command, ScheduleOptions& o) {
+  const auto in_group = [](CLI::Option* option) { option->group(schedule_group); };
+  in_group(add_number(command, "--stages", o.stages, "stages of the pipeline",
+                      Allowed<int>{.low = 1, .high = 1024}));
+  in_group(add_number(command, "--micro-batches", o.micro_batches, "micro-batches of a step",
+                      Allowed<int>{.low = 1, .high = 4096}));
+  in_group(
+      command
+          .add_option_function<std::vector<std::string>>(
+              "--times",
+              [&o](const std::vector<std::string>& all) {
+                for (const std::string& text : all) o.times.push_back(parse_pass_times(text));
+              },
+              "of a micro-batch's forward pass, input gradient and weight gradient, in any unit; once for "
+              "all stages or once for each; by default 1,1,1")
+          ->type_name("F,I,W")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll));
+  in_group(
+      add_number(command, "--send", o.send, "time until the next stage has what a pass sends", {.low = 0}));
+  in_group(add_number(command, "--kept", o.kept,
+                      "part of a micro-batch's activations that its weight gradients need",
+                      {.low = 0, .high = 1}));
+  in_group(add_choice(command, "--kind", o.kind, "the schedule to draw", {"1f1b", "zb-h1", "zb-2p"}));
+}
+
+// A flag of the other form has no effect: it must not pass unseen.
+void check_form(const CLI::App& command, const char* wrong_group, const std::string& form) {
+  for (const CLI::Option* option : command.get_options())
+    check(option->get_group() != wrong_group || option->count() == 0, "{} does not go with {}",
+          option->get_name(), form);
+}
+
+void plan(const CLI::App& command, Options& o) {
+  if (o.recipe.recipe.empty()) {
+    check_form(command, recipe_group, "a plan without a recipe");
+    check(o.schedule.stages.has_value() || o.schedule.micro_batches.has_value(),
+          "plan: a recipe is needed, with --gpus and --gpu-memory, or --stages and --micro-batches");
+    check(o.schedule.stages.has_value(), "--stages is required");
+    check(o.schedule.micro_batches.has_value(), "--micro-batches is required");
+    o.schedule.picture = o.picture, o.schedule.json = o.json;
+    plan_schedule(o.schedule);
+    return;
   }
-  check(times.size() == 3, "--times: three times with commas between them are needed, not '{}'", text);
-  return {times[0], times[1], times[2]};
-}
-
-struct Kind {
-  const char* name;
-  PipelineSchedule schedule;
-};
-
-PipelineCosts costs_of(const Options& o) {
-  check(o.times.size() <= 1 || o.times.size() == static_cast<size_t>(*o.stages),
-        "--times is given {} times: it is needed once, for all stages, or once for each of the {}",
-        o.times.size(), *o.stages);
-  const auto stages = static_cast<size_t>(*o.stages);
-  return {.stages = o.times.size() == stages
-                        ? o.times
-                        : std::vector<PassTimes>(stages, o.times.empty() ? PassTimes() : o.times[0]),
-          .send = o.send,
-          .kept = o.kept};
-}
-
-std::vector<Kind> kinds_of(const Options& o, const PipelineCosts& costs) {
-  return {{"1f1b", one_forward_one_backward(*o.stages, *o.micro_batches)},
-          {"zb-h1", zero_bubble(costs, *o.micro_batches, *o.stages)},
-          {"zb-2p", zero_bubble(costs, *o.micro_batches, 2 * *o.stages)}};
-}
-
-double most(const std::vector<double>& x) {
-  return *std::max_element(x.begin(), x.end());
-}
-
-void plan(const Options& o) {
-  const PipelineCosts costs = costs_of(o);
-  OrderedJson all = OrderedJson::array();
-  if (!o.json)
-    print_output("{:<8}{:>12}{:>12}{:>10}{:>24}\n", "", "step", "period", "bubble", "activations of at most");
-  for (const Kind& kind : kinds_of(o, costs)) {
-    const PipelineTimeline t = time_schedule(costs, kind.schedule);
-    if (o.json)
-      all.push_back({{"schedule", kind.name},
-                     {"step", t.step},
-                     {"period", t.period},
-                     {"bubble", t.bubble},
-                     {"peak_activations", t.peak_activations}});
-    else
-      print_output("{:<8}{:>12.6g}{:>12.6g}{:>9.1f}%{:>12.1f} micro-batches\n", kind.name, t.step, t.period,
-                   100 * t.bubble, most(t.peak_activations));
-    if (!o.picture.empty() && kind.name == o.kind)
-      write_file(o.picture, draw_timeline(t, fmt::format("{}: {} stages, {} micro-batches", kind.name,
-                                                         *o.stages, *o.micro_batches)));
-  }
-  if (o.json) print_output("{}\n", all.dump(2));
+  check_form(command, schedule_group, "a recipe");
+  check(o.recipe.gpus.has_value(), "--gpus is required with a recipe");
+  check(o.recipe.gpu_memory.has_value(), "--gpu-memory is required with a recipe");
+  o.recipe.picture = o.picture, o.recipe.json = o.json;
+  plan_recipe(o.recipe);
 }
 
 }  // namespace
 
 void add_plan(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("plan", "What a pipeline of some stages gives, by schedule");
+  CLI::App* command =
+      app.add_subcommand("plan", "Which plans for several GPUs fit, and what each gives; pipeline schedules");
   const auto options = std::make_shared<Options>();
-  add_number(*command, "--stages", options->stages, "stages of the pipeline",
-             Allowed<int>{.low = 1, .high = 1024})
-      ->required();
-  add_number(*command, "--micro-batches", options->micro_batches, "micro-batches of a step",
-             Allowed<int>{.low = 1, .high = 4096})
-      ->required();
-  command
-      ->add_option_function<std::vector<std::string>>(
-          "--times",
-          [options](const std::vector<std::string>& all) {
-            for (const std::string& text : all) options->times.push_back(parse_times(text));
-          },
-          "of a micro-batch's forward pass, input gradient and weight gradient, in any unit; once for all "
-          "stages or once for each; by default 1,1,1")
-      ->type_name("F,I,W")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  add_number(*command, "--send", options->send, "time until the next stage has what a pass sends",
-             {.low = 0});
-  add_number(*command, "--kept", options->kept,
-             "part of a micro-batch's activations that its weight gradients need", {.low = 0, .high = 1});
-  command->add_option("--schedule", options->picture, "draw a schedule as an SVG picture to this file");
-  add_choice(*command, "--kind", options->kind, "the schedule to draw", {"1f1b", "zb-h1", "zb-2p"});
+  command->add_option("recipe", options->recipe.recipe, "the recipe to plan for, a TOML file");
+  command->add_option("--schedule", options->picture,
+                      "draw a schedule, of a recipe the best plan's, as an SVG picture to this file");
   command->add_flag("--json", options->json, "print JSON");
-  command->callback([options] { plan(*options); });
+  add_recipe_flags(*command, options->recipe);
+  add_schedule_flags(*command, options->schedule);
+  command->callback([options, command] { plan(*command, *options); });
 }
 
 }  // namespace fathom

@@ -1,0 +1,80 @@
+// fathom plan --stages P --micro-batches M: what a pipeline of some stages gives, by schedule.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/parse_number.h"
+#include "cli/plan.h"
+#include "cli/standard_streams.h"
+#include "io/file.h"
+#include "io/json.h"
+
+namespace fathom {
+namespace {
+
+struct Kind {
+  const char* name;
+  PipelineSchedule schedule;
+};
+
+PipelineCosts costs_of(const ScheduleOptions& o) {
+  check(o.times.size() <= 1 || o.times.size() == static_cast<size_t>(*o.stages),
+        "--times is given {} times: it is needed once, for all stages, or once for each of the {}",
+        o.times.size(), *o.stages);
+  const auto stages = static_cast<size_t>(*o.stages);
+  return {.stages = o.times.size() == stages
+                        ? o.times
+                        : std::vector<PassTimes>(stages, o.times.empty() ? PassTimes() : o.times[0]),
+          .send = o.send,
+          .kept = o.kept};
+}
+
+std::vector<Kind> kinds_of(const ScheduleOptions& o, const PipelineCosts& costs) {
+  return {{"1f1b", one_forward_one_backward(*o.stages, *o.micro_batches)},
+          {"zb-h1", zero_bubble(costs, *o.micro_batches, *o.stages)},
+          {"zb-2p", zero_bubble(costs, *o.micro_batches, 2 * *o.stages)}};
+}
+
+double most(const std::vector<double>& x) {
+  return *std::max_element(x.begin(), x.end());
+}
+
+}  // namespace
+
+PassTimes parse_pass_times(const std::string& text) {
+  std::vector<double> times;
+  for (size_t from = 0; from <= text.size();) {
+    const size_t comma = std::min(text.find(',', from), text.size());
+    times.push_back(
+        parse_number<double>("--times", text.substr(from, comma - from), {.low = 0, .low_excluded = true}));
+    from = comma + 1;
+  }
+  check(times.size() == 3, "--times: three times with commas between them are needed, not '{}'", text);
+  return {times[0], times[1], times[2]};
+}
+
+void plan_schedule(const ScheduleOptions& o) {
+  const PipelineCosts costs = costs_of(o);
+  OrderedJson all = OrderedJson::array();
+  if (!o.json)
+    print_output("{:<8}{:>12}{:>12}{:>10}{:>24}\n", "", "step", "period", "bubble", "activations of at most");
+  for (const Kind& kind : kinds_of(o, costs)) {
+    const PipelineTimeline t = time_schedule(costs, kind.schedule);
+    if (o.json)
+      all.push_back({{"schedule", kind.name},
+                     {"step", t.step},
+                     {"period", t.period},
+                     {"bubble", t.bubble},
+                     {"peak_activations", t.peak_activations}});
+    else
+      print_output("{:<8}{:>12.6g}{:>12.6g}{:>9.1f}%{:>12.1f} micro-batches\n", kind.name, t.step, t.period,
+                   100 * t.bubble, most(t.peak_activations));
+    if (!o.picture.empty() && kind.name == o.kind)
+      write_file(o.picture, draw_timeline(t, fmt::format("{}: {} stages, {} micro-batches", kind.name,
+                                                         *o.stages, *o.micro_batches)));
+  }
+  if (o.json) print_output("{}\n", all.dump(2));
+}
+
+}  // namespace fathom

@@ -1,0 +1,59 @@
+// What a rank of a plan takes in memory, by formula: the same sums as training_memory() of train/trainer.h,
+// over the rank's part of the model. Of one rank alone it is the same number.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "model/part.h"
+#include "model/recompute.h"
+#include "model/weights.h"
+#include "plan/cluster.h"
+#include "train/pipeline_schedule.h"
+#include "train/recipe.h"
+
+namespace fathom {
+
+struct RankMemory {
+  int64_t weights = 0, gradients = 0;
+  int64_t optimizer = 0;    // this rank's share (ZeRO-1)
+  int64_t activations = 0;  // of all micro-batches in flight, and the head's logits
+  int64_t exchange = 0;     // tokens sent to the experts' ranks and received from them
+  int64_t total() const { return weights + gradients + optimizer + activations + exchange; }
+};
+
+// Bytes of a part's weights in the types that `types` says: those of the routed experts, of which a stage's
+// ranks have different ones, and all others, of which they have the same.
+struct PartBytes {
+  int64_t routed, others;
+};
+PartBytes part_bytes(const Config& config, const ModelPart& part, const StorageTypes& types);
+
+// What does not depend on the schedule. `part` is the rank's, `recipe` gives precision, sequence length and
+// device; its micro-batch and recomputation do not count.
+RankMemory lasting_memory(const Recipe& recipe, const Config& config, const ModelPart& part,
+                          const Product& product);
+
+// Of one micro-batch on one rank.
+struct MicroBatchMemory {
+  int64_t kept = 0;  // from its forward pass until its weight gradients are there
+  // More, while its weight gradients wait for a gap of the schedule: the gradients that they are made of,
+  // and what was recomputed for the input gradients.
+  int64_t deferred = 0;
+  // What passes work in and leave nothing behind in: gradients, what is recomputed, the head's logits. One
+  // micro-batch uses it at a time.
+  int64_t scratch = 0;
+  int64_t exchange = 0;  // likewise
+};
+MicroBatchMemory micro_batch_memory(const Recipe& recipe, const Config& config, const ModelPart& part,
+                                    const Product& product, int64_t micro_batch, const Recompute& recompute);
+
+// The most micro-batches that a stage has in flight, and of the deferred ones among them.
+struct InFlight {
+  int most = 0, most_deferred = 0;
+  int64_t bytes(const MicroBatchMemory& one) const {
+    return most * one.kept + most_deferred * one.deferred + one.scratch;
+  }
+};
+InFlight in_flight(const std::vector<PipelineTask>& stage);
+
+}  // namespace fathom

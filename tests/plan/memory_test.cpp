@@ -1,0 +1,155 @@
+// One rank alone against training_memory(), which runs are checked with; many ranks against the whole model.
+#include "plan/memory.h"
+
+#include <gtest/gtest.h>
+
+#include "plan/estimate.h"
+#include "support/paths.h"
+#include "train/parallel_plan.h"
+#include "train/small_run.h"
+
+namespace fathom::testing {
+namespace {
+
+PlanTask small_task(const SmallRun& run, int64_t gpus, const Flags& flags = {}) {
+  PlanTask task;
+  task.recipe = run.recipe("out", flags);
+  task.config = model_config(task.recipe);
+  task.cluster = {.gpus = gpus, .in_host = 1e9, .between_hosts = 1e9};
+  task.rates = default_rates();
+  return task;
+}
+
+Recompute recompute_of(const Recipe& r, const Config& c) {
+  Recompute recompute;
+  recompute.layers = r.run.recompute ? c.num_hidden_layers : 0;
+  recompute.set_parts("test", r.run.recompute_parts);
+  return recompute;
+}
+
+TEST(PlanMemory, OneRankIsTrainingMemory) {
+  const SmallRun run;
+  for (const Flags& flags :
+       {Flags{}, Flags{{"run.precision", "bf16"}},
+        Flags{{"run.recompute", "true"}, {"run.precision", "bf16"}},
+        Flags{{"run.recompute_parts", "norms"}, {"batch.micro_batch", "4"}},
+        Flags{{"run.recompute_parts", "up_projections"}, {"model.tie_word_embeddings", "true"}},
+        Flags{{"data.document_mask", "true"}, {"run.device", "cuda"}},
+        Flags{{"model.n_routed_experts", "0"}}}) {
+    SCOPED_TRACE(::testing::PrintToString(flags));
+    const PlanTask task = small_task(run, 1, flags);
+    const TrainingMemory whole = training_memory(task.recipe, task.config);
+    const Estimate e = estimate(task, {.product = {},
+                                       .micro_batch = task.recipe.batch.micro_batch,
+                                       .recompute = recompute_of(task.recipe, task.config)});
+    ASSERT_EQ(e.stages.size(), 1u);
+    const RankMemory& m = e.stages[0].memory;
+    EXPECT_EQ(m.weights, whole.weights);
+    EXPECT_EQ(m.gradients, whole.gradients);
+    EXPECT_EQ(m.optimizer, whole.optimizer);
+    EXPECT_EQ(m.activations, whole.activations);
+    EXPECT_EQ(m.exchange, 0);
+  }
+}
+
+// Every parameter once on each of its replicas, and the optimizer's state once in all.
+TEST(PlanMemory, AllRanksHoldTheWholeModel) {
+  const SmallRun run;
+  const PlanTask task = small_task(run, 12, {{"run.precision", "bf16"}});
+  const Config& c = task.config;
+  const StorageTypes bf16 = [](const WeightInfo& info) { return storage_type(info, DType::bf16); };
+  const PartBytes whole = part_bytes(c, {}, bf16);
+  for (const Product& p : {Product{1, 4, 3}, Product{3, 2, 2}, Product{3, 4, 1}, Product{2, 1, 6}}) {
+    const ParallelPlan plan = parallel_plan(c, 12, p.pipeline, p.expert);
+    int64_t routed = 0, others = 0;
+    for (int rank = 0; rank < 12; ++rank) {
+      const PartBytes part = part_bytes(c, plan.part_of(rank, c), bf16);
+      routed += part.routed, others += part.others;
+    }
+    EXPECT_EQ(routed, whole.routed * p.data);
+    EXPECT_EQ(others, whole.others * p.stage_ranks());
+    const Estimate e = estimate(task, {.product = p});
+    int64_t optimizer = 0;
+    for (const StagePlan& s : e.stages) optimizer += s.memory.optimizer * p.stage_ranks();
+    const int64_t all = lasting_memory(task.recipe, c, {}, {}).optimizer;
+    EXPECT_GE(optimizer, all);
+    EXPECT_LE(optimizer, all + 12 * 6);  // shares are rounded up
+  }
+}
+
+TEST(PlanMemory, FallsWithStagesAndExpertRanks) {
+  const SmallRun run;
+  const PlanTask task = small_task(run, 24);
+  const auto of = [&](int64_t pipeline, int64_t expert) {
+    return estimate(task, {.product = {pipeline, expert, 24 / pipeline / expert}, .micro_batch = 1});
+  };
+  for (const int64_t pipeline : {1, 2, 3})
+    for (const int64_t expert : {2, 4}) {
+      const RankMemory more = of(pipeline, expert / 2).largest().memory,
+                       less = of(pipeline, expert).largest().memory;
+      EXPECT_LT(less.weights, more.weights);
+      EXPECT_LT(less.gradients, more.gradients);
+    }
+  for (const int64_t expert : {1, 2})
+    EXPECT_LT(of(3, expert).largest().memory.weights, of(1, expert).largest().memory.weights);
+}
+
+TEST(PlanMemory, WhatIsInFlight) {
+  const PipelineSchedule schedule = one_forward_one_backward(4, 8);
+  for (int s = 0; s < 4; ++s) {
+    const InFlight f = in_flight(schedule[static_cast<size_t>(s)]);
+    EXPECT_EQ(f.most, 4 - s);
+    EXPECT_EQ(f.most_deferred, 0);  // a weight gradient follows its input gradient
+  }
+  using enum PipelinePass;
+  const InFlight deferred = in_flight({{forward, 0},
+                                       {forward, 1},
+                                       {input_gradient, 0},
+                                       {input_gradient, 1},
+                                       {forward, 2},
+                                       {weight_gradient, 0},
+                                       {weight_gradient, 1},
+                                       {input_gradient, 2},
+                                       {weight_gradient, 2}});
+  EXPECT_EQ(deferred.most, 3);
+  EXPECT_EQ(deferred.most_deferred, 2);
+  EXPECT_EQ(deferred.bytes({.kept = 100, .deferred = 10, .scratch = 1}), 321);
+}
+
+// What is recomputed is not kept, and stays when its weight gradients are deferred.
+TEST(PlanMemory, OfARecomputedMicroBatch) {
+  const SmallRun run;
+  const PlanTask task = small_task(run, 1);
+  const auto of = [&](const Recompute& recompute) {
+    return micro_batch_memory(task.recipe, task.config, {}, {}, 2, recompute);
+  };
+  const MicroBatchMemory none = of({}), norms = of({.norms = true}), whole = of({.layers = 3});
+  EXPECT_LT(norms.kept, none.kept);
+  EXPECT_LT(whole.kept, norms.kept);
+  EXPECT_EQ(norms.kept + norms.deferred, none.kept + none.deferred);
+  EXPECT_EQ(whole.kept + whole.deferred, none.kept + none.deferred);
+  // Of 2 x 24 tokens in f32: the batch's integers, the first stream, and of each layer the stream behind it.
+  const int64_t N = 48, stream = N * 32 * 4;
+  EXPECT_GE(whole.kept, 4 * stream);
+  EXPECT_LT(whole.kept, 4 * stream + 1024);
+}
+
+// 16 stages of 8 expert ranks (paper section 3.1.3) in 80 GB, with 3 kept free and all parts recomputed.
+TEST(PlanMemory, ThePapersPlanFits) {
+  PlanTask task;
+  task.recipe = read_recipe(source_dir() + "/recipes/deepseek-v2.toml");
+  task.recipe.run.device = "cuda";
+  task.config = model_config(task.recipe);
+  task.cluster = {.gpus = 128, .in_host = 160e9, .between_hosts = 50e9};
+  task.rates = default_rates();
+  Recompute parts;
+  parts.norms = parts.swiglu = parts.up_projections = parts.attention = parts.dispatch = true;
+  const PlanChoice paper = {.product = {16, 8, 1}, .micro_batch = 1, .recompute = parts};
+  EXPECT_LT(estimate(task, paper).largest().memory.total(), 77e9);
+  PlanChoice nothing_recomputed = paper;
+  nothing_recomputed.recompute = {};
+  EXPECT_GT(estimate(task, nothing_recomputed).largest().memory.total(), 80e9);
+}
+
+}  // namespace
+}  // namespace fathom::testing
