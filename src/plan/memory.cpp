@@ -136,6 +136,17 @@ MicroBatchMemory micro_batch_memory(const Recipe& r, const Config& c, const Mode
           .exchange = exchange_bytes(c, part, dtype, N, product.expert)};
 }
 
+int InFlight::most() const {
+  return *std::max_element(most_by_deferred.begin(), most_by_deferred.end());
+}
+
+int64_t InFlight::bytes(const MicroBatchMemory& one) const {
+  int64_t most = 0;
+  for (size_t d = 0; d < most_by_deferred.size(); ++d)
+    most = std::max(most, most_by_deferred[d] * one.kept + static_cast<int64_t>(d) * one.deferred);
+  return most + one.scratch;
+}
+
 InFlight in_flight(const std::vector<PipelineTask>& stage) {
   InFlight result;
   int now = 0;
@@ -147,8 +158,9 @@ InFlight in_flight(const std::vector<PipelineTask>& stage) {
     const PipelineTask own{PipelinePass::weight_gradient, m};
     if (pass == PipelinePass::input_gradient && !(i + 1 < stage.size() && stage[i + 1] == own))
       deferred.insert(m);
-    result.most = std::max(result.most, now);
-    result.most_deferred = std::max(result.most_deferred, static_cast<int>(deferred.size()));
+    const size_t d = deferred.size();
+    if (d >= result.most_by_deferred.size()) result.most_by_deferred.resize(d + 1);
+    result.most_by_deferred[d] = std::max(result.most_by_deferred[d], now);
   }
   return result;
 }

@@ -47,12 +47,14 @@ struct MicroBatchMemory {
 MicroBatchMemory micro_batch_memory(const Recipe& recipe, const Config& config, const ModelPart& part,
                                     const Product& product, int64_t micro_batch, const Recompute& recompute);
 
-// The most micro-batches that a stage has in flight, and of the deferred ones among them.
+// What a stage holds at its worst moments: how many micro-batches are in flight while so many of them have
+// their weight gradients deferred.
 struct InFlight {
-  int most = 0, most_deferred = 0;
-  int64_t bytes(const MicroBatchMemory& one) const {
-    return most * one.kept + most_deferred * one.deferred + one.scratch;
-  }
+  std::vector<int> most_by_deferred;  // [d]: the most in flight while d are deferred
+
+  int most() const;
+  int most_deferred() const { return static_cast<int>(most_by_deferred.size()) - 1; }
+  int64_t bytes(const MicroBatchMemory& one) const;
 };
 InFlight in_flight(const std::vector<PipelineTask>& stage);
 

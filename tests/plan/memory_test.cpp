@@ -98,8 +98,8 @@ TEST(PlanMemory, WhatIsInFlight) {
   const PipelineSchedule schedule = one_forward_one_backward(4, 8);
   for (int s = 0; s < 4; ++s) {
     const InFlight f = in_flight(schedule[static_cast<size_t>(s)]);
-    EXPECT_EQ(f.most, 4 - s);
-    EXPECT_EQ(f.most_deferred, 0);  // a weight gradient follows its input gradient
+    EXPECT_EQ(f.most(), 4 - s);
+    EXPECT_EQ(f.most_deferred(), 0);  // a weight gradient follows its input gradient
   }
   using enum PipelinePass;
   const InFlight deferred = in_flight({{forward, 0},
@@ -111,8 +111,8 @@ TEST(PlanMemory, WhatIsInFlight) {
                                        {weight_gradient, 1},
                                        {input_gradient, 2},
                                        {weight_gradient, 2}});
-  EXPECT_EQ(deferred.most, 3);
-  EXPECT_EQ(deferred.most_deferred, 2);
+  EXPECT_EQ(deferred.most(), 3);
+  EXPECT_EQ(deferred.most_deferred(), 2);
   EXPECT_EQ(deferred.bytes({.kept = 100, .deferred = 10, .scratch = 1}), 321);
 }
 
