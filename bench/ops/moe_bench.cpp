@@ -4,6 +4,7 @@
 #include "ops/capacity.h"
 #include "ops/combine.h"
 #include "ops/expert_counts.h"
+#include "ops/expert_ranks.h"
 #include "ops/expert_sort.h"
 #include "ops/permute.h"
 #include "ops/router.h"
@@ -110,9 +111,23 @@ void permute_rows(Bench& b, DType t) {
     expert_sort(b.device(), {.offsets = offsets, .row_of = row_of, .token_of = token_of, .ids = ids});
   });
   expert_sort(b.device(), {.offsets = offsets, .row_of = row_of, .token_of = token_of, .ids = ids});
-  const Tensor counts = b.zeros(DType::i32, {E}), sent = b.zeros(DType::i32, {8});
+  const Tensor counts = b.zeros(DType::i32, {E}), groups = b.zeros(DType::i32, {8});
   b.row(fmt::format("expert_counts {}x{} of {}", N, K, E), static_cast<double>(ids.bytes()), 0,
-        [&] { expert_counts(b.device(), {.counts = counts, .sent = sent, .ids = ids}); });
+        [&] { expert_counts(b.device(), {.counts = counts, .sent = groups, .ids = ids}); });
+  const Tensor ranks = b.zeros(DType::i32, {N, K}), choices = b.zeros(DType::i32, {8}),
+               of_ranks = b.zeros(DType::i32, {9}), sent_of = b.zeros(DType::i32, {N, K}),
+               sent = b.zeros(DType::i32, {M}), local = b.zeros(DType::i32, {M, K});
+  const auto to_ranks = [&] {
+    expert_ranks(b.device(), {.ranks = ranks, .choices = choices, .ids = ids, .experts = E / 8});
+  };
+  b.row(fmt::format("expert_ranks {}x{} of {} on 8", N, K, E), static_cast<double>(2 * ids.bytes()), 0,
+        to_ranks);
+  to_ranks();
+  expert_sort(b.device(), {.offsets = of_ranks, .row_of = sent_of, .token_of = sent, .ids = ranks});
+  b.row(fmt::format("expert_ranks_local {}x{} of {} on 8", N, K, E), static_cast<double>(3 * ids.bytes()), 0,
+        [&] {
+          expert_ranks_local(b.device(), {.local = local, .ids = ids, .row_of = sent_of, .experts = E / 8});
+        });
 
   const Tensor x = b.random(t, {N, C}), rows = b.random(t, {M, C}), drows = b.zeros(t, {M, C}),
                weights = b.random(DType::f32, {N, K}), dweights = b.zeros(DType::f32, {N, K});

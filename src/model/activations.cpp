@@ -15,6 +15,7 @@ struct Layout {
   bool training, deferred;
   BatchSize size;
   Recompute recompute;
+  int64_t expert_ranks = 1;    // R
   LayerActivations once = {};  // what layers share because it is recomputed, as far as it is allocated
 
   using Shape = std::initializer_list<int64_t>;
@@ -33,6 +34,8 @@ struct Layout {
   AttentionActivations attention();
   void serving_attention(AttentionActivations& a);
   MlpActivations mlp(int64_t width, MlpActivations& shared);
+  ExpertActivations experts();
+  SentTokens sent();
   MoeActivations moe();
   LayerActivations layer(bool with_dense, bool with_moe);
   AttentionGradients attention_gradients();
@@ -82,23 +85,43 @@ MlpActivations Layout::mlp(int64_t width, MlpActivations& shared) {
   return {any({size.tokens, 2 * width}), part(recompute.swiglu, shared.act, {size.tokens, width})};
 }
 
+ExpertActivations Layout::experts() {
+  const int64_t N = size.tokens, K = c.num_experts_per_tok, M = N * K, C = c.hidden_size,
+                F = c.moe_intermediate_size;
+  ExpertActivations a;
+  a.offsets = ints({c.n_routed_experts + 1});
+  a.row_of = ints({N, K});
+  a.token_of = ints({M});
+  a.x = part(recompute.dispatch, once.moe.experts.x, {M, C});
+  a.gate_up = any({M, 2 * F});
+  a.act = part(recompute.swiglu, once.moe.experts.act, {M, F});
+  a.rows = any({M, C});
+  return a;
+}
+
+SentTokens Layout::sent() {
+  const int64_t N = size.tokens, K = c.num_experts_per_tok;
+  SentTokens s;
+  s.ranks = ints({N, K});
+  s.counts = ints({2 * expert_ranks + 1});
+  s.row_of = ints({N, K});
+  s.token_of = ints({N * K});
+  return s;
+}
+
 MoeActivations Layout::moe() {
-  const int64_t N = size.tokens, E = c.n_routed_experts, K = c.num_experts_per_tok, M = N * K;
-  const int64_t C = c.hidden_size, F = c.moe_intermediate_size;
+  const int64_t N = size.tokens, E = c.n_routed_experts, K = c.num_experts_per_tok;
   MoeActivations a;
   a.scores = stat({N, E});
   a.ids = ints({N, K});
   a.weights = stat({N, K});
   a.prices = kept_stat({size.sequences, E});
   if (training) a.kept = ints({N, K});
-  a.offsets = ints({E + 1});
-  a.row_of = ints({N, K});
-  a.token_of = ints({M});
-  a.x = part(recompute.dispatch, once.moe.x, {M, C});
-  a.gate_up = any({M, 2 * F});
-  a.act = part(recompute.swiglu, once.moe.act, {M, F});
-  a.rows = any({M, C});
-  if (c.n_shared_experts > 0) a.shared = mlp(c.n_shared_experts * F, once.moe.shared);
+  if (expert_ranks == 1)
+    a.experts = experts();
+  else
+    a.sent = sent();
+  if (c.n_shared_experts > 0) a.shared = mlp(c.n_shared_experts * c.moe_intermediate_size, once.moe.shared);
   return a;
 }
 
@@ -150,10 +173,11 @@ Gradients Layout::gradients(const ModelPart& part) {
   const int64_t shared = any_of.moe ? c.n_shared_experts * F : 0;
   g.act = any({N * std::max(shared, any_of.dense ? c.intermediate_size : 0)});
   if (!any_of.moe) return g;
+  g.weights = stat({N, K});
+  if (expert_ranks > 1) return g;
   const Tensor experts = any({N * K * (deferred ? std::max(C, F) : F)});
   g.expert_act = experts.slice(0, N * K * F).reshape({N * K, F});
   if (deferred) g.expert_x = experts.slice(0, N * K * C).reshape({N * K, C});
-  g.weights = stat({N, K});
   return g;
 }
 
@@ -195,7 +219,8 @@ Activations Layout::activations(Purpose purpose, const ModelPart& part) {
   return a;
 }
 
-// In place of the tensors that layers share in the forward pass.
+// In place of the tensors that layers share in the forward pass. Those of tokens that other ranks have sent
+// are none of them.
 void Layout::own_what_is_recomputed(LayerActivations& a) {
   const auto own = [&](bool recomputed, std::initializer_list<Tensor*> tensors) {
     for (Tensor* t : tensors)
@@ -204,8 +229,10 @@ void Layout::own_what_is_recomputed(LayerActivations& a) {
   own(recompute.norms, {&a.input_normed, &a.middle_normed, &a.attention.q_a_normed, &a.attention.c_kv});
   own(recompute.up_projections, {&a.attention.q, &a.attention.kv});
   own(recompute.attention, {&a.attention.out});
-  own(recompute.swiglu, {&a.mlp.act, &a.moe.act, &a.moe.shared.act});
-  own(recompute.dispatch, {&a.moe.x});
+  own(recompute.swiglu, {&a.mlp.act, &a.moe.shared.act});
+  if (a.moe.sent.counts.rank > 0) return;
+  own(recompute.swiglu, {&a.moe.experts.act});
+  own(recompute.dispatch, {&a.moe.experts.x});
 }
 
 }  // namespace
@@ -213,7 +240,8 @@ void Layout::own_what_is_recomputed(LayerActivations& a) {
 Activations allocate_activations(const Config& c, Arena& arena, DType dtype, Purpose purpose,
                                  const BatchSize& size, const Recompute& recompute, const ModelPart& part) {
   const bool training = purpose == Purpose::training;
-  Layout layout{c, &arena, &arena, dtype, training, /*deferred=*/false, size, recompute};
+  Layout layout{
+      c, &arena, &arena, dtype, training, /*deferred=*/false, size, recompute, part.expert_ranks(c)};
   if (training) layout.size.keys = size.tokens;
   return layout.activations(purpose, part);
 }
@@ -221,7 +249,15 @@ Activations allocate_activations(const Config& c, Arena& arena, DType dtype, Pur
 Activations allocate_deferred_activations(const Config& c, Arena& kept, Arena& scratch, DType dtype,
                                           const BatchSize& size, const Recompute& recompute,
                                           const ModelPart& part) {
-  Layout layout{c, &kept, &scratch, dtype, /*training=*/true, /*deferred=*/true, size, recompute};
+  Layout layout{c,
+                &kept,
+                &scratch,
+                dtype,
+                /*training=*/true,
+                /*deferred=*/true,
+                size,
+                recompute,
+                part.expert_ranks(c)};
   layout.size.keys = size.tokens;
   return layout.activations(Purpose::training, part);
 }

@@ -59,28 +59,56 @@ struct MlpActivations {
   const Tensor& dgate_up() const { return gate_up; }
 };
 
+// The experts of this process and the tokens they work on: the batch's, M = N*K; or with experts on several
+// ranks those T that arrive from any of them, with M choices of these experts, in memory of the
+// ExpertExchange.
+struct ExpertActivations {
+  Tensor offsets;   // [E+1] i32
+  Tensor row_of;    // [N, K] i32
+  Tensor token_of;  // [M] i32
+  Tensor x;         // [M, C]  tokens in expert order
+  Tensor gate_up;   // [M, 2F]
+  Tensor act;       // [M, F]
+  Tensor rows;      // [M, C]  expert outputs
+
+  // The backward pass overwrites with its gradient what it no longer needs; x only if the weights' gradients
+  // are there.
+  const Tensor& drows() const { return rows; }
+  const Tensor& dgate_up() const { return gate_up; }
+  const Tensor& dx() const { return x; }
+};
+
+// The tokens that go to experts on R ranks, S of them, a token once to each rank that has any of its experts;
+// and those T that arrive here.
+struct SentTokens {
+  Tensor ranks;                   // [N, K] i32: ExpertRanks::ranks
+  Tensor counts;                  // [R+1 + R] i32
+  Tensor row_of;                  // [N, K] i32: the row of the token on its way to this choice's rank
+  Tensor token_of;                // [N*K] i32: the token of each row
+  std::vector<int64_t> to, from;  // tokens to and from each rank
+  // In memory of the ExpertExchange, from `begin` on:
+  Tensor x;        // [T, C]
+  Tensor weights;  // [T, K] stat
+  int64_t begin = 0;
+
+  int64_t n_ranks() const { return counts.cols() / 2; }
+  Tensor offsets() const { return counts.slice(0, n_ranks() + 1); }          // rows for each rank
+  Tensor choices() const { return counts.slice(n_ranks() + 1, n_ranks()); }  // of each rank's experts
+};
+
 struct MoeActivations {
   Tensor scores;    // [N, E] stat
   Tensor ids;       // [N, K] i32
   Tensor weights;   // [N, K] stat
   Tensor prices;    // [B, E] stat, for the balance losses; training only
   Tensor kept;      // [N, K] i32, ids that are not dropped; training only
-  Tensor offsets;   // [E+1] i32
-  Tensor row_of;    // [N, K] i32
-  Tensor token_of;  // [N*K] i32
-  Tensor x;         // [N*K, C]  tokens in expert order
-  Tensor gate_up;   // [N*K, 2F]
-  Tensor act;       // [N*K, F]
-  Tensor rows;      // [N*K, C]  expert outputs
+  SentTokens sent;  // with experts on several ranks only
+  ExpertActivations experts;
   MlpActivations shared;
 
   // The softmax overwrites the router's logits.
   const Tensor& logits() const { return scores; }
-  // The backward pass overwrites with its gradient what it no longer needs; x only if the weights' gradients
-  // are there, and the logits' gradient is here only if they are not.
-  const Tensor& drows() const { return rows; }
-  const Tensor& dgate_up() const { return gate_up; }
-  const Tensor& dx() const { return x; }
+  // After an input pass whose weight gradients are deferred.
   const Tensor& dlogits() const { return scores; }
 };
 
@@ -108,7 +136,7 @@ struct Gradients {
   AttentionGradients attention;
   Tensor attention_out;  // [N, H, Dv]
   Tensor act;            // [N * widest dense or shared MLP], see act_like()
-  Tensor expert_act;     // [N*K, F]
+  Tensor expert_act;     // [N*K, F], with all experts here
   Tensor expert_x;       // [N*K, C], with deferred weight gradients only: over expert_act
   Tensor scores;         // [N, E] stat
   Tensor weights;        // [N, K] stat
@@ -116,6 +144,8 @@ struct Gradients {
   // The gradient of an MLP's `act`, of its shape.
   Tensor act_like(const Tensor& x) const { return act.slice(0, x.count()).reshape({x.rows(), x.cols()}); }
 };
+
+struct ExpertExchange;  // model/expert_exchange.h
 
 enum class Purpose { training, serving };
 
@@ -129,10 +159,11 @@ struct Activations {
   Tensor normed;                         // [N, C]  after the final norm: what the LM head reads
   Tensor rstd;                           // [N] stat
   Tensor balance_losses;  // [3] stat: BalanceLoss::losses, summed over the MoE layers; training only
-  Tensor recomputed_balance_losses;  // [3] stat, where a recomputed forward pass puts them; training only
-  ChoiceCounts choices;              // += by model_forward. Set by who wants to know.
-  Gradients gradients;               // training only
-  bool deferred = false;             // made by allocate_deferred_activations
+  Tensor recomputed_balance_losses;    // [3] stat, where a recomputed forward pass puts them; training only
+  ChoiceCounts choices;                // += by model_forward. Set by who wants to know.
+  ExpertExchange* exchange = nullptr;  // with experts on several ranks, set by who brings them together
+  Gradients gradients;                 // training only
+  bool deferred = false;               // made by allocate_deferred_activations
 
   // Layer i reads stream(i) and writes stream(i + 1).
   const Tensor& stream(int64_t i) const { return streams[(i - first_layer) % streams.size()]; }

@@ -7,10 +7,17 @@ namespace fathom {
 
 void mlp_forward(const Pass& pass, const MlpWeights& w, MlpActivations& a, const Tensor& x,
                  const Tensor& out) {
-  Device& device = pass.device;
-  linear_forward(device, {.out = a.gate_up, .x = x, .w = w.gate_up_proj});
-  swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
-  linear_forward(device, {.out = out, .x = a.act, .w = w.down_proj});
+  mlp_hidden(pass, w, a, x);
+  mlp_down(pass, w, a, out);
+}
+
+void mlp_hidden(const Pass& pass, const MlpWeights& w, MlpActivations& a, const Tensor& x) {
+  linear_forward(pass.device, {.out = a.gate_up, .x = x, .w = w.gate_up_proj});
+  swiglu_forward(pass.device, {.out = a.act, .gate_up = a.gate_up});
+}
+
+void mlp_down(const Pass& pass, const MlpWeights& w, const MlpActivations& a, const Tensor& out) {
+  linear_forward(pass.device, {.out = out, .x = a.act, .w = w.down_proj});
 }
 
 void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActivations& a, Gradients& g,

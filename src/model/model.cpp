@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include "base/log.h"
+#include "model/expert_exchange.h"
 #include "model/layer.h"
 #include "model/model_steps.h"
 #include "model/slow_paths.h"
@@ -52,6 +53,7 @@ Tensor model_forward(Device& device, const Model& model, const Batch& batch, Act
   check_batch(device, model.config, batch);
   const Pass pass = forward_pass(device, model, batch, a);
   if (pass.training) clear(device, a.balance_losses);
+  if (pass.exchange) pass.exchange->memory.rewind(0);  // a forward pass may have had no backward pass
   const int64_t end = model.part.end_layer(model.config);
   rotary_table(pass, a);
   if (model.part.has_embedding()) embed(pass, model.weights, a);
@@ -96,6 +98,7 @@ void model_backward_weight(Device& device, const Model& model, const Batch& batc
   pass.accumulate = grads.accumulate_deferred;
   for (int64_t i = model.part.end_layer(model.config) - 1; i >= a.recompute.layers; --i)
     layer_backward_weight(pass, grads.weights.layers[i], a.layer(i));
+  if (pass.exchange) pass.exchange->memory.rewind(0);
   grads.accumulate_deferred = true;
 }
 

@@ -8,6 +8,9 @@
 namespace fathom {
 
 Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activations& a) {
+  check(a.exchange || model.part.expert_ranks(model.config) == 1,
+        "this process holds {} of {} experts, and none can be reached on other ranks",
+        model.part.experts(model.config), model.config.n_routed_experts);
   return {
       .device = device,
       .config = model.config,
@@ -18,7 +21,9 @@ Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activa
       .balance_losses = a.balance_losses,
       .balance_starts = model.config.seq_aux ? batch.sequence_starts : batch.whole,
       .balance_tokens = static_cast<double>(batch.step.tokens > 0 ? batch.step.tokens : batch.tokens.cols()),
-      .dropped = a.choices.dropped};
+      .dropped = a.choices.dropped,
+      .recompute = a.recompute,
+      .exchange = a.exchange};
 }
 
 Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activations& a,
@@ -27,7 +32,6 @@ Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activ
   Pass pass = forward_pass(device, model, batch, a);
   pass.balance_weight = balance_weight;
   pass.accumulate = grads.accumulate;
-  pass.recompute = a.recompute;
   pass.deferred = a.deferred;
   pass.balance_losses = a.recomputed_balance_losses;
   pass.dropped = {};

@@ -4,19 +4,18 @@
 #include <cmath>
 #include <utility>
 
+#include "model/experts.h"
 #include "model/mlp.h"
+#include "model/moe_exchange.h"
 #include "ops/balance.h"
 #include "ops/capacity.h"
 #include "ops/combine.h"
 #include "ops/expert_sort.h"
-#include "ops/grouped_linear.h"
-#include "ops/grouped_swiglu.h"
 #include "ops/linear.h"
 #include "ops/permute.h"
 #include "ops/router.h"
 #include "ops/router_replay.h"
 #include "ops/router_sort.h"
-#include "ops/swiglu.h"
 
 namespace fathom {
 namespace {
@@ -60,6 +59,7 @@ void add_balance_losses(const Pass& p, const MoeActivations& a, int64_t layer) {
 // up.
 void drop_choices(const Pass& p, const MoeActivations& a, int64_t layer) {
   const Config& c = p.config;
+  if (a.ids.rows() == 0) return;
   const Tensor& exempt = p.batch.exempt;
   assert(exempt);
   const int64_t all = c.num_experts_per_tok * a.ids.rows() / exempt.cols();  // choices of a unit
@@ -74,7 +74,15 @@ void drop_choices(const Pass& p, const MoeActivations& a, int64_t layer) {
                       .capacity = static_cast<int64_t>(std::min(std::ceil(room), static_cast<double>(all)))});
 }
 
-// Which experts, with which weights, and what imbalance costs.
+bool drops(const Pass& p) {
+  return p.training && p.batch.step.capacity_factor > 0;
+}
+// The experts that tokens go to.
+const Tensor& kept_ids(const Pass& p, const MoeActivations& a) {
+  return drops(p) ? a.kept : a.ids;
+}
+
+// Which experts, with which weights, and what imbalance costs. Sorts the slots where all experts are here.
 void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer, const Tensor& x) {
   const Config& c = p.config;
   const ExpertReplay* replay = p.batch.replay;
@@ -88,69 +96,66 @@ void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer,
                                 .topk_groups = static_cast<int>(c.groups_per_token()),
                                 .normalize = c.norm_topk_prob,
                                 .scaling = c.routed_scaling_factor};
-  const bool dropping = p.training && p.batch.step.capacity_factor > 0;
-  const ExpertSort sort = {
-      .offsets = a.offsets, .row_of = a.row_of, .token_of = a.token_of, .ids = dropping ? a.kept : a.ids};
-  if (!replay && !dropping) {
+  const ExpertSort sort = {.offsets = a.experts.offsets,
+                           .row_of = a.experts.row_of,
+                           .token_of = a.experts.token_of,
+                           .ids = kept_ids(p, a)};
+  if (!replay && !drops(p) && !p.exchange) {
     router_sort(p.device, {.router = router, .sort = sort});
   } else {
     router_forward(p.device, router);
     if (replay) take_replayed(p, a, layer);
-    if (dropping) drop_choices(p, a, layer);
-    expert_sort(p.device, sort);
+    if (drops(p)) drop_choices(p, a, layer);
+    if (!p.exchange) expert_sort(p.device, sort);
   }
   if (p.training) add_balance_losses(p, a, layer);
-}
-
-void routed_experts(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer, const Tensor& x) {
-  Device& device = p.device;
-  route(p, w, a, layer, x);
-  if (p.training) {
-    permute(device, {.out = a.x, .x = x, .token_of = a.token_of});
-    grouped_linear_forward(device, {.out = a.gate_up, .x = a.x, .w = w.gate_up_proj, .offsets = a.offsets});
-    swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
-  } else {
-    grouped_swiglu(device, {.out = a.act,
-                            .x = x,
-                            .w = w.gate_up_proj,
-                            .token_of = a.token_of,
-                            .offsets = a.offsets,
-                            .rows = a.x,
-                            .gate_up = a.gate_up});
-  }
-  grouped_linear_forward(device, {.out = a.rows, .x = a.act, .w = w.down_proj, .offsets = a.offsets});
 }
 
 }  // namespace
 
 void moe_forward(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer, const Tensor& x,
                  const Tensor& out) {
+  if (p.exchange) {
+    route(p, w, a, layer, x);
+    return exchanged_forward(p, w, a, layer, kept_ids(p, a), x, out);
+  }
   const bool has_shared = static_cast<bool>(w.shared_experts.down_proj);
   const auto shared_experts = [&] {
     if (has_shared) mlp_forward(p, w.shared_experts, a.shared, x, out);
   };
-  p.run_concurrently(shared_experts, [&] { routed_experts(p, w, a, layer, x); });
+  p.run_concurrently(shared_experts, [&] {
+    route(p, w, a, layer, x);
+    experts_forward(p, w, a.experts, x);
+  });
   combine(p.device, {.out = out,
-                     .rows = a.rows,
+                     .rows = a.experts.rows,
                      .weights = a.weights,
-                     .row_of = a.row_of,
+                     .row_of = a.experts.row_of,
                      .shared = has_shared ? out : Tensor()});
 }
 
 namespace {
 
-void experts_backward_weight(const Pass& p, MoeWeights& dw, const MoeActivations& a) {
-  grouped_linear_backward_weight(p.device, {.dw = dw.down_proj.data,
-                                            .dout = a.drows(),
-                                            .x = a.act,
-                                            .offsets = a.offsets,
-                                            .accumulate = p.accumulate});
-  grouped_linear_backward_weight(p.device, {.dw = dw.gate_up_proj.data,
-                                            .dout = a.dgate_up(),
-                                            .x = a.x,
-                                            .offsets = a.offsets,
-                                            .accumulate = p.accumulate});
+// dx without the router's part, and g.weights.
+void experts_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivations& a, Gradients& g,
+                      const Tensor& x, const Tensor& dout, const Tensor& dx) {
+  ExpertActivations& e = a.experts;
+  const Tensor dpermuted = p.deferred ? g.expert_x : e.dx();
+  experts_recompute(p, e, x);
+  combine_backward(p.device, {.drows = e.drows(),
+                              .dweights = g.weights,
+                              .dout = dout,
+                              .rows = e.rows,
+                              .weights = a.weights,
+                              .row_of = e.row_of});
+  experts_backward_hidden(p, w, e, g.expert_act);
+  if (!p.deferred) experts_backward_weight(p, dw, e);  // e.x is overwritten next
+  experts_backward_input(p, w, e, dpermuted);
+  permute_backward(p.device, {.dx = dx, .dout = dpermuted, .row_of = e.row_of});
+  if (w.shared_experts.down_proj)
+    mlp_backward(p, w.shared_experts, dw.shared_experts, a.shared, g, x, dout, dx, /*accumulate=*/true);
 }
+
 void router_backward_weight(const Pass& p, MoeWeights& dw, const Tensor& dlogits, const Tensor& x) {
   linear_backward_weight(p.device, {.dw = dw.gate.data, .dout = dlogits, .x = x, .accumulate = p.accumulate});
 }
@@ -159,7 +164,7 @@ void router_backward_weight(const Pass& p, MoeWeights& dw, const Tensor& dlogits
 
 void moe_backward_weight(const Pass& p, MoeWeights& dw, const MoeActivations& a, const Tensor& x,
                          const Tensor& dout) {
-  experts_backward_weight(p, dw, a);
+  experts_backward_weight(p, dw, a.experts);
   if (dw.shared_experts.down_proj) mlp_backward_weight(p, dw.shared_experts, a.shared, x, dout);
   router_backward_weight(p, dw, a.dlogits(), x);
 }
@@ -168,27 +173,10 @@ void moe_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeActivat
                   const Tensor& x, const Tensor& dout, const Tensor& dx) {
   const Config& c = p.config;
   Device& device = p.device;
-
-  // The routed experts.
-  if (p.recompute.swiglu) swiglu_forward(device, {.out = a.act, .gate_up = a.gate_up});
-  if (p.recompute.dispatch) permute(device, {.out = a.x, .x = x, .token_of = a.token_of});
-  const Tensor drows = a.drows(), dgate_up = a.dgate_up(), dpermuted = p.deferred ? g.expert_x : a.dx();
-  combine_backward(device, {.drows = drows,
-                            .dweights = g.weights,
-                            .dout = dout,
-                            .rows = a.rows,
-                            .weights = a.weights,
-                            .row_of = a.row_of});
-  grouped_linear_backward_input(device,
-                                {.dx = g.expert_act, .dout = drows, .w = w.down_proj, .offsets = a.offsets});
-  swiglu_backward(device, {.dgate_up = dgate_up, .dout = g.expert_act, .gate_up = a.gate_up});
-  if (!p.deferred) experts_backward_weight(p, dw, a);  // a.x is overwritten next
-  grouped_linear_backward_input(
-      device, {.dx = dpermuted, .dout = dgate_up, .w = w.gate_up_proj, .offsets = a.offsets});
-  permute_backward(device, {.dx = dx, .dout = dpermuted, .row_of = a.row_of});
-
-  if (w.shared_experts.down_proj)
-    mlp_backward(p, w.shared_experts, dw.shared_experts, a.shared, g, x, dout, dx, /*accumulate=*/true);
+  if (p.exchange)
+    exchanged_backward(p, w, dw, a, g, x, dout, dx);
+  else
+    experts_backward(p, w, dw, a, g, x, dout, dx);
 
   // The router: through the chosen weights, and through all scores from the balance losses.
   balance_loss_backward(device, {.dscores = g.scores,

@@ -11,9 +11,9 @@ namespace fathom {
 void moe_forward(const Pass& pass, const MoeWeights& w, MoeActivations& a, int64_t layer,
                  const Tensor& x /* [N, C] */, const Tensor& out /* [N, C] */);
 
-// dx = gradient of x, the balance losses' share included. Overwrites a.gate_up, a.rows and a.x with
-// gradients. With pass.deferred the weights' gradients are left to moe_backward_weight: a.x stays, and
-// a.scores becomes the gradient of the logits.
+// dx = gradient of x, the balance losses' share included. Overwrites a.experts with gradients.
+// With pass.deferred the weights' gradients are left to moe_backward_weight: a.experts.x stays, and a.scores
+// becomes the gradient of the logits.
 void moe_backward(const Pass& pass, const MoeWeights& w, MoeWeights& dw, MoeActivations& a, Gradients& g,
                   const Tensor& x, const Tensor& dout, const Tensor& dx);
 void moe_backward_weight(const Pass& pass, MoeWeights& dw, const MoeActivations& a, const Tensor& x,

@@ -22,6 +22,8 @@ struct ModelPart {
   bool has_embedding() const { return first_layer == 0; }
   bool has_head(const Config& c) const { return layers_end >= c.num_hidden_layers; }
   int64_t experts(const Config& c) const { return std::min(experts_end, c.n_routed_experts) - first_expert; }
+  // The ranks that hold all experts, where each holds as many as this one.
+  int64_t expert_ranks(const Config& c) const { return experts(c) > 0 ? c.n_routed_experts / experts(c) : 1; }
 };
 
 }  // namespace fathom

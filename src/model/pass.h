@@ -10,6 +10,8 @@
 
 namespace fathom {
 
+struct ExpertExchange;  // model/expert_exchange.h
+
 struct Pass {
   Device& device;
   const Config& config;
@@ -24,7 +26,9 @@ struct Pass {
   Tensor dropped;             // [L] i32, training only: where the MoE layers add theirs; may be absent
   bool accumulate = false;    // backward only: add to the weights' gradients (WeightGradients)
   bool deferred = false;      // input pass only: leave the products' weight gradients to the weight pass
-  Recompute recompute = {};   // backward only: what of a layer's activations is not there yet
+  // What of a layer's activations is not kept, and in the backward pass not there yet.
+  Recompute recompute = {};
+  ExpertExchange* exchange = nullptr;  // where a part of the experts is on other ranks
 
   // Runs both; in serving, whose kernels are small, concurrently. Neither may touch what the other writes.
   template <class Side, class Main>

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 
+#include "ops/expert_sort.h"
 #include "tensor/device.h"
 #include "tensor/profile.h"
 #include "tensor/tensor.h"
@@ -17,6 +18,17 @@ inline void check_offsets(const char* op, const Device& device, const Tensor& of
   for (int64_t e = 0; e < E; ++e)
     check(begin[e + 1] >= begin[e] && begin[e + 1] <= M, "{} offsets[{}] is {}, expected {} to {}", op, e + 1,
           begin[e + 1], begin[e], M);
+}
+
+// An Error unless row_of [N, K] names rows below M or nowhere, where the host can read it.
+inline void check_row_of(const char* op, const Device& device, const Tensor& row_of, int64_t M) {
+  if (!device.on_host()) return;
+  for (int64_t n = 0; n < row_of.rows(); ++n)
+    for (int64_t k = 0; k < row_of.cols(); ++k) {
+      const int32_t m = row_of.row<int32_t>(n)[k];
+      check(m >= ExpertSort::nowhere && m < M, "{} row_of[{}, {}] is {}, expected a row below {}, or nowhere",
+            op, n, k, m, M);
+    }
 }
 
 // Bytes of the experts' weights w [E, ..] that M rows use at most: few rows meet few experts.

@@ -1,5 +1,7 @@
 #include "ops/permute.h"
 
+#include "ops/grouped_rows.h"
+
 namespace fathom {
 
 void permute(Device& device, const Permute& a) {
@@ -11,11 +13,11 @@ void permute(Device& device, const Permute& a) {
 }
 
 void permute_backward(Device& device, const PermuteBackward& a) {
-  Dim N{"N"}, K{"K"}, C{"C"};
+  Dim N{"N"}, K{"K"}, C{"C"}, M{"M"};
   expect("permute row_of", a.row_of, {N, K}, DType::i32);
-  Dim M{"N*K", N * K};
   expect("permute dout", a.dout, {M, C});
   expect("permute dx", a.dx, {N, C}, a.dout.dtype);
+  check_row_of("permute_backward", device, a.row_of, M);
   FATHOM_DISPATCH(permute_backward, device, a, moves(a.dx, a.dout), 1.0 * M * C)
 }
 

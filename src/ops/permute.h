@@ -1,4 +1,5 @@
-// Rows from token order to expert order. Rows and slots are those of expert_sort.h; M = N*K.
+// Rows from token order to expert order. Rows and slots are those of expert_sort.h, or of as many rows as are
+// somebody's.
 #pragma once
 #include "ops/dispatch.h"
 
@@ -14,7 +15,7 @@ struct Permute {
 struct PermuteBackward {
   Tensor dx;      // [N, C] any
   Tensor dout;    // [M, C] any
-  Tensor row_of;  // [N, K] i32
+  Tensor row_of;  // [N, K] i32: rows 0 .. M-1, or nowhere
 };
 
 FATHOM_OP(permute, Permute)

@@ -1,44 +1,18 @@
 // What mpirun launches: the tests of collectives on 2, 3 and 4 ranks, ranks that fail, and the program
 // itself.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <sstream>
 #include <string>
 
 #include "comm/launcher.h"
-#include "support/program.h"
+#include "support/mpirun.h"
 
 namespace fathom::testing {
 namespace {
-
-bool has_mpirun() {
-  static const bool found = run_shell("command -v mpirun").exit_code == 0;
-  return found;
-}
-
-constexpr const char* no_mpirun =
-    "needs a build with MPI, and mpirun: apt-get install openmpi-bin libopenmpi-dev";
-
-#define FATHOM_NEEDS_MPIRUN() \
-  if (!FATHOM_WITH_MPI || !has_mpirun()) GTEST_SKIP() << no_mpirun
-
-// The program of this name beside this test.
-std::string beside(const std::string& name) {
-  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
-}
-
-// Leaks of MPI's own are not looked for. More ranks than processors, none bound to one; as root where the
-// tests are run so.
-std::string mpirun(int ranks, const std::string& command) {
-  const std::string root = geteuid() == 0 ? "--allow-run-as-root " : "";
-  return "OMP_NUM_THREADS=1 ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 timeout 120 mpirun " + root +
-         "--oversubscribe --bind-to none -n " + std::to_string(ranks) + " " + command;
-}
 
 int count(const std::string& text, const std::string& part) {
   int n = 0;
@@ -50,9 +24,7 @@ class OnRanks : public ::testing::TestWithParam<int> {};
 
 TEST_P(OnRanks, CollectivesAgreeWithASerialComputation) {
   FATHOM_NEEDS_MPIRUN();
-  const Outcome run = run_shell(mpirun(GetParam(), beside("comm_ranks_test")));
-  EXPECT_EQ(run.exit_code, 0) << run.out << run.err;
-  EXPECT_NE(run.out.find("[  PASSED  ]"), std::string::npos) << run.out << run.err;
+  expect_passes_on(GetParam(), "comm_ranks_test");
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, OnRanks, ::testing::Values(2, 3, 4));

@@ -1,6 +1,7 @@
 #include "ops/combine.h"
 
 #include "expert_order.h"
+#include "support/temp_dir.h"
 
 namespace fathom::testing {
 namespace {
@@ -66,6 +67,30 @@ TEST_P(CombineTest, LeavesOutWhatGoesNowhere) {
   }
 }
 
+TEST_P(CombineTest, WithoutWeightsEachIsOne) {
+  for (int64_t C : {8, 45}) {
+    const int64_t N = 11, K = 3;
+    const Order o = sort_with_dropped(N, K, 5);
+    const Pair rows = used(random({N * K, C}), o), shared = random({N, C}), out = output({N, C});
+    const Pair ones = filled({N, K}, stat(), [](int64_t) { return 1.0; }), want = output({N, C});
+    expect_forward("out", o, rows, Pair{}, shared, out);
+    expect_forward("with ones", o, rows, ones, shared, want);
+    for (int64_t n = 0; n < N; ++n)
+      for (int64_t c = 0; c < C; ++c) ASSERT_EQ(element(out.target, n, c), element(want.target, n, c));
+  }
+}
+
+TEST_P(CombineTest, OfNothing) {
+  const Order o = sort(0, 3, 5, {});
+  const Pair none = random({0, 8}), weights = random_stat({0, 3}), dweights = output_stat({0, 3});
+  expect_forward("out", o, none, weights, Pair{}, output({0, 8}));
+  expect_backward(o, none, weights, random({0, 8}), output({0, 8}), dweights);
+  // Tokens of which none goes anywhere.
+  const Order nowhere = sort(2, 1, 3, {-1, -1});
+  const Pair out = output({2, 8});
+  expect_forward("out", nowhere, none, random_stat({2, 1}), Pair{}, out);
+}
+
 TEST_P(CombineTest, GradientsMatchDifferences) {
   const int64_t N = 4, K = 2, M = N * K, C = 3;
   const Order o = sort_random(N, K, 3);
@@ -91,12 +116,16 @@ TEST_P(CombineTest, GradientsMatchDifferences) {
 }
 
 TEST_P(CombineTest, NamesTheFieldThatIsWrong) {
-  const Pair x = random({3, 4}), rows = random({5, 4}), row_of = integers({3, 2}, {0, 1, 2, 3, 4, 5});
+  const Pair x = random({3, 4}), rows = random({6, 5}), row_of = integers({3, 2}, {0, 1, 2, 3, 4, 5});
   const Pair weights = random_stat({3, 2});
-  EXPECT_THROW(
-      combine(device_,
-              {.out = x.target, .rows = rows.target, .weights = weights.target, .row_of = row_of.target}),
-      Error);
+  const auto combined = [&](const Tensor& from) {
+    return error_of([&] {
+      combine(device_, {.out = x.target, .rows = from, .weights = weights.target, .row_of = row_of.target});
+    });
+  };
+  EXPECT_NE(combined(rows.target).find("combine out"), std::string::npos);
+  if (!device_.on_host()) return;  // who made a GPU's rows has checked them
+  EXPECT_NE(combined(rows.target.columns(0, 4).slice(0, 5)).find("row_of[2, 1] is 5"), std::string::npos);
 }
 
 }  // namespace

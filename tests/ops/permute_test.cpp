@@ -31,6 +31,10 @@ TEST_P(PermuteTest, NothingComesBackFromNowhere) {
   for (int64_t C : {8, 45}) expect_right(sort_with_dropped(11, 3, 5), 11, 3, C);
 }
 
+TEST_P(PermuteTest, OfNothing) {
+  expect_right(sort(0, 3, 5, {}), 0, 3, 8);
+}
+
 TEST_P(PermuteTest, GradientsMatchDifferences) {
   const int64_t N = 4, K = 2, M = N * K, C = 3;
   const Order o = sort_random(N, K, 3);

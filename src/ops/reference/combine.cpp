@@ -11,7 +11,7 @@ void combine(Device&, const Combine& a) {
         T sum = a.shared ? a.shared.row<T>(n)[c] : T(0);
         for (int64_t k = 0; k < a.row_of.cols(); ++k)
           if (const int32_t m = a.row_of.row<int32_t>(n)[k]; m != ExpertSort::nowhere)
-            sum += a.weights.row<T>(n)[k] * a.rows.row<T>(m)[c];
+            sum += (a.weights ? a.weights.row<T>(n)[k] : 1) * a.rows.row<T>(m)[c];
         a.out.row<T>(n)[c] = sum;
       }
   });

@@ -30,8 +30,8 @@ void combine(Device& device, const Combine& a) {
   with_dtype<float, bf16>("combine", a.out.dtype, [&]<class T>(T) {
     parallel_ranges(device.threads(), a.out.rows(), 1, [&](int, int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n)
-        sum_rows<T>(a.rows, a.row_of.row<int32_t>(n), a.weights.row<float>(n), a.row_of.cols(),
-                    a.shared ? a.shared.row<T>(n) : nullptr, a.out.row<T>(n));
+        sum_rows<T>(a.rows, a.row_of.row<int32_t>(n), a.weights ? a.weights.row<float>(n) : nullptr,
+                    a.row_of.cols(), a.shared ? a.shared.row<T>(n) : nullptr, a.out.row<T>(n));
     });
   });
 }

@@ -1,0 +1,45 @@
+// Runs a program of the tests on several ranks.
+#pragma once
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "support/program.h"
+
+namespace fathom::testing {
+
+inline bool has_mpirun() {
+  static const bool found = run_shell("command -v mpirun").exit_code == 0;
+  return found;
+}
+
+constexpr const char* no_mpirun =
+    "needs a build with MPI, and mpirun: apt-get install openmpi-bin libopenmpi-dev";
+
+// Where FATHOM_WITH_MPI is known (fathom_comm).
+#define FATHOM_NEEDS_MPIRUN() \
+  if (!FATHOM_WITH_MPI || !::fathom::testing::has_mpirun()) GTEST_SKIP() << ::fathom::testing::no_mpirun
+
+// The program of this name beside this test.
+inline std::string beside(const std::string& name) {
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
+}
+
+// Leaks of MPI's own are not looked for. More ranks than processors, none bound to one; as root where the
+// tests are run so.
+inline std::string mpirun(int ranks, const std::string& command) {
+  const std::string root = geteuid() == 0 ? "--allow-run-as-root " : "";
+  return "OMP_NUM_THREADS=1 ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 timeout 120 mpirun " + root +
+         "--oversubscribe --bind-to none -n " + std::to_string(ranks) + " " + command;
+}
+
+// A test program of ranks (comm/ranks_main.cpp) passes.
+inline void expect_passes_on(int ranks, const std::string& program) {
+  const Outcome run = run_shell(mpirun(ranks, beside(program)));
+  EXPECT_EQ(run.exit_code, 0) << run.out << run.err;
+  EXPECT_NE(run.out.find("[  PASSED  ]"), std::string::npos) << run.out << run.err;
+}
+
+}  // namespace fathom::testing
