@@ -2,17 +2,15 @@
 // each rank. Times are medians of the slowest rank; GB/s count what a rank has to send at least.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "bench/ranks_time.h"
 #include "comm/world.h"
 #include "tensor/arena.h"
-#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
@@ -25,32 +23,12 @@ class Table {
 
   // `sent`: bytes that a rank has to send.
   void row(const std::string& name, int64_t bytes, double sent, const std::function<void()>& body) {
-    for (int i = 0; i < 2; ++i) body();
-    std::vector<double> times;
-    double total = 0;
-    while (total < 0.3 || times.size() < 5) {
-      times.push_back(slowest(body));
-      total += times.back();
-    }
-    std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
-    const double time = times[times.size() / 2];
+    const double time = bench::median_of_slowest(comm_, device_, body);
     if (comm_.rank() == 0)
       fmt::print("{:<16}{:>14}{:>12.1f}{:>10.3f}\n", name, bytes, time * 1e6, sent / time * 1e-9);
   }
 
  private:
-  // Seconds of the slowest rank, from a common start; the same number on every rank.
-  double slowest(const std::function<void()>& body) {
-    synchronize(device_);
-    comm_.barrier();
-    const auto start = std::chrono::steady_clock::now();
-    body();
-    synchronize(device_);
-    double time = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    comm_.host().run(AllReduce{.x = Tensor(&time, DType::f64, {1}), .reduction = Reduction::max});
-    return time;
-  }
-
   Communicator& comm_;
   const Device& device_;
 };
