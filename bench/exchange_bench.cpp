@@ -20,9 +20,9 @@ namespace fathom::bench {
 namespace {
 
 // Another communicator, whose ranks send all but tensors of `width` columns while `silent`.
-class Mutable : public CommBackend {
+class SwitchedBackend : public CommBackend {
  public:
-  Mutable(Communicator inner, int64_t width) : inner_(std::move(inner)), width_(width) {}
+  SwitchedBackend(Communicator inner, int64_t width) : inner_(std::move(inner)), width_(width) {}
   bool silent = false;
 
   int rank() const override { return inner_.rank(); }
@@ -85,8 +85,7 @@ class Layer {
     a_ = allocate_activations(c, memory_, dtype, Purpose::training, size, {}, part);
     a_.exchange = &exchange;
     for (Tensor* t : {&x_, &out_, &dout_, &dx_}) *t = memory_.allocate(dtype, {tokens, c.hidden_size});
-    for (const Tensor& t : {x_, dout_})
-      fill_normal(device, {.out = t, .seed = rank + 1});
+    for (const Tensor& t : {x_, dout_}) fill_normal(device, {.out = t, .seed = rank + 1});
   }
   void run() {
     Pass pass = forward_pass(device_, model_, batch_, a_);
@@ -110,7 +109,7 @@ class Layer {
   Tensor x_, out_, dout_, dx_;
 };
 
-// The four journeys of a token's row in a step, alone.
+// The four exchanges of states in a step, alone.
 double seconds_of_travel(Communicator& comm, const Device& device, const SentTokens& s, DType dtype,
                          int64_t width) {
   int64_t sent = 0, received = 0;
@@ -133,8 +132,8 @@ void run(World& world, const std::string& path, DType dtype, int64_t tokens, std
   const Config c = layer_of(path);
   Communicator comm = world.communicator(device), inner = world.communicator(device);
   auto host = device.on_host() ? nullptr : std::make_unique<Communicator>(std::move(inner.host()));
-  auto backend = std::make_unique<Mutable>(std::move(inner), c.hidden_size);
-  Mutable& travel = *backend;
+  auto backend = std::make_unique<SwitchedBackend>(std::move(inner), c.hidden_size);
+  SwitchedBackend& backend_switch = *backend;
   Communicator experts(std::move(backend), std::move(host));
   const int64_t held = c.n_routed_experts / comm.size();
   const ModelPart part = {.first_expert = comm.rank() * held, .experts_end = (comm.rank() + 1) * held};
@@ -142,7 +141,7 @@ void run(World& world, const std::string& path, DType dtype, int64_t tokens, std
   Layer layer(device, c, dtype, tokens, part, exchange, static_cast<uint64_t>(comm.rank()));
 
   const double whole = median_of_slowest(comm, device, [&] { layer.run(); });
-  travel.silent = true;
+  backend_switch.silent = true;
   const double silent = median_of_slowest(comm, device, [&] { layer.run(); });
   const double alone = seconds_of_travel(comm, device, layer.sent(), dtype, c.hidden_size);
   int64_t others = 0;  // rows that leave this rank

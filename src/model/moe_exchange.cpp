@@ -38,16 +38,17 @@ int64_t decide_what_is_sent(const Pass& p, SentTokens& s, const Tensor& ids) {
 
   const ConstTensor counts = exchange.staging.read(s.counts);
   const int32_t *offsets = counts.as<int32_t>(), *choices = offsets + R + 1;
-  std::vector<int64_t> told, heard(2 * R);  // of each rank: tokens, choices
-  for (int64_t r = 0; r < R; ++r) told.insert(told.end(), {offsets[r + 1] - offsets[r], choices[r]});
+  std::vector<int64_t> sent, received(2 * R);  // of each rank: tokens, choices
+  for (int64_t r = 0; r < R; ++r) sent.insert(sent.end(), {offsets[r + 1] - offsets[r], choices[r]});
   const std::vector<int64_t> one(R, 1);
-  exchange.ranks.host().run(AllToAll{.out = Tensor(heard.data(), DType::i64, {R, 2}),
+  exchange.ranks.host().run(AllToAll{.out = Tensor(received.data(), DType::i64, {R, 2}),
                                      .out_rows = one,
-                                     .in = Tensor(told.data(), DType::i64, {R, 2}),
+                                     .in = Tensor(sent.data(), DType::i64, {R, 2}),
                                      .in_rows = one});
   s.to.resize(R), s.from.resize(R);
   int64_t slots = 0;
-  for (int64_t r = 0; r < R; ++r) s.to[r] = told[2 * r], s.from[r] = heard[2 * r], slots += heard[2 * r + 1];
+  for (int64_t r = 0; r < R; ++r)
+    s.to[r] = sent[2 * r], s.from[r] = received[2 * r], slots += received[2 * r + 1];
   return slots;
 }
 
@@ -78,17 +79,17 @@ int64_t allocate_arrivals(const Pass& p, MoeActivations& a, DType dtype, int64_t
   return kept;
 }
 
-// The token's state, its choices and their weights.
-struct Letters {
+// What is sent: a token's state, its choices and their weights.
+struct SentRows {
   Tensor x;        // [S, C]
   Tensor ids;      // [S, K] i32, as the receiving rank numbers its experts
   Tensor weights;  // [S, K] stat
 };
-Letters write_letters(const Pass& p, const MoeActivations& a, const Tensor& ids, const Tensor& x) {
+SentRows pack_rows(const Pass& p, const MoeActivations& a, const Tensor& ids, const Tensor& x) {
   GrowingArena& memory = p.exchange->memory;
   const int64_t S = total(a.sent.to), K = ids.cols();
-  const Letters sent = {memory.allocate(x.dtype, {S, x.cols()}), memory.allocate(DType::i32, {S, K}),
-                        memory.allocate(a.weights.dtype, {S, K})};
+  const SentRows sent = {memory.allocate(x.dtype, {S, x.cols()}), memory.allocate(DType::i32, {S, K}),
+                         memory.allocate(a.weights.dtype, {S, K})};
   const Tensor token_of = a.sent.token_of.slice(0, S);
   expert_ranks_local(p.device, {.local = sent.ids,
                                 .ids = ids,
@@ -109,7 +110,7 @@ void exchanged_forward(const Pass& p, const MoeWeights& w, MoeActivations& a, in
   ExpertActivations& e = a.experts;
   const int64_t slots = decide_what_is_sent(p, s, ids);
   const int64_t kept = allocate_arrivals(p, a, x.dtype, slots), T = s.x.rows();
-  const Letters sent = write_letters(p, a, ids, x);
+  const SentRows sent = pack_rows(p, a, ids, x);
   const Tensor received_ids = memory.allocate(DType::i32, {T, ids.cols()});
 
   Pending choices = start_sending(p, s, received_ids, sent.ids);

@@ -16,15 +16,15 @@
 namespace fathom::testing {
 namespace {
 
-// How a Traveller passes on what it is asked.
-enum class Travel { overlapped, at_once, late };
+// When an ObservedBackend passes on what it is asked.
+enum class Timing { overlapped, at_once, late };
 
 // Another communicator's collectives: rows of states are counted; each waited for at its start, or begun
 // late.
-class Traveller : public CommBackend {
+class ObservedBackend : public CommBackend {
  public:
-  Traveller(Communicator inner, Travel travel, int64_t width)
-      : inner_(std::move(inner)), travel_(travel), width_(width), pauses_(5, static_cast<uint64_t>(rank())) {}
+  ObservedBackend(Communicator inner, Timing timing, int64_t width)
+      : inner_(std::move(inner)), timing_(timing), width_(width), pauses_(5, static_cast<uint64_t>(rank())) {}
 
   int rank() const override { return inner_.rank(); }
   int size() const override { return inner_.size(); }
@@ -42,9 +42,9 @@ class Traveller : public CommBackend {
   const std::vector<int64_t>& states_sent() const { return states_sent_; }
 
  private:
-  class Journey : public Operation {
+  class PassedOn : public Operation {
    public:
-    explicit Journey(Pending pending) : pending_(std::move(pending)) {}
+    explicit PassedOn(Pending pending) : pending_(std::move(pending)) {}
     void wait() override { pending_.wait(); }
     void abandon() noexcept override {}
 
@@ -54,15 +54,15 @@ class Traveller : public CommBackend {
 
   template <class Collective>
   std::unique_ptr<Operation> pass_on(const Collective& a) {
-    if (travel_ == Travel::late && pauses_.below(2) == 0)
+    if (timing_ == Timing::late && pauses_.below(2) == 0)
       std::this_thread::sleep_for(std::chrono::microseconds(pauses_.below(800)));
     Pending pending = inner_.start(a);
-    if (travel_ == Travel::at_once) pending.wait();
-    return std::make_unique<Journey>(std::move(pending));
+    if (timing_ == Timing::at_once) pending.wait();
+    return std::make_unique<PassedOn>(std::move(pending));
   }
 
   Communicator inner_;
-  Travel travel_;
+  Timing timing_;
   int64_t width_;
   Rng pauses_;
   std::vector<int64_t> states_sent_;
@@ -72,6 +72,7 @@ struct Case {
   Config config = v2_like();
   std::vector<std::vector<int>> lengths;  // of each rank's sequences
   Recompute recompute = {};
+  bool deferred = false;       // weight gradients in a pass of their own
   double capacity_factor = 0;  // units of token dropping are then sequences, every third exempt
   bool replayed = false;       // the experts are given: rounding to bf16 would change them
 };
@@ -107,12 +108,19 @@ using Values = std::vector<double>;
 class Step {
  public:
   Step(Device& device, const Case& c, DType dtype, const HostBatch& host, int64_t first, int64_t all,
-       const ModelPart& part = {}, ExpertExchange* exchange = nullptr)
+       const ModelPart& part = {}, ExpertExchange* exchange = nullptr, bool deferred = false)
       : device_(device),
         first_(first),
         model_(make_model(device, c.config, dtype, part)),
         memory_("a run", bytes(c, dtype, host.size(), part), device),
         grads_(c.config, memory_, dtype, part) {
+    const DeferredActivationBytes bytes =
+        deferred ? deferred_activation_bytes(c.config, dtype, host.size(), c.recompute, part)
+                 : DeferredActivationBytes{.kept = activation_bytes(c.config, dtype, Purpose::training,
+                                                                    host.size(), c.recompute, part)};
+    kept_ = Arena("kept", bytes.kept, device);
+    scratch_ = Arena("scratch", bytes.scratch, device);
+    deferred_ = Arena("deferred", bytes.deferred, device);
     initialize_weights(device, c.config, model_.weights, 1, part);
     // The first pass writes them, with no tokens too; but the head's, whose loss is not of here.
     const Tensor head =
@@ -126,16 +134,33 @@ class Step {
                    .device_alpha = 0.04,
                    .communication_alpha = 0.03,
                    .capacity_factor = c.capacity_factor};
-    a_ = allocate_activations(c.config, memory_, dtype, Purpose::training, host.size(), c.recompute, part);
-    a_.exchange = exchange;
+    lay_out_ = [=, this, config = c.config, recompute = c.recompute, size = host.size()] {
+      for (Arena* arena : {&kept_, &scratch_, &deferred_}) arena->rewind(0);
+      if (!deferred)
+        a_ = allocate_activations(config, kept_, dtype, Purpose::training, size, recompute, part);
+      else
+        a_ = allocate_deferred_activations(config, kept_, scratch_, dtype, size, recompute, part);
+      a_.exchange = exchange;
+    };
+    if (deferred)
+      defer_ = [this, config = c.config, dtype, size = host.size()] {
+        allocate_deferred_gradients(config, deferred_, dtype, size, a_);
+      };
     if (c.replayed) replay(c.config);
     dhidden_ = memory_.allocate(dtype, {tokens(), c.config.hidden_size});
     fill(dhidden_,
          [&](int64_t n, int64_t i) { return Rng(3, static_cast<uint64_t>(n * 1000 + i)).normal(); });
   }
 
-  void forward() { hidden = values(model_forward(device_, model_, batch_, a_)); }
-  void backward() { model_backward(device_, model_, batch_, a_, dhidden_, grads_, 3); }
+  void forward() {
+    lay_out_();
+    hidden = values(model_forward(device_, model_, batch_, a_));
+  }
+  void backward() {
+    if (defer_) defer_();
+    model_backward(device_, model_, batch_, a_, dhidden_, grads_, 3);
+    if (defer_) model_backward_weight(device_, model_, batch_, a_, grads_);
+  }
 
   int64_t tokens() const { return batch_.tokens.cols(); }
   Values values(const Tensor& t) const {
@@ -161,8 +186,7 @@ class Step {
 
  private:
   static int64_t bytes(const Case& c, DType dtype, const BatchSize& size, const ModelPart& part) {
-    return activation_bytes(c.config, dtype, Purpose::training, size, c.recompute, part) +
-           weight_bytes(c.config, stat_of(dtype), part) + size.tokens * (c.config.hidden_size * 8 + 400) +
+    return weight_bytes(c.config, stat_of(dtype), part) + size.tokens * (c.config.hidden_size * 8 + 400) +
            (1 << 14);
   }
   bool drops() const { return batch_.step.capacity_factor > 0; }
@@ -196,7 +220,9 @@ class Step {
   Arena memory_;
   WeightGradients grads_;
   Batch batch_;
+  Arena kept_, scratch_, deferred_;
   Activations a_;
+  std::function<void()> lay_out_, defer_;  // of the activations, as for a new micro-batch
   ExpertReplay given_;
   Tensor dhidden_;
 };
@@ -296,22 +322,22 @@ class ExpertExchangeTest : public ::testing::TestWithParam<Where> {
 
   struct Shares {
     std::unique_ptr<Communicator> comm;
-    Traveller* traveller;
+    ObservedBackend* observed;
     std::unique_ptr<ExpertExchange> exchange;
     std::unique_ptr<Step> run;
   };
   // This rank's.
-  Shares share(const Case& c, Travel travel) {
+  Shares share(const Case& c, Timing timing) {
     Shares s;
     Communicator inner = all_ranks(*device_, {});
     auto host = device_->on_host() ? nullptr : std::make_unique<Communicator>(std::move(inner.host()));
-    auto traveller = std::make_unique<Traveller>(std::move(inner), travel, c.config.hidden_size);
-    s.traveller = traveller.get();
-    s.comm = std::make_unique<Communicator>(std::move(traveller), std::move(host));
+    auto observed = std::make_unique<ObservedBackend>(std::move(inner), timing, c.config.hidden_size);
+    s.observed = observed.get();
+    s.comm = std::make_unique<Communicator>(std::move(observed), std::move(host));
     s.exchange = std::make_unique<ExpertExchange>(c.config, part(c.config), *device_, *s.comm);
     const auto [first, all] = first_and_all(c);
     s.run = std::make_unique<Step>(*device_, c, dtype(), tokens_of(c, rank()), first, all, part(c.config),
-                                   s.exchange.get());
+                                   s.exchange.get(), c.deferred);
     return s;
   }
 
@@ -321,13 +347,13 @@ class ExpertExchangeTest : public ::testing::TestWithParam<Where> {
     Step whole(*device_, c, dtype(), all_tokens(c), 0, all);
     whole.forward();
     whole.backward();
-    const Shares s = share(c, Travel::overlapped);
+    const Shares s = share(c, Timing::overlapped);
     Step& mine = *s.run;
     for (int step = 0; step < 2; ++step) {  // the second adds to the gradients of the first
       mine.forward();
       expect_close("hidden", mine.hidden, part_of(whole.hidden, first, mine.tokens(), all));
       expect_close("balance losses", sum_over_ranks(mine.balance_losses()), whole.balance_losses());
-      if (step == 0) expect_sent(c, mine, s.traveller->states_sent());
+      if (step == 0) expect_sent(c, mine, s.observed->states_sent());
       if (step == 1) whole.forward(), whole.backward();
       mine.backward();
       expect_close("dx", mine.dx(), part_of(whole.dx(), first, mine.tokens(), all));
@@ -380,11 +406,19 @@ TEST_P(ExpertExchangeTest, WithRecomputation) {
     expect_as_one_process({.config = v2_like(), .lengths = units(), .recompute = recompute});
 }
 
+TEST_P(ExpertExchangeTest, WithWeightGradientsDeferred) {
+  Recompute parts;
+  parts.set_parts("test", {"norms", "swiglu", "dispatch"});
+  for (const Recompute& recompute : {Recompute{}, parts, Recompute{.layers = 2}})
+    expect_as_one_process(
+        {.config = v2_like(), .lengths = uneven(), .recompute = recompute, .deferred = true});
+}
+
 TEST_P(ExpertExchangeTest, OverlapAndDelaysChangeNoBit) {
   const Case c = {.config = v2_like(), .lengths = uneven()};
   std::vector<Values> results;
-  for (const Travel travel : {Travel::overlapped, Travel::at_once, Travel::late}) {
-    const Shares s = share(c, travel);
+  for (const Timing timing : {Timing::overlapped, Timing::at_once, Timing::late}) {
+    const Shares s = share(c, timing);
     s.run->forward();
     s.run->backward();
     Values all = s.run->hidden;
