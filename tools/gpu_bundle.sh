@@ -13,7 +13,7 @@ for name in tensor ops comm model engine train cli; do programs+=("$build/tests/
 # On several GPUs.
 for name in comm model; do programs+=("$build/tests/$name/${name}_ranks_test"); done
 # gpu_bench.sh needs these; gpu_check.sh does not.
-for name in ops comm step generate batch; do [ ! -x "$build/bench/${name}_bench" ] || programs+=("$build/bench/${name}_bench"); done
+for name in ops comm exchange step generate batch; do [ ! -x "$build/bench/${name}_bench" ] || programs+=("$build/bench/${name}_bench"); done
 for program in "${programs[@]}"; do
   strip -o "$folder/$(basename "$program")" "$program"
   ldd "$program" | awk '/=> \// {print $3}' | grep -vE '/(libc|libm|libdl|librt|libpthread|ld-linux[^/]*)\.so' |

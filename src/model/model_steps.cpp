@@ -8,8 +8,8 @@
 namespace fathom {
 
 Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activations& a) {
-  check(a.exchange || model.part.expert_ranks(model.config) == 1,
-        "this process holds {} of {} experts, and none can be reached on other ranks",
+  const bool spread = model.part.expert_ranks(model.config) > 1;
+  check(a.exchange || !spread, "this process holds {} of {} experts, and none can be reached on other ranks",
         model.part.experts(model.config), model.config.n_routed_experts);
   return {
       .device = device,
@@ -23,7 +23,7 @@ Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activa
       .balance_tokens = static_cast<double>(batch.step.tokens > 0 ? batch.step.tokens : batch.tokens.cols()),
       .dropped = a.choices.dropped,
       .recompute = a.recompute,
-      .exchange = a.exchange};
+      .exchange = spread ? a.exchange : nullptr};
 }
 
 Pass backward_pass(Device& device, const Model& model, const Batch& batch, Activations& a,
