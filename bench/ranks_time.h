@@ -10,6 +10,11 @@
 
 namespace fathom::bench {
 
+inline double median(std::vector<double> times) {
+  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
+  return times[times.size() / 2];
+}
+
 // Seconds of the slowest rank, from a common start; the same number on every rank.
 inline double seconds_of_slowest(Communicator& comm, const Device& device,
                                  const std::function<void()>& body) {
@@ -32,8 +37,7 @@ inline double median_of_slowest(Communicator& comm, const Device& device, const 
     times.push_back(seconds_of_slowest(comm, device, body));
     total += times.back();
   }
-  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
-  return times[times.size() / 2];
+  return median(times);
 }
 
 }  // namespace fathom::bench
