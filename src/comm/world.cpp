@@ -4,11 +4,11 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <numeric>
 #include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "comm/agreement.h"
 #include "comm/binding.h"
 #include "comm/nccl.h"
 #include "comm/program_hash.h"
@@ -25,24 +25,6 @@ std::string host_name() {
 std::string shortened(const std::string& text) {
   constexpr size_t most = 200;
   return text.size() <= most ? text : text.substr(0, most) + "...";
-}
-
-// The text of every rank. Characters travel as whole numbers, the smallest that tensors have.
-std::vector<std::string> gather_texts(Communicator& group, const std::string& mine) {
-  const std::vector<int32_t> own(mine.begin(), mine.end());
-  const auto view = [](const auto& values) {
-    return ConstTensor(values.data(), dtype_of<std::decay_t<decltype(values[0])>>,
-                       {static_cast<int64_t>(values.size())});
-  };
-  std::vector<int64_t> lengths(group.size()), length{static_cast<int64_t>(own.size())};
-  group.run(AllGather{.out = Tensor(lengths.data(), DType::i64, {group.size()}), .in = view(length)});
-  const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
-  std::vector<int32_t> all(total);
-  group.run(AllGather{.out = Tensor(all.data(), DType::i32, {total}), .in = view(own), .rows = lengths});
-  std::vector<std::string> texts;
-  auto at = all.begin();
-  for (int64_t n : lengths) texts.emplace_back(at, at + n), at += n;
-  return texts;
 }
 
 }  // namespace

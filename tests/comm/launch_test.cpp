@@ -14,12 +14,6 @@
 namespace fathom::testing {
 namespace {
 
-int count(const std::string& text, const std::string& part) {
-  int n = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
-  return n;
-}
-
 class OnRanks : public ::testing::TestWithParam<int> {};
 
 TEST_P(OnRanks, CollectivesAgreeWithASerialComputation) {

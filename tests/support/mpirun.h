@@ -42,4 +42,11 @@ inline void expect_passes_on(int ranks, const std::string& program) {
   EXPECT_NE(run.out.find("[  PASSED  ]"), std::string::npos) << run.out << run.err;
 }
 
+// How often the text has this part.
+inline int count(const std::string& text, const std::string& part) {
+  int n = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
 }  // namespace fathom::testing
