@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "io/descriptor.h"
 #include "io/json.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
@@ -122,6 +123,19 @@ void CheckpointReader::read(std::string_view name, const Tensor& to) const {
 
 void CheckpointReader::read_elements(std::string_view name, int64_t first, const Tensor& to) const {
   shard(name).read_elements(name, first, to);
+}
+
+void read_slices(const Device& device, const CheckpointReader& checkpoint,
+                 const std::vector<SliceToRead>& slices) {
+  constexpr int64_t most = 16 << 20;  // elements that a GPU's take at a time
+  Staging staging(device);
+  for (const SliceToRead& s : slices) {
+    const int64_t n = s.values.count();
+    const Tensor flat = s.values.reshape({n});
+    for (int64_t at = 0; at < n; at += most)
+      staging.write(flat.slice(at, std::min(most, n - at)),
+                    [&](const Tensor& host) { checkpoint.read_elements(s.name, s.first + at, host); });
+  }
 }
 
 bool CheckpointReader::same(std::string_view a, std::string_view b) const {

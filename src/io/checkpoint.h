@@ -9,8 +9,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "io/content_hash.h"
 #include "io/copy_tensor.h"
+#include "io/hidden_folder.h"
 #include "io/safetensors.h"
+#include "io/slice_writer.h"
+#include "io/tensor_files.h"
 #include "tensor/tensor.h"
 
 namespace fathom {
@@ -56,14 +60,36 @@ class CheckpointReader {
   int64_t bytes_ = 0;
 };
 
-// Of the files that were written, by their names.
+// Fills the slices, which stand in this device's memory; types are converted.
+void read_slices(const Device& device, const CheckpointReader& checkpoint,
+                 const std::vector<SliceToRead>& slices);
+
+// The content_hash of a tensor's stored bytes by its name, of each file by its.
+using TensorChecksums = std::map<std::string, std::string>;
 using FileChecksums = std::map<std::string, TensorChecksums>;
 
-// Writes the tensors into `dir`, created if need be: one model.safetensors if they fit max_shard_bytes, else
-// shards of at most that size (a larger tensor gets one of its own) and the index. Tensors keep their order
-// across shards. What another checkpoint left in `dir` is removed, and never read together with a
-// half-written one. `device` is where the tensors are; by default they are in the host's memory.
-FileChecksums write_sharded(const std::string& dir, std::span<const NamedTensor> tensors,
-                            int64_t max_shard_bytes, const Device* device = nullptr);
+// The files of a checkpoint that is to be written: one model.safetensors if the tensors fit max_shard_bytes,
+// else shards of at most that size (a larger tensor gets one of its own) and an index. Tensors keep their
+// order across shards.
+struct CheckpointFiles {
+  std::vector<TensorFile> files;
+  std::string index;  // the content of model.safetensors.index.json; empty: there is none
+};
+CheckpointFiles checkpoint_files(const std::vector<StoredTensor>& tensors, int64_t max_shard_bytes);
+// Names of the files that a checkpoint may have.
+FilePatterns checkpoint_file_patterns();
+void write_index(const std::string& dir, const CheckpointFiles& checkpoint);
+
+// Writes these files into a folder that nobody reads yet; `device` is where the slices are, which cover every
+// tensor whole. Returns the checksums.
+FileChecksums write_tensors(const Device& device, const std::string& dir,
+                            const std::vector<TensorFile>& files, const std::vector<TensorSlice>& slices);
+// By tensors of TensorFiles.
+FileChecksums named_checksums(const TensorFiles& files, std::span<const HashValue> hashes);
+
+// Writes tensors into `dir`, created if need be; see checkpoint_files(). They replace what another checkpoint
+// left there in one step. `device` is where they are; by default they are in the host's memory.
+void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors, int64_t max_shard_bytes,
+                   const Device& device = Device::cpu(1));
 
 }  // namespace fathom

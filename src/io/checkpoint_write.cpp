@@ -1,9 +1,6 @@
-// Splitting a checkpoint into shards, in an order of steps that never leaves an index over a mixture of old
-// and new.
-#include <filesystem>
-#include <set>
-
+// Splitting a checkpoint into shards, and writing one from a single process.
 #include "base/error.h"
+#include "io/atomic_folder.h"
 #include "io/checkpoint.h"
 #include "io/descriptor.h"
 #include "io/file.h"
@@ -12,90 +9,89 @@
 namespace fathom {
 namespace {
 
-namespace fs = std::filesystem;
-
-void remove_file(const fs::path& path) {
-  std::error_code error;
-  fs::remove(path, error);
-  check(!error, "{}: cannot remove: {}", path.string(), error.message());
-}
-
-// Removes the shards of an earlier checkpoint, all "model-*-of-*.safetensors" but those in `keep`.
-void remove_other_shards(const fs::path& dir, const std::set<std::string>& keep) {
-  std::vector<fs::path> stale;
-  for (const auto& file : fs::directory_iterator(dir)) {
-    const std::string name = file.path().filename().string();
-    const bool shard = name.starts_with("model-") && name.ends_with(".safetensors") &&
-                       name.find("-of-") != std::string::npos;
-    if (shard && !keep.contains(name)) stale.push_back(file.path());
-  }
-  for (const fs::path& path : stale) remove_file(path);
-}
+constexpr const char* single_name = "model.safetensors";
+constexpr const char* index_name = "model.safetensors.index.json";
 
 // Consecutive runs of tensors that fit a shard together.
-std::vector<std::span<const NamedTensor>> split(std::span<const NamedTensor> tensors, int64_t max_bytes) {
-  std::vector<std::span<const NamedTensor>> shards;
-  size_t begin = 0;
+std::vector<TensorFile> split(const std::vector<StoredTensor>& tensors, int64_t max_bytes) {
+  std::vector<TensorFile> shards(1);
   int64_t used = 0;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    if (i > begin && used + tensors[i].tensor.bytes() > max_bytes) {
-      shards.push_back(tensors.subspan(begin, i - begin));
-      begin = i;
+  for (const StoredTensor& t : tensors) {
+    if (!shards.back().tensors.empty() && used + t.bytes() > max_bytes) {
+      shards.emplace_back();
       used = 0;
     }
-    used += tensors[i].tensor.bytes();
+    shards.back().tensors.push_back(t);
+    used += t.bytes();
   }
-  shards.push_back(tensors.subspan(begin));
   return shards;
 }
 
-// Each writer checks its own shard; a name may not come back in another shard either.
-void check_names(const std::string& dir, std::span<const NamedTensor> tensors) {
-  std::set<std::string_view> seen;
-  for (const NamedTensor& t : tensors)
-    check(seen.insert(t.name).second, "{}: cannot write two tensors named '{}'", dir, t.name);
+std::string index_text(const std::vector<TensorFile>& shards) {
+  Json json = {{"metadata", {{"total_size", 0}}}, {"weight_map", Json::object()}};
+  int64_t total = 0;
+  for (const TensorFile& shard : shards)
+    for (const StoredTensor& t : shard.tensors) {
+      json["weight_map"][t.name] = shard.name;
+      total += t.bytes();
+    }
+  json["metadata"]["total_size"] = total;
+  return json.dump(2) + "\n";
 }
 
 }  // namespace
 
-FileChecksums write_sharded(const std::string& dir, std::span<const NamedTensor> tensors,
-                            int64_t max_shard_bytes, const Device* device) {
-  check(max_shard_bytes > 0, "{}: the shard size must be positive, got {}", dir, max_shard_bytes);
-  check_names(dir, tensors);
-  std::error_code error;
-  fs::create_directories(dir, error);
-  check(!error, "{}: cannot create the directory: {}", dir, error.message());
-  const fs::path single = fs::path(dir) / "model.safetensors";
-  const fs::path index = fs::path(dir) / "model.safetensors.index.json";
-
-  const auto shards = split(tensors, max_shard_bytes);
+CheckpointFiles checkpoint_files(const std::vector<StoredTensor>& tensors, int64_t max_shard_bytes) {
+  check(max_shard_bytes > 0, "the shard size must be positive, got {}", max_shard_bytes);
+  CheckpointFiles checkpoint{split(tensors, max_shard_bytes), {}};
+  std::vector<TensorFile>& shards = checkpoint.files;
   if (shards.size() == 1) {
-    // readers prefer it from the moment it is there
-    FileChecksums checksums = {
-        {single.filename().string(), write_safetensors(single.string(), tensors, {}, device)}};
-    remove_file(index);
-    remove_other_shards(dir, {});
-    return checksums;
+    shards[0].name = single_name;
+    return checkpoint;
   }
-  remove_file(index);
-  std::set<std::string> written;
+  for (size_t i = 0; i < shards.size(); ++i)
+    shards[i].name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+  checkpoint.index = index_text(shards);
+  return checkpoint;
+}
+
+FilePatterns checkpoint_file_patterns() {
+  return {single_name, "model-*-of-*.safetensors", index_name};
+}
+
+void write_index(const std::string& dir, const CheckpointFiles& checkpoint) {
+  if (!checkpoint.index.empty()) write_file(file_in(dir, index_name), checkpoint.index);
+}
+
+FileChecksums named_checksums(const TensorFiles& files, std::span<const HashValue> hashes) {
   FileChecksums checksums;
-  Json json = {{"metadata", {{"total_size", 0}}}, {"weight_map", Json::object()}};
-  int64_t total = 0;
-  for (size_t i = 0; i < shards.size(); ++i) {
-    const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
-    checksums[name] = write_safetensors(file_in(dir, name), shards[i], {}, device);
-    written.insert(name);
-    for (const NamedTensor& t : shards[i]) {
-      json["weight_map"][t.name] = name;
-      total += t.tensor.bytes();
-    }
-  }
-  json["metadata"]["total_size"] = total;
-  write_file(index.string(), json.dump(2) + "\n");
-  remove_file(single);
-  remove_other_shards(dir, written);
+  for (int64_t i = 0; i < files.count(); ++i)
+    checksums[files.file_of(i)][files.tensor(i).name] = hashes[i].text();
   return checksums;
+}
+
+FileChecksums write_tensors(const Device& device, const std::string& dir,
+                            const std::vector<TensorFile>& files, const std::vector<TensorSlice>& slices) {
+  TensorFiles written(dir, files);
+  SliceWriter writer(device, written, slices);
+  written.create();
+  writer.write();
+  return named_checksums(written, writer.hashes());
+}
+
+void write_sharded(const std::string& dir, std::span<const NamedTensor> tensors, int64_t max_shard_bytes,
+                   const Device& device) {
+  std::vector<StoredTensor> stored;
+  std::vector<TensorSlice> slices;
+  for (const NamedTensor& t : tensors) {
+    stored.push_back(stored_tensor(dir, t));
+    slices.push_back({t.name, 0, t.tensor});
+  }
+  const CheckpointFiles checkpoint = checkpoint_files(stored, max_shard_bytes);
+  AtomicFolder folder(dir, checkpoint_file_patterns());
+  write_tensors(device, folder.path(), checkpoint.files, slices);
+  write_index(folder.path(), checkpoint);
+  folder.commit();
 }
 
 }  // namespace fathom

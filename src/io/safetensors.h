@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "io/mapped_file.h"
-#include "tensor/device.h"
+#include "io/safetensors_layout.h"
 #include "tensor/tensor.h"
 
 namespace fathom {
@@ -85,14 +85,12 @@ struct NamedTensor {
   std::string stored_as = {};
 };
 
-// The content_hash of a tensor's stored bytes, by its name.
-using TensorChecksums = std::map<std::string, std::string>;
+// What the file says of it; `path` is for errors.
+StoredTensor stored_tensor(const std::string& path, const NamedTensor& t);
 
-// Replaces `path`. The data is in the given order, except that wider element types come first so that every
-// tensor is aligned. The metadata gains "format": "pt", which the Hugging Face readers ask for. `device` is
-// where the tensors are; by default they are in the host's memory. Returns the content_hash of each tensor.
-TensorChecksums write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                                  std::map<std::string, std::string> metadata = {},
-                                  const Device* device = nullptr);
+// Replaces `path` with tensors in the host's memory; see safetensors_layout() for the order of the data and
+// the metadata.
+void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                       std::map<std::string, std::string> metadata = {});
 
 }  // namespace fathom

@@ -39,6 +39,19 @@ std::vector<StoredPart> stored_parts(const WeightInfo& weight) {
   return parts;
 }
 
+std::vector<StoredTensor> stored_tensors(const Config& config, const StorageTypes& types) {
+  std::vector<StoredTensor> all;
+  for (const NamedWeight& w : list_weights(config, {}))
+    if (const std::optional<DType> type = types(w.info))
+      for (StoredPart& part : stored_parts(w.info))
+        all.push_back({std::move(part.name), *type, std::move(part.shape)});
+  return all;
+}
+
+std::vector<StoredTensor> stored_tensors(const Config& config, DType dtype) {
+  return stored_tensors(config, [dtype](const WeightInfo& info) { return storage_type(info, dtype); });
+}
+
 bool is_derived(const Config& config, const std::string& name) {
   return name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight");
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "io/safetensors_layout.h"
 #include "model/weights.h"
 
 namespace fathom {
@@ -18,6 +19,10 @@ struct StoredPart {
 // The parts of a weight: one, or two where gate_proj and up_proj are one matrix of ours, for every expert
 // apart. Newer transformers saves all experts as one tensor of the weight's own name and shape instead.
 std::vector<StoredPart> stored_parts(const WeightInfo& weight);
+
+// What a checkpoint of the whole model has, in its order: of every weight in the type that `types` says.
+std::vector<StoredTensor> stored_tensors(const Config& config, const StorageTypes& types);
+std::vector<StoredTensor> stored_tensors(const Config& config, DType dtype);
 
 // Buffers that old checkpoints carry and that follow from the config; and the head of a tied model, stored
 // twice.

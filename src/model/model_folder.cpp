@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "io/atomic_folder.h"
 #include "io/descriptor.h"
 #include "io/file.h"
 #include "model/checkpoint_check.h"
@@ -77,6 +78,12 @@ std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights&
   return all;
 }
 
+std::vector<TensorSlice> whole_slices(const std::vector<CheckpointPart>& parts) {
+  std::vector<TensorSlice> slices;
+  for (const CheckpointPart& part : parts) slices.push_back({part.name, 0, part.tensor});
+  return slices;
+}
+
 void load_weights(const Device& device, const Config& config, Weights& weights,
                   const CheckpointReader& checkpoint, const ModelPart& part) {
   check_checkpoint(config, checkpoint);
@@ -109,20 +116,31 @@ Model load_model(const Device& device, const std::string& dir, std::optional<DTy
 }
 
 FilePatterns model_folder_files() {
-  return {"config.json", "generation_config.json", "model.safetensors", "model-*-of-*.safetensors",
-          "model.safetensors.index.json"};
+  FilePatterns files = checkpoint_file_patterns();
+  files.insert(files.end(), {"config.json", "generation_config.json"});
+  return files;
 }
 
-FileChecksums save_model(const Device& device, const std::string& dir, const Model& model) {
-  FileChecksums checksums =
-      write_sharded(dir, checkpoint_tensors(model.config, model.weights), largest_shard, &device);
-  const std::string dtype = model.dtype == DType::bf16 ? "bfloat16" : "float32";
-  const OrderedJson json = config_to_json(model.config, dtype);
+CheckpointFiles weight_files(const Config& config, DType dtype) {
+  return checkpoint_files(stored_tensors(config, dtype), largest_shard);
+}
+
+void write_config_files(const std::string& dir, const Config& config, DType dtype) {
+  const OrderedJson json = config_to_json(config, dtype == DType::bf16 ? "bfloat16" : "float32");
   const OrderedJson generation = {{"bos_token_id", json["bos_token_id"]},
                                   {"eos_token_id", json["eos_token_id"]}};
   write_file(file_in(dir, "generation_config.json"), generation.dump(2) + "\n");
   write_file(file_in(dir, "config.json"), json.dump(2) + "\n");
-  return checksums;
+}
+
+void save_model(const Device& device, const std::string& dir, const Model& model) {
+  const CheckpointFiles weights = weight_files(model.config, model.dtype);
+  AtomicFolder folder(dir, model_folder_files());
+  write_tensors(device, folder.path(), weights.files,
+                whole_slices(checkpoint_parts(model.config, model.weights)));
+  write_index(folder.path(), weights);
+  write_config_files(folder.path(), model.config, model.dtype);
+  folder.commit();
 }
 
 }  // namespace fathom

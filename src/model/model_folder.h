@@ -20,6 +20,7 @@ std::vector<CheckpointPart> checkpoint_parts(const Config& config, const Weights
                                              const ModelPart& part = {});
 // The same, to be written.
 std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights& weights);
+std::vector<TensorSlice> whole_slices(const std::vector<CheckpointPart>& parts);
 
 // Fills the allocated weights of a part from a checkpoint of the whole model (check_checkpoint says which are
 // refused), converting types; a warning tells how many were rounded. Experts stand in it one by one, or fused
@@ -31,11 +32,15 @@ void load_weights(const Device& device, const Config& config, Weights& weights,
 // most of the checkpoint's elements (f16 becomes f32).
 Model load_model(const Device& device, const std::string& dir, std::optional<DType> dtype = {});
 
-// Names of the files that save_model() writes.
+// Names of the files of a model folder.
 FilePatterns model_folder_files();
+// Its files with the weights, each weight in its own type.
+CheckpointFiles weight_files(const Config& config, DType dtype);
+// Writes the others, config.json and generation_config.json.
+void write_config_files(const std::string& dir, const Config& config, DType dtype);
 
-// Writes config.json, generation_config.json and the weights, each in its own type, into `dir` (created if
-// need be), each file atomically. Returns the checksums of the weights.
-FileChecksums save_model(const Device& device, const std::string& dir, const Model& model);
+// Writes a whole model into `dir`, created if need be; what an earlier model left there is replaced in one
+// step.
+void save_model(const Device& device, const std::string& dir, const Model& model);
 
 }  // namespace fathom

@@ -1,25 +1,16 @@
 #include "train/optimizer.h"
 
 #include <cmath>
-#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "io/checkpoint.h"
 #include "ops/sum_squares.h"
 #include "tensor/memory.h"
+#include "train/optimizer_file.h"
 
 namespace fathom {
-
 namespace {
-
-// Entries that are not stored in the accumulator's type have a master copy in it.
-StorageTypes master_types(DType dtype) {
-  return [dtype](const WeightInfo& info) -> std::optional<DType> {
-    if (storage_type(info, dtype) == stat_of(dtype)) return std::nullopt;
-    return stat_of(dtype);
-  };
-}
 
 void append(std::vector<CheckpointPart>& all, const char* prefix, std::vector<CheckpointPart> parts) {
   for (CheckpointPart& part : parts) all.push_back({prefix + part.name, part.tensor});
@@ -113,26 +104,19 @@ std::vector<CheckpointPart> Optimizer::state() const {
   return all;
 }
 
-std::vector<NamedTensor> Optimizer::tensors() const {
-  std::vector<NamedTensor> all;
-  for (const CheckpointPart& part : state()) all.push_back({part.name, part.tensor});
-  return all;
+std::vector<TensorSlice> Optimizer::slices() const {
+  return whole_slices(state());
 }
 
 void Optimizer::load(const Device& device, const std::string& path) {
-  const CheckpointReader file(path);
-  std::vector<CheckpointPart> parts = state(), without_master;
+  std::vector<CheckpointPart> without_master;
   append(without_master, "master.", checkpoint_parts(model_.config, own_weights()));
-  for (CheckpointPart& part : without_master)
-    if (file.entry(part.name)) parts.push_back(std::move(part));
-  std::set<std::string> loaded;
-  Staging staging(device);
-  for (const CheckpointPart& part : parts) {
-    staging.write(part.tensor, [&](const Tensor& host) { file.read(part.name, host); });
-    loaded.insert(part.name);
-  }
-  for (const std::string& name : file.names())
-    check(loaded.contains(name), "{}: tensor '{}' is not part of this model's optimizer", path, name);
+  const auto to_read = [](const std::vector<CheckpointPart>& parts) {
+    std::vector<SliceToRead> slices;
+    for (const CheckpointPart& part : parts) slices.push_back({part.name, 0, part.tensor});
+    return slices;
+  };
+  read_optimizer_file(device, path, model_.config, model_.dtype, to_read(state()), to_read(without_master));
 }
 
 }  // namespace fathom

@@ -43,10 +43,9 @@ class Optimizer {
   // paper's weight decay of 0.1 does not say of what; here it is the matrices).
   void update(Device& device, const Recipe::Optimizer& settings, double lr, double grad_scale, int64_t step);
 
-  // The state under checkpoint names: m.NAME, v.NAME and, of weights stored in bf16, master.NAME.
-  std::vector<NamedTensor> tensors() const;
-  // Fills the state from a file of tensors(). A master copy of a weight that has none now (older checkpoints
-  // hold them of routers) goes into the weight itself.
+  // The state under the names of optimizer.safetensors (train/optimizer_file.h).
+  std::vector<TensorSlice> slices() const;
+  // Fills it from such a file, and weights that have a master copy there and none here.
   void load(const Device& device, const std::string& path);
 
  private:

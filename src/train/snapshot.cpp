@@ -16,7 +16,8 @@ Model host_model(const Device& device, const Model& model) {
 
 // The optimizer's gradients are part of no checkpoint; anything of their shapes stands for them.
 Snapshot::Snapshot(const Device& device, const Model& model)
-    : model_(host_model(device, model)),
+    : host_(Device::cpu(1)),
+      model_(host_model(device, model)),
       optimizer_(
           model_, model_.weights,
           Arena::pinned("a copy of the optimizer's state",

@@ -3,6 +3,7 @@
 #pragma once
 #include "model/model.h"
 #include "train/optimizer.h"
+#include "train/training_checkpoint.h"
 
 namespace fathom {
 
@@ -15,10 +16,12 @@ class Snapshot {
   // Copies both and waits until they are there.
   void take(const Device& device, const Model& model, const Optimizer& optimizer);
 
-  const Model& model() const { return model_; }
-  const Optimizer& optimizer() const { return optimizer_; }
+  // Where they are.
+  const Device& device() const { return host_; }
+  std::vector<TensorSlice> slices() const { return checkpoint_slices(model_, optimizer_); }
 
  private:
+  Device host_;
   Model model_;
   Optimizer optimizer_;
 };

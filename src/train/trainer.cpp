@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "comm/agreement.h"
 #include "io/checkpoint.h"
 #include "model/model_folder.h"
 #include "ops/cross_entropy.h"
@@ -107,6 +108,7 @@ TrainingMemory training_memory(const Recipe& r, const Config& c) {
 Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std::vector<std::string>& changes)
     : recipe_(recipe),
       device_(Device::named(recipe.run.device, static_cast<int>(recipe.run.threads))),
+      ranks_(Communicator::alone(device_)),
       training_shards_(recipe.data.train, "train"),
       model_(
           make_model(device_, checked_config(recipe, training_shards_.vocabulary()), recipe.run.precision)),
@@ -173,7 +175,7 @@ void Trainer::start_state(const std::string& checkpoint, const std::vector<std::
     start_weights();
   } else {
     check_recipe(checkpoint, recipe_, model_.config, changes);
-    state_ = load_checkpoint(device_, checkpoint, model_, optimizer_);
+    state_ = load_checkpoint(ranks_, device_, checkpoint, model_, optimizer_);
     check_same_run(checkpoint, state_, now, training_shards_);
   }
   state_.data_tokens = now.data_tokens, state_.data = now.data, state_.tokenizer = now.tokenizer;
@@ -252,6 +254,7 @@ void Trainer::micro_step(const PackedBatch& packed, const StepReport& step, bool
 }
 
 StepReport Trainer::step() {
+  finish_written_checkpoint();
   const Position before = position();
   const PackedStep& micro_batches = loader_->next();
   StepReport report;
@@ -355,22 +358,29 @@ std::optional<double> Trainer::validation_loss() {
 
 std::string Trainer::save() {
   wait_for_checkpoint();
-  const auto write = [this, state = state_](const Device& device, const Model& model,
-                                            const Optimizer& optimizer) {
-    save_checkpoint(device, recipe_.run.output, recipe_, state, model, optimizer, tokenizer_folder_);
-    prune_checkpoints(recipe_.run.output, recipe_.checkpoint.keep, state.step);
-  };
-  if (take_snapshot())
-    writing_ = std::async(std::launch::async, [this, write] {
-      write(Device::cpu(1), snapshot_->model(), snapshot_->optimizer());
-    });
+  const bool beside = take_snapshots();
+  saving_ = std::make_unique<CheckpointWriter>(
+      ranks_, beside ? snapshot_->device() : device_,
+      checkpoint_content(recipe_, state_, model_.config, tokenizer_folder_),
+      beside ? snapshot_->slices() : checkpoint_slices(model_, optimizer_));
+  if (beside)
+    saving_->start();
   else
-    write(device_, model_, optimizer_);
+    wait_for_checkpoint();
   return checkpoint_folder(recipe_.run.output, state_.step);
 }
 
 void Trainer::wait_for_checkpoint() {
-  if (writing_.valid()) writing_.get();
+  if (const auto saving = std::move(saving_)) saving->finish();
+}
+
+// Between two steps: the sooner it is in place, the less is lost by a crash.
+void Trainer::finish_written_checkpoint() {
+  if (saving_ && ranks_.size() > 1 && saving_->done()) wait_for_checkpoint();
+}
+
+bool Trainer::take_snapshots() {
+  return all_of(ranks_, take_snapshot());
 }
 
 // False where there is nothing to gain by one, or no room for it.
@@ -388,7 +398,8 @@ bool Trainer::take_snapshot() {
 }
 
 void Trainer::save_model_to(const std::string& dir) const {
-  save_model_folder(device_, dir, model_, tokenizer_folder_);
+  save_model_folder(ranks_, device_, dir, model_.config, model_.dtype,
+                    whole_slices(checkpoint_parts(model_.config, model_.weights)), tokenizer_folder_);
 }
 
 }  // namespace fathom

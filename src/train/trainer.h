@@ -2,12 +2,12 @@
 // pretraining: forward, loss, backward, clip, AdamW.
 #pragma once
 #include <cstdint>
-#include <future>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "comm/communicator.h"
 #include "model/head.h"
 #include "model/model.h"
 #include "ops/balance.h"
@@ -72,7 +72,7 @@ class Trainer {
 
   // Writes a checkpoint into run.output and prunes older ones. Returns its folder. On a GPU it is written
   // beside the next steps: it is there after wait_for_checkpoint(), which throws what went wrong, as does the
-  // next save().
+  // next save(), and of several ranks the next step() once all have written theirs.
   std::string save();
   void wait_for_checkpoint();
   // Writes the model alone.
@@ -92,6 +92,9 @@ class Trainer {
   void start_weights();
   // Opens this run's part of state_; from a checkpoint, the rest.
   void start_state(const std::string& checkpoint, const std::vector<std::string>& changes);
+  void finish_written_checkpoint();
+  // On every rank, or it counts on none.
+  bool take_snapshots();
   bool take_snapshot();
   // The balance losses of a micro-batch need the whole step's choices before its own forward pass.
   bool counts_come_first(size_t micro_batches) const;
@@ -113,6 +116,7 @@ class Trainer {
 
   Recipe recipe_;
   Device device_;
+  mutable Communicator ranks_;
   TokenShards training_shards_;
   std::optional<TokenShards> own_validation_shards_;
   std::string tokenizer_folder_;  // whose files go into checkpoints; empty: none
@@ -133,7 +137,7 @@ class Trainer {
 
   std::unique_ptr<Snapshot> snapshot_;  // on a GPU, from the first checkpoint on
   bool snapshots_fit_ = true;
-  std::future<void> writing_;  // a checkpoint, from the snapshot; its destructor waits
+  std::unique_ptr<CheckpointWriter> saving_;  // a checkpoint, from the snapshot
 };
 
 }  // namespace fathom

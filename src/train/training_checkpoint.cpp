@@ -7,12 +7,12 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "io/atomic_folder.h"
 #include "io/checkpoint.h"
 #include "io/descriptor.h"
 #include "io/file.h"
 #include "model/model_folder.h"
 #include "train/checksums.h"
+#include "train/optimizer_file.h"
 
 namespace fathom {
 namespace fs = std::filesystem;
@@ -71,23 +71,37 @@ void copy_tokenizer(const std::string& from, const std::string& to) {
       write_file(file_in(to, name), read_file(path));
 }
 
-FileChecksums write_model(const Device& device, const std::string& dir, const Model& model,
-                          const std::string& tokenizer_dir) {
-  FileChecksums checksums = save_model(device, dir, model);
-  copy_tokenizer(tokenizer_dir, dir);
-  return checksums;
-}
-
-FilePatterns model_files() {
+FilePatterns model_names() {
   FilePatterns files = model_folder_files();
   files.insert(files.end(), tokenizer_files.begin(), tokenizer_files.end());
   return files;
 }
 
-FilePatterns checkpoint_files() {
-  FilePatterns files = model_files();
+FilePatterns checkpoint_names() {
+  FilePatterns files = model_names();
   files.insert(files.end(), {optimizer_file, "trainer.json", checksums_file});
   return files;
+}
+
+void write_trainer_json(const std::string& folder, const RunState& state, const Recipe& recipe) {
+  const OrderedJson trainer = {{"format", format_version},         {"step", state.step},
+                               {"tokens", state.tokens},           {"windows_read", state.windows_read},
+                               {"data_tokens", state.data_tokens}, {"data", state.data},
+                               {"tokenizer", state.tokenizer},     {"recipe", recipe_to_json(recipe)}};
+  write_file(file_in(folder, "trainer.json"), trainer.dump(2) + "\n");
+}
+
+// A model folder with the tokenizer's files.
+FolderContent model_content(const std::string& dir, const Config& config, DType dtype,
+                            const std::string& tokenizer_dir) {
+  CheckpointFiles weights = weight_files(config, dtype);
+  FolderContent content = {.destination = dir, .names = model_names(), .files = weights.files};
+  content.write_others = [=, weights = std::move(weights)](const std::string& folder, const FileChecksums&) {
+    write_index(folder, weights);
+    write_config_files(folder, config, dtype);
+    copy_tokenizer(tokenizer_dir, folder);
+  };
+  return content;
 }
 
 // What a checkpoint was made with, and what the recipe says now.
@@ -184,24 +198,31 @@ std::string checkpoint_folder(const std::string& output, int64_t step) {
   return file_in(output, fmt::format("{}{:08}", prefix, step));
 }
 
-void save_checkpoint(const Device& device, const std::string& output, const Recipe& recipe,
-                     const RunState& state, const Model& model, const Optimizer& optimizer,
-                     const std::string& tokenizer_dir) {
-  AtomicFolder folder(checkpoint_folder(output, state.step), checkpoint_files());
-  FileChecksums checksums = write_model(device, folder.path(), model, tokenizer_dir);
-  checksums[optimizer_file] =
-      write_safetensors(file_in(folder.path(), optimizer_file), optimizer.tensors(), {}, &device);
-  write_checksums(folder.path(), checksums);
-  const OrderedJson trainer = {{"format", format_version},         {"step", state.step},
-                               {"tokens", state.tokens},           {"windows_read", state.windows_read},
-                               {"data_tokens", state.data_tokens}, {"data", state.data},
-                               {"tokenizer", state.tokenizer},     {"recipe", recipe_to_json(recipe)}};
-  write_file(file_in(folder.path(), "trainer.json"), trainer.dump(2) + "\n");
-  folder.commit();
+FolderContent checkpoint_content(const Recipe& recipe, const RunState& state, const Config& config,
+                                 const std::string& tokenizer_dir) {
+  const std::string& output = recipe.run.output;
+  const DType dtype = recipe.run.precision;
+  FolderContent content = model_content(checkpoint_folder(output, state.step), config, dtype, tokenizer_dir);
+  content.names = checkpoint_names();
+  content.files.push_back({optimizer_file, optimizer_tensors(config, dtype)});
+  content.write_others = [=, write_model_files = std::move(content.write_others)](
+                             const std::string& folder, const FileChecksums& checksums) {
+    write_model_files(folder, checksums);
+    write_checksums(folder, checksums);
+    write_trainer_json(folder, state, recipe);
+  };
+  content.when_in_place = [=] { prune_checkpoints(output, recipe.checkpoint.keep, state.step); };
+  return content;
 }
 
-RunState load_checkpoint(const Device& device, const std::string& checkpoint, Model& model,
-                         Optimizer& optimizer) {
+std::vector<TensorSlice> checkpoint_slices(const Model& model, const Optimizer& optimizer) {
+  std::vector<TensorSlice> slices = whole_slices(checkpoint_parts(model.config, model.weights));
+  for (TensorSlice& slice : optimizer.slices()) slices.push_back(std::move(slice));
+  return slices;
+}
+
+RunState load_checkpoint(Communicator& ranks, const Device& device, const std::string& checkpoint,
+                         Model& model, Optimizer& optimizer) {
   const std::string path = file_in(checkpoint, "trainer.json");
   const Json json = read_trainer_json(path);
   const JsonObject o(json, path);
@@ -209,8 +230,8 @@ RunState load_checkpoint(const Device& device, const std::string& checkpoint, Mo
                           o.required<int64_t>("windows_read"), o.required<int64_t>("data_tokens"),
                           o.optional<std::string>("data", ""), o.optional<std::string>("tokenizer", "")};
   check(state.step >= 0 && state.tokens >= 0 && state.windows_read >= 0, "{}: negative counters", path);
-  verify_checksums(checkpoint, device.threads());
-  load_weights(device, model.config, model.weights, CheckpointReader(checkpoint));
+  verify_checksums(ranks, checkpoint, device.threads());
+  load_weights(device, model.config, model.weights, CheckpointReader(checkpoint), model.part);
   optimizer.load(device, file_in(checkpoint, optimizer_file));
   return state;
 }
@@ -222,21 +243,20 @@ void prune_checkpoints(const std::string& output, int64_t keep, int64_t newest) 
     const auto& [step, folder] = all.back();
     if (step > newest) continue;
     if (whole >= std::max<int64_t>(keep, 1))
-      remove_folder(folder, checkpoint_files());
+      remove_folder(folder, checkpoint_names());
     else
       whole += looks_whole(folder);
   }
 }
 
-void save_model_folder(const Device& device, const std::string& dir, const Model& model,
+void save_model_folder(Communicator& ranks, const Device& device, const std::string& dir,
+                       const Config& config, DType dtype, const std::vector<TensorSlice>& slices,
                        const std::string& tokenizer_dir) {
-  AtomicFolder folder(dir, model_files());
-  write_model(device, folder.path(), model, tokenizer_dir);
-  folder.commit();
+  CheckpointWriter(ranks, device, model_content(dir, config, dtype, tokenizer_dir), slices).finish();
 }
 
 void sweep_output(const std::string& output) {
-  sweep_leftovers(output, checkpoint_files());
+  sweep_leftovers(output, checkpoint_names());
 }
 
 }  // namespace fathom

@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "comm/communicator.h"
 #include "model/model.h"
+#include "train/checkpoint_writer.h"
 #include "train/optimizer.h"
 #include "train/recipe.h"
 
@@ -34,29 +36,35 @@ std::optional<std::string> any_checkpoint(const std::string& output);
 // OUTPUT/step-00000123 for step 123.
 std::string checkpoint_folder(const std::string& output, int64_t step);
 
-// Writes checkpoint_folder(), with the tokenizer files found in tokenizer_dir, if one is named. After an
-// Error (a full disk, say) nothing new is there and what was there before still is.
-void save_checkpoint(const Device& device, const std::string& output, const Recipe& recipe,
-                     const RunState& state, const Model& model, const Optimizer& optimizer,
-                     const std::string& tokenizer_dir);
+// The checkpoint that a CheckpointWriter writes into the recipe's output, with the tokenizer files found in
+// tokenizer_dir, if one is named; older ones are pruned then. Its slices are those of weight_files() and of
+// optimizer_tensors(). After an Error (a full disk, say) nothing new is there and what was there before still
+// is.
+FolderContent checkpoint_content(const Recipe& recipe, const RunState& state, const Config& config,
+                                 const std::string& tokenizer_dir);
+
+// Its slices where one process holds everything.
+std::vector<TensorSlice> checkpoint_slices(const Model& model, const Optimizer& optimizer);
 
 // A checkpoint made with other settings than the recipe's is refused: the error names every key that differs,
 // with both values. The keys in `changes` may differ; the new value is logged.
 void check_recipe(const std::string& checkpoint, const Recipe& recipe, const Config& config,
                   const std::vector<std::string>& changes);
 
-// Fills the allocated model and optimizer. Error naming the file, and the tensor or field, that is damaged or
-// of another model.
-RunState load_checkpoint(const Device& device, const std::string& checkpoint, Model& model,
-                         Optimizer& optimizer);
+// Fills the allocated model, which may be a part of the whole, and the optimizer. Every rank calls it; each
+// verifies a share of the tensors and reads what it holds. Error naming the file, and the tensor or field,
+// that is damaged or of another model.
+RunState load_checkpoint(Communicator& ranks, const Device& device, const std::string& checkpoint,
+                         Model& model, Optimizer& optimizer);
 
 // Removes checkpoints of `output` until the newest `keep` >= 1 whole ones of the steps up to `newest` are
 // left. What the user put into one of them stays.
 void prune_checkpoints(const std::string& output, int64_t keep, int64_t newest);
 
 // Writes a plain model folder with the tokenizer's files, replacing an earlier one in `dir`; other files
-// there are kept.
-void save_model_folder(const Device& device, const std::string& dir, const Model& model,
+// there are kept. Every rank calls it with its slices, which together are the model's weights.
+void save_model_folder(Communicator& ranks, const Device& device, const std::string& dir,
+                       const Config& config, DType dtype, const std::vector<TensorSlice>& slices,
                        const std::string& tokenizer_dir);
 
 // Removes what killed processes left in `output`.

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <memory>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -14,9 +13,9 @@
 #include "base/nearest.h"
 #include "base/progress.h"
 #include "io/descriptor.h"
-#include "io/folder_lock.h"
 #include "train/ignored.h"
 #include "train/metrics.h"
+#include "train/output_folder.h"
 #include "train/trainer.h"
 
 namespace fathom {
@@ -45,26 +44,6 @@ void check_changes(const std::vector<std::string>& changes) {
   }
 }
 
-// The checkpoint to continue from; empty for a new run.
-std::string find_start(const Recipe& recipe, bool resume) {
-  const std::string& output = recipe.run.output;
-  sweep_output(output);
-  const std::optional<std::string> any = any_checkpoint(output);
-  check(resume || !any, "{}: holds the checkpoint {} already; give --resume or another run.output", output,
-        any.value_or(""));
-  if (!resume) return {};
-  const std::optional<std::string> latest = latest_checkpoint(output);
-  check(latest.has_value(), "{}: no {}checkpoint to resume from", output, any ? "whole " : "");
-  return *latest;
-}
-
-// A folder that is not there has nothing to resume, and is not made for it.
-std::unique_ptr<FolderLock> lock_output(const Recipe& recipe, const TrainOptions& options) {
-  const std::string& output = recipe.run.output;
-  check(!options.resume || std::filesystem::is_directory(output), "{}: no checkpoint to resume from", output);
-  return std::make_unique<FolderLock>(output);
-}
-
 // Sums since the last line of progress.
 struct Interval {
   double seconds = 0, loss = 0;
@@ -83,8 +62,9 @@ class Run {
   Run(const Recipe& recipe, const TrainOptions& options)
       : recipe_(recipe),
         options_(options),
-        lock_(lock_output(recipe, options)),
-        trainer_(recipe, find_start(recipe, options.resume), options.changes),
+        ranks_(Communicator::alone(Device::cpu(1))),
+        output_(ranks_, recipe.run.output, options.resume),
+        trainer_(recipe, output_.start(), options.changes),
         progress_at_start_(run_progress(recipe, trainer_.position())),
         saved_step_(options.resume ? trainer_.state().step : -1) {
     announce();
@@ -116,7 +96,8 @@ class Run {
   const TrainOptions& options_;
   int64_t steps_done_ = 0;  // by this process
   const Clock::time_point start_ = Clock::now();
-  const std::unique_ptr<FolderLock> lock_;  // before anything is read or swept there
+  Communicator ranks_;
+  const OutputFolder output_;  // before the trainer reads it
   Trainer trainer_;
   std::optional<Metrics> metrics_;
   const double progress_at_start_;

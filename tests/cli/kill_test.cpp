@@ -8,13 +8,13 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <map>
 #include <optional>
 
 #include "io/file.h"
 #include "support/program.h"
 #include "support/sanitized.h"
 #include "support/traced_program.h"
+#include "support/tree.h"
 
 namespace fathom {
 namespace {
@@ -23,31 +23,12 @@ namespace fs = std::filesystem;
 using testing::Action;
 using testing::can_trace;
 using testing::FileCall;
+using testing::names_of;
 using testing::run_traced;
 using testing::TracedRun;
+using testing::Tree;
+using testing::tree_of;
 using Decision = std::function<Action(const FileCall&)>;
-
-// Relative paths and contents of all files below a folder; folders end in "/".
-using Tree = std::map<std::string, std::string>;
-
-Tree tree_of(const std::string& folder) {
-  Tree tree;
-  if (!fs::exists(folder)) return tree;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    const std::string name = fs::relative(entry.path(), folder).string();
-    if (entry.is_directory())
-      tree[name + "/"] = "";
-    else
-      tree[name] = read_file(entry.path().string());
-  }
-  return tree;
-}
-
-std::string names_of(const Tree& tree) {
-  std::string names;
-  for (const auto& [name, content] : tree) names += name + " ";
-  return names;
-}
 
 void copy_folder(const std::string& from, const std::string& to) {
   fs::remove_all(to);

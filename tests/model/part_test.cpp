@@ -122,7 +122,7 @@ TEST_P(PartTest, PartsLoadWhatIsTheirs) {
           fused.push_back(t);
   }
   const TempDir other;
-  write_sharded(other.path(), fused, int64_t{1} << 30, &device_);
+  write_sharded(other.path(), fused, int64_t{1} << 30, device_);
   expect_the_whole(contents(device_, c, m.weights, {}), load(other.path()));
 }
 
