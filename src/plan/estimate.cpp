@@ -82,7 +82,7 @@ void time_update(const PlanTask& task, Estimate& e) {
       return ring_seconds(task.cluster, same_experts, static_cast<double>(bytes.routed)) +
              ring_seconds(task.cluster, stage, static_cast<double>(bytes.others));
     };
-    const double reduce = ring([dtype](const WeightInfo&) { return stat_of(dtype); }),
+    const double reduce = ring(gradient_types(dtype)),
                  gather = ring([dtype](const WeightInfo&info) { return storage_type(info, dtype); });
     const int64_t layers = s.part.layers(c);
     e.reduce_all = std::max(e.reduce_all, reduce), e.gather_all = std::max(e.gather_all, gather);
@@ -161,7 +161,7 @@ void add_working_memory(const PlanTask& task, Estimate& e) {
   const std::vector<MicroBatchMemory> each = of_each_kind<MicroBatchMemory>(task.config, e.stages, of);
   for (size_t i = 0; i < each.size(); ++i) {
     e.stages[i].memory.activations = e.stages[i].in_flight.bytes(each[i]);
-    e.stages[i].memory.exchange = each[i].exchange;
+    e.stages[i].memory.exchange = e.stages[i].in_flight.most() * each[i].exchange;
   }
 }
 

@@ -17,7 +17,7 @@ struct RankMemory {
   int64_t weights = 0, gradients = 0;
   int64_t optimizer = 0;    // this rank's share (ZeRO-1)
   int64_t activations = 0;  // of all micro-batches in flight, and the head's logits
-  int64_t exchange = 0;     // tokens sent to the experts' ranks and received from them
+  int64_t exchange = 0;     // tokens on their way to the experts' ranks and back
   int64_t total() const { return weights + gradients + optimizer + activations + exchange; }
 };
 
@@ -33,16 +33,13 @@ PartBytes part_bytes(const Config& config, const ModelPart& part, const StorageT
 RankMemory lasting_memory(const Recipe& recipe, const Config& config, const ModelPart& part,
                           const Product& product);
 
-// Of one micro-batch on one rank.
+// Of one micro-batch on one rank. In a pipeline as allocate_deferred_activations() lays it out
+// (model/activations.h); without one all of it is `kept`, for there is one at a time.
 struct MicroBatchMemory {
-  int64_t kept = 0;  // from its forward pass until its weight gradients are there
-  // More, while its weight gradients wait for a gap of the schedule: the gradients that they are made of,
-  // and what was recomputed for the input gradients.
-  int64_t deferred = 0;
-  // What passes work in and leave nothing behind in: gradients, what is recomputed, the head's logits. One
-  // micro-batch uses it at a time.
-  int64_t scratch = 0;
-  int64_t exchange = 0;  // likewise
+  int64_t kept = 0;      // from its forward pass until its weight gradients are there
+  int64_t deferred = 0;  // more, from its input gradient on
+  int64_t scratch = 0;   // within one pass, with the head's logits: shared by all
+  int64_t exchange = 0;  // within one layer, for tokens on their way: each micro-batch in flight has its own
 };
 MicroBatchMemory micro_batch_memory(const Recipe& recipe, const Config& config, const ModelPart& part,
                                     const Product& product, int64_t micro_batch, const Recompute& recompute);

@@ -1,6 +1,7 @@
 #include "plan/model_times.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "plan/work.h"
 
@@ -88,6 +89,8 @@ ModelTimes model_times(const PlanTask& t, const PlanChoice& choice) {
     PassTimes& layer = is_moe ? times.moe : times.dense;
     layer = seconds_of(t.rates, work.attention) + mlp + seconds_of(t.rates, work.routed);
     layer.input_gradient += recomputed_seconds(t, choice, is_moe);
+    // Of a layer recomputed whole the weight gradients are made in the input pass (model/recompute.h).
+    if (whole_layers(choice.recompute)) layer.input_gradient += std::exchange(layer.weight_gradient, 0);
     if (is_moe) {
       times.exposed = exposed_seconds(times.exchange, mlp);
       layer = layer + times.exposed;
