@@ -71,7 +71,8 @@ void add_schedule_flags(CLI::App& command, ScheduleOptions& o) {
   in_group(add_number(command, "--kept", o.kept,
                       "part of a micro-batch's activations that its weight gradients need",
                       {.low = 0, .high = 1}));
-  in_group(add_choice(command, "--kind", o.kind, "the schedule to draw", {"1f1b", "zb-h1", "zb-2p"}));
+  in_group(add_choice(command, "--kind", o.kind, "the schedule to draw",
+                      {pipeline_schedule_names.begin(), pipeline_schedule_names.end()}));
 }
 
 // A flag of the other form has no effect: it must not pass unseen.

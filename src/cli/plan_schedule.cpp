@@ -13,11 +13,6 @@
 namespace fathom {
 namespace {
 
-struct Kind {
-  const char* name;
-  PipelineSchedule schedule;
-};
-
 PipelineCosts costs_of(const ScheduleOptions& o) {
   check(o.times.size() <= 1 || o.times.size() == static_cast<size_t>(*o.stages),
         "--times is given {} times: it is needed once, for all stages, or once for each of the {}",
@@ -28,12 +23,6 @@ PipelineCosts costs_of(const ScheduleOptions& o) {
                         : std::vector<PassTimes>(stages, o.times.empty() ? PassTimes() : o.times[0]),
           .send = o.send,
           .kept = o.kept};
-}
-
-std::vector<Kind> kinds_of(const ScheduleOptions& o, const PipelineCosts& costs) {
-  return {{"1f1b", one_forward_one_backward(*o.stages, *o.micro_batches)},
-          {"zb-h1", zero_bubble(costs, *o.micro_batches, *o.stages)},
-          {"zb-2p", zero_bubble(costs, *o.micro_batches, 2 * *o.stages)}};
 }
 
 double most(const std::vector<double>& x) {
@@ -59,20 +48,20 @@ void plan_schedule(const ScheduleOptions& o) {
   OrderedJson all = OrderedJson::array();
   if (!o.json)
     print_output("{:<8}{:>12}{:>12}{:>10}{:>24}\n", "", "step", "period", "bubble", "activations of at most");
-  for (const Kind& kind : kinds_of(o, costs)) {
-    const PipelineTimeline t = time_schedule(costs, kind.schedule);
+  for (const std::string name : pipeline_schedule_names) {
+    const PipelineTimeline t = time_schedule(costs, pipeline_schedule(name, costs, *o.micro_batches));
     if (o.json)
-      all.push_back({{"schedule", kind.name},
+      all.push_back({{"schedule", name},
                      {"step", t.step},
                      {"period", t.period},
                      {"bubble", t.bubble},
                      {"peak_activations", t.peak_activations}});
     else
-      print_output("{:<8}{:>12.6g}{:>12.6g}{:>9.1f}%{:>12.1f} micro-batches\n", kind.name, t.step, t.period,
+      print_output("{:<8}{:>12.6g}{:>12.6g}{:>9.1f}%{:>12.1f} micro-batches\n", name, t.step, t.period,
                    100 * t.bubble, most(t.peak_activations));
-    if (!o.picture.empty() && kind.name == o.kind)
-      write_file(o.picture, draw_timeline(t, fmt::format("{}: {} stages, {} micro-batches", kind.name,
-                                                         *o.stages, *o.micro_batches)));
+    if (!o.picture.empty() && name == o.kind)
+      write_file(o.picture, draw_timeline(t, fmt::format("{}: {} stages, {} micro-batches", name, *o.stages,
+                                                         *o.micro_batches)));
   }
   if (o.json) print_output("{}\n", all.dump(2));
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/clock.h"
 #include "tensor/device.h"
 #include "tensor/tensor.h"
 
@@ -47,9 +48,8 @@ class Profile {
   std::vector<Row> rows();
 
  private:
-  class Clock;  // the host's clock, or events in a GPU's stream
   Device& device_;
-  std::unique_ptr<Clock> clock_;
+  Clock clock_;
   std::vector<Call> calls_;
   bool open_ = true;  // the times have not been read from the clock yet
 };

@@ -154,4 +154,22 @@ PipelineSchedule zero_bubble(const PipelineCosts& costs, int micro_batches, doub
   return best;
 }
 
+PipelineSchedule pipeline_schedule(const std::string& name, const PipelineCosts& costs, int micro_batches) {
+  const auto stages = static_cast<int>(costs.stages.size());
+  if (name == "1f1b") return one_forward_one_backward(stages, micro_batches);
+  if (name == "zb-h1") return zero_bubble(costs, micro_batches, stages);
+  check(name == "zb-2p", "'{}' is not one of 1f1b, zb-h1 and zb-2p", name);
+  return zero_bubble(costs, micro_batches, 2 * stages);
+}
+
+MicroBatchesInFlight in_flight(const std::vector<PipelineTask>& tasks) {
+  MicroBatchesInFlight most, now;
+  for (const PipelineTask& task : tasks) {
+    if (task.pass == PipelinePass::forward) most.kept = std::max(most.kept, ++now.kept);
+    if (task.pass == PipelinePass::input_gradient) most.deferred = std::max(most.deferred, ++now.deferred);
+    if (task.pass == PipelinePass::weight_gradient) --now.kept, --now.deferred;
+  }
+  return most;
+}
+
 }  // namespace fathom

@@ -3,6 +3,8 @@
 // weight gradients, which nobody waits for and which fill the gaps. Source: "Zero Bubble Pipeline
 // Parallelism" (Qi et al. 2023), which the paper's 16-way pipeline uses (section 3.1.3).
 #pragma once
+#include <array>
+#include <string>
 #include <vector>
 
 namespace fathom {
@@ -37,5 +39,17 @@ PipelineSchedule one_forward_one_backward(int stages, int micro_batches);
 // this does what ZB-H1 does, with twice as many what ZB-2p does. The best of several rules for which gaps a
 // weight gradient may fill, and of 1F1B if it fits, by the time of a step. Error if most_activations < 1.
 PipelineSchedule zero_bubble(const PipelineCosts& costs, int micro_batches, double most_activations);
+
+// By name: 1F1B, or zero bubble with the activations of as many micro-batches as there are stages, or of
+// twice as many.
+inline constexpr std::array pipeline_schedule_names = {"1f1b", "zb-h1", "zb-2p"};
+PipelineSchedule pipeline_schedule(const std::string& name, const PipelineCosts& costs, int micro_batches);
+
+// The most micro-batches that a stage is at work on at a time: those whose forward pass has begun and whose
+// weight gradients are not done, and of them those whose input gradient has begun.
+struct MicroBatchesInFlight {
+  int kept = 0, deferred = 0;
+};
+MicroBatchesInFlight in_flight(const std::vector<PipelineTask>& tasks);
 
 }  // namespace fathom

@@ -1,6 +1,9 @@
 // The table of recipe keys, and what is done by walking it: set, list, write, check.
 #include "train/recipe.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -8,6 +11,7 @@
 #include "base/error.h"
 #include "base/nearest.h"
 #include "base/parse_number.h"
+#include "train/pipeline_schedule.h"
 #include "train/recipe_toml.h"
 
 namespace fathom {
@@ -74,6 +78,8 @@ void visit_recipe(R& r, F&& f) {
     "stages that the layers are cut into, of the ranks of mpirun");
   f("parallel.expert", r.parallel.expert, Range{1, 4096}, free_to_change,
     "ranks that share the routed experts of a layer");
+  f("parallel.schedule", r.parallel.schedule, any_value, free_to_change,
+    "of the stages: 1f1b, zb-h1, or zb-2p, which takes up to twice the activations");
   f("run.output", r.run.output, any_value, free_to_change, "folder of checkpoints, metrics and the model");
   f("run.precision", r.run.precision, any_value, fixed, "f32 or bf16");
   f("run.recompute", r.run.recompute, any_value, free_to_change, "less memory for activations, more time");
@@ -255,6 +261,9 @@ void check_together(const Recipe& r, const std::string& where) {
         where);
   check(b.ramp_from <= b.sequences, "{}: batch.ramp_from = {} must be at most batch.sequences = {}", where,
         b.ramp_from, b.sequences);
+  const auto& names = pipeline_schedule_names;
+  check(std::find(names.begin(), names.end(), r.parallel.schedule) != names.end(),
+        "{}: parallel.schedule is '{}': expected {}", where, r.parallel.schedule, fmt::join(names, ", "));
   check_schedule(r, where);
 }
 

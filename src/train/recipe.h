@@ -96,6 +96,8 @@ struct Recipe {
   struct Parallel {
     int64_t pipeline = 1;  // stages that the layers are cut into
     int64_t expert = 1;    // ranks that share the routed experts of a layer
+    // Order of a stage's passes: one of pipeline_schedule_names.
+    std::string schedule = "zb-h1";
   } parallel;
 
   std::set<std::string> given;  // the keys that were set, by a file or a flag

@@ -70,6 +70,30 @@ TEST(PipelineSchedule, ZeroBubbleOfEqualPasses) {
   }
 }
 
+// 1F1B holds stages - s micro-batches, one of them between input gradient and weight gradient. Zero bubble
+// holds no more than it may, and no more for a longer step.
+TEST(PipelineSchedule, MicroBatchesInFlight) {
+  const int stages = 4;
+  PipelineCosts costs = equal_costs(stages);
+  costs.kept = 1;
+  for (size_t s = 0; s < stages; ++s) {
+    const auto most = [&](const char* name, int micro_batches) {
+      return in_flight(pipeline_schedule(name, costs, micro_batches)[s]);
+    };
+    EXPECT_EQ(most("1f1b", 9).kept, stages - static_cast<int>(s));
+    EXPECT_EQ(most("1f1b", 9).deferred, 1);
+    EXPECT_EQ(most("1f1b", 1).kept, 1);
+    for (const auto& [name, limit] : {std::pair{"zb-h1", stages}, {"zb-2p", 2 * stages}}) {
+      const MicroBatchesInFlight some = most(name, 24), many = most(name, 96);
+      EXPECT_LE(many.kept, limit);
+      EXPECT_LE(many.deferred, many.kept);
+      EXPECT_EQ(some.kept, many.kept);
+      EXPECT_EQ(some.deferred, many.deferred);
+    }
+  }
+  EXPECT_THROW(pipeline_schedule("2f2b", costs, 3), Error);
+}
+
 TEST(PipelineSchedule, ZeroBubbleIsNeverSlower) {
   for (const PassTimes& times : {PassTimes{1, 1.2, 0.8}, {1, 1.6, 0.7}, {1, 0.9, 1.3}})
     for (const double send : {0.0, 0.1, 0.5})
