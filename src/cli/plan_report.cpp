@@ -75,7 +75,7 @@ void print_memory(const PlanTask& task, const Estimate& e) {
       "+ activations {:.2f} ({} micro-batches in flight, {} with weight gradients to come) + exchange "
       "{:.2f} = {:.2f} of {:.1f} GB\n",
       s.part.first_layer, s.part.end_layer(task.config) - 1, gb(m.weights), gb(m.gradients), gb(m.optimizer),
-      gb(m.activations), s.in_flight.most(), s.in_flight.most_deferred(), gb(m.exchange), gb(m.total()),
+      gb(m.activations), s.in_flight.kept, s.in_flight.deferred, gb(m.exchange), gb(m.total()),
       task.cluster.gpu_memory / giga);
 }
 
@@ -147,7 +147,7 @@ void print_stages(const PlanTask& task, const Estimate& e) {
     print_output("{:<8}{:<10}{:>11.2f}{:>11.2f}{:>11.2f}{:>11}{:>9.2f}\n", i,
                  fmt::format("{}..{}", s.part.first_layer, s.part.end_layer(task.config) - 1),
                  s.times.forward / milli, s.times.input_gradient / milli, s.times.weight_gradient / milli,
-                 s.in_flight.most(), gb(s.memory.total()));
+                 s.in_flight.kept, gb(s.memory.total()));
   }
 }
 
@@ -193,8 +193,8 @@ OrderedJson best_json(const PlanTask& task, const PlanRow& row) {
     j["stages"].push_back({{"first_layer", s.part.first_layer},
                            {"layers", s.part.layers(task.config)},
                            {"passes", passes_json(s.times)},
-                           {"in_flight", s.in_flight.most()},
-                           {"deferred", s.in_flight.most_deferred()},
+                           {"in_flight", s.in_flight.kept},
+                           {"deferred", s.in_flight.deferred},
                            {"memory", memory_json(s.memory)}});
   for (const Saving& s : savings(task, e))
     j["recomputation"].push_back({{"recomputed", s.name}, {"saved_bytes", s.bytes}, {"slower", s.share}});

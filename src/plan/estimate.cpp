@@ -160,8 +160,8 @@ void add_working_memory(const PlanTask& task, Estimate& e) {
   };
   const std::vector<MicroBatchMemory> each = of_each_kind<MicroBatchMemory>(task.config, e.stages, of);
   for (size_t i = 0; i < each.size(); ++i) {
-    e.stages[i].memory.activations = e.stages[i].in_flight.bytes(each[i]);
-    e.stages[i].memory.exchange = e.stages[i].in_flight.most() * each[i].exchange;
+    e.stages[i].memory.activations = each[i].total(e.stages[i].in_flight);
+    e.stages[i].memory.exchange = e.stages[i].in_flight.kept * each[i].exchange;
   }
 }
 

@@ -14,7 +14,7 @@ namespace fathom {
 struct StagePlan {
   ModelPart part;  // of the stage's first rank
   PassTimes times;
-  InFlight in_flight = {};
+  MicroBatchesInFlight in_flight = {};
   RankMemory memory = {};
 };
 

@@ -116,29 +116,4 @@ MicroBatchMemory micro_batch_memory(const Recipe& r, const Config& c, const Mode
   return m;
 }
 
-int InFlight::most() const {
-  return *std::max_element(most_by_deferred.begin(), most_by_deferred.end());
-}
-
-int64_t InFlight::bytes(const MicroBatchMemory& one) const {
-  int64_t most = 0;
-  for (size_t d = 0; d < most_by_deferred.size(); ++d)
-    most = std::max(most, most_by_deferred[d] * one.kept + static_cast<int64_t>(d) * one.deferred);
-  return most + one.scratch;
-}
-
-InFlight in_flight(const std::vector<PipelineTask>& stage) {
-  InFlight result;
-  int now = 0;
-  size_t deferred = 0;
-  for (const PipelineTask& task : stage) {
-    if (task.pass == PipelinePass::forward) ++now;
-    if (task.pass == PipelinePass::input_gradient) ++deferred;
-    if (deferred >= result.most_by_deferred.size()) result.most_by_deferred.resize(deferred + 1);
-    result.most_by_deferred[deferred] = std::max(result.most_by_deferred[deferred], now);
-    if (task.pass == PipelinePass::weight_gradient) --now, --deferred;
-  }
-  return result;
-}
-
 }  // namespace fathom

@@ -40,19 +40,13 @@ struct MicroBatchMemory {
   int64_t deferred = 0;  // more, from its input gradient on
   int64_t scratch = 0;   // within one pass, with the head's logits: shared by all
   int64_t exchange = 0;  // within one layer, for tokens on their way: each micro-batch in flight has its own
+
+  // Of a rank with so many of them.
+  int64_t total(const MicroBatchesInFlight& n) const {
+    return n.kept * kept + n.deferred * deferred + scratch;
+  }
 };
 MicroBatchMemory micro_batch_memory(const Recipe& recipe, const Config& config, const ModelPart& part,
                                     const Product& product, int64_t micro_batch, const Recompute& recompute);
-
-// What a stage holds at its worst moments: how many micro-batches are in flight while so many of them have
-// their weight gradients deferred.
-struct InFlight {
-  std::vector<int> most_by_deferred;  // [d]: the most in flight while d are deferred
-
-  int most() const;
-  int most_deferred() const { return static_cast<int>(most_by_deferred.size()) - 1; }
-  int64_t bytes(const MicroBatchMemory& one) const;
-};
-InFlight in_flight(const std::vector<PipelineTask>& stage);
 
 }  // namespace fathom

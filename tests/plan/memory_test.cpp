@@ -98,23 +98,23 @@ TEST(PlanMemory, FallsWithStagesAndExpertRanks) {
 TEST(PlanMemory, WhatIsInFlight) {
   const PipelineSchedule schedule = one_forward_one_backward(4, 8);
   for (int s = 0; s < 4; ++s) {
-    const InFlight f = in_flight(schedule[static_cast<size_t>(s)]);
-    EXPECT_EQ(f.most(), 4 - s);
-    EXPECT_EQ(f.most_deferred(), 1);  // a weight gradient follows its input gradient
+    const MicroBatchesInFlight f = in_flight(schedule[static_cast<size_t>(s)]);
+    EXPECT_EQ(f.kept, 4 - s);
+    EXPECT_EQ(f.deferred, 1);  // a weight gradient follows its input gradient
   }
   using enum PipelinePass;
-  const InFlight deferred = in_flight({{forward, 0},
-                                       {forward, 1},
-                                       {input_gradient, 0},
-                                       {input_gradient, 1},
-                                       {forward, 2},
-                                       {weight_gradient, 0},
-                                       {weight_gradient, 1},
-                                       {input_gradient, 2},
-                                       {weight_gradient, 2}});
-  EXPECT_EQ(deferred.most(), 3);
-  EXPECT_EQ(deferred.most_deferred(), 2);
-  EXPECT_EQ(deferred.bytes({.kept = 100, .deferred = 10, .scratch = 1}), 321);
+  const MicroBatchesInFlight some = in_flight({{forward, 0},
+                                               {forward, 1},
+                                               {input_gradient, 0},
+                                               {input_gradient, 1},
+                                               {forward, 2},
+                                               {weight_gradient, 0},
+                                               {weight_gradient, 1},
+                                               {input_gradient, 2},
+                                               {weight_gradient, 2}});
+  EXPECT_EQ(some.kept, 3);
+  EXPECT_EQ(some.deferred, 2);
+  EXPECT_EQ((MicroBatchMemory{.kept = 100, .deferred = 10, .scratch = 1}).total(some), 321);
 }
 
 // What is recomputed is not kept, and stays when its weight gradients are deferred.
