@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <sstream>
@@ -58,10 +59,11 @@ class Step {
         model_(make_model(device_, config_, o.dtype)),
         grad_memory_("gradients", weight_bytes(config_, stat_of(o.dtype)), device_),
         grads_(config_, grad_memory_, o.dtype),
-        optimizer_(device_, model_, grads_.weights),
+        optimizer_(device_, model_, grads_.weights, whole_weights(config_)),
         N_(o.sequences * o.length) {
-    initialize_weights(device_, config_, optimizer_.exact(), 1);
-    optimizer_.round_master(device_);
+    Weights exact = starting_weights(model_, grads_.weights);
+    initialize_weights(device_, config_, exact, 1);
+    optimizer_.start_from(device_, exact);
     const BatchSize size{N_, o.sequences, N_};
     activation_bytes_ = fathom::activation_bytes(config_, o.dtype, Purpose::training, size, o.recompute);
     memory_ = Arena("step",
@@ -93,7 +95,7 @@ class Step {
     });
     times_.backward = timed([&] { model_backward(device_, model_, batch_, activations_, dhidden_, grads_); });
     times_.optimizer = timed([&] {
-      const double norm = optimizer_.gradient_norm(device_);
+      const double norm = std::sqrt(optimizer_.sum_of_squares(device_));
       optimizer_.update(device_, {}, 1e-4, std::min(1.0, 1.0 / norm), ++step_);
     });
   }

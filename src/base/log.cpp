@@ -27,6 +27,10 @@ void write_warning(const std::string& line) {
   spdlog::warn(line);
 }
 
+void silence() {
+  spdlog::set_level(spdlog::level::off);
+}
+
 void warn_once(const std::string& text) {
   static std::mutex mutex;
   static std::unordered_set<std::string> printed;

@@ -9,6 +9,8 @@ namespace fathom::log {
 
 void write_info(const std::string& line);
 void write_warning(const std::string& line);
+// From now on nothing is printed: on all ranks of a run but one.
+void silence();
 // A warning that is printed once per process, however often the same text is passed.
 void warn_once(const std::string& text);
 

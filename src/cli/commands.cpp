@@ -1,20 +1,37 @@
 #include "cli/commands.h"
 
-namespace fathom {
+#include "base/error.h"
+#include "comm/world.h"
 
-void add_commands(CLI::App& app) {
+namespace fathom {
+namespace {
+
+// Each rank would do all of the work, and write the same files.
+void refuse_ranks(CLI::App& command, const World& world) {
+  command.preparse_callback([name = command.get_name(), ranks = world.size()](size_t) {
+    check(ranks == 1,
+          "fathom {} runs as one process, and was launched as {} ranks; fathom train takes several", name,
+          ranks);
+  });
+}
+
+}  // namespace
+
+void add_commands(CLI::App& app, World& world) {
   add_generate(app);
   add_info(app);
   add_plan(app);
   add_prepare(app);
   add_tokenize(app);
-  add_train(app);
+  add_train(app, world);
   add_train_tokenizer(app);
   add_verify(app);
   // A flag without a value takes none: --json=7 is an error.
-  for (CLI::App* command : app.get_subcommands({}))
+  for (CLI::App* command : app.get_subcommands({})) {
+    if (command->get_name() != "train") refuse_ranks(*command, world);
     for (CLI::Option* option : command->get_options())
       if (option->get_expected_max() == 0) option->disable_flag_override();
+  }
 }
 
 }  // namespace fathom

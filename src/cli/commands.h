@@ -4,15 +4,19 @@
 
 namespace fathom {
 
+class World;
+
 void add_generate(CLI::App& app);
 void add_info(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_prepare(CLI::App& app);
 void add_tokenize(CLI::App& app);
-void add_train(CLI::App& app);
+// The command that several ranks run together.
+void add_train(CLI::App& app, World& world);
 void add_train_tokenizer(CLI::App& app);
 void add_verify(CLI::App& app);
 
-void add_commands(CLI::App& app);
+// `world`: the ranks that this process was started among, which must outlive the app.
+void add_commands(CLI::App& app, World& world);
 
 }  // namespace fathom

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/parse_errors.h"
 #include "cli/standard_streams.h"
@@ -15,28 +16,26 @@
 
 namespace {
 
-void run(int argc, char** argv) {
+void run(int argc, char** argv, fathom::World& world) {
   CLI::App app("DeepSeek-V2 models: train, exchange with Hugging Face, verify, generate.", "fathom");
   app.require_subcommand(1);
   app.set_version_flag("--version", "fathom " FATHOM_VERSION);
-  fathom::add_commands(app);
+  fathom::add_commands(app, world);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     fathom::check(e.get_exit_code() == 0, "{}", fathom::explain_parse_error(app, e));
     std::ostringstream text, ignored;  // --help, --version
     app.exit(e, text, ignored);
-    fathom::write_output(text.str());
+    if (world.rank() == 0) fathom::write_output(text.str());
   }
   fathom::flush_output();
 }
 
-// No command works on several ranks yet: each would do all of the work, and write the same files.
 void start(std::optional<fathom::World>& world) {
   world.emplace();
   world->check_ranks();
-  fathom::check(world->size() == 1, "this program runs as one process so far, and was launched as {} ranks",
-                world->size());
+  if (world->rank() > 0) fathom::log::silence();
 }
 
 int fail_with(std::string message, std::optional<fathom::World>& world) {
@@ -53,7 +52,7 @@ int main(int argc, char** argv) {
   std::optional<fathom::World> world;
   try {
     start(world);
-    run(argc, argv);
+    run(argc, argv, *world);
     return 0;
   } catch (const std::exception& e) {
     return fail_with(fathom::explain(e), world);

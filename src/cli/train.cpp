@@ -43,17 +43,22 @@ void print_outcome(const TrainOutcome& o) {
   print_output("\nmodel: {}\n", o.model);
 }
 
-void run(const Options& options) {
+void run(const Options& options, World& world) {
   const Recipe recipe = read_recipe(options.config, options.overrides);
   catch_interrupts();
-  TrainOptions how{
-      .resume = options.resume || !options.changes.empty(), .changes = options.changes, .on_profile = {}};
-  if (!options.trace.empty())
+  const bool writes = world.rank() == 0;
+  TrainOptions how{.resume = options.resume || !options.changes.empty(),
+                   .changes = options.changes,
+                   .on_profile = {},
+                   .world = world.size() > 1 ? &world : nullptr};
+  world.check_same("--resume", how.resume ? "true" : "false");
+  if (writes && !options.trace.empty())
     how.on_profile = [&](Device& device, Profile& profile) {
       print_profile(device, recipe.run.precision, profile, "training step 3");
       write_trace(options.trace, profile);
     };
-  print_outcome(train(recipe, how));
+  const TrainOutcome outcome = train(recipe, how);
+  if (writes) print_outcome(outcome);
 }
 
 // A list's flag takes several values, or lists, and may be given several times: all of them count.
@@ -85,7 +90,7 @@ void add_recipe_flag(CLI::App& command, const RecipeKey& key, std::vector<Settin
 
 }  // namespace
 
-void add_train(CLI::App& app) {
+void add_train(CLI::App& app, World& world) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("train", "Train a model from a recipe");
   command->add_option("--config", options->config, "the recipe, a TOML file (see recipes/)");
@@ -108,7 +113,7 @@ void add_train(CLI::App& app) {
       "print where the time of the run's third step goes, and write its trace, for Perfetto, to this "
       "file");
   for (const RecipeKey& key : recipe_keys()) add_recipe_flag(*command, key, options->overrides);
-  command->callback([options] { run(*options); });
+  command->callback([options, &world] { run(*options, world); });
 }
 
 }  // namespace fathom

@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/threads.h"
 
 namespace fathom {
@@ -16,6 +18,10 @@ Binding binding_of_this_process(int ranks_on_this_host) {
   // It fails where there are more processors than the set has room for: nobody is bound to one then.
   b.allowed = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : b.processors;
   return b;
+}
+
+int threads_of_rank(const Binding& b) {
+  return b.ranks == 1 ? b.threads : std::min(b.threads, std::max(1, b.processors / b.ranks));
 }
 
 std::string binding_warning(const Binding& b) {

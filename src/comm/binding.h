@@ -14,6 +14,9 @@ struct Binding {
 // Threads and processors of this process.
 Binding binding_of_this_process(int ranks_on_this_host);
 
+// As many that the ranks of a host have a processor for each.
+int threads_of_rank(const Binding& b);
+
 // A warning, or nothing: threads that take turns on too few processors, or processors that no rank may use.
 std::string binding_warning(const Binding& b);
 

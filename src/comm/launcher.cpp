@@ -38,7 +38,7 @@ Launch launched_as() {
 
 void let_lower_ranks_speak(int rank) {
   if (rank == 0) return;
-  std::this_thread::sleep_for(std::chrono::milliseconds(250 + 50 * std::min(rank, 32)));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1000 + 50 * std::min(rank, 32)));
 }
 
 void refuse(const Launch& launch, const std::string& reason) {

@@ -14,7 +14,7 @@ struct Launch {
 // does not count: it is set too in a batch script, which runs once.
 Launch launched_as();
 
-// Waits for a fraction of a second that grows with the rank: an error that all ranks meet, such as a missing
+// Waits for some seconds that grow with the rank, but not on the lowest: an error that all ranks meet, such as a missing
 // file, is told by the lowest, and its end ends the others before they repeat it.
 void let_lower_ranks_speak(int rank);
 

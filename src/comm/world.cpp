@@ -47,6 +47,10 @@ Communicator World::communicator(const Device& device, const CommLimits& limits)
   return Communicator(std::move(nccl), std::make_unique<Communicator>(std::move(host)));
 }
 
+int World::threads_of_rank() const {
+  return fathom::threads_of_rank(binding_of_this_process(ranks_on_host_));
+}
+
 void World::check_ranks() {
   if (!session_) return;
   check_same("program", program_hash());
@@ -70,6 +74,10 @@ void World::check_same(const std::string& name, const std::string& value) {
 
 void World::watch_for_hangs(double seconds) {
   if (session_) session_->watch(seconds, gather_texts(*everyone_, host_name()));
+}
+
+std::string World::from_rank_0(const std::string& text) {
+  return session_ ? gather_texts(*everyone_, rank_ == 0 ? text : "")[0] : text;
 }
 
 void World::abort(const std::string& message) {

@@ -42,6 +42,9 @@ class World {
   int size() const { return size_; }
   // Among the ranks on this host: the number of its GPU, where each has one.
   int rank_on_host() const { return rank_on_host_; }
+  // CPU threads for this rank, where nobody says how many: its part of the host's processors, or of those
+  // that the launcher has bound it to.
+  int threads_of_rank() const;
 
   // All ranks, with tensors in this device's memory; the device must outlive it. Every rank calls it, not
   // while a collective is pending. The limits are for tests.
@@ -52,6 +55,8 @@ class World {
   void check_ranks();
   // An Error that names the first rank whose value is not rank 0's, and both values. Every rank calls it.
   void check_same(const std::string& name, const std::string& value);
+  // Rank 0's text. Every rank calls it.
+  std::string from_rank_0(const std::string& text);
 
   // From here on, a rank that the others have waited for in host memory for so many seconds ends the run: an
   // Error on those names it and its host. Every rank calls it.

@@ -34,13 +34,16 @@ void check_batch(const Device& device, const Config& c, const Batch& batch) {
 }  // namespace
 
 Model make_model(const Device& device, const Config& config, DType dtype, const ModelPart& part) {
+  return make_model(
+      device, config, dtype, part, weight_bytes(config, dtype, part),
+      [&](Arena& arena, const ModelPart&) { return allocate_weights(config, arena, dtype, part); });
+}
+
+Model make_model(const Device& device, const Config& config, DType dtype, const ModelPart& part,
+                 int64_t bytes, const WeightPlacement& allocate) {
   const char* remedy = dtype == DType::bf16 ? "" : "bf16 takes less: --dtype, or run.precision of a recipe";
-  Model model{config,
-              dtype,
-              Arena("the model's weights", weight_bytes(config, dtype, part), device, remedy),
-              {},
-              part};
-  model.weights = allocate_weights(config, model.memory, dtype, part);
+  Model model{config, dtype, Arena("the model's weights", bytes, device, remedy), {}, part};
+  model.weights = allocate(model.memory, part);
   if (!device.on_host())
     for (const std::string& line : slow_paths(config, dtype)) log::warn_once("on this GPU, " + line);
   return model;

@@ -1,7 +1,8 @@
 // The model: embedding, layers, final norm. The LM head and the losses are outside (model/head.h), so that
 // pretraining, fine-tuning and reinforcement learning differ only in the dlogits they hand to it.
 #pragma once
-#include <string>
+#include <functional>
+#include <utility>
 
 #include "model/activations.h"
 #include "model/batch.h"
@@ -23,6 +24,10 @@ struct Model {
 // Allocated where the device works, all zero. Warns of sizes that have no fast kernels on a GPU
 // (slow_paths.h).
 Model make_model(const Device& device, const Config& config, DType dtype, const ModelPart& part = {});
+// The same, where `allocate` decides how the weights lie in `bytes` of memory.
+using WeightPlacement = std::function<Weights(Arena& arena, const ModelPart& part)>;
+Model make_model(const Device& device, const Config& config, DType dtype, const ModelPart& part,
+                 int64_t bytes, const WeightPlacement& allocate);
 
 // The gradients of all weights, summed over the micro-batches of an optimizer step. The step's first backward
 // pass writes every entry, the others add to it: nothing has to be cleared.
@@ -34,6 +39,8 @@ struct WeightGradients {
 
   // Of a model that runs in `dtype`; the arena may be a planning one.
   WeightGradients(const Config& config, Arena& arena, DType dtype, const ModelPart& part = {});
+  // In memory that is there.
+  explicit WeightGradients(Weights allocated) : weights(std::move(allocated)) {}
 };
 
 // Runs the batch through the model's layers. Returns the normed hidden states [N, C] (activations.normed); of

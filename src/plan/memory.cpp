@@ -7,6 +7,8 @@
 #include "model/head.h"
 #include "ops/dispatch.h"
 #include "plan/work.h"
+#include "train/optimizer.h"
+#include "train/weight_groups.h"
 
 namespace fathom {
 namespace {
@@ -62,10 +64,6 @@ int64_t moe_layers(const Config& c, const ModelPart& part) {
   return n;
 }
 
-int64_t share_of(int64_t bytes, int64_t ranks) {
-  return (bytes + ranks - 1) / ranks;
-}
-
 }  // namespace
 
 PartBytes part_bytes(const Config& c, const ModelPart& part, const StorageTypes& types) {
@@ -78,20 +76,13 @@ PartBytes part_bytes(const Config& c, const ModelPart& part, const StorageTypes&
 }
 
 RankMemory lasting_memory(const Recipe& r, const Config& c, const ModelPart& part, const Product& product) {
-  const DType dtype = r.run.precision, stat = stat_of(dtype);
-  const StorageTypes moments = gradient_types(dtype);
-  // Weights that are stored in the moments' type have no master copy (train/optimizer.cpp).
-  const StorageTypes masters = [=](const WeightInfo& info) -> std::optional<DType> {
-    if (storage_type(info, dtype) == stat) return std::nullopt;
-    return stat;
-  };
-  const auto share = [&](const StorageTypes& types) {
-    const PartBytes bytes = part_bytes(c, part, types);
-    return share_of(bytes.routed, product.data) + share_of(bytes.others, product.stage_ranks());
-  };
-  return {.weights = weight_bytes(c, dtype, part),
-          .gradients = weight_bytes(c, moments, part),
-          .optimizer = 2 * share(moments) + share(masters)};
+  const DType dtype = r.run.precision;
+  const WeightGroups groups =
+      group_weights(c, dtype, part, {.ranks = static_cast<int>(product.stage_ranks())},
+                    {.ranks = static_cast<int>(product.data)});
+  return {.weights = group_bytes(groups),
+          .gradients = gradient_group_bytes(groups),
+          .optimizer = Optimizer::bytes(c, dtype, part, groups.owned())};
 }
 
 MicroBatchMemory micro_batch_memory(const Recipe& r, const Config& c, const ModelPart& part,

@@ -9,6 +9,14 @@
 #include "train/shuffle.h"
 
 namespace fathom {
+namespace {
+
+// Whether a token is the last one of its document; its pair with the next one is then not learnt from.
+bool ends_document(const Packing& packing, const TokenVocabulary& vocabulary, int32_t token, int32_t next) {
+  return packing.document_mask && (token == vocabulary.eos || next == vocabulary.bos);
+}
+
+}  // namespace
 
 bool exempt_from_dropping(uint64_t seed, int64_t window) {
   constexpr uint64_t stream = 0x64726f7070696e67;  // of this draw alone
@@ -39,8 +47,7 @@ void pack_windows(const TokenShards& shards, const Packing& packing, std::span<c
     for (int64_t t = 0; t < T; ++t) {
       batch.positions[first + t] = position++;
       const int32_t next = window[t + 1];
-      const bool last_of_document =
-          packing.document_mask && (window[t] == vocabulary.eos || next == vocabulary.bos);
+      const bool last_of_document = ends_document(packing, vocabulary, window[t], next);
       out.targets[first + t] = last_of_document ? CrossEntropy::ignore : next;
       out.counted += !last_of_document;
       if (!last_of_document || t + 1 == T) continue;
@@ -72,20 +79,48 @@ Loader::~Loader() {
   thread_.join();
 }
 
+int64_t Loader::window(int64_t i) const {
+  return Shuffle(windows_, seed_, static_cast<uint64_t>(i / windows_))(i % windows_);
+}
+
 int64_t Loader::prepare(int64_t first, PackedStep& out) const {
   const int64_t n = sizes_.windows(first), micro = sizes_.micro_batch;
-  out.resize(static_cast<size_t>((n + micro - 1) / micro));
-  std::vector<int64_t> windows;
-  for (int64_t begin = 0; begin < n; begin += micro) {
-    windows.clear();
-    PackedBatch& packed = out[static_cast<size_t>(begin / micro)];
-    for (int64_t i = first + begin; i < first + std::min(begin + micro, n); ++i)
-      windows.push_back(Shuffle(windows_, seed_, static_cast<uint64_t>(i / windows_))(i % windows_));
-    pack_windows(shards_, packing_, windows, packed);
-    for (size_t w = 0; w < windows.size(); ++w)
-      packed.batch.exempt[w] = exempt_from_dropping(seed_, first + begin + static_cast<int64_t>(w));
+  out.micro_batches = (n + micro - 1) / micro;
+  out.tokens = n * packing_.sequence_length;
+  out.targets = 0;
+  out.batches.resize(static_cast<size_t>(sizes_.replica.count(out.micro_batches)));
+  auto packed = out.batches.begin();
+  for (int64_t i = 0; i < out.micro_batches; ++i) {
+    const int64_t begin = first + i * micro, size = std::min(micro, n - i * micro);
+    if (!sizes_.replica.has(i)) {
+      out.targets += count_targets(begin, size);
+      continue;
+    }
+    pack(begin, size, *packed);
+    out.targets += packed++->counted;
   }
   return n;
+}
+
+void Loader::pack(int64_t first, int64_t n, PackedBatch& out) const {
+  std::vector<int64_t> windows;
+  for (int64_t i = first; i < first + n; ++i) windows.push_back(window(i));
+  pack_windows(shards_, packing_, windows, out);
+  for (int64_t i = 0; i < n; ++i)
+    out.batch.exempt[static_cast<size_t>(i)] = exempt_from_dropping(seed_, first + i);
+}
+
+int64_t Loader::count_targets(int64_t first, int64_t n) const {
+  const int64_t T = packing_.sequence_length;
+  if (!packing_.document_mask) return n * T;
+  std::vector<int32_t> tokens(static_cast<size_t>(T + 1));
+  int64_t counted = 0;
+  for (int64_t i = first; i < first + n; ++i) {
+    shards_.copy(window(i) * T, T + 1, tokens.data());
+    for (int64_t t = 0; t < T; ++t)
+      counted += !ends_document(packing_, shards_.vocabulary(), tokens[t], tokens[t + 1]);
+  }
+  return counted;
 }
 
 void Loader::work() {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/batch.h"
+#include "train/share.h"
 #include "train/token_shard.h"
 
 namespace fathom {
@@ -42,14 +43,21 @@ struct PackedBatch {
 void pack_windows(const TokenShards& shards, const Packing& packing, std::span<const int64_t> windows,
                   PackedBatch& out);
 
-// The micro-batches of one optimizer step.
-using PackedStep = std::vector<PackedBatch>;
+// An optimizer step: of all its micro-batches, in order, those that this replica works on.
+struct PackedStep {
+  std::vector<PackedBatch> batches;
+  // Of all replicas:
+  int64_t micro_batches = 0, tokens = 0;
+  int64_t targets = 0;  // that are not ignored
+};
 
 // How a run divides windows into steps, and steps into micro-batches.
 struct StepSizes {
   // Windows of the step that follows the first `windows_read` windows.
   std::function<int64_t(int64_t windows_read)> windows;
   int64_t micro_batch = 1;  // windows of a micro-batch; a step's last one may have fewer
+  // Micro-batch i is worked on by replica i modulo their number; there may be fewer than replicas.
+  Share replica = {};
 };
 
 // Prepares the next step in a thread of its own while the last one is used.
@@ -73,6 +81,11 @@ class Loader {
   void work();
   // Returns the windows of the step.
   int64_t prepare(int64_t first, PackedStep& out) const;
+  // The place in the stream of number `i` of the windows that the run reads.
+  int64_t window(int64_t i) const;
+  // The micro-batch of n windows from number `first` on; or, where another replica works on it, its targets.
+  void pack(int64_t first, int64_t n, PackedBatch& out) const;
+  int64_t count_targets(int64_t first, int64_t n) const;
 
   const TokenShards& shards_;
   const Packing packing_;

@@ -1,10 +1,11 @@
 #include "train/optimizer.h"
 
-#include <cmath>
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
 #include "io/checkpoint.h"
+#include "model/checkpoint_layout.h"
 #include "ops/sum_squares.h"
 #include "tensor/memory.h"
 #include "train/optimizer_file.h"
@@ -12,66 +13,114 @@
 namespace fathom {
 namespace {
 
-void append(std::vector<CheckpointPart>& all, const char* prefix, std::vector<CheckpointPart> parts) {
-  for (CheckpointPart& part : parts) all.push_back({prefix + part.name, part.tensor});
+// The elements of a contiguous tensor.
+Tensor flat(const Tensor& t) {
+  return t.reshape({t.count()});
+}
+
+// Those of a piece; of a weight that has no tensor, none.
+Tensor piece_of(const Tensor& weight, const WeightPiece& piece) {
+  return weight ? flat(weight).slice(piece.first, piece.count) : Tensor();
+}
+
+std::vector<TensorSlice> read_only(const std::vector<SliceToRead>& slices) {
+  std::vector<TensorSlice> all;
+  for (const SliceToRead& slice : slices) all.push_back({slice.name, slice.first, slice.values});
+  return all;
+}
+
+// The state of one piece, whose weight is stored in `type`.
+AdamWTensor allocate_state(Arena& arena, DType type, int64_t count) {
+  const DType stat = stat_of(type);
+  AdamWTensor t;
+  t.m = arena.allocate(stat, {count});
+  t.v = arena.allocate(stat, {count});
+  if (type != stat) t.master = arena.allocate(stat, {count});
+  return t;
 }
 
 }  // namespace
 
-Optimizer::Optimizer(const Device& device, Model& model, const Weights& grads)
-    : Optimizer(model, grads,
-                Arena("the optimizer's state", bytes(model.config, model.dtype) + bytes_beside, device,
-                      smaller_model)) {}
-
-Optimizer::Optimizer(Model& model, const Weights& grads, Arena memory)
-    : model_(model), memory_(std::move(memory)), exact_(model.weights) {
-  const Config& c = model.config;
-  m_ = allocate_weights(c, memory_, gradient_types(model.dtype));
-  v_ = allocate_weights(c, memory_, gradient_types(model.dtype));
-  master_ = allocate_weights(c, memory_, master_types(model.dtype));
-  squares_ = memory_.allocate(DType::f64, {1});
-
-  const std::vector<NamedWeight> w = list_weights(c, model.weights), grad = list_weights(c, grads),
-                                 m = list_weights(c, m_), v = list_weights(c, v_),
-                                 master = list_weights(c, master_);
-  for (size_t i = 0; i < w.size(); ++i) {
-    if (!is_trained(w[i].info.kind)) continue;
-    parameters_.push_back({.w = w[i].weight.data,
-                           .master = master[i].weight.data,
-                           .grad = grad[i].weight.data,
-                           .m = m[i].weight.data,
-                           .v = v[i].weight.data,
-                           .decayed = is_matrix(w[i].info.kind)});
-  }
+Weights starting_weights(const Model& model, const Weights& grads) {
+  Weights exact = grads;
+  const std::vector<NamedWeight> own = list_weights(model.config, model.weights, model.part);
   size_t i = 0;
-  visit(c, exact_, [&](const WeightInfo&, Weight& weight) {
-    if (const Weight& copy = master[i++].weight) weight = copy;
+  const auto take_own = [&](const WeightInfo& info, Weight& weight) {
+    if (!is_trained(info.kind)) weight = own[i].weight;
+    ++i;
+  };
+  visit(model.config, exact, take_own, model.part);
+  return exact;
+}
+
+Optimizer::Optimizer(const Device& device, Model& model, const Weights& grads,
+                     std::vector<WeightPiece> pieces)
+    : Optimizer(model, grads, pieces,
+                Arena("the optimizer's state", bytes(model, pieces) + bytes_beside, device, smaller_model)) {}
+
+Optimizer::Optimizer(Model& model, const Weights& grads, std::vector<WeightPiece> pieces, Arena memory)
+    : model_(model),
+      weights_(list_weights(model.config, model.weights, model.part)),
+      pieces_(std::move(pieces)),
+      memory_(std::move(memory)) {
+  const std::vector<NamedWeight> gradients = list_weights(model.config, grads, model.part);
+  const auto fixed = std::stable_partition(pieces_.begin(), pieces_.end(), [this](const WeightPiece& piece) {
+    return is_trained(weights_[piece.weight].info.kind);
   });
+  fixed_.assign(fixed, pieces_.end()), pieces_.erase(fixed, pieces_.end());
+  for (const WeightPiece& piece : pieces_) {
+    const NamedWeight& w = weights_[piece.weight];
+    AdamWTensor t = allocate_state(memory_, w.weight.data.dtype, piece.count);
+    t.w = piece_of(w.weight.data, piece);
+    t.grad = piece_of(gradients[piece.weight].weight.data, piece);
+    t.decayed = is_matrix(w.info.kind);
+    parameters_.push_back(t);
+  }
+  squares_ = memory_.allocate(DType::f64, {1});
 }
 
 void Optimizer::copy_from(const Device& device, const Optimizer& from) {
   download_arena_later(device, memory_, from.memory_);
 }
 
-int64_t Optimizer::bytes(const Config& config, DType dtype) {
-  return 2 * weight_bytes(config, gradient_types(dtype)) + weight_bytes(config, master_types(dtype));
+int64_t Optimizer::bytes(const Model& model, const std::vector<WeightPiece>& pieces) {
+  return bytes(model.config, model.dtype, model.part, pieces);
 }
 
-void Optimizer::round_master(const Device& device) {
-  Staging exact(device), rounded(device);
-  for (const AdamWTensor& p : parameters_)
-    if (p.master)
-      rounded.write(p.w, [&](const Tensor& w) { copy_tensor(exact.read(p.master), w, "weights"); });
+int64_t Optimizer::bytes(const Config& config, DType dtype, const ModelPart& part,
+                         const std::vector<WeightPiece>& pieces) {
+  const std::vector<NamedWeight> weights = list_weights(config, {}, part);
+  Arena plan;
+  for (const WeightPiece& piece : pieces)
+    if (const WeightInfo& info = weights[piece.weight].info; is_trained(info.kind))
+      allocate_state(plan, storage_type(info, dtype), piece.count);
+  return plan.used();
 }
 
-double Optimizer::gradient_norm(Device& device) {
+void Optimizer::start_from(const Device& device, const Weights& exact) {
+  const std::vector<NamedWeight> from = list_weights(model_.config, exact, model_.part);
+  Staging read(device), write(device);
+  for (size_t i = 0; i < from.size(); ++i) {
+    const Tensor &w = weights_[i].weight.data, &x = from[i].weight.data;
+    if (w.data == x.data) continue;
+    if (w.dtype == x.dtype)
+      copy(device, w, x);
+    else
+      write.write(w, [&](const Tensor& host) { copy_tensor(read.read(x), host, "weights"); });
+  }
+  for (size_t i = 0; i < pieces_.size(); ++i)
+    if (parameters_[i].master)
+      copy(device, parameters_[i].master, piece_of(from[pieces_[i].weight].weight.data, pieces_[i]));
+}
+
+double Optimizer::sum_of_squares(Device& device) {
   clear(device, squares_);
   std::vector<Tensor> gradients;
   for (const AdamWTensor& p : parameters_) gradients.push_back(p.grad);
   sum_squares(device, {.sum = squares_, .all = gradients});
   double total = 0;
   download(device, Tensor(&total, DType::f64, {1}), squares_);
-  return std::sqrt(total);
+  return total;
 }
 
 void Optimizer::update(Device& device, const Recipe::Optimizer& settings, double lr, double grad_scale,
@@ -86,37 +135,42 @@ void Optimizer::update(Device& device, const Recipe::Optimizer& settings, double
                  .step = step});
 }
 
-Weights Optimizer::own_weights() const {
-  Weights own = exact_;
-  const std::vector<NamedWeight> master = list_weights(model_.config, master_);
-  size_t i = 0;
-  visit(model_.config, own, [&](const WeightInfo&, Weight& weight) {
-    if (master[i++].weight) weight = {};
-  });
-  return own;
-}
-
-std::vector<CheckpointPart> Optimizer::state() const {
-  std::vector<CheckpointPart> all;
-  append(all, "m.", checkpoint_parts(model_.config, m_));
-  append(all, "v.", checkpoint_parts(model_.config, v_));
-  append(all, "master.", checkpoint_parts(model_.config, master_));
+std::vector<SliceToRead> Optimizer::slices_of(const std::string& prefix, Tensor AdamWTensor::*member) const {
+  std::vector<SliceToRead> all;
+  for (size_t i = 0; i < pieces_.size(); ++i)
+    if (const Tensor& t = parameters_[i].*member)
+      append_stored_slices(all, prefix, weights_[pieces_[i].weight].info, pieces_[i].first, t);
   return all;
 }
 
+std::vector<SliceToRead> Optimizer::state() const {
+  std::vector<SliceToRead> all;
+  for (const auto& [prefix, member] :
+       {std::pair("m.", &AdamWTensor::m), {"v.", &AdamWTensor::v}, {"master.", &AdamWTensor::master}})
+    for (SliceToRead& slice : slices_of(prefix, member)) all.push_back(std::move(slice));
+  return all;
+}
+
+std::vector<TensorSlice> Optimizer::weight_slices() const {
+  std::vector<SliceToRead> all = slices_of("", &AdamWTensor::w);
+  for (const WeightPiece& piece : fixed_) {
+    const NamedWeight& w = weights_[piece.weight];
+    append_stored_slices(all, "", w.info, piece.first, piece_of(w.weight.data, piece));
+  }
+  return read_only(all);
+}
+
 std::vector<TensorSlice> Optimizer::slices() const {
-  return whole_slices(state());
+  return read_only(state());
 }
 
 void Optimizer::load(const Device& device, const std::string& path) {
-  std::vector<CheckpointPart> without_master;
-  append(without_master, "master.", checkpoint_parts(model_.config, own_weights()));
-  const auto to_read = [](const std::vector<CheckpointPart>& parts) {
-    std::vector<SliceToRead> slices;
-    for (const CheckpointPart& part : parts) slices.push_back({part.name, 0, part.tensor});
-    return slices;
-  };
-  read_optimizer_file(device, path, model_.config, model_.dtype, to_read(state()), to_read(without_master));
+  std::vector<SliceToRead> without_master;
+  for (size_t i = 0; i < pieces_.size(); ++i)
+    if (!parameters_[i].master)
+      append_stored_slices(without_master, "master.", weights_[pieces_[i].weight].info, pieces_[i].first,
+                           parameters_[i].w);
+  read_optimizer_file(device, path, model_.config, model_.dtype, state(), without_master);
 }
 
 }  // namespace fathom

@@ -1,14 +1,16 @@
-// AdamW over a whole model: the moments, the f32 master copies of bf16 weights, and the global gradient norm.
-// A weight that is stored in f32 itself, as a router is, has no master copy.
+// AdamW over the weights that this process updates, all of a model's or its pieces (train/weight_groups.h):
+// the moments, the f32 master copies of bf16 weights, and the squares of the gradient norm. A weight that is
+// stored in f32 itself, as a router is, has no master copy.
 #pragma once
 #include <cstdint>
 #include <vector>
 
-#include "io/safetensors.h"
+#include "io/slice_writer.h"
 #include "model/model.h"
-#include "model/model_folder.h"
 #include "ops/adamw.h"
 #include "train/recipe.h"
+#include "train/stored_slices.h"
+#include "train/weight_groups.h"
 
 namespace fathom {
 
@@ -16,28 +18,33 @@ namespace fathom {
 constexpr const char* smaller_model =
     "fewer parameters take less: model.num_hidden_layers, model.n_routed_experts";
 
+// Room to make the values in that a run starts from, exactly: the gradients' memory, which has no other use
+// yet, and of what is not trained the model's own.
+Weights starting_weights(const Model& model, const Weights& grads);
+
 class Optimizer {
  public:
-  // State for this model and its gradients (stat type), both of which must outlive it; all zero, the master
-  // copies too.
-  Optimizer(const Device& device, Model& model, const Weights& grads);
+  // State for these pieces of the model and of its gradients (stat type), both of which must outlive it; all
+  // zero, the master copies too.
+  Optimizer(const Device& device, Model& model, const Weights& grads, std::vector<WeightPiece> pieces);
   // The same in memory that is given: bytes() + bytes_beside of it.
-  Optimizer(Model& model, const Weights& grads, Arena memory);
+  Optimizer(Model& model, const Weights& grads, std::vector<WeightPiece> pieces, Arena memory);
 
   // Of the moments and the master copies, and of what stands beside them.
-  static int64_t bytes(const Config& config, DType dtype);
+  static int64_t bytes(const Model& model, const std::vector<WeightPiece>& pieces);
+  static int64_t bytes(const Config& config, DType dtype, const ModelPart& part,
+                       const std::vector<WeightPiece>& pieces);
   static constexpr int64_t bytes_beside = 64;
 
   // This state, the host's, becomes that of `from`, which is on this device; after synchronize().
   void copy_from(const Device& device, const Optimizer& from);
 
-  // What updates work on: of each weight its master copy when there is one, else the model's own.
-  Weights& exact() { return exact_; }
-  // After exact() was filled: the model's weights become its rounded copy.
-  void round_master(const Device& device);
+  // The model's weights become `exact` (stat type), rounded; the master copies become it. Where both are the
+  // same memory nothing happens.
+  void start_from(const Device& device, const Weights& exact);
 
-  // Over all parameters, summed in f64 in a fixed order: the same for every number of threads.
-  double gradient_norm(Device& device);
+  // Of the gradients of all pieces, summed in f64 in a fixed order: the same for every number of threads.
+  double sum_of_squares(Device& device);
 
   // One step; grad_scale multiplies the gradients, step counts from 1. Norms and biases are not decayed (the
   // paper's weight decay of 0.1 does not say of what; here it is the matrices).
@@ -45,19 +52,23 @@ class Optimizer {
 
   // The state under the names of optimizer.safetensors (train/optimizer_file.h).
   std::vector<TensorSlice> slices() const;
-  // Fills it from such a file, and weights that have a master copy there and none here.
+  // The same of the weights themselves, under the names of the model's files.
+  std::vector<TensorSlice> weight_slices() const;
+  // Fills the state from such a file, and weights that have a master copy there and none here.
   void load(const Device& device, const std::string& path);
 
  private:
-  std::vector<CheckpointPart> state() const;
-  // The weights that are updated in place, without a master copy.
-  Weights own_weights() const;
+  std::vector<SliceToRead> state() const;
+  // One tensor of each piece; where it is absent there is no slice.
+  std::vector<SliceToRead> slices_of(const std::string& prefix, Tensor AdamWTensor::*member) const;
 
   const Model& model_;
+  std::vector<NamedWeight> weights_;
+  std::vector<WeightPiece> pieces_;  // that are trained
+  std::vector<WeightPiece> fixed_;   // that are not
   Arena memory_;
-  Tensor squares_;  // [1] f64
-  Weights m_, v_, master_, exact_;
-  std::vector<AdamWTensor> parameters_;
+  Tensor squares_;                       // [1] f64
+  std::vector<AdamWTensor> parameters_;  // of each piece
 };
 
 }  // namespace fathom

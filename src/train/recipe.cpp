@@ -80,6 +80,8 @@ void visit_recipe(R& r, F&& f) {
     "ranks that share the routed experts of a layer");
   f("parallel.schedule", r.parallel.schedule, any_value, free_to_change,
     "of the stages: 1f1b, zb-h1, or zb-2p, which takes up to twice the activations");
+  f("parallel.hang_seconds", r.parallel.hang_seconds, at_least_0, free_to_change,
+    "a rank that the others have waited for so long ends the run; 0: never");
   f("run.output", r.run.output, any_value, free_to_change, "folder of checkpoints, metrics and the model");
   f("run.precision", r.run.precision, any_value, fixed, "f32 or bf16");
   f("run.recompute", r.run.recompute, any_value, free_to_change, "less memory for activations, more time");

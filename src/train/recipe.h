@@ -98,6 +98,7 @@ struct Recipe {
     int64_t expert = 1;    // ranks that share the routed experts of a layer
     // Order of a stage's passes: one of pipeline_schedule_names.
     std::string schedule = "zb-h1";
+    double hang_seconds = 600;  // a rank that the others have waited for so long ends the run; 0: never
   } parallel;
 
   std::set<std::string> given;  // the keys that were set, by a file or a flag

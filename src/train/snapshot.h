@@ -3,14 +3,16 @@
 #pragma once
 #include "model/model.h"
 #include "train/optimizer.h"
+#include "train/weight_groups.h"
 #include "train/training_checkpoint.h"
 
 namespace fathom {
 
 class Snapshot {
  public:
-  // Memory for this model's and this optimizer's state. Error when there is too little.
-  Snapshot(const Device& device, const Model& model);
+  // Memory for this model's state and its optimizer's, as they lie in the device's. Error when there is too
+  // little.
+  Snapshot(const Device& device, const Model& model, const WeightGroups& groups);
   Snapshot(const Snapshot&) = delete;
 
   // Copies both and waits until they are there.
@@ -18,7 +20,7 @@ class Snapshot {
 
   // Where they are.
   const Device& device() const { return host_; }
-  std::vector<TensorSlice> slices() const { return checkpoint_slices(model_, optimizer_); }
+  std::vector<TensorSlice> slices() const { return checkpoint_slices(optimizer_); }
 
  private:
   Device host_;

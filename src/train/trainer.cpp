@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <numeric>
 
 #include "base/error.h"
@@ -13,42 +14,11 @@
 #include "model/model_folder.h"
 #include "ops/cross_entropy.h"
 #include "ops/router_bias.h"
-#include "ops/sum.h"
 #include "tensor/memory.h"
 #include "train/identity.h"
 
 namespace fathom {
 namespace {
-
-Recompute recompute_of(const Recipe& recipe, const Config& config) {
-  Recompute recompute;
-  recompute.layers = recipe.run.recompute ? config.num_hidden_layers : recipe.run.recompute_layers;
-  recompute.set_parts("run.recompute_parts", recipe.run.recompute_parts);
-  return recompute;
-}
-
-// For a micro-batch of `windows` windows.
-MicroBatch allocate_micro_batch(const Recipe& r, const Config& c, Arena& arena, int64_t windows) {
-  const DType dtype = r.run.precision;
-  const int64_t N = windows * r.data.sequence_length;
-  // With document_mask a window may fall into as many sequences as it has tokens.
-  const BatchSize size = {
-      .tokens = N, .sequences = r.data.document_mask ? N : windows, .keys = N, .units = windows};
-  MicroBatch m;
-  m.batch = allocate_batch(arena, size);
-  m.targets = arena.allocate(DType::i32, {N});
-  m.losses = arena.allocate(stat_of(dtype), {N});
-  m.dhidden = arena.allocate(dtype, {N, c.hidden_size});
-  m.activations = allocate_activations(c, arena, dtype, Purpose::training, size, recompute_of(r, c));
-  return m;
-}
-
-int64_t work_bytes(const Recipe& r, const Config& c) {
-  Arena plan;
-  allocate_micro_batch(r, c, plan, r.batch.micro_batch);
-  return plan.used() + head_bytes(c, r.run.precision, r.batch.micro_batch * r.data.sequence_length,
-                                  !r.run.device.starts_with("cuda"));
-}
 
 // The model's special tokens are those of its data. A config from elsewhere must agree; fields left out of
 // the recipe follow the data.
@@ -75,10 +45,6 @@ Config checked_config(const Recipe& recipe, const TokenVocabulary& data) {
   return config;
 }
 
-Arena gradient_arena(const Device& device, const Model& model) {
-  return Arena("gradients", weight_bytes(model.config, gradient_types(model.dtype)), device, smaller_model);
-}
-
 // The paths that are folders: a shard that is named itself is of the split that it is named for.
 std::vector<std::string> folders_of(const std::vector<std::string>& paths) {
   std::vector<std::string> folders;
@@ -87,8 +53,22 @@ std::vector<std::string> folders_of(const std::vector<std::string>& paths) {
   return folders;
 }
 
-constexpr int64_t loss_total = 0, balance_totals = 1;  // in totals_: one, then one for each level
-constexpr int64_t levels = 3;
+// As far as training can carry it out.
+ParallelPlan plan_of(const Recipe& r, const Config& config, const World* world) {
+  const Recipe::Parallel& p = r.parallel;
+  const ParallelPlan plan = parallel_plan(config, world ? world->size() : 1, p.pipeline, p.expert);
+  check(p.pipeline == 1, "parallel.pipeline = {}: training over several stages does not exist yet",
+        p.pipeline);
+  check(p.expert == 1, "parallel.expert = {}: experts on several ranks do not exist yet", p.expert);
+  return plan;
+}
+
+// A micro-batch without tokens.
+PackedBatch no_tokens() {
+  PackedBatch packed;
+  packed.batch.sequence_starts = {0};
+  return packed;
+}
 
 // A mean over nothing is 0, not NaN: a step of documents of one token has no target.
 double at_least_one(int64_t targets) {
@@ -97,44 +77,29 @@ double at_least_one(int64_t targets) {
 
 }  // namespace
 
-TrainingMemory training_memory(const Recipe& r, const Config& c) {
-  const DType dtype = r.run.precision;
-  return {.weights = weight_bytes(c, dtype),
-          .gradients = weight_bytes(c, gradient_types(dtype)),
-          .optimizer = Optimizer::bytes(c, dtype),
-          .activations = work_bytes(r, c)};
-}
-
-Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std::vector<std::string>& changes)
+Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std::vector<std::string>& changes,
+                 World* world)
     : recipe_(recipe),
-      device_(Device::named(recipe.run.device, static_cast<int>(recipe.run.threads))),
-      ranks_(Communicator::alone(device_)),
+      device_(device_of_rank(recipe, world)),
       training_shards_(recipe.data.train, "train"),
-      model_(
-          make_model(device_, checked_config(recipe, training_shards_.vocabulary()), recipe.run.precision)),
-      gradient_memory_(gradient_arena(device_, model_)),
-      grads_(model_.config, gradient_memory_, model_.dtype),
-      optimizer_(device_, model_, grads_.weights),
+      config_(checked_config(recipe, training_shards_.vocabulary())),
+      ranks_(world, device_, plan_of(recipe, config_, world)),
+      trained_(device_, ranks_, config_, recipe.run.precision),
       work_memory_(
-          "activations", work_bytes(recipe, model_.config), device_,
-          "batch.micro_batch or data.sequence_length lowers it, and run.recompute_parts or run.recompute") {
+          "activations", micro_batch_bytes(recipe, config_, trained_.model().part), device_,
+          "batch.micro_batch or data.sequence_length lowers it, and run.recompute_parts or run.recompute"),
+      totals_(device_, config_) {
   open_data();
   lay_out(recipe_.batch.micro_batch);
-  const Config& c = model_.config;
-  const int64_t L = c.num_hidden_layers, E = c.n_routed_experts, D = c.expert_groups();
-  report_memory_ = Arena("a step's report", 4 * L * (E + D + 1) + 512, device_);
-  totals_ = report_memory_.allocate(DType::f64, {balance_totals + levels});
-  choices_ = {.experts = report_memory_.allocate(DType::i32, {L, E}),
-              .groups = report_memory_.allocate(DType::i32, {L, D}),
-              .dropped = report_memory_.allocate(DType::i32, {L})};
-  start_state(checkpoint, changes);
+  start(world, checkpoint, changes);
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
   const StepSizes sizes = {.windows =
                                [this](int64_t windows_read) {
                                  return batch_sequences(recipe_.batch,
                                                         windows_read * recipe_.data.sequence_length);
                                },
-                           .micro_batch = recipe_.batch.micro_batch};
+                           .micro_batch = recipe_.batch.micro_batch,
+                           .replica = ranks_.replica()};
   loader_ = std::make_unique<Loader>(training_shards_, packing, training_windows_, sizes, recipe_.run.seed,
                                      state_.windows_read);
 }
@@ -163,37 +128,38 @@ void Trainer::open_data() {
     validation_windows_ = std::min(validation_windows_, recipe_.validation.sequences);
 }
 
-void Trainer::start_state(const std::string& checkpoint, const std::vector<std::string>& changes) {
+void Trainer::start(World* world, const std::string& checkpoint, const std::vector<std::string>& changes) {
   RunState now;
   now.data_tokens = training_shards_.tokens();
   now.data = training_shards_.fingerprint(device_.threads(), recipe_.data.verify);
   now.tokenizer = checked_tokenizer(recipe_, training_shards_,
                                     own_validation_shards_ ? &*own_validation_shards_ : nullptr);
   tokenizer_folder_ = tokenizer_folder(recipe_, training_shards_);
-  if (own_validation_shards_) own_validation_shards_->fingerprint(device_.threads(), recipe_.data.verify);
+  std::string validation;
+  if (own_validation_shards_)
+    validation = own_validation_shards_->fingerprint(device_.threads(), recipe_.data.verify);
+  if (world) {
+    world->check_same("the training data", now.data);
+    world->check_same("the validation data", validation);
+    world->check_same("the tokenizer", now.tokenizer);
+    const OrderedJson config = config_to_json(config_, "");
+    for (const auto& [key, value] : config.items()) world->check_same("model." + key, value.dump());
+  }
   if (checkpoint.empty()) {
-    start_weights();
+    trained_.start(device_, recipe_.model.init_from, recipe_.run.seed);
   } else {
-    check_recipe(checkpoint, recipe_, model_.config, changes);
-    state_ = load_checkpoint(ranks_, device_, checkpoint, model_, optimizer_);
+    check_recipe(checkpoint, recipe_, config_, changes);
+    state_ = load_checkpoint(ranks_.everyone(), device_, checkpoint, trained_.model(), trained_.optimizer());
     check_same_run(checkpoint, state_, now, training_shards_);
   }
   state_.data_tokens = now.data_tokens, state_.data = now.data, state_.tokenizer = now.tokenizer;
-}
-
-void Trainer::start_weights() {
-  if (recipe_.model.init_from.empty())
-    initialize_weights(device_, model_.config, optimizer_.exact(), recipe_.run.seed);
-  else
-    load_weights(device_, model_.config, optimizer_.exact(), CheckpointReader(recipe_.model.init_from));
-  optimizer_.round_master(device_);
 }
 
 // A step's or the validation's last micro-batch may have fewer windows than the others.
 void Trainer::lay_out(int64_t windows) {
   if (micro_.targets && micro_.targets.cols() == windows * recipe_.data.sequence_length) return;
   work_memory_.rewind(0);
-  micro_ = allocate_micro_batch(recipe_, model_.config, work_memory_, windows);
+  micro_ = allocate_micro_batch(recipe_, config_, trained_.model().part, work_memory_, windows);
 }
 
 Batch Trainer::upload_packed(const PackedBatch& packed) {
@@ -201,7 +167,7 @@ Batch Trainer::upload_packed(const PackedBatch& packed) {
   lay_out(host.size().tokens / recipe_.data.sequence_length);
   Batch batch = micro_.batch;
   batch.sequence_starts = batch.sequence_starts.slice(0, host.size().sequences + 1);
-  upload_batch(device_, model_.config, host, batch);
+  upload_batch(device_, config_, host, batch);
   upload(device_, micro_.targets, ConstTensor(packed.targets.data(), DType::i32, {host.size().tokens}));
   return batch;
 }
@@ -217,9 +183,21 @@ LossFunction Trainer::cross_entropy_loss(double scale) {
   };
 }
 
-bool Trainer::counts_come_first(size_t micro_batches) const {
-  const Config& c = model_.config;
-  return !c.seq_aux && balances(recipe_, c) && micro_batches > 1;
+// The first of an expert group has the most micro-batches of the group.
+int64_t Trainer::passes(int64_t micro_batches) const {
+  const ParallelPlan& plan = ranks_.plan();
+  return Share{plan.expert_group_of(ranks_.rank()) * plan.expert, plan.replicas()}.count(micro_batches);
+}
+
+void Trainer::for_each_pass(const PackedStep& step,
+                            const std::function<void(const PackedBatch&)>& pass) const {
+  for (const PackedBatch& packed : step.batches) pass(packed);
+  for (auto i = static_cast<int64_t>(step.batches.size()); i < passes(step.micro_batches); ++i)
+    pass(no_tokens());
+}
+
+bool Trainer::counts_come_first(const PackedStep& step) const {
+  return !config_.seq_aux && balances(recipe_, config_) && step.micro_batches > 1;
 }
 
 Batch Trainer::upload_for_step(const PackedBatch& packed, const StepReport& step) {
@@ -235,43 +213,42 @@ Batch Trainer::upload_for_step(const PackedBatch& packed, const StepReport& step
 
 void Trainer::count_experts(const PackedBatch& packed, const StepReport& step) {
   const Batch batch = upload_for_step(packed, step);
-  micro_.activations.choices = choices_;
-  model_forward(device_, model_, batch, micro_.activations);
+  micro_.activations.choices = totals_.choices();
+  model_forward(device_, trained_.model(), batch, micro_.activations);
 }
 
 void Trainer::micro_step(const PackedBatch& packed, const StepReport& step, bool counted) {
+  const Model& model = trained_.model();
+  WeightGradients& grads = trained_.gradients();
   Batch batch = upload_for_step(packed, step);
-  if (counted) batch.step.choices = choices_;
-  micro_.activations.choices = counted ? ChoiceCounts() : choices_;
-  const Tensor hidden = model_forward(device_, model_, batch, micro_.activations);
-  head_backward(device_, model_, hidden, work_memory_, cross_entropy_loss(1 / at_least_one(step.targets)),
-                micro_.dhidden, grads_);
-  model_backward(device_, model_, batch, micro_.activations, micro_.dhidden, grads_);
-  sum(device_, {.sum = totals_.slice(loss_total, 1), .x = micro_.losses});
-  for (int64_t level = 0; level < levels; ++level)
-    sum(device_, {.sum = totals_.slice(balance_totals + level, 1),
-                  .x = micro_.activations.balance_losses.slice(level, 1)});
+  if (counted) batch.step.choices = totals_.choices();
+  micro_.activations.choices = counted ? ChoiceCounts() : totals_.choices();
+  const Tensor hidden = model_forward(device_, model, batch, micro_.activations);
+  head_backward(device_, model, hidden, work_memory_, cross_entropy_loss(1 / at_least_one(step.targets)),
+                micro_.dhidden, grads);
+  model_backward(device_, model, batch, micro_.activations, micro_.dhidden, grads);
+  totals_.add(device_, micro_.losses, micro_.activations.balance_losses);
 }
 
 StepReport Trainer::step() {
   finish_written_checkpoint();
   const Position before = position();
-  const PackedStep& micro_batches = loader_->next();
+  const PackedStep& packed = loader_->next();
   StepReport report;
   report.step = before.step + 1;
-  for (const PackedBatch& packed : micro_batches) {
-    report.tokens += packed.batch.size().tokens;
-    report.targets += packed.counted;
-  }
+  report.tokens = packed.tokens, report.targets = packed.targets;
   report.lr = learning_rate(recipe_, before);
 
-  grads_.accumulate = false;
-  clear(device_, totals_);
-  for (const Tensor& counts : {choices_.experts, choices_.groups, choices_.dropped}) clear(device_, counts);
-  const bool count_first = counts_come_first(micro_batches.size());
-  if (count_first)
-    for (const PackedBatch& packed : micro_batches) count_experts(packed, report);
-  for (const PackedBatch& packed : micro_batches) micro_step(packed, report, count_first);
+  trained_.gradients().accumulate = false;
+  totals_.clear(device_);
+  const bool count_first = counts_come_first(packed);
+  if (count_first) {
+    for_each_pass(packed, [&](const PackedBatch& batch) { count_experts(batch, report); });
+    totals_.share_counts(ranks_);
+  }
+  for_each_pass(packed, [&](const PackedBatch& batch) { micro_step(batch, report, count_first); });
+  if (!trained_.gradients().accumulate) trained_.clear_gradients(device_);  // no micro-batch for this rank
+  trained_.reduce_gradients();
   read_totals(report);
   check(std::isfinite(report.loss), "step {}: the loss is {}; the last checkpoint is the newest good state",
         report.step, report.loss);
@@ -281,7 +258,8 @@ StepReport Trainer::step() {
 
   const double clip = recipe_.optimizer.clip;
   const double scale = clip > 0 && report.grad_norm > clip ? clip / report.grad_norm : 1;
-  optimizer_.update(device_, recipe_.optimizer, report.lr, scale, report.step);
+  trained_.optimizer().update(device_, recipe_.optimizer, report.lr, scale, report.step);
+  trained_.gather_weights();
   update_choice_biases();
   state_.step = report.step;
   state_.tokens += report.tokens;
@@ -289,45 +267,31 @@ StepReport Trainer::step() {
   return report;
 }
 
-// From the choices of the whole step, before any were dropped.
-void Trainer::update_choice_biases() {
-  if (recipe_.model.bias_update_speed == 0) return;
-  for (int64_t i = 0; i < model_.config.num_hidden_layers; ++i)
-    if (const Tensor& bias = model_.weights.layers[i].moe.choice_bias.data)
-      router_bias_update(
-          device_, {.bias = bias, .counts = choices_.experts[i], .speed = recipe_.model.bias_update_speed});
-}
-
-// Room for the step's counts, to be downloaded.
-ExpertLoad Trainer::empty_load() const {
-  const Config& c = model_.config;
-  ExpertLoad load = {.E = choices_.experts.cols(), .D = choices_.groups.cols()};
-  for (int64_t i = 0; i < c.num_hidden_layers; ++i)
-    if (c.is_moe_layer(i)) load.moe_layers.push_back(i);
-  load.experts.resize(static_cast<size_t>(choices_.experts.count()));
-  load.sent.resize(static_cast<size_t>(choices_.groups.count()));
-  if (recipe_.model.capacity_factor > 0) load.dropped.resize(static_cast<size_t>(choices_.dropped.count()));
-  return load;
-}
-
 // All that the host wants to know of a step comes with one wait.
 void Trainer::read_totals(StepReport& report) {
-  const auto fetch = [&](std::vector<int32_t>& to, const Tensor& from) {
-    Tensor host = from;
-    host.data = to.data();
-    if (!to.empty()) download_later(device_, host, from);
-  };
-  std::array<double, balance_totals + levels> totals{};
-  download_later(device_, Tensor(totals.data(), DType::f64, {balance_totals + levels}), totals_);
-  report.load = empty_load();
-  fetch(report.load.experts, choices_.experts);
-  fetch(report.load.sent, choices_.groups);
-  fetch(report.load.dropped, choices_.dropped);
-  report.grad_norm = optimizer_.gradient_norm(device_);  // waits
-  report.loss = totals[loss_total] / at_least_one(report.targets);
-  report.balance = {totals[balance_totals], totals[balance_totals + 1], totals[balance_totals + 2]};
+  StepSums sums = totals_.read(device_, ranks_, trained_.optimizer());
+  report.loss = sums.loss / at_least_one(report.targets);
+  report.balance = sums.balance;
+  report.grad_norm = std::sqrt(sums.squares);
+  report.load = std::move(sums.load);
+  if (recipe_.model.capacity_factor == 0) report.load.dropped.clear();
+  for (int64_t i = 0; i < config_.num_hidden_layers; ++i)
+    if (config_.is_moe_layer(i)) report.load.moe_layers.push_back(i);
   report.expert_load = report.load.expert_load();
   report.dropped = report.load.dropped_share();
+}
+
+// From the choices of the whole step, before any were dropped: the same on all ranks.
+void Trainer::update_choice_biases() {
+  const double speed = recipe_.model.bias_update_speed;
+  if (speed == 0) return;
+  totals_.share_counts(ranks_);
+  const std::vector<LayerWeights>& layers = trained_.model().weights.layers;
+  for (size_t i = 0; i < layers.size(); ++i)
+    if (const Tensor& bias = layers[i].moe.choice_bias.data)
+      router_bias_update(
+          device_,
+          {.bias = bias, .counts = totals_.choices().experts[static_cast<int64_t>(i)], .speed = speed});
 }
 
 std::optional<double> Trainer::validation_loss() {
@@ -335,34 +299,37 @@ std::optional<double> Trainer::validation_loss() {
   const TokenShards& shards = own_validation_shards_ ? *own_validation_shards_ : training_shards_;
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
   const int64_t micro = recipe_.batch.micro_batch;
+  const Model& model = trained_.model();
+  const int64_t micro_batches = (validation_windows_ + micro - 1) / micro;
   PackedBatch packed;
   std::vector<int64_t> windows;
-  int64_t targets = 0;
-  clear(device_, totals_);
-  for (int64_t first = 0; first < validation_windows_; first += micro) {
-    windows.resize(static_cast<size_t>(std::min(micro, validation_windows_ - first)));
+  double targets = 0;
+  totals_.clear(device_);
+  for (int64_t i = 0; i < passes(micro_batches); ++i) {
+    const int64_t first = ranks_.replica().item(i) * micro;
+    windows.resize(static_cast<size_t>(std::clamp<int64_t>(validation_windows_ - first, 0, micro)));
     std::iota(windows.begin(), windows.end(), first_validation_window_ + first);
     pack_windows(shards, packing, windows, packed);
-    targets += packed.counted;
+    targets += static_cast<double>(packed.counted);
     const Batch batch = upload_packed(packed);
     micro_.activations.choices = {};
-    const Tensor hidden = model_forward(device_, model_, batch, micro_.activations);
-    head_forward(device_, model_, hidden, work_memory_, cross_entropy_loss(1));
-    sum(device_, {.sum = totals_.slice(loss_total, 1), .x = micro_.losses});
+    const Tensor hidden = model_forward(device_, model, batch, micro_.activations);
+    head_forward(device_, model, hidden, work_memory_, cross_entropy_loss(1));
+    totals_.add(device_, micro_.losses);
   }
-  double total = 0;
-  download(device_, Tensor(&total, DType::f64, {1}), totals_.slice(loss_total, 1));
-  if (targets == 0) return std::nullopt;
-  return total / static_cast<double>(targets);
+  std::array<double, 2> sums = {totals_.loss(device_), targets};
+  ranks_.replicas().host().run(AllReduce{.x = Tensor(sums.data(), DType::f64, {2})});
+  if (sums[1] == 0) return std::nullopt;
+  return sums[0] / sums[1];
 }
 
 std::string Trainer::save() {
   wait_for_checkpoint();
   const bool beside = take_snapshots();
   saving_ = std::make_unique<CheckpointWriter>(
-      ranks_, beside ? snapshot_->device() : device_,
-      checkpoint_content(recipe_, state_, model_.config, tokenizer_folder_),
-      beside ? snapshot_->slices() : checkpoint_slices(model_, optimizer_));
+      ranks_.everyone(), beside ? snapshot_->device() : device_,
+      checkpoint_content(recipe_, state_, config_, tokenizer_folder_),
+      beside ? snapshot_->slices() : checkpoint_slices(trained_.optimizer()));
   if (beside)
     saving_->start();
   else
@@ -376,30 +343,30 @@ void Trainer::wait_for_checkpoint() {
 
 // Between two steps: the sooner it is in place, the less is lost by a crash.
 void Trainer::finish_written_checkpoint() {
-  if (saving_ && ranks_.size() > 1 && saving_->done()) wait_for_checkpoint();
+  if (saving_ && !ranks_.alone() && saving_->done()) wait_for_checkpoint();
 }
 
 bool Trainer::take_snapshots() {
-  return all_of(ranks_, take_snapshot());
+  return all_of(ranks_.everyone(), take_snapshot());
 }
 
 // False where there is nothing to gain by one, or no room for it.
 bool Trainer::take_snapshot() {
   if (device_.on_host() || !snapshots_fit_) return false;
   try {
-    if (!snapshot_) snapshot_ = std::make_unique<Snapshot>(device_, model_);
+    if (!snapshot_) snapshot_ = std::make_unique<Snapshot>(device_, trained_.model(), trained_.groups());
   } catch (const Error& e) {
     snapshots_fit_ = false;
     log::warn("checkpoints are written between steps: {}", e.what());
     return false;
   }
-  snapshot_->take(device_, model_, optimizer_);
+  snapshot_->take(device_, trained_.model(), trained_.optimizer());
   return true;
 }
 
 void Trainer::save_model_to(const std::string& dir) const {
-  save_model_folder(ranks_, device_, dir, model_.config, model_.dtype,
-                    whole_slices(checkpoint_parts(model_.config, model_.weights)), tokenizer_folder_);
+  save_model_folder(ranks_.everyone(), device_, dir, config_, trained_.model().dtype,
+                    trained_.optimizer().weight_slices(), tokenizer_folder_);
 }
 
 }  // namespace fathom

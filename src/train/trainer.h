@@ -1,24 +1,29 @@
 // One training run in memory: the model, its gradients and optimizer state, its data. step() is the whole of
-// pretraining: forward, loss, backward, clip, AdamW.
+// pretraining: forward, loss, backward, clip, AdamW. Of several ranks each makes the same calls, and all get
+// the same answers.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "comm/communicator.h"
+#include "comm/world.h"
 #include "model/head.h"
-#include "model/model.h"
 #include "ops/balance.h"
 #include "tensor/device.h"
 #include "train/expert_load.h"
 #include "train/loader.h"
-#include "train/optimizer.h"
+#include "train/micro_batch.h"
+#include "train/rank_groups.h"
 #include "train/recipe.h"
 #include "train/schedule.h"
 #include "train/snapshot.h"
+#include "train/step_totals.h"
+#include "train/trained_model.h"
 #include "train/training_checkpoint.h"
+#include "train/training_memory.h"
 
 namespace fathom {
 
@@ -36,36 +41,20 @@ struct StepReport {
   double dropped = 0;      // ExpertLoad::dropped_share() of it
 };
 
-// Bytes, each by formula.
-struct TrainingMemory {
-  int64_t weights, gradients, optimizer, activations;
-  int64_t total() const { return weights + gradients + optimizer + activations; }
-};
-TrainingMemory training_memory(const Recipe& recipe, const Config& config);
-
-// What a micro-batch works in: memory of the device.
-struct MicroBatch {
-  Batch batch;
-  Tensor targets;  // [N] i32
-  Tensor losses;   // [N] stat
-  Tensor dhidden;  // [N, C]
-  Activations activations;
-};
-
 class Trainer {
  public:
   // Allocates everything once, opens the data and starts from fresh weights or model.init_from; with
   // `checkpoint`, from that folder instead, where the keys in `changes` may have other values than it was
-  // made with.
+  // made with. `world` is null for one process alone.
   explicit Trainer(const Recipe& recipe, const std::string& checkpoint = {},
-                   const std::vector<std::string>& changes = {});
+                   const std::vector<std::string>& changes = {}, World* world = nullptr);
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
   // The schedule's length is reached.
   bool finished() const { return run_finished(recipe_, position()); }
   // Trains on batch_sequences() sequences. When the loss or the gradient is not finite: an Error naming the
-  // step, thrown before any weight changes.
+  // step, thrown before any weight changes, on all ranks.
   StepReport step();
   // Mean loss per target of the validation data; nothing when there is none.
   std::optional<double> validation_loss();
@@ -80,8 +69,10 @@ class Trainer {
 
   const RunState& state() const { return state_; }
   Position position() const { return {state_.step, state_.tokens, loader_->epochs()}; }
-  const Model& model() const { return model_; }
+  const Model& model() const { return trained_.model(); }
+  const Optimizer& optimizer() const { return trained_.optimizer(); }
   Device& device() { return device_; }
+  RankGroups& ranks() { return ranks_; }
   double epochs() const { return loader_->epochs(); }
   int64_t training_windows() const { return training_windows_; }
   int64_t validation_windows() const { return validation_windows_; }
@@ -89,19 +80,23 @@ class Trainer {
 
  private:
   void open_data();
-  void start_weights();
-  // Opens this run's part of state_; from a checkpoint, the rest.
-  void start_state(const std::string& checkpoint, const std::vector<std::string>& changes);
+  // Fills the weights and this run's part of state_; from a checkpoint, the rest.
+  void start(World* world, const std::string& checkpoint, const std::vector<std::string>& changes);
   void finish_written_checkpoint();
   // On every rank, or it counts on none.
   bool take_snapshots();
   bool take_snapshot();
+  // Of so many micro-batches in all: how many this rank's expert group takes together. A rank that has fewer
+  // makes its last passes without tokens.
+  int64_t passes(int64_t micro_batches) const;
+  // Runs `pass` so often.
+  void for_each_pass(const PackedStep& step, const std::function<void(const PackedBatch&)>& pass) const;
   // The balance losses of a micro-batch need the whole step's choices before its own forward pass.
-  bool counts_come_first(size_t micro_batches) const;
-  // A forward pass for choices_ alone.
+  bool counts_come_first(const PackedStep& step) const;
+  // A forward pass for the counts of choices alone.
   void count_experts(const PackedBatch& packed, const StepReport& step);
-  // Adds the gradients of one micro-batch of the step to grads_, its targets' losses and its balance
-  // losses to totals_.
+  // Adds the gradients of one micro-batch of the step to those of the others, its targets' losses and its
+  // balance losses to totals_.
   void micro_step(const PackedBatch& packed, const StepReport& step, bool counted);
   // Brings a batch to the device; the views hold until the next one.
   Batch upload_packed(const PackedBatch& packed);
@@ -109,28 +104,23 @@ class Trainer {
   Batch upload_for_step(const PackedBatch& packed, const StepReport& step);
   LossFunction cross_entropy_loss(double scale);
   void update_choice_biases();
-  ExpertLoad empty_load() const;
   void read_totals(StepReport& report);
   // Makes micro_ one of `windows` windows.
   void lay_out(int64_t windows);
 
-  Recipe recipe_;
+  const Recipe recipe_;
   Device device_;
-  mutable Communicator ranks_;
   TokenShards training_shards_;
   std::optional<TokenShards> own_validation_shards_;
   std::string tokenizer_folder_;  // whose files go into checkpoints; empty: none
   int64_t training_windows_ = 0, validation_windows_ = 0, first_validation_window_ = 0;
 
-  Model model_;
-  Arena gradient_memory_;
-  WeightGradients grads_;
-  Optimizer optimizer_;
+  const Config config_;
+  mutable RankGroups ranks_;
+  TrainedModel trained_;
   Arena work_memory_;
   MicroBatch micro_;
-  Arena report_memory_;
-  Tensor totals_;         // [4] f64: the current step's losses, then BalanceLoss::losses, added up
-  ChoiceCounts choices_;  // of the current step
+  StepTotals totals_;  // of the current step
 
   RunState state_;
   std::unique_ptr<Loader> loader_;

@@ -215,8 +215,8 @@ FolderContent checkpoint_content(const Recipe& recipe, const RunState& state, co
   return content;
 }
 
-std::vector<TensorSlice> checkpoint_slices(const Model& model, const Optimizer& optimizer) {
-  std::vector<TensorSlice> slices = whole_slices(checkpoint_parts(model.config, model.weights));
+std::vector<TensorSlice> checkpoint_slices(const Optimizer& optimizer) {
+  std::vector<TensorSlice> slices = optimizer.weight_slices();
   for (TensorSlice& slice : optimizer.slices()) slices.push_back(std::move(slice));
   return slices;
 }

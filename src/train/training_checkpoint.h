@@ -43,8 +43,8 @@ std::string checkpoint_folder(const std::string& output, int64_t step);
 FolderContent checkpoint_content(const Recipe& recipe, const RunState& state, const Config& config,
                                  const std::string& tokenizer_dir);
 
-// Its slices where one process holds everything.
-std::vector<TensorSlice> checkpoint_slices(const Model& model, const Optimizer& optimizer);
+// Its slices that this rank owns.
+std::vector<TensorSlice> checkpoint_slices(const Optimizer& optimizer);
 
 // A checkpoint made with other settings than the recipe's is refused: the error names every key that differs,
 // with both values. The keys in `changes` may differ; the new value is logged.

@@ -44,6 +44,14 @@ void check_changes(const std::vector<std::string>& changes) {
   }
 }
 
+bool writes(const TrainOptions& options) {
+  return !options.world || options.world->rank() == 0;
+}
+
+Communicator host_ranks(const TrainOptions& options, const Device& host) {
+  return options.world ? options.world->communicator(host) : Communicator::alone(host);
+}
+
 // Sums since the last line of progress.
 struct Interval {
   double seconds = 0, loss = 0;
@@ -62,9 +70,9 @@ class Run {
   Run(const Recipe& recipe, const TrainOptions& options)
       : recipe_(recipe),
         options_(options),
-        ranks_(Communicator::alone(Device::cpu(1))),
+        ranks_(host_ranks(options, host_)),
         output_(ranks_, recipe.run.output, options.resume),
-        trainer_(recipe, output_.start(), options.changes),
+        trainer_(recipe, output_.start(), options.changes, options.world),
         progress_at_start_(run_progress(recipe, trainer_.position())),
         saved_step_(options.resume ? trainer_.state().step : -1) {
     announce();
@@ -78,10 +86,10 @@ class Run {
   TrainOutcome finished_before() const;
 
  private:
-  void announce() const;
+  void announce();
   StepReport profiled();
   void report_memory();
-  std::optional<Ending> ending() const;
+  std::optional<Ending> ending();
   void after_step(const StepReport& report, double seconds);
   std::string balance_text(const BalanceLevels& balance) const;
   std::vector<NamedValue> step_values(const StepReport& report, double seconds) const;
@@ -89,6 +97,11 @@ class Run {
   void validate();
   void save();
   double seconds_left() const;
+  // Of this rank.
+  TrainingMemory memory() {
+    const RankGroups& ranks = trainer_.ranks();
+    return training_memory(recipe_, trainer_.model().config, ranks.plan(), ranks.rank());
+  }
   std::string model_folder() const { return file_in(recipe_.run.output, "model"); }
   bool is_multiple(int64_t every) const { return every > 0 && trainer_.state().step % every == 0; }
 
@@ -96,6 +109,7 @@ class Run {
   const TrainOptions& options_;
   int64_t steps_done_ = 0;  // by this process
   const Clock::time_point start_ = Clock::now();
+  const Device host_ = Device::cpu(1);
   Communicator ranks_;
   const OutputFolder output_;  // before the trainer reads it
   Trainer trainer_;
@@ -107,28 +121,37 @@ class Run {
   TrainOutcome outcome_;
 };
 
-void Run::announce() const {
+void Run::announce() {
   const Config& c = trainer_.model().config;
-  const TrainingMemory m = training_memory(recipe_, c);
+  const TrainingMemory m = memory();
   const auto bytes = [](int64_t n) { return human_bytes(static_cast<double>(n)); };
   const auto count = [](int64_t n) { return human_count(static_cast<double>(n)); };
   log::info(
       "model: {} parameters, {} active per token; {} sequences of {} tokens to train on, {} to validate",
       count(parameter_count(c)), count(active_parameter_count(c, false)), count(trainer_.training_windows()),
       recipe_.data.sequence_length, count(trainer_.validation_windows()));
-  log::info("memory: weights {} + gradients {} + optimizer {} + activations {} = {}", bytes(m.weights),
-            bytes(m.gradients), bytes(m.optimizer), bytes(m.activations), bytes(m.total()));
+  const ParallelPlan& plan = trainer_.ranks().plan();
+  if (plan.ranks > 1)
+    log::info("{} ranks of {} threads each: {}-way data parallelism, the optimizer's state divided",
+              plan.ranks, trainer_.device().threads(), plan.replicas());
+  log::info("memory{}: weights {} + gradients {} + optimizer {} + activations {} = {}",
+            plan.ranks > 1 ? " of each rank" : "", bytes(m.weights), bytes(m.gradients), bytes(m.optimizer),
+            bytes(m.activations), bytes(m.total()));
   if (options_.resume) log::info("resumed after step {}", trainer_.state().step);
   const ValidationData validation = {trainer_.has_validation_shards(), trainer_.validation_windows() > 0};
   for (const std::string& sentence : ignored_settings(recipe_, c, validation)) log::warn("{}", sentence);
 }
 
-std::optional<Ending> Run::ending() const {
+// Rank 0 says when time is up; a signal to any rank ends all.
+std::optional<Ending> Run::ending() {
   if (trainer_.finished()) return Ending::finished;
-  const double limit = recipe_.run.max_seconds;
-  if (limit > 0 && seconds_since(start_) >= limit) return Ending::out_of_time;
   if (recipe_.run.stop_at > 0 && trainer_.state().step >= recipe_.run.stop_at) return Ending::stop_at;
-  if (interrupted()) return Ending::interrupted;
+  RankGroups& ranks = trainer_.ranks();
+  const double limit = recipe_.run.max_seconds;
+  const bool out_of_time = limit > 0 && ranks.writes() && seconds_since(start_) >= limit;
+  const double reason = ranks.highest(out_of_time ? 2 : interrupted() ? 1 : 0);
+  if (reason == 2) return Ending::out_of_time;
+  if (reason == 1) return Ending::interrupted;
   return std::nullopt;
 }
 
@@ -182,10 +205,10 @@ void Run::log_line(const StepReport& r) {
 void Run::after_step(const StepReport& r, double seconds) {
   step_seconds_ += seconds;
   interval_.add(r, seconds);
-  metrics_->log(r.step, step_values(r, seconds));
+  if (metrics_) metrics_->log(r.step, step_values(r, seconds));
   if (is_multiple(recipe_.run.log_every) || ending()) {
     log_line(r);
-    metrics_->log_load(r.step, r.load);
+    if (metrics_) metrics_->log_load(r.step, r.load);
   }
   if (is_multiple(recipe_.validation.every)) validate();
   if (is_multiple(recipe_.checkpoint.every) && !trainer_.finished()) save();  // the last one: see go()
@@ -197,12 +220,12 @@ void Run::validate() {
   outcome_.validation_loss = trainer_.validation_loss();
   if (!outcome_.validation_loss) return;
   log::info("step {}  validation loss {:.4f}", validated_step_, *outcome_.validation_loss);
-  metrics_->log(validated_step_, {{"validation_loss", *outcome_.validation_loss}});
+  if (metrics_) metrics_->log(validated_step_, {{"validation_loss", *outcome_.validation_loss}});
 }
 
 void Run::save() {
   if (saved_step_ == trainer_.state().step) return;
-  metrics_->flush();
+  if (metrics_) metrics_->flush();
   outcome_.checkpoint = trainer_.save();
   saved_step_ = trainer_.state().step;
 }
@@ -216,8 +239,7 @@ StepReport Run::profiled() {
 }
 
 void Run::report_memory() {
-  const int64_t formula = training_memory(recipe_, trainer_.model().config).total();
-  const std::string by_formula = human_bytes(static_cast<double>(formula)),
+  const std::string by_formula = human_bytes(static_cast<double>(memory().total())),
                     time = human_duration(seconds_since(start_));
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -230,7 +252,7 @@ void Run::report_memory() {
 
 // The last checkpoint comes after the model: where it stands, the run is complete.
 TrainOutcome Run::go() {
-  metrics_.emplace(recipe_.run.output, options_.resume ? trainer_.state().step : -1);
+  if (writes(options_)) metrics_.emplace(recipe_.run.output, options_.resume ? trainer_.state().step : -1);
   std::optional<Ending> why = ending();
   for (; !why; why = ending()) {
     const auto start = Clock::now();
@@ -262,6 +284,10 @@ TrainOutcome Run::finished_before() const {
 
 TrainOutcome train(const Recipe& recipe, const TrainOptions& options) {
   check_changes(options.changes);
+  if (World* world = options.world) {
+    check_same_recipe(*world, recipe);
+    if (recipe.parallel.hang_seconds > 0) world->watch_for_hangs(recipe.parallel.hang_seconds);
+  }
   Run run(recipe, options);
   return run.nothing_to_do() ? run.finished_before() : run.go();
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/world.h"
 #include "tensor/profile.h"
 #include "train/recipe.h"
 
@@ -29,11 +30,12 @@ struct TrainOptions {
   std::vector<std::string> changes = {};
   // Called once, with what was measured of the run's third step (the first ones warm up).
   std::function<void(Device&, Profile&)> on_profile;
+  World* world = nullptr;  // all ranks of the run; null for one process alone
 };
 
 // Runs the recipe into recipe.run.output, or continues from the newest whole checkpoint there. Error when
 // there is a checkpoint and resume is false, or none and it is true, or when another process trains there. A
-// run that is finished already changes nothing: nothing_to_do.
+// run that is finished already changes nothing: nothing_to_do. Every rank calls it; rank 0 writes.
 TrainOutcome train(const Recipe& recipe, const TrainOptions& options);
 
 }  // namespace fathom

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "comm/world.h"
 #include "io/file.h"
 #include "support/paths.h"
 
@@ -57,8 +58,9 @@ std::vector<std::string> words_of(const std::string& command) {
 // The program's commands, which end before they do anything: their own callbacks stay, for they own the
 // options.
 std::unique_ptr<CLI::App> program_that_does_nothing() {
+  static World alone;
   auto app = std::make_unique<CLI::App>();
-  add_commands(*app);
+  add_commands(*app, alone);
   for (CLI::App* command : app->get_subcommands([](CLI::App*) { return true; }))
     command->parse_complete_callback([] { throw CLI::Success(); });
   return app;

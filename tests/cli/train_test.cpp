@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "comm/world.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "model/model_folder.h"
@@ -24,9 +25,10 @@ namespace {
 using ::testing::HasSubstr;
 
 std::string run(std::vector<std::string> arguments) {
+  World alone;
   CLI::App app;
   add_prepare(app);
-  add_train(app);
+  add_train(app, alone);
   std::reverse(arguments.begin(), arguments.end());
   ::testing::internal::CaptureStdout();
   try {
@@ -179,8 +181,9 @@ TEST_F(TrainCommand, AListIsGivenInSeveralWays) {
 }
 
 TEST(TrainFlags, EveryKeyOfTheRecipeIsOne) {
+  World alone;
   CLI::App app;
-  add_train(app);
+  add_train(app, alone);
   for (const RecipeKey& key : recipe_keys())
     EXPECT_NE(app.get_subcommand("train")->get_option_no_throw("--" + key.name), nullptr) << key.name;
 }

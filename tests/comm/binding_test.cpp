@@ -19,6 +19,14 @@ TEST(Binding, ThatLeavesMostProcessorsIdleIsWarnedOf) {
   EXPECT_EQ(binding_warning({.threads = 2, .allowed = 2, .processors = 4, .ranks = 1}), "");
 }
 
+TEST(Binding, RanksOfAHostDivideItsProcessors) {
+  EXPECT_EQ(threads_of_rank({.threads = 64, .allowed = 64, .processors = 64, .ranks = 8}), 8);
+  EXPECT_EQ(threads_of_rank({.threads = 4, .allowed = 64, .processors = 64, .ranks = 8}), 4);
+  EXPECT_EQ(threads_of_rank({.threads = 1, .allowed = 1, .processors = 64, .ranks = 8}), 1);
+  EXPECT_EQ(threads_of_rank({.threads = 2, .allowed = 2, .processors = 2, .ranks = 4}), 1);
+  EXPECT_EQ(threads_of_rank({.threads = 2, .allowed = 2, .processors = 2, .ranks = 1}), 2);
+}
+
 TEST(Binding, OfThisProcessIsKnown) {
   const Binding b = binding_of_this_process(1);
   EXPECT_GE(b.allowed, 1);

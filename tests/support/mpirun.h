@@ -28,7 +28,7 @@ inline std::string beside(const std::string& name) {
 }
 
 // Leaks of MPI's own are not looked for. More ranks than processors, none bound to one; as root where the
-// tests are run so.
+// tests are run so. `command` may go on with ": -n 1 COMMAND" for more ranks.
 inline std::string mpirun(int ranks, const std::string& command) {
   const std::string root = geteuid() == 0 ? "--allow-run-as-root " : "";
   return "OMP_NUM_THREADS=1 ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 timeout 120 mpirun " + root +

@@ -75,7 +75,7 @@ TEST(Dropping, ExemptsTheSameSequencesOfEverySplit) {
     Loader loader(shards, packing, windows, {[step](int64_t) { return step; }, micro}, 5, read);
     std::vector<int32_t> all;
     while (loader.windows_read() < 240)
-      for (const PackedBatch& packed : loader.next())
+      for (const PackedBatch& packed : loader.next().batches)
         all.insert(all.end(), packed.batch.exempt.begin(), packed.batch.exempt.end());
     return all;
   };

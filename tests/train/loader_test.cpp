@@ -103,7 +103,7 @@ TEST_F(LoaderTest, AnEpochReadsEveryWindowOnce) {
   Loader loader(*shards_, {.sequence_length = 16}, n, steps_of(1), 9, 0);
   std::multiset<std::vector<int32_t>> read, all;
   for (int64_t i = 0; i < n; ++i) {
-    read.insert(loader.next()[0].batch.tokens);
+    read.insert(loader.next().batches[0].batch.tokens);
     PackedBatch one;
     pack_windows(*shards_, {.sequence_length = 16}, std::vector<int64_t>{i}, one);
     all.insert(one.batch.tokens);
@@ -120,13 +120,13 @@ TEST_F(LoaderTest, AStepFallsIntoMicroBatches) {
       split(*shards_, {.sequence_length = 16}, windows(16), {growing, 2}, 9, 0);
   for (const size_t size : {3, 3, 3, 3, 5, 5}) {
     const PackedStep &one = whole.next(), &parts = split.next();
-    ASSERT_EQ(one.size(), 1u);
-    ASSERT_EQ(parts.size(), (size + 1) / 2);
+    ASSERT_EQ(one.batches.size(), 1u);
+    ASSERT_EQ(parts.batches.size(), (size + 1) / 2);
     std::vector<int32_t> tokens;
-    for (const PackedBatch& part : parts)
+    for (const PackedBatch& part : parts.batches)
       tokens.insert(tokens.end(), part.batch.tokens.begin(), part.batch.tokens.end());
     EXPECT_EQ(tokens.size(), size * 16);
-    EXPECT_EQ(tokens, one[0].batch.tokens);
+    EXPECT_EQ(tokens, one.batches[0].batch.tokens);
     EXPECT_EQ(whole.windows_read(), split.windows_read());
   }
 }
@@ -136,7 +136,7 @@ TEST_F(LoaderTest, GoesOnWhereAnotherStopped) {
   Loader whole(*shards_, {.sequence_length = 16}, n, steps_of(4), 9, 0);
   for (int64_t i = 0; i < n / 4 + 3; ++i) {  // past the first epoch
     Loader part(*shards_, {.sequence_length = 16}, n, steps_of(4), 9, whole.windows_read());
-    EXPECT_EQ(part.next()[0].batch.tokens, whole.next()[0].batch.tokens);
+    EXPECT_EQ(part.next().batches[0].batch.tokens, whole.next().batches[0].batch.tokens);
   }
 }
 

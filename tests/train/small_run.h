@@ -79,35 +79,38 @@ class SmallRun {
 
   // 20 steps of 4 sequences of 24 tokens; `more` overrides.
   Recipe recipe(const std::string& out, const Flags& more = {}) const {
-    Flags flags = {{"model.vocab_size", "40"},
-                   {"model.hidden_size", "32"},
-                   {"model.num_hidden_layers", "3"},
-                   {"model.intermediate_size", "48"},
-                   {"model.num_attention_heads", "2"},
-                   {"model.kv_lora_rank", "16"},
-                   {"model.q_lora_rank", "24"},
-                   {"model.qk_nope_head_dim", "16"},
-                   {"model.qk_rope_head_dim", "8"},
-                   {"model.v_head_dim", "16"},
-                   {"model.n_routed_experts", "8"},
-                   {"model.n_shared_experts", "1"},
-                   {"model.num_experts_per_tok", "2"},
-                   {"model.moe_intermediate_size", "16"},
-                   {"model.first_k_dense_replace", "1"},
-                   {"model.aux_loss_alpha", "0.01"},
-                   {"data.train", dir_ / "data"},
-                   {"data.sequence_length", "24"},
-                   {"optimizer.lr", "3e-3"},
-                   {"schedule.steps", "20"},
-                   {"schedule.warmup_steps", "3"},
-                   {"batch.sequences", "4"},
-                   {"batch.micro_batch", "2"},
-                   {"run.output", output(out)},
-                   {"run.threads", "1"},
-                   {"checkpoint.every", "5"}};
     std::vector<Setting> settings;
-    for (const auto& [key, text] : joined(flags, more)) settings.push_back(flag_setting(key, text));
+    for (const auto& [key, text] : flags(out, more)) settings.push_back(flag_setting(key, text));
     return read_recipe("", settings);
+  }
+  Flags flags(const std::string& out, const Flags& more = {}) const {
+    const Flags small = {{"model.vocab_size", "40"},
+                         {"model.hidden_size", "32"},
+                         {"model.num_hidden_layers", "3"},
+                         {"model.intermediate_size", "48"},
+                         {"model.num_attention_heads", "2"},
+                         {"model.kv_lora_rank", "16"},
+                         {"model.q_lora_rank", "24"},
+                         {"model.qk_nope_head_dim", "16"},
+                         {"model.qk_rope_head_dim", "8"},
+                         {"model.v_head_dim", "16"},
+                         {"model.n_routed_experts", "8"},
+                         {"model.n_shared_experts", "1"},
+                         {"model.num_experts_per_tok", "2"},
+                         {"model.moe_intermediate_size", "16"},
+                         {"model.first_k_dense_replace", "1"},
+                         {"model.aux_loss_alpha", "0.01"},
+                         {"data.train", dir_ / "data"},
+                         {"data.sequence_length", "24"},
+                         {"optimizer.lr", "3e-3"},
+                         {"schedule.steps", "20"},
+                         {"schedule.warmup_steps", "3"},
+                         {"batch.sequences", "4"},
+                         {"batch.micro_batch", "2"},
+                         {"run.output", output(out)},
+                         {"run.threads", "1"},
+                         {"checkpoint.every", "5"}};
+    return joined(small, more);
   }
 
  private:

@@ -94,7 +94,7 @@ void Watch::name_the_missing() const {
   check(!missing.empty(), "all ranks have waited for one another for {:g} s: they do not do the same",
         seconds_);
   fail(
-      "waited for {:g} s in vain for {}: it hangs, was stopped or cannot be reached, or parallel.patience is "
+      "waited for {:g} s in vain for {}: it hangs, was stopped or cannot be reached, or parallel.hang_seconds is "
       "too short for what it does",
       seconds_, missing);
 }

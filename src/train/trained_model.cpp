@@ -1,0 +1,54 @@
+#include "train/trained_model.h"
+
+#include "model/model_folder.h"
+#include "tensor/memory.h"
+#include "train/training_memory.h"
+
+namespace fathom {
+
+TrainedModel::TrainedModel(const Device& device, RankGroups& ranks, const Config& c, DType dtype)
+    : ranks_(ranks),
+      groups_(group_weights(c, dtype, ranks.plan(), ranks.rank())),
+      model_(make_model(device, c, dtype, ranks.plan().part_of(ranks.rank(), c), group_bytes(groups_),
+                        [&](Arena& arena, const ModelPart& part) {
+                          weight_memory_ = allocate_groups(c, arena, groups_, part);
+                          return weight_memory_.weights;
+                        })),
+      gradient_arena_("gradients", gradient_group_bytes(groups_), device, smaller_model),
+      gradient_memory_(allocate_gradient_groups(c, gradient_arena_, groups_, model_.part)),
+      gradients_(gradient_memory_.weights),
+      optimizer_(device, model_, gradients_.weights, groups_.owned()) {}
+
+void TrainedModel::start(Device& device, const std::string& init_from, uint64_t seed) {
+  Weights exact = starting_weights(model_, gradients_.weights);
+  if (init_from.empty())
+    initialize_weights(device, model_.config, exact, seed, model_.part);
+  else
+    load_weights(device, model_.config, exact, CheckpointReader(init_from), model_.part);
+  optimizer_.start_from(device, exact);
+}
+
+void TrainedModel::clear_gradients(const Device& device) {
+  for (const Tensor& group : gradient_memory_.groups)
+    if (group) clear(device, group);
+}
+
+void TrainedModel::reduce_gradients() {
+  for (size_t i = 0; i < groups_.groups.size(); ++i) {
+    const WeightGroup& group = groups_.groups[i];
+    if (!group.trained) continue;
+    const Tensor& all = gradient_memory_.groups[i];
+    holders(group).run(ReduceScatter{.out = groups_.slice_of(group, all), .in = all});
+  }
+}
+
+void TrainedModel::gather_weights() {
+  for (size_t i = 0; i < groups_.groups.size(); ++i) {
+    const WeightGroup& group = groups_.groups[i];
+    if (!group.trained) continue;
+    const Tensor& all = weight_memory_.groups[i];
+    holders(group).run(AllGather{.out = all, .in = groups_.slice_of(group, all)});
+  }
+}
+
+}  // namespace fathom

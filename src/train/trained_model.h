@@ -1,0 +1,54 @@
+// The model that a run trains, as far as this rank holds it: weights, gradients, the optimizer's state of
+// what it owns of them; and ZeRO-1's two exchanges with the ranks that hold the same weights.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "train/optimizer.h"
+#include "train/rank_groups.h"
+#include "train/weight_groups.h"
+
+namespace fathom {
+
+class TrainedModel {
+ public:
+  // Allocates everything once. `ranks` must outlive it.
+  TrainedModel(const Device& device, RankGroups& ranks, const Config& config, DType dtype);
+  TrainedModel(const TrainedModel&) = delete;
+
+  // Starts from a model folder, or where that is empty from fresh weights: the same for every plan.
+  void start(Device& device, const std::string& init_from, uint64_t seed);
+
+  // Of a rank that has no part in a step.
+  void clear_gradients(const Device& device);
+  // What this rank owns of the gradients becomes the sum of all ranks'.
+  void reduce_gradients();
+  // The others get what this rank owns of the weights.
+  void gather_weights();
+
+  const WeightGroups& groups() const { return groups_; }
+  Model& model() { return model_; }
+  const Model& model() const { return model_; }
+  WeightGradients& gradients() { return gradients_; }
+  Optimizer& optimizer() { return optimizer_; }
+  const Optimizer& optimizer() const { return optimizer_; }
+
+ private:
+  // Those that hold a group.
+  Communicator& holders(const WeightGroup& group) {
+    return group.routed ? ranks_.expert_replicas() : ranks_.replicas();
+  }
+
+  RankGroups& ranks_;
+  const WeightGroups groups_;
+  WeightMemory weight_memory_;
+  Model model_;
+  Arena gradient_arena_;
+  WeightMemory gradient_memory_;
+  WeightGradients gradients_;
+  Optimizer optimizer_;
+};
+
+}  // namespace fathom

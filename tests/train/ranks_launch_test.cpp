@@ -1,0 +1,95 @@
+// What mpirun launches: training on 2, 3 and 4 ranks beside training alone (data_parallel_test.cpp), and the
+// program itself.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+
+#include "small_run.h"
+#include "support/mpirun.h"
+
+namespace fathom::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TrainingOnRanks : public ::testing::TestWithParam<int> {};
+
+TEST_P(TrainingOnRanks, IsTrainingAlone) {
+  FATHOM_NEEDS_MPIRUN();
+  expect_passes_on(GetParam(), "train_ranks_test");
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, TrainingOnRanks, ::testing::Values(2, 3, 4));
+
+// `fathom train` with the small model, and these flags on top.
+std::string fathom_train(const SmallRun& small, const std::string& out, const Flags& more = {}) {
+  std::map<std::string, std::string> flags;
+  for (const auto& [key, value] : small.flags(out, more)) flags[key] = value;
+  std::string command = program() + " train";
+  for (const auto& [key, value] : flags) command += " --" + key + " '" + value + "'";
+  return command;
+}
+
+int lines_of(const std::string& path) {
+  return count(read_file(path), "\n");
+}
+
+TEST(TrainOnRanks, WritesOnce) {
+  FATHOM_NEEDS_MPIRUN();
+  const SmallRun small;
+  const Outcome run = run_shell(mpirun(2, fathom_train(small, "out")));
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(count(run.out, "finished after step 20"), 1) << run.out;
+  EXPECT_EQ(count(run.err, "step 20/20 "), 1) << run.err;
+  EXPECT_EQ(count(run.err, "memory of each rank"), 1) << run.err;
+  EXPECT_EQ(lines_of(small.output("out") + "/metrics.jsonl"), 21);  // and a validation
+  EXPECT_TRUE(std::filesystem::exists(small.output("out") + "/model/model.safetensors"));
+}
+
+// One message, of the first rank that has something to say.
+void expect_one_error(const std::string& command, const std::string& message) {
+  const Outcome run = run_shell(command);
+  EXPECT_NE(run.exit_code, 0);
+  EXPECT_EQ(count(run.err, "fathom: "), 1) << run.err;
+  EXPECT_THAT(run.err, HasSubstr(message));
+  EXPECT_EQ(run.out.find("finished"), std::string::npos) << run.out;
+}
+
+TEST(TrainOnRanks, AnotherRecipeOnOneRankIsNamed) {
+  FATHOM_NEEDS_MPIRUN();
+  const SmallRun small;
+  expect_one_error(mpirun(2, fathom_train(small, "out")) + " : -n 1 " +
+                       fathom_train(small, "out", {{"optimizer.lr", "0.5"}}),
+                   "optimizer.lr is not the same on all ranks: '0.003' on rank 0, '0.5' on rank 2");
+  EXPECT_FALSE(std::filesystem::exists(small.output("out")));
+}
+
+// As where hosts have different disks: a path that leads elsewhere on rank 1.
+TEST(TrainOnRanks, OtherDataOnOneRankIsNamed) {
+  FATHOM_NEEDS_MPIRUN();
+  const SmallRun small;
+  for (const auto& [folder, seed] : {std::pair("rank_0", 1), {"rank_1", 9}}) {
+    std::filesystem::create_directories(small.path(folder));
+    write_corpus(small.path(folder) + "/data", "train", 150, seed);
+  }
+  const auto in = [&](const char* folder) {
+    return "sh -c \"cd '" + small.path(folder) + "' && exec " +
+           fathom_train(small, "out", {{"data.train", "data"}}) + "\"";
+  };
+  expect_one_error(mpirun(1, in("rank_0")) + " : -n 1 " + in("rank_1"),
+                   "the training data is not the same on all ranks: 'xxh3:");
+}
+
+TEST(TrainOnRanks, PlansThatDoNotExistYetAreRefused) {
+  FATHOM_NEEDS_MPIRUN();
+  const SmallRun small;
+  expect_one_error(mpirun(2, fathom_train(small, "out", {{"parallel.pipeline", "2"}})),
+                   "parallel.pipeline = 2: training over several stages does not exist yet");
+  expect_one_error(mpirun(2, fathom_train(small, "out", {{"parallel.expert", "2"}})),
+                   "parallel.expert = 2: experts on several ranks do not exist yet");
+}
+
+}  // namespace
+}  // namespace fathom::testing
