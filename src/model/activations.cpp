@@ -115,7 +115,7 @@ MoeActivations Layout::moe() {
   a.scores = stat({N, E});
   a.ids = ints({N, K});
   a.weights = stat({N, K});
-  a.prices = kept_stat({size.sequences, E});
+  a.prices = kept_stat({std::max<int64_t>(size.sequences, 1), E});  // seq_aux false: of the batch
   if (training) a.kept = ints({N, K});
   if (expert_ranks == 1)
     a.experts = experts();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/linear.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
@@ -59,6 +60,7 @@ void head_forward(Device& device, const Model& m, const Tensor& hidden, Arena& s
 
 void head_backward(Device& device, const Model& m, const Tensor& hidden, Arena& scratch,
                    const LossFunction& loss, const Tensor& dhidden, WeightGradients& grads) {
+  if (hidden.rows() == 0 && !grads.accumulate) clear(device, grads.weights.lm_head.data);
   for_each_chunk(device, m, hidden.rows(), scratch, true, [&](int64_t first, const Chunk& chunk) {
     const int64_t n = chunk.logits.rows();
     head_logits(device, m, hidden.slice(first, n), chunk.logits);

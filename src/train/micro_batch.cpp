@@ -4,8 +4,6 @@
 #include "ops/dispatch.h"
 
 namespace fathom {
-namespace {
-
 Recompute recompute_of(const Recipe& recipe, const Config& config) {
   Recompute recompute;
   recompute.layers = recipe.run.recompute ? config.num_hidden_layers : recipe.run.recompute_layers;
@@ -13,15 +11,16 @@ Recompute recompute_of(const Recipe& recipe, const Config& config) {
   return recompute;
 }
 
-}  // namespace
+BatchSize micro_batch_size(const Recipe& r, int64_t windows) {
+  const int64_t N = windows * r.data.sequence_length;
+  return {.tokens = N, .sequences = r.data.document_mask ? N : windows, .keys = N, .units = windows};
+}
 
 MicroBatch allocate_micro_batch(const Recipe& r, const Config& c, const ModelPart& part, Arena& arena,
                                 int64_t windows) {
   const DType dtype = r.run.precision;
-  const int64_t N = windows * r.data.sequence_length;
-  // With document_mask a window may fall into as many sequences as it has tokens.
-  const BatchSize size = {
-      .tokens = N, .sequences = r.data.document_mask ? N : windows, .keys = N, .units = windows};
+  const BatchSize size = micro_batch_size(r, windows);
+  const int64_t N = size.tokens;
   MicroBatch m;
   m.batch = allocate_batch(arena, size);
   m.targets = arena.allocate(DType::i32, {N});

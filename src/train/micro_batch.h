@@ -15,6 +15,13 @@ struct MicroBatch {
   Activations activations;
 };
 
+// The largest of a recipe's micro-batches, of so many windows: with document_mask a window may fall into as
+// many sequences as it has tokens.
+BatchSize micro_batch_size(const Recipe& recipe, int64_t windows);
+
+// What a recipe recomputes.
+Recompute recompute_of(const Recipe& recipe, const Config& config);
+
 // From an arena (which may be a planning one).
 MicroBatch allocate_micro_batch(const Recipe& recipe, const Config& config, const ModelPart& part,
                                 Arena& arena, int64_t windows);

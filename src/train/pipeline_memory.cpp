@@ -74,6 +74,8 @@ void PipelineMemory::reserve(const MicroBatchesInFlight& n) {
   while (static_cast<int>(sets_.size()) < n.kept) {
     auto set = std::make_unique<InFlight>();
     set->memory = Arena("activations of a micro-batch", bytes_.kept, device_, remedy);
+    if (size_.experts)
+      set->exchange = std::make_unique<ExpertExchange>(config_, size_.part, device_, *size_.experts);
     free_sets_.push_back(set.get());
     sets_.push_back(std::move(set));
   }
@@ -93,6 +95,7 @@ InFlight& PipelineMemory::begin(const BatchSize& size) {
   f.gradient_sent.wait();
   f.memory.rewind(0), scratch_.rewind(0);
   lay_out(config_, size_, size, f.memory, scratch_, f);
+  f.activations.exchange = f.exchange.get();
   return f;
 }
 

@@ -8,6 +8,7 @@
 #include "comm/pending.h"
 #include "model/activations.h"
 #include "model/batch.h"
+#include "model/expert_exchange.h"
 #include "model/model.h"
 #include "train/pipeline_schedule.h"
 
@@ -20,6 +21,7 @@ struct StageSize {
   Recompute recompute;
   ModelPart part;
   bool on_host = true;
+  Communicator* experts = nullptr;  // the ranks that share this part's routed experts, if there are several
 };
 
 // Bytes of a set of each kind, and of what there is one of.
@@ -40,6 +42,7 @@ struct InFlight {
   Batch batch;
   Tensor targets;  // [N] i32, with the head only
   Activations activations;
+  std::unique_ptr<ExpertExchange> exchange;  // with experts on several ranks
   Pending stream_sent, gradient_sent;
 };
 

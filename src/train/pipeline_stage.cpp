@@ -17,7 +17,12 @@ PipelineSchedule schedule_of(const std::string& name, int stages, int micro_batc
 }
 
 StageSize stage_size(const ModelPart& part, DType dtype, bool on_host, const PipelineStage::Settings& s) {
-  return {.dtype = dtype, .largest = s.largest, .recompute = s.recompute, .part = part, .on_host = on_host};
+  return {.dtype = dtype,
+          .largest = s.largest,
+          .recompute = s.recompute,
+          .part = part,
+          .on_host = on_host,
+          .experts = s.experts};
 }
 
 size_t index(int i) {

@@ -38,6 +38,7 @@ class PipelineStage {
     BatchSize largest;               // micro-batch
     int micro_batches = 1;           // of a step, at most: memory is allocated for so many
     Recompute recompute;
+    Communicator* experts = nullptr;  // the ranks that share the stage's routed experts, if there are several
   };
 
   // The ranks of `pipeline` hold the model's stages in order; every one of them calls it. All must outlive

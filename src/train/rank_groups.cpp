@@ -15,7 +15,9 @@ RankGroups::RankGroups(World* world, const Device& device, const ParallelPlan& p
     : plan_(plan),
       everyone_(all_ranks(world, device)),
       replicas_(everyone_.split(plan.stage_of(rank()))),
-      expert_replicas_(replicas_.split(plan.expert_place_of(rank()))) {
+      expert_replicas_(replicas_.split(plan.expert_place_of(rank()))),
+      expert_group_(replicas_.split(plan.expert_group_of(rank()))),
+      pipeline_(everyone_.split(plan.replica_of(rank()))) {
   assert(plan.ranks == everyone_.size());
 }
 

@@ -30,13 +30,18 @@ class RankGroups {
   Communicator& replicas() { return replicas_; }
   // Of them, those with the same routed experts.
   Communicator& expert_replicas() { return expert_replicas_; }
+  // Of them, those that hold all routed experts together.
+  Communicator& expert_group() { return expert_group_; }
+
+  // Those of this place in every stage, in the order of the stages.
+  Communicator& pipeline() { return pipeline_; }
 
   // The largest of all ranks' values: how they agree on what to do next.
   double highest(double mine);
 
  private:
   ParallelPlan plan_;
-  Communicator everyone_, replicas_, expert_replicas_;
+  Communicator everyone_, replicas_, expert_replicas_, expert_group_, pipeline_;
 };
 
 // What a rank works on. Of several ranks on a host each takes its own GPU, and a part of the processors.

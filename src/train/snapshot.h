@@ -3,8 +3,8 @@
 #pragma once
 #include "model/model.h"
 #include "train/optimizer.h"
-#include "train/weight_groups.h"
 #include "train/training_checkpoint.h"
+#include "train/weight_groups.h"
 
 namespace fathom {
 

@@ -36,7 +36,7 @@ void StepTotals::clear(const Device& device) {
 }
 
 void StepTotals::add(Device& device, const Tensor& losses, const Tensor& balance_losses) {
-  sum(device, {.sum = losses_.slice(0, 1), .x = losses});
+  if (losses && losses.count() > 0) sum(device, {.sum = losses_.slice(0, 1), .x = losses});
   for (int64_t level = 0; balance_losses && level < levels; ++level)
     sum(device, {.sum = losses_.slice(1 + level, 1), .x = balance_losses.slice(level, 1)});
 }

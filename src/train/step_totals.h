@@ -29,7 +29,7 @@ class StepTotals {
 
   // Before each step, and each validation.
   void clear(const Device& device);
-  // Adds the losses of one micro-batch, and its balance losses where there are some.
+  // Adds the losses of one micro-batch and its balance losses, where there are some.
   void add(Device& device, const Tensor& losses /* [N] stat */, const Tensor& balance_losses = {} /* [3] */);
   // Where forward passes count.
   const ChoiceCounts& choices() const { return choices_; }

@@ -31,8 +31,7 @@ void append_stored_slices(std::vector<SliceToRead>& slices, const std::string& p
     const int64_t part_begin = begin_of(part, info), part_end = part_begin + count_of(part.shape);
     const int64_t from = std::max(first, part_begin), to = std::min(end, part_end);
     if (from < to)
-      slices.push_back(
-          {prefix + part.name, from - part_begin, values.slice(from - first, to - from)});
+      slices.push_back({prefix + part.name, from - part_begin, values.slice(from - first, to - from)});
   }
 }
 

@@ -53,14 +53,13 @@ std::vector<std::string> folders_of(const std::vector<std::string>& paths) {
   return folders;
 }
 
-// As far as training can carry it out.
 ParallelPlan plan_of(const Recipe& r, const Config& config, const World* world) {
-  const Recipe::Parallel& p = r.parallel;
-  const ParallelPlan plan = parallel_plan(config, world ? world->size() : 1, p.pipeline, p.expert);
-  check(p.pipeline == 1, "parallel.pipeline = {}: training over several stages does not exist yet",
-        p.pipeline);
-  check(p.expert == 1, "parallel.expert = {}: experts on several ranks do not exist yet", p.expert);
-  return plan;
+  return parallel_plan(config, world ? world->size() : 1, r.parallel.pipeline, r.parallel.expert);
+}
+
+// What a rank works in that runs one micro-batch after the other.
+int64_t work_bytes(const Recipe& r, const Config& config, const ParallelPlan& plan, const ModelPart& part) {
+  return plan.pipeline > 1 ? 0 : micro_batch_bytes(r, config, part);
 }
 
 // A micro-batch without tokens.
@@ -86,11 +85,19 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
       ranks_(world, device_, plan_of(recipe, config_, world)),
       trained_(device_, ranks_, config_, recipe.run.precision),
       work_memory_(
-          "activations", micro_batch_bytes(recipe, config_, trained_.model().part), device_,
+          "activations", work_bytes(recipe, config_, ranks_.plan(), trained_.model().part), device_,
           "batch.micro_batch or data.sequence_length lowers it, and run.recompute_parts or run.recompute"),
       totals_(device_, config_) {
+  const ParallelPlan& plan = ranks_.plan();
+  if (plan.pipeline > 1) {
+    PipelineStage::Settings settings = stage_settings(recipe_, config_, plan, ranks_.rank());
+    if (plan.expert > 1) settings.experts = &ranks_.expert_group();
+    stage_.emplace(device_, trained_.model(), trained_.gradients(), ranks_.pipeline(), settings);
+  } else {
+    if (plan.expert > 1) exchange_.emplace(config_, trained_.model().part, device_, ranks_.expert_group());
+    lay_out(recipe_.batch.micro_batch);
+  }
   open_data();
-  lay_out(recipe_.batch.micro_batch);
   start(world, checkpoint, changes);
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
   const StepSizes sizes = {.windows =
@@ -160,6 +167,7 @@ void Trainer::lay_out(int64_t windows) {
   if (micro_.targets && micro_.targets.cols() == windows * recipe_.data.sequence_length) return;
   work_memory_.rewind(0);
   micro_ = allocate_micro_batch(recipe_, config_, trained_.model().part, work_memory_, windows);
+  micro_.activations.exchange = exchange_ ? &*exchange_ : nullptr;
 }
 
 Batch Trainer::upload_packed(const PackedBatch& packed) {
@@ -200,14 +208,18 @@ bool Trainer::counts_come_first(const PackedStep& step) const {
   return !config_.seq_aux && balances(recipe_, config_) && step.micro_batches > 1;
 }
 
-Batch Trainer::upload_for_step(const PackedBatch& packed, const StepReport& step) {
+TrainingStep Trainer::step_of(const StepReport& step) const {
   const Recipe::Model& m = recipe_.model;
+  return {.tokens = step.tokens,
+          .choices = {},
+          .device_alpha = m.device_balance_alpha,
+          .communication_alpha = m.communication_balance_alpha,
+          .capacity_factor = m.capacity_factor};
+}
+
+Batch Trainer::upload_for_step(const PackedBatch& packed, const StepReport& step) {
   Batch batch = upload_packed(packed);
-  batch.step = {.tokens = step.tokens,
-                .choices = {},
-                .device_alpha = m.device_balance_alpha,
-                .communication_alpha = m.communication_balance_alpha,
-                .capacity_factor = m.capacity_factor};
+  batch.step = step_of(step);
   return batch;
 }
 
@@ -230,6 +242,36 @@ void Trainer::micro_step(const PackedBatch& packed, const StepReport& step, bool
   totals_.add(device_, micro_.losses, micro_.activations.balance_losses);
 }
 
+void Trainer::run_passes(const PackedStep& packed, const StepReport& report) {
+  const bool count_first = counts_come_first(packed);
+  if (count_first) {
+    for_each_pass(packed, [&](const PackedBatch& batch) { count_experts(batch, report); });
+    totals_.share_counts(ranks_);
+  }
+  for_each_pass(packed, [&](const PackedBatch& batch) { micro_step(batch, report, count_first); });
+}
+
+void Trainer::run_stage(const PackedStep& packed, const StepReport& report) {
+  std::vector<PackedBatch> padded;
+  PipelineStep s = {.micro_batches = packed.batches,
+                    .step = step_of(report),
+                    .loss_scale = 1 / at_least_one(report.targets),
+                    .choices = totals_.choices(),
+                    .add = [this](const Tensor& losses, const Tensor& balance_losses) {
+                      totals_.add(device_, losses, balance_losses);
+                    }};
+  if (passes(packed.micro_batches) > static_cast<int64_t>(packed.batches.size())) {
+    for_each_pass(packed, [&](const PackedBatch& batch) { padded.push_back(batch); });
+    s.micro_batches = padded;
+  }
+  if (counts_come_first(packed)) {
+    stage_->count_choices(s);
+    totals_.share_counts(ranks_);
+    s.step.choices = totals_.choices();
+  }
+  stage_->step(s);
+}
+
 StepReport Trainer::step() {
   finish_written_checkpoint();
   const Position before = position();
@@ -241,12 +283,7 @@ StepReport Trainer::step() {
 
   trained_.gradients().accumulate = false;
   totals_.clear(device_);
-  const bool count_first = counts_come_first(packed);
-  if (count_first) {
-    for_each_pass(packed, [&](const PackedBatch& batch) { count_experts(batch, report); });
-    totals_.share_counts(ranks_);
-  }
-  for_each_pass(packed, [&](const PackedBatch& batch) { micro_step(batch, report, count_first); });
+  stage_ ? run_stage(packed, report) : run_passes(packed, report);
   if (!trained_.gradients().accumulate) trained_.clear_gradients(device_);  // no micro-batch for this rank
   trained_.reduce_gradients();
   read_totals(report);
@@ -294,23 +331,35 @@ void Trainer::update_choice_biases() {
           {.bias = bias, .counts = totals_.choices().experts[static_cast<int64_t>(i)], .speed = speed});
 }
 
-std::optional<double> Trainer::validation_loss() {
-  if (validation_windows_ == 0) return std::nullopt;
+int64_t Trainer::pack_validation(int64_t i, PackedBatch& packed) const {
   const TokenShards& shards = own_validation_shards_ ? *own_validation_shards_ : training_shards_;
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
-  const int64_t micro = recipe_.batch.micro_batch;
+  const int64_t micro = recipe_.batch.micro_batch, first = ranks_.replica().item(i) * micro;
+  std::vector<int64_t> windows(
+      static_cast<size_t>(std::clamp<int64_t>(validation_windows_ - first, 0, micro)));
+  std::iota(windows.begin(), windows.end(), first_validation_window_ + first);
+  pack_windows(shards, packing, windows, packed);
+  return packed.counted;
+}
+
+std::optional<double> Trainer::validation_loss() {
+  if (validation_windows_ == 0) return std::nullopt;
   const Model& model = trained_.model();
-  const int64_t micro_batches = (validation_windows_ + micro - 1) / micro;
+  const int64_t micro = recipe_.batch.micro_batch, n = passes((validation_windows_ + micro - 1) / micro);
   PackedBatch packed;
-  std::vector<int64_t> windows;
   double targets = 0;
   totals_.clear(device_);
-  for (int64_t i = 0; i < passes(micro_batches); ++i) {
-    const int64_t first = ranks_.replica().item(i) * micro;
-    windows.resize(static_cast<size_t>(std::clamp<int64_t>(validation_windows_ - first, 0, micro)));
-    std::iota(windows.begin(), windows.end(), first_validation_window_ + first);
-    pack_windows(shards, packing, windows, packed);
-    targets += static_cast<double>(packed.counted);
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t counted = pack_validation(i, packed);
+    if (model.part.has_head(config_)) targets += static_cast<double>(counted);
+    if (stage_) {
+      stage_->add_losses(
+          {.micro_batches = {&packed, 1},
+           .step = {},
+           .choices = {},
+           .add = [this](const Tensor& losses, const Tensor&) { totals_.add(device_, losses); }});
+      continue;
+    }
     const Batch batch = upload_packed(packed);
     micro_.activations.choices = {};
     const Tensor hidden = model_forward(device_, model, batch, micro_.activations);
@@ -318,7 +367,7 @@ std::optional<double> Trainer::validation_loss() {
     totals_.add(device_, micro_.losses);
   }
   std::array<double, 2> sums = {totals_.loss(device_), targets};
-  ranks_.replicas().host().run(AllReduce{.x = Tensor(sums.data(), DType::f64, {2})});
+  ranks_.everyone().host().run(AllReduce{.x = Tensor(sums.data(), DType::f64, {2})});
   if (sums[1] == 0) return std::nullopt;
   return sums[0] / sums[1];
 }

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "comm/world.h"
+#include "model/expert_exchange.h"
 #include "model/head.h"
 #include "ops/balance.h"
 #include "tensor/device.h"
 #include "train/expert_load.h"
 #include "train/loader.h"
 #include "train/micro_batch.h"
+#include "train/pipeline_stage.h"
 #include "train/rank_groups.h"
 #include "train/recipe.h"
 #include "train/schedule.h"
@@ -95,6 +97,11 @@ class Trainer {
   bool counts_come_first(const PackedStep& step) const;
   // A forward pass for the counts of choices alone.
   void count_experts(const PackedBatch& packed, const StepReport& step);
+  // The passes of a step's micro-batches on this rank, and what they need of the step.
+  void run_passes(const PackedStep& packed, const StepReport& step);
+  // The same in a stage of several.
+  void run_stage(const PackedStep& packed, const StepReport& step);
+  TrainingStep step_of(const StepReport& step) const;
   // Adds the gradients of one micro-batch of the step to those of the others, its targets' losses and its
   // balance losses to totals_.
   void micro_step(const PackedBatch& packed, const StepReport& step, bool counted);
@@ -105,6 +112,8 @@ class Trainer {
   LossFunction cross_entropy_loss(double scale);
   void update_choice_biases();
   void read_totals(StepReport& report);
+  // Packs this rank's i-th micro-batch of the validation data. Returns its targets.
+  int64_t pack_validation(int64_t i, PackedBatch& packed) const;
   // Makes micro_ one of `windows` windows.
   void lay_out(int64_t windows);
 
@@ -118,6 +127,8 @@ class Trainer {
   const Config config_;
   mutable RankGroups ranks_;
   TrainedModel trained_;
+  std::optional<ExpertExchange> exchange_;  // with experts on several ranks, of one stage
+  std::optional<PipelineStage> stage_;      // of several; it has a micro-batch's memory then
   Arena work_memory_;
   MicroBatch micro_;
   StepTotals totals_;  // of the current step

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "train/parallel_plan.h"
+#include "train/pipeline_stage.h"
 #include "train/recipe.h"
 #include "train/weight_groups.h"
 
@@ -10,6 +11,10 @@ namespace fathom {
 
 // How a rank of a plan holds its part of the model.
 WeightGroups group_weights(const Config& config, DType dtype, const ParallelPlan& plan, int rank);
+
+// What a rank's stage has memory for, where there are several stages.
+PipelineStage::Settings stage_settings(const Recipe& recipe, const Config& config, const ParallelPlan& plan,
+                                       int rank);
 
 // Bytes.
 struct TrainingMemory {

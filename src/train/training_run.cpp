@@ -132,8 +132,8 @@ void Run::announce() {
       recipe_.data.sequence_length, count(trainer_.validation_windows()));
   const ParallelPlan& plan = trainer_.ranks().plan();
   if (plan.ranks > 1)
-    log::info("{} ranks of {} threads each: {}-way data parallelism, the optimizer's state divided",
-              plan.ranks, trainer_.device().threads(), plan.replicas());
+    log::info("{} ranks of {} threads: {} pipeline stages x {} expert ranks x {} of data parallelism",
+              plan.ranks, trainer_.device().threads(), plan.pipeline, plan.expert, plan.expert_replicas());
   log::info("memory{}: weights {} + gradients {} + optimizer {} + activations {} = {}",
             plan.ranks > 1 ? " of each rank" : "", bytes(m.weights), bytes(m.gradients), bytes(m.optimizer),
             bytes(m.activations), bytes(m.total()));

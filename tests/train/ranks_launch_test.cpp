@@ -1,5 +1,5 @@
-// What mpirun launches: training on 2, 3 and 4 ranks beside training alone (data_parallel_test.cpp), and the
-// program itself.
+// What mpirun launches: training on 2, 3 and 4 ranks beside training alone (parallel_training_test.cpp), and
+// the program itself.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -82,13 +82,14 @@ TEST(TrainOnRanks, OtherDataOnOneRankIsNamed) {
                    "the training data is not the same on all ranks: 'xxh3:");
 }
 
-TEST(TrainOnRanks, PlansThatDoNotExistYetAreRefused) {
+TEST(TrainOnRanks, PlansThatCannotWorkAreRefused) {
   FATHOM_NEEDS_MPIRUN();
   const SmallRun small;
-  expect_one_error(mpirun(2, fathom_train(small, "out", {{"parallel.pipeline", "2"}})),
-                   "parallel.pipeline = 2: training over several stages does not exist yet");
-  expect_one_error(mpirun(2, fathom_train(small, "out", {{"parallel.expert", "2"}})),
-                   "parallel.expert = 2: experts on several ranks do not exist yet");
+  expect_one_error(mpirun(3, fathom_train(small, "out", {{"parallel.pipeline", "2"}})),
+                   "parallel.pipeline = 2 does not divide the 3 ranks");
+  expect_one_error(mpirun(3, fathom_train(small, "out", {{"parallel.expert", "3"}})),
+                   "parallel.expert = 3 does not divide n_routed_experts = 8");
+  EXPECT_FALSE(std::filesystem::exists(small.output("out") + "/metrics.jsonl"));
 }
 
 }  // namespace
