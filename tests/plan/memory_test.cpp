@@ -5,6 +5,7 @@
 
 #include "plan/estimate.h"
 #include "support/paths.h"
+#include "train/micro_batch.h"
 #include "train/parallel_plan.h"
 #include "train/small_run.h"
 
@@ -18,13 +19,6 @@ PlanTask small_task(const SmallRun& run, int64_t gpus, const Flags& flags = {}) 
   task.cluster = {.gpus = gpus, .in_host = 1e9, .between_hosts = 1e9};
   task.rates = default_rates();
   return task;
-}
-
-Recompute recompute_of(const Recipe& r, const Config& c) {
-  Recompute recompute;
-  recompute.layers = r.run.recompute ? c.num_hidden_layers : 0;
-  recompute.set_parts("test", r.run.recompute_parts);
-  return recompute;
 }
 
 TEST(PlanMemory, OneRankIsTrainingMemory) {

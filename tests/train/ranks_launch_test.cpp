@@ -23,6 +23,12 @@ TEST_P(TrainingOnRanks, IsTrainingAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Of, TrainingOnRanks, ::testing::Values(2, 3, 4));
 
+// Two stages of two expert groups of two ranks.
+TEST(TrainOnRanks, EightMakeAllProducts) {
+  FATHOM_NEEDS_MPIRUN();
+  expect_passes_on(8, "train_ranks_test --gtest_filter='*InStages:*Continues*'");
+}
+
 // `fathom train` with the small model, and these flags on top.
 std::string fathom_train(const SmallRun& small, const std::string& out, const Flags& more = {}) {
   std::map<std::string, std::string> flags;
