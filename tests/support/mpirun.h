@@ -27,12 +27,14 @@ inline std::string beside(const std::string& name) {
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
 }
 
-// Leaks of MPI's own are not looked for. More ranks than processors, none bound to one; as root where the
-// tests are run so. `command` may go on with ": -n 1 COMMAND" for more ranks.
+// Leaks of MPI's own are not looked for. More ranks than processors, none bound to one, and whoever waits lets
+// others work; as root where the tests are run so. `command` may go on with ": -n 1 COMMAND" for more ranks.
 inline std::string mpirun(int ranks, const std::string& command) {
   const std::string root = geteuid() == 0 ? "--allow-run-as-root " : "";
-  return "OMP_NUM_THREADS=1 ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 timeout 120 mpirun " + root +
-         "--oversubscribe --bind-to none -n " + std::to_string(ranks) + " " + command;
+  return "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 timeout 120 "
+         "mpirun " +
+         root + "--mca mpi_yield_when_idle 1 --oversubscribe --bind-to none -n " + std::to_string(ranks) +
+         " " + command;
 }
 
 // A test program of ranks (comm/ranks_main.cpp) passes.

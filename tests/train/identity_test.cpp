@@ -140,6 +140,8 @@ TEST(IgnoredSettings, AreSaid) {
   EXPECT_THAT(said({{"run.recompute", "true"}, {"run.recompute_layers", "1"}}),
               Contains(HasSubstr("run.recompute_layers is ignored")));
   EXPECT_THAT(said({{"model.n_group", "2"}}), Contains(HasSubstr("model.n_group")));
+  EXPECT_THAT(said({{"parallel.schedule", "1f1b"}}), Contains(HasSubstr("parallel.schedule")));
+  EXPECT_THAT(said({{"parallel.schedule", "1f1b"}, {"parallel.pipeline", "2"}}), IsEmpty());
   EXPECT_THAT(said({{"model.norm_topk_prob", "true"}, {"model.routed_scaling_factor", "2"}}),
               Contains(HasSubstr("routed_scaling_factor")));
   const Json config = {{"attention_dropout", 0.2}, {"hidden_dropout", 0.0}};
