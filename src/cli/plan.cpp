@@ -71,8 +71,9 @@ void add_schedule_flags(CLI::App& command, ScheduleOptions& o) {
   in_group(add_number(command, "--kept", o.kept,
                       "part of a micro-batch's activations that its weight gradients need",
                       {.low = 0, .high = 1}));
-  in_group(add_choice(command, "--kind", o.kind, "the schedule to draw",
-                      {pipeline_schedule_names.begin(), pipeline_schedule_names.end()}));
+  std::vector<std::string> kinds;
+  for (const ScheduleKind kind : schedule_kinds) kinds.emplace_back(name_of(kind));
+  in_group(add_choice(command, "--kind", o.kind, "the schedule to draw", kinds));
 }
 
 // A flag of the other form has no effect: it must not pass unseen.

@@ -35,7 +35,8 @@ void draw_best(const PlanTask& task, const Estimate& best, const std::string& pa
   const auto shown =
       static_cast<int>(std::min<int64_t>(best.micro_batches, 2 * static_cast<int64_t>(best.stages.size())));
   const PipelineCosts costs = pipeline_costs(task, best);
-  const PipelineTimeline timeline = time_schedule(costs, make_schedule(best.choice.schedule, costs, shown));
+  const PipelineTimeline timeline =
+      time_schedule(costs, pipeline_schedule(best.choice.schedule, costs, shown));
   write_file(path, draw_timeline(timeline, fmt::format("{}: {} stages, {} of {} micro-batches",
                                                        name_of(best.choice.schedule), best.stages.size(),
                                                        shown, best.micro_batches)));

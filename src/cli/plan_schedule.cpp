@@ -48,8 +48,9 @@ void plan_schedule(const ScheduleOptions& o) {
   OrderedJson all = OrderedJson::array();
   if (!o.json)
     print_output("{:<8}{:>12}{:>12}{:>10}{:>24}\n", "", "step", "period", "bubble", "activations of at most");
-  for (const std::string name : pipeline_schedule_names) {
-    const PipelineTimeline t = time_schedule(costs, pipeline_schedule(name, costs, *o.micro_batches));
+  for (const ScheduleKind kind : schedule_kinds) {
+    const std::string name = name_of(kind);
+    const PipelineTimeline t = time_schedule(costs, pipeline_schedule(kind, costs, *o.micro_batches));
     if (o.json)
       all.push_back({{"schedule", name},
                      {"step", t.step},

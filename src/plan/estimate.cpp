@@ -20,7 +20,7 @@ void time_pipeline(const PlanTask& task, Estimate& e) {
   const auto P = static_cast<int64_t>(e.stages.size());
   const PipelineCosts costs = pipeline_costs(task, e);
   const auto simulate = [&](int64_t micro_batches) {
-    return make_schedule(e.choice.schedule, costs, static_cast<int>(micro_batches));
+    return pipeline_schedule(e.choice.schedule, costs, static_cast<int>(micro_batches));
   };
   const int64_t m = std::min(e.micro_batches, simulated_rounds * P);
   const PipelineSchedule schedule = simulate(m);
@@ -117,19 +117,6 @@ PipelineCosts pipeline_costs(const PlanTask& task, const Estimate& e) {
       .stages = {}, .send = send_seconds(task.cluster, e.choice.product, tokens * row), .kept = 1};
   for (const StagePlan& s : e.stages) costs.stages.push_back(s.times);
   return costs;
-}
-
-PipelineSchedule make_schedule(ScheduleKind kind, const PipelineCosts& costs, int micro_batches) {
-  const auto P = static_cast<int>(costs.stages.size());
-  if (kind == ScheduleKind::one_f_one_b) return one_forward_one_backward(P, micro_batches);
-  // The simulator's tolerance is that of times of about 1.
-  PipelineCosts scaled = costs;
-  double longest = 0;
-  for (const PassTimes& t : costs.stages) longest = std::max(longest, total(t));
-  for (PassTimes& t : scaled.stages)
-    t.forward /= longest, t.input_gradient /= longest, t.weight_gradient /= longest;
-  scaled.send /= longest;
-  return zero_bubble(scaled, micro_batches, kind == ScheduleKind::zb_h1 ? P : 2 * P);
 }
 
 Estimate begin_estimate(const PlanTask& task, const PlanChoice& choice) {

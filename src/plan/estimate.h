@@ -45,9 +45,8 @@ void finish_estimate(const PlanTask& task, Estimate& e);
 void add_working_memory(const PlanTask& task, Estimate& e);
 Estimate estimate(const PlanTask& task, const PlanChoice& choice);
 
-// The schedule of so many micro-batches.
+// What schedules are made from.
 PipelineCosts pipeline_costs(const PlanTask& task, const Estimate& e);
-PipelineSchedule make_schedule(ScheduleKind kind, const PipelineCosts& costs, int micro_batches);
 
 double tokens_per_second(const PlanTask& task, const Estimate& e);
 // The model's own operations over what large matrix products would reach on all GPUs.

@@ -4,6 +4,7 @@
 #include "model/recompute.h"
 #include "plan/cluster.h"
 #include "plan/rates.h"
+#include "train/pipeline_schedule.h"
 #include "train/recipe.h"
 
 namespace fathom {
@@ -14,12 +15,6 @@ struct PlanTask {
   Cluster cluster;
   Rates rates;
 };
-
-// train/pipeline_schedule.h has what makes them.
-enum class ScheduleKind { one_f_one_b, zb_h1, zb_2p };
-constexpr const char* name_of(ScheduleKind kind) {
-  return kind == ScheduleKind::one_f_one_b ? "1f1b" : kind == ScheduleKind::zb_h1 ? "zb-h1" : "zb-2p";
-}
 
 struct PlanChoice {
   Product product;

@@ -21,8 +21,7 @@ class ProductSearch {
 
   PlanRow run(const std::vector<int64_t>& micro_batches) {
     std::vector<ScheduleKind> kinds = {ScheduleKind::one_f_one_b};
-    if (row_.product.pipeline > 1)
-      kinds = {ScheduleKind::one_f_one_b, ScheduleKind::zb_h1, ScheduleKind::zb_2p};
+    if (row_.product.pipeline > 1) kinds.assign(schedule_kinds.begin(), schedule_kinds.end());
     for (const int64_t micro_batch : micro_batches) {
       bool fits = false;
       for (const ScheduleKind kind : kinds) fits |= try_schedule(micro_batch, kind);

@@ -100,6 +100,17 @@ class Greedy {
   std::vector<Stage> stages_;
 };
 
+// The same with 1 as the longest time of a stage's passes.
+PipelineCosts scaled(PipelineCosts costs) {
+  double longest = 0;
+  for (const PassTimes& t : costs.stages)
+    longest = std::max(longest, t.forward + t.input_gradient + t.weight_gradient);
+  for (PassTimes& t : costs.stages)
+    t.forward /= longest, t.input_gradient /= longest, t.weight_gradient /= longest;
+  costs.send /= longest;
+  return costs;
+}
+
 }  // namespace
 
 const char* name_of(PipelinePass pass) {
@@ -136,7 +147,8 @@ PipelineSchedule one_forward_one_backward(int stages, int micro_batches) {
   return schedule;
 }
 
-PipelineSchedule zero_bubble(const PipelineCosts& costs, int micro_batches, double most_activations) {
+PipelineSchedule zero_bubble(const PipelineCosts& any_unit, int micro_batches, double most_activations) {
+  const PipelineCosts costs = scaled(any_unit);
   check(most_activations >= 1, "a stage must hold the activations of at least one micro-batch, not of {}",
         most_activations);
   PipelineSchedule best;
@@ -154,12 +166,14 @@ PipelineSchedule zero_bubble(const PipelineCosts& costs, int micro_batches, doub
   return best;
 }
 
-PipelineSchedule pipeline_schedule(const std::string& name, const PipelineCosts& costs, int micro_batches) {
+const char* name_of(ScheduleKind kind) {
+  return kind == ScheduleKind::one_f_one_b ? "1f1b" : kind == ScheduleKind::zb_h1 ? "zb-h1" : "zb-2p";
+}
+
+PipelineSchedule pipeline_schedule(ScheduleKind kind, const PipelineCosts& costs, int micro_batches) {
   const auto stages = static_cast<int>(costs.stages.size());
-  if (name == "1f1b") return one_forward_one_backward(stages, micro_batches);
-  if (name == "zb-h1") return zero_bubble(costs, micro_batches, stages);
-  check(name == "zb-2p", "'{}' is not one of 1f1b, zb-h1 and zb-2p", name);
-  return zero_bubble(costs, micro_batches, 2 * stages);
+  if (kind == ScheduleKind::one_f_one_b) return one_forward_one_backward(stages, micro_batches);
+  return zero_bubble(costs, micro_batches, kind == ScheduleKind::zb_h1 ? stages : 2 * stages);
 }
 
 MicroBatchesInFlight in_flight(const std::vector<PipelineTask>& tasks) {

@@ -4,7 +4,6 @@
 // Parallelism" (Qi et al. 2023), which the paper's 16-way pipeline uses (section 3.1.3).
 #pragma once
 #include <array>
-#include <string>
 #include <vector>
 
 namespace fathom {
@@ -40,10 +39,13 @@ PipelineSchedule one_forward_one_backward(int stages, int micro_batches);
 // weight gradient may fill, and of 1F1B if it fits, by the time of a step. Error if most_activations < 1.
 PipelineSchedule zero_bubble(const PipelineCosts& costs, int micro_batches, double most_activations);
 
-// By name: 1F1B, or zero bubble with the activations of as many micro-batches as there are stages, or of
-// twice as many.
-inline constexpr std::array pipeline_schedule_names = {"1f1b", "zb-h1", "zb-2p"};
-PipelineSchedule pipeline_schedule(const std::string& name, const PipelineCosts& costs, int micro_batches);
+// 1F1B, or zero bubble with the activations of as many micro-batches as there are stages, or of twice as
+// many.
+enum class ScheduleKind { one_f_one_b, zb_h1, zb_2p };
+inline constexpr std::array schedule_kinds = {ScheduleKind::one_f_one_b, ScheduleKind::zb_h1,
+                                              ScheduleKind::zb_2p};
+const char* name_of(ScheduleKind kind);  // 1f1b, zb-h1, zb-2p
+PipelineSchedule pipeline_schedule(ScheduleKind kind, const PipelineCosts& costs, int micro_batches);
 
 // The most micro-batches that a stage is at work on at a time: those whose forward pass has begun and whose
 // weight gradients are not done, and of them those whose input gradient has begun.

@@ -3,17 +3,17 @@
 #include <array>
 
 #include "base/error.h"
-#include "ops/cross_entropy.h"
 #include "tensor/memory.h"
+#include "train/token_loss.h"
 
 namespace fathom {
 namespace {
 
 // Of all stages. They are cut so that their passes take about as long; a micro-batch's memory is one set from
 // its forward pass to its weight gradients.
-PipelineSchedule schedule_of(const std::string& name, int stages, int micro_batches) {
+PipelineSchedule schedule_of(ScheduleKind kind, int stages, int micro_batches) {
   const PipelineCosts costs = {.stages = std::vector<PassTimes>(static_cast<size_t>(stages)), .kept = 1};
-  return pipeline_schedule(name, costs, micro_batches);
+  return pipeline_schedule(kind, costs, micro_batches);
 }
 
 StageSize stage_size(const ModelPart& part, DType dtype, bool on_host, const PipelineStage::Settings& s) {
@@ -92,7 +92,8 @@ void PipelineStage::forward_only(const PipelineStep& s, bool losses) {
     forward(f);
     if (losses && links_.last()) {
       const PipelineMemory::HeadWork head = memory_.begin_head(f.size.tokens);
-      head_forward(device_, model_, f.activations.normed, memory_.head_scratch(), loss(f, head.losses, 1));
+      head_forward(device_, model_, f.activations.normed, memory_.head_scratch(),
+                   token_loss(device_, f.targets, head.losses, 1));
       s.add(head.losses, {});
     }
     memory_.end(f);
@@ -159,23 +160,12 @@ void PipelineStage::input_gradient(const PipelineStep& s, InFlight& f) {
   if (links_.last()) {
     const PipelineMemory::HeadWork head = memory_.begin_head(f.size.tokens);
     losses = head.losses, dhidden = head.dhidden;
-    head_backward(device_, model_, a.normed, memory_.head_scratch(), loss(f, losses, s.loss_scale), dhidden,
-                  grads_);
+    head_backward(device_, model_, a.normed, memory_.head_scratch(),
+                  token_loss(device_, f.targets, losses, s.loss_scale), dhidden, grads_);
   }
   model_backward(device_, model_, f.batch, a, dhidden, grads_);
   if (!links_.first()) f.gradient_sent = links_.send_gradient(a.gradients.stream);
   if (s.add) s.add(losses, a.balance_losses);
-}
-
-LossFunction PipelineStage::loss(const InFlight& f, const Tensor& losses, double scale) {
-  return
-      [this, targets = f.targets, losses, scale](int64_t first, const Tensor& logits, const Tensor& dlogits) {
-        cross_entropy(device_, {.losses = losses.slice(first, logits.rows()),
-                                .dlogits = dlogits,
-                                .logits = logits,
-                                .targets = targets.slice(first, logits.rows()),
-                                .scale = scale});
-      };
 }
 
 std::vector<PipelineTimeline::Slot> PipelineStage::passes() const {

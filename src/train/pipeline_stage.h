@@ -5,10 +5,8 @@
 #include <functional>
 #include <map>
 #include <span>
-#include <string>
 #include <vector>
 
-#include "model/head.h"
 #include "model/model.h"
 #include "tensor/clock.h"
 #include "train/loader.h"
@@ -34,9 +32,9 @@ struct PipelineStep {
 class PipelineStage {
  public:
   struct Settings {
-    std::string schedule = "zb-h1";  // one of pipeline_schedule_names
-    BatchSize largest;               // micro-batch
-    int micro_batches = 1;           // of a step, at most: memory is allocated for so many
+    ScheduleKind schedule = ScheduleKind::zb_h1;
+    BatchSize largest;      // micro-batch
+    int micro_batches = 1;  // of a step, at most: memory is allocated for so many
     Recompute recompute;
     Communicator* experts = nullptr;  // the ranks that share the stage's routed experts, if there are several
   };
@@ -72,13 +70,12 @@ class PipelineStage {
   InFlight& begin_forward(const PipelineStep& s, const PackedBatch& packed);
   void forward(InFlight& f);
   void input_gradient(const PipelineStep& s, InFlight& f);
-  LossFunction loss(const InFlight& f, const Tensor& losses, double scale);
 
   Device& device_;
   const Model& model_;
   WeightGradients& grads_;
   PipelineLinks links_;
-  const std::string schedule_;
+  const ScheduleKind schedule_;
   PipelineMemory memory_;
   std::map<int, std::vector<PipelineTask>> tasks_;  // by number of micro-batches
   std::vector<InFlight*> in_flight_;                // of each micro-batch of the step

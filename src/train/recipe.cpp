@@ -1,8 +1,6 @@
 // The table of recipe keys, and what is done by walking it: set, list, write, check.
 #include "train/recipe.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -11,7 +9,6 @@
 #include "base/error.h"
 #include "base/nearest.h"
 #include "base/parse_number.h"
-#include "train/pipeline_schedule.h"
 #include "train/recipe_toml.h"
 
 namespace fathom {
@@ -117,6 +114,14 @@ void read(const Json& json, const JsonPlace& place, Decay& out) {
         "{}: '{}' is '{}': expected constant, step or cosine", place.where, place.field, name);
   out = name == "step" ? Decay::step : name == "cosine" ? Decay::cosine : Decay::constant;
 }
+void read(const Json& json, const JsonPlace& place, ScheduleKind& out) {
+  const auto name = read_value<std::string>(json, place);
+  const auto kind = std::find_if(schedule_kinds.begin(), schedule_kinds.end(),
+                                 [&](ScheduleKind k) { return name == name_of(k); });
+  check(kind != schedule_kinds.end(), "{}: '{}' is '{}': expected 1f1b, zb-h1 or zb-2p", place.where,
+        place.field, name);
+  out = *kind;
+}
 void read(const Json& json, const JsonPlace& place, DType& out) {
   const auto name = read_value<std::string>(json, place);
   check(name == "f32" || name == "bf16", "{}: '{}' is '{}': expected f32 or bf16", place.where, place.field,
@@ -130,6 +135,9 @@ OrderedJson written(const T& value) {
 }
 OrderedJson written(const Decay& decay) {
   return decay == Decay::step ? "step" : decay == Decay::cosine ? "cosine" : "constant";
+}
+OrderedJson written(const ScheduleKind& kind) {
+  return name_of(kind);
 }
 OrderedJson written(const DType& dtype) {
   return std::string(name_of(dtype));
@@ -263,9 +271,6 @@ void check_together(const Recipe& r, const std::string& where) {
         where);
   check(b.ramp_from <= b.sequences, "{}: batch.ramp_from = {} must be at most batch.sequences = {}", where,
         b.ramp_from, b.sequences);
-  const auto& names = pipeline_schedule_names;
-  check(std::find(names.begin(), names.end(), r.parallel.schedule) != names.end(),
-        "{}: parallel.schedule is '{}': expected {}", where, r.parallel.schedule, fmt::join(names, ", "));
   check_schedule(r, where);
 }
 

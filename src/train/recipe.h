@@ -12,6 +12,7 @@
 #include "io/json.h"
 #include "model/config.h"
 #include "tensor/dtype.h"
+#include "train/pipeline_schedule.h"
 
 namespace fathom {
 
@@ -94,10 +95,9 @@ struct Recipe {
   // How the ranks that mpirun or srun starts share the work (train/parallel_plan.h). What is left of them
   // after both is data parallelism.
   struct Parallel {
-    int64_t pipeline = 1;  // stages that the layers are cut into
-    int64_t expert = 1;    // ranks that share the routed experts of a layer
-    // Order of a stage's passes: one of pipeline_schedule_names.
-    std::string schedule = "zb-h1";
+    int64_t pipeline = 1;                         // stages that the layers are cut into
+    int64_t expert = 1;                           // ranks that share the routed experts of a layer
+    ScheduleKind schedule = ScheduleKind::zb_h1;  // order of a stage's passes
     double hang_seconds = 600;  // a rank that the others have waited for so long ends the run; 0: never
   } parallel;
 

@@ -12,10 +12,10 @@
 #include "comm/agreement.h"
 #include "io/checkpoint.h"
 #include "model/model_folder.h"
-#include "ops/cross_entropy.h"
 #include "ops/router_bias.h"
 #include "tensor/memory.h"
 #include "train/identity.h"
+#include "train/token_loss.h"
 
 namespace fathom {
 namespace {
@@ -180,15 +180,8 @@ Batch Trainer::upload_packed(const PackedBatch& packed) {
   return batch;
 }
 
-// `scale` is one over the targets that the mean is taken over; only the gradient sees it.
 LossFunction Trainer::cross_entropy_loss(double scale) {
-  return [this, scale](int64_t first, const Tensor& logits, const Tensor& dlogits) {
-    cross_entropy(device_, {.losses = micro_.losses.slice(first, logits.rows()),
-                            .dlogits = dlogits,
-                            .logits = logits,
-                            .targets = micro_.targets.slice(first, logits.rows()),
-                            .scale = scale});
-  };
+  return token_loss(device_, micro_.targets, micro_.losses, scale);
 }
 
 // The first of an expert group has the most micro-batches of the group.

@@ -69,11 +69,11 @@ TEST(Estimate, LongStepsGoOnAsTheyBegan) {
   const SmallRun run;
   PlanTask task = small_task(run, 3, {{"batch.sequences", "120"}, {"batch.micro_batch", "1"}});
   task.cluster.latency = 1e-8, task.cluster.in_host = 1e12;  // as short beside a pass as they really are
-  for (const ScheduleKind kind : {ScheduleKind::one_f_one_b, ScheduleKind::zb_h1, ScheduleKind::zb_2p}) {
+  for (const ScheduleKind kind : schedule_kinds) {
     const Estimate e = estimate(task, {.product = {3, 1, 1}, .schedule = kind});
     EXPECT_EQ(e.micro_batches, 120);
     const PipelineCosts costs = pipeline_costs(task, e);
-    const double exact = time_schedule(costs, make_schedule(kind, costs, 120)).step;
+    const double exact = time_schedule(costs, pipeline_schedule(kind, costs, 120)).step;
     EXPECT_NEAR(e.pipeline, exact, 0.01 * exact) << name_of(kind);
   }
 }

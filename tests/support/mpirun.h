@@ -27,8 +27,9 @@ inline std::string beside(const std::string& name) {
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
 }
 
-// Leaks of MPI's own are not looked for. More ranks than processors, none bound to one, and whoever waits lets
-// others work; as root where the tests are run so. `command` may go on with ": -n 1 COMMAND" for more ranks.
+// Leaks of MPI's own are not looked for. More ranks than processors, none bound to one, and whoever waits
+// lets others work; as root where the tests are run so. `command` may go on with ": -n 1 COMMAND" for more
+// ranks.
 inline std::string mpirun(int ranks, const std::string& command) {
   const std::string root = geteuid() == 0 ? "--allow-run-as-root " : "";
   return "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 timeout 120 "

@@ -9,10 +9,12 @@
 #include <thread>
 
 #include "comm/ranks.h"
+#include "model/head.h"
 #include "ops/cross_entropy.h"
 #include "support/small_model.h"
 #include "train/parallel_plan.h"
 #include "train/pipeline_stage.h"
+#include "train/token_loss.h"
 
 namespace fathom::testing {
 namespace {
@@ -173,13 +175,7 @@ class Alone {
 
   Device& device() { return trained_.device; }
   LossFunction loss(const InMemory& m, double scale) {
-    return [&m, scale, this](int64_t first, const Tensor& logits, const Tensor& dlogits) {
-      cross_entropy(device(), {.losses = m.losses.slice(first, logits.rows()),
-                               .dlogits = dlogits,
-                               .logits = logits,
-                               .targets = m.targets.slice(first, logits.rows()),
-                               .scale = scale});
-    };
+    return token_loss(device(), m.targets, m.losses, scale);
   }
 
   Trained trained_;
@@ -212,7 +208,7 @@ class PipelineTest : public ::testing::TestWithParam<Where> {
   }
   bool last() { return pipeline().rank() + 1 == pipeline().size(); }
 
-  static PipelineStage::Settings settings(const std::string& schedule, const std::vector<PackedBatch>& step,
+  static PipelineStage::Settings settings(ScheduleKind schedule, const std::vector<PackedBatch>& step,
                                           const Recompute& recompute = {}) {
     return {.schedule = schedule,
             .largest = step[0].batch.size(),
@@ -262,7 +258,7 @@ class PipelineTest : public ::testing::TestWithParam<Where> {
     for (const auto& [name, bytes] : got.gradients()) EXPECT_TRUE(bytes == want.at(name)) << name;
   }
 
-  void expect_the_same(const Config& c, const std::string& schedule, const Recompute& recompute,
+  void expect_the_same(const Config& c, ScheduleKind schedule, const Recompute& recompute,
                        const std::vector<int>& steps, TrainingStep training = {}) {
     const int most = *std::max_element(steps.begin(), steps.end());
     Alone alone(device(), c, dtype());
@@ -270,7 +266,7 @@ class PipelineTest : public ::testing::TestWithParam<Where> {
     PipelineStage stage(device(), trained.model, trained.grads, pipeline(),
                         settings(schedule, random_step(c, most), recompute));
     for (const int micro_batches : steps) {
-      SCOPED_TRACE(schedule + ", " + std::to_string(micro_batches) + " micro-batches");
+      SCOPED_TRACE(std::string(name_of(schedule)) + ", " + std::to_string(micro_batches) + " micro-batches");
       const std::vector<PackedBatch> step = random_step(c, micro_batches);
       training.tokens = 0;
       for (const PackedBatch& packed : step) training.tokens += packed.batch.size().tokens;
@@ -306,23 +302,23 @@ Recompute all_parts(int64_t layers = 0) {
 
 // One step after another, also of fewer micro-batches than there are stages.
 TEST_P(PipelineTest, StepsAreThoseOfOneProcess) {
-  for (const char* schedule : pipeline_schedule_names)
+  for (const ScheduleKind schedule : schedule_kinds)
     expect_the_same(five_layers(), schedule, {}, {1, 2, 3, 8, 4, 5});
 }
 TEST_P(PipelineTest, WhateverIsRecomputed) {
-  for (const char* schedule : pipeline_schedule_names)
+  for (const ScheduleKind schedule : schedule_kinds)
     for (const Recompute& recompute : {all_parts(), all_parts(2), Recompute{.layers = 5}})
       expect_the_same(five_layers(), schedule, recompute, {6});
 }
 TEST_P(PipelineTest, WithBalanceLossesAndDropping) {
   const TrainingStep training = {
       .choices = {}, .device_alpha = 0.05, .communication_alpha = 0.02, .capacity_factor = 1};
-  expect_the_same(five_layers(), "zb-h1", {}, {6}, training);
+  expect_the_same(five_layers(), ScheduleKind::zb_h1, {}, {6}, training);
 }
 TEST_P(PipelineTest, WithoutExpertsOrAQueryLatent) {
   Config dense = lite_like();
   dense.num_hidden_layers = dense.first_k_dense_replace = 4, dense.tie_word_embeddings = false;
-  expect_the_same(dense, "zb-2p", {}, {7});
+  expect_the_same(dense, ScheduleKind::zb_2p, {}, {7});
 }
 
 // Balanced over the whole step, whose choices must be known first; and the losses alone.
@@ -332,7 +328,8 @@ TEST_P(PipelineTest, ForwardPassesAlone) {
   const std::vector<PackedBatch> step = random_step(c, 5);
   Alone alone(device(), c, dtype());
   Trained trained(device(), c, dtype(), part(c));
-  PipelineStage stage(device(), trained.model, trained.grads, pipeline(), settings("zb-h1", step));
+  PipelineStage stage(device(), trained.model, trained.grads, pipeline(),
+                      settings(ScheduleKind::zb_h1, step));
 
   Totals got(device(), c), want(device(), c);
   stage.count_choices(step_of(step, {}, got));
@@ -359,7 +356,7 @@ TEST_P(PipelineTest, MemoryDoesNotGrowWithMicroBatches) {
   const Config c = five_layers();
   Trained trained(device(), c, dtype(), part(c));
   const int stages = pipeline().size(), rank = pipeline().rank();
-  for (const char* schedule : pipeline_schedule_names) {
+  for (const ScheduleKind schedule : schedule_kinds) {
     std::map<int, int64_t> bytes;
     for (const int micro_batches : {4, 8, 32}) {
       const std::vector<PackedBatch> step = random_step(c, micro_batches);
@@ -371,15 +368,15 @@ TEST_P(PipelineTest, MemoryDoesNotGrowWithMicroBatches) {
       EXPECT_EQ(stage.memory().bytes(), before);
       EXPECT_EQ(before, pipeline_stage_bytes(c, part(c), rank, stages, dtype(), device().on_host(), s));
       bytes[micro_batches] = before;
-      EXPECT_LE(stage.memory().micro_batches(), schedule == std::string("zb-2p") ? 2 * stages : stages);
-      if (schedule == std::string("1f1b")) {
+      EXPECT_LE(stage.memory().micro_batches(), schedule == ScheduleKind::zb_2p ? 2 * stages : stages);
+      if (schedule == ScheduleKind::one_f_one_b) {
         EXPECT_EQ(stage.memory().micro_batches(), std::min(stages - rank, micro_batches));
       }
     }
-    EXPECT_LE(bytes[4], bytes[8]) << schedule;
-    EXPECT_LE(bytes[8], bytes[32]) << schedule;
-    if (schedule != std::string("zb-2p")) {  // whose twice as many stages 8 micro-batches do not fill yet
-      EXPECT_EQ(bytes[8], bytes[32]) << schedule;
+    EXPECT_LE(bytes[4], bytes[8]) << name_of(schedule);
+    EXPECT_LE(bytes[8], bytes[32]) << name_of(schedule);
+    if (schedule != ScheduleKind::zb_2p) {  // whose twice as many stages 8 micro-batches do not fill yet
+      EXPECT_EQ(bytes[8], bytes[32]) << name_of(schedule);
     }
   }
 }
@@ -388,7 +385,8 @@ TEST_P(PipelineTest, PassesAreTimed) {
   const Config c = five_layers();
   const std::vector<PackedBatch> step = random_step(c, 4);
   Trained trained(device(), c, dtype(), part(c));
-  PipelineStage stage(device(), trained.model, trained.grads, pipeline(), settings("zb-h1", step));
+  PipelineStage stage(device(), trained.model, trained.grads, pipeline(),
+                      settings(ScheduleKind::zb_h1, step));
   Totals totals(device(), c);
   const auto begin = std::chrono::steady_clock::now();
   stage.step(step_of(step, {}, totals));
@@ -412,7 +410,8 @@ TEST_P(PipelineTest, StagesOutOfOrderAreRefused) {
   const Config c = five_layers();
   Trained whole(device(), c, dtype());
   try {
-    PipelineStage stage(device(), whole.model, whole.grads, pipeline(), settings("zb-h1", random_step(c, 1)));
+    PipelineStage stage(device(), whole.model, whole.grads, pipeline(),
+                        settings(ScheduleKind::zb_h1, random_step(c, 1)));
     FAIL();
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find("holds layers 0 to 4 of 5"), std::string::npos) << e.what();

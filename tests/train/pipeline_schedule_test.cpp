@@ -77,21 +77,21 @@ TEST(PipelineSchedule, MicroBatchesInFlight) {
   PipelineCosts costs = equal_costs(stages);
   costs.kept = 1;
   for (size_t s = 0; s < stages; ++s) {
-    const auto most = [&](const char* name, int micro_batches) {
-      return in_flight(pipeline_schedule(name, costs, micro_batches)[s]);
+    const auto most = [&](ScheduleKind kind, int micro_batches) {
+      return in_flight(pipeline_schedule(kind, costs, micro_batches)[s]);
     };
-    EXPECT_EQ(most("1f1b", 9).kept, stages - static_cast<int>(s));
-    EXPECT_EQ(most("1f1b", 9).deferred, 1);
-    EXPECT_EQ(most("1f1b", 1).kept, 1);
-    for (const auto& [name, limit] : {std::pair{"zb-h1", stages}, {"zb-2p", 2 * stages}}) {
-      const MicroBatchesInFlight some = most(name, 24), many = most(name, 96);
+    EXPECT_EQ(most(ScheduleKind::one_f_one_b, 9).kept, stages - static_cast<int>(s));
+    EXPECT_EQ(most(ScheduleKind::one_f_one_b, 9).deferred, 1);
+    EXPECT_EQ(most(ScheduleKind::one_f_one_b, 1).kept, 1);
+    for (const auto& [kind, limit] :
+         {std::pair{ScheduleKind::zb_h1, stages}, {ScheduleKind::zb_2p, 2 * stages}}) {
+      const MicroBatchesInFlight some = most(kind, 24), many = most(kind, 96);
       EXPECT_LE(many.kept, limit);
       EXPECT_LE(many.deferred, many.kept);
       EXPECT_EQ(some.kept, many.kept);
       EXPECT_EQ(some.deferred, many.deferred);
     }
   }
-  EXPECT_THROW(pipeline_schedule("2f2b", costs, 3), Error);
 }
 
 TEST(PipelineSchedule, ZeroBubbleIsNeverSlower) {

@@ -168,6 +168,8 @@ TEST_F(RecipeTest, WrongTypesAndValuesNameFileLineKeyAndValue) {
   EXPECT_THAT(line("validation", "every = true"), HasSubstr("validation.every"));
   EXPECT_THAT(error_of([] { read_recipe("", std::vector{flag_setting("run.precision", "f16")}); }),
               HasSubstr("expected f32 or bf16"));
+  EXPECT_THAT(line("parallel", "schedule = \"2f2b\""),
+              AllOf(HasSubstr("r.toml:10"), HasSubstr("'2f2b': expected 1f1b, zb-h1 or zb-2p")));
   EXPECT_THAT(error_of([] { read_recipe("", std::vector{flag_setting("model.hidden_size", "big")}); }),
               HasSubstr("--model.hidden_size must be a whole number, got 'big'"));
 }

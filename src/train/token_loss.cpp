@@ -1,0 +1,17 @@
+#include "train/token_loss.h"
+
+#include "ops/cross_entropy.h"
+
+namespace fathom {
+
+LossFunction token_loss(Device& device, const Tensor& targets, const Tensor& losses, double scale) {
+  return [&device, targets, losses, scale](int64_t first, const Tensor& logits, const Tensor& dlogits) {
+    cross_entropy(device, {.losses = losses.slice(first, logits.rows()),
+                           .dlogits = dlogits,
+                           .logits = logits,
+                           .targets = targets.slice(first, logits.rows()),
+                           .scale = scale});
+  };
+}
+
+}  // namespace fathom
