@@ -12,8 +12,8 @@ run "model, as on an Ampere GPU" '*real_heads_cuda*' "$folder/model_test"
 for name in engine train; do run "$name, as on an Ampere GPU" '*RealHeads*cuda*' "$folder/${name}_test"; done
 unset FATHOM_CUDA
 if [ "$(nvidia-smi -L | wc -l)" -gt 1 ] && command -v mpirun >/dev/null; then
-  for name in comm model pipeline; do
-    run "$name, a GPU for each of 2 ranks" '*cuda*' mpirun --allow-run-as-root -n 2 "$folder/${name}_ranks_test"
+  for name in comm model train pipeline; do
+    run "$name, a GPU for each of 2 ranks" '*cuda*:*Cuda*' mpirun --allow-run-as-root -n 2 "$folder/${name}_ranks_test"
   done
 fi
 echo "== golden files, layer by layer, and greedy tokens through the engine"

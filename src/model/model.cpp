@@ -78,6 +78,10 @@ void model_backward(Device& device, const Model& model, const Batch& batch, Acti
     final_norm_backward(pass, model.weights, grads.weights, a, dhidden);
   else if (dhidden.data != a.gradients.stream.data)
     copy(device, a.gradients.stream, dhidden);
+  const auto written = [&](int64_t layer) {
+    if (grads.layer_written && !a.deferred) grads.layer_written(layer);
+  };
+  written(model.config.num_hidden_layers);
   for (int64_t i = model.part.end_layer(model.config) - 1; i >= model.part.first_layer; --i) {
     // The one set of activations of recomputed layers holds another layer's; stream(i + 1) is rewritten
     // unchanged.
@@ -88,8 +92,10 @@ void model_backward(Device& device, const Model& model, const Batch& batch, Acti
     }
     layer_backward(pass, model.weights.layers[i], grads.weights.layers[i], a.layer(i), a.gradients,
                    a.stream(i));
+    written(i);
   }
   if (model.part.has_embedding()) embed_backward(pass, grads.weights, a);
+  written(-1);
   if (!grads.accumulate) grads.accumulate_deferred = false;
   grads.accumulate = true;
 }

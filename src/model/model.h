@@ -37,6 +37,11 @@ struct WeightGradients {
   // The same of the next model_backward_weight. The first backward pass of a step says no.
   bool accumulate_deferred = false;
 
+  // Called by model_backward, where all activations are kept or recomputed there, as soon as it writes no
+  // more of a layer's gradients: num_hidden_layers are the final norm and the head, -1 is the embedding. May
+  // be absent.
+  std::function<void(int64_t layer)> layer_written = {};
+
   // Of a model that runs in `dtype`; the arena may be a planning one.
   WeightGradients(const Config& config, Arena& arena, DType dtype, const ModelPart& part = {});
   // In memory that is there.

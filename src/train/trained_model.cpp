@@ -5,6 +5,12 @@
 #include "train/training_memory.h"
 
 namespace fathom {
+namespace {
+
+// In host memory each reduction that is under way has a buffer, and moves on only while a rank waits.
+constexpr size_t most_on_host = 4;
+
+}  // namespace
 
 TrainedModel::TrainedModel(const Device& device, RankGroups& ranks, const Config& c, DType dtype)
     : ranks_(ranks),
@@ -17,7 +23,9 @@ TrainedModel::TrainedModel(const Device& device, RankGroups& ranks, const Config
       gradient_arena_("gradients", gradient_group_bytes(groups_), device, smaller_model),
       gradient_memory_(allocate_gradient_groups(c, gradient_arena_, groups_, model_.part)),
       gradients_(gradient_memory_.weights),
-      optimizer_(device, model_, gradients_.weights, groups_.owned()) {}
+      optimizer_(device, model_, gradients_.weights, groups_.owned()),
+      most_pending_(device.on_host() ? most_on_host : groups_.groups.size()),
+      unreduced_(groups_.groups.size()) {}
 
 void TrainedModel::start(Device& device, const std::string& init_from, uint64_t seed) {
   Weights exact = starting_weights(model_, gradients_.weights);
@@ -33,13 +41,21 @@ void TrainedModel::clear_gradients(const Device& device) {
     if (group) clear(device, group);
 }
 
-void TrainedModel::reduce_gradients() {
-  for (size_t i = 0; i < groups_.groups.size(); ++i) {
-    const WeightGroup& group = groups_.groups[i];
-    if (!group.trained) continue;
-    const Tensor& all = gradient_memory_.groups[i];
-    holders(group).run(ReduceScatter{.out = groups_.slice_of(group, all), .in = all});
+void TrainedModel::start_reducing(int64_t layer) {
+  for (; unreduced_ > 0 && groups_.groups[unreduced_ - 1].layer >= layer; --unreduced_) {
+    const WeightGroup& group = groups_.groups[unreduced_ - 1];
+    Communicator& ranks = holders(group);
+    if (!group.trained || ranks.size() == 1) continue;
+    if (pending_.size() == most_pending_) pending_.front().wait(), pending_.pop_front();
+    const Tensor& all = gradient_memory_.groups[unreduced_ - 1];
+    pending_.push_back(ranks.start(ReduceScatter{.out = groups_.slice_of(group, all), .in = all}));
   }
+}
+
+void TrainedModel::reduce_gradients() {
+  start_reducing(-1);
+  for (; !pending_.empty(); pending_.pop_front()) pending_.front().wait();
+  unreduced_ = groups_.groups.size();
 }
 
 void TrainedModel::gather_weights() {

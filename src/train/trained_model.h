@@ -2,6 +2,7 @@
 // what it owns of them; and ZeRO-1's two exchanges with the ranks that hold the same weights.
 #pragma once
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,10 @@ class TrainedModel {
 
   // Of a rank that has no part in a step.
   void clear_gradients(const Device& device);
-  // What this rank owns of the gradients becomes the sum of all ranks'.
+  // What this rank owns of the gradients becomes the sum of all ranks', from the last layer to the first:
+  // beside what follows those of `layer` and behind, which must not be written any more; and all of them,
+  // done when it returns. Every rank makes them in this order, whether or not it has anything to do beside.
+  void start_reducing(int64_t layer);
   void reduce_gradients();
   // The others get what this rank owns of the weights.
   void gather_weights();
@@ -49,6 +53,9 @@ class TrainedModel {
   WeightMemory gradient_memory_;
   WeightGradients gradients_;
   Optimizer optimizer_;
+  const size_t most_pending_;
+  size_t unreduced_;             // groups of this step, the first ones
+  std::deque<Pending> pending_;  // of the others
 };
 
 }  // namespace fathom

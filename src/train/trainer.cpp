@@ -157,6 +157,7 @@ void Trainer::start(World* world, const std::string& checkpoint, const std::vect
   } else {
     check_recipe(checkpoint, recipe_, config_, changes);
     state_ = load_checkpoint(ranks_.everyone(), device_, checkpoint, trained_.model(), trained_.optimizer());
+    trained_.gather_weights();  // an older checkpoint's master copies may be weights now
     check_same_run(checkpoint, state_, now, training_shards_);
   }
   state_.data_tokens = now.data_tokens, state_.data = now.data, state_.tokenizer = now.tokenizer;
@@ -241,7 +242,13 @@ void Trainer::run_passes(const PackedStep& packed, const StepReport& report) {
     for_each_pass(packed, [&](const PackedBatch& batch) { count_experts(batch, report); });
     totals_.share_counts(ranks_);
   }
-  for_each_pass(packed, [&](const PackedBatch& batch) { micro_step(batch, report, count_first); });
+  int64_t left = passes(packed.micro_batches);
+  for_each_pass(packed, [&](const PackedBatch& batch) {
+    if (--left == 0)
+      trained_.gradients().layer_written = [this](int64_t layer) { trained_.start_reducing(layer); };
+    micro_step(batch, report, count_first);
+  });
+  trained_.gradients().layer_written = {};
 }
 
 void Trainer::run_stage(const PackedStep& packed, const StepReport& report) {

@@ -97,7 +97,8 @@ class Trainer {
   bool counts_come_first(const PackedStep& step) const;
   // A forward pass for the counts of choices alone.
   void count_experts(const PackedBatch& packed, const StepReport& step);
-  // The passes of a step's micro-batches on this rank, and what they need of the step.
+  // The passes of a step's micro-batches on this rank, and what they need of the step. The gradients are
+  // reduced beside the last one's backward pass.
   void run_passes(const PackedStep& packed, const StepReport& step);
   // The same in a stage of several.
   void run_stage(const PackedStep& packed, const StepReport& step);

@@ -2,13 +2,16 @@
 // to rounding, whatever a step is made of; and the same bits each time.
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <span>
+#include <thread>
 
 #include "io/content_hash.h"
 #include "support/compare.h"
+#include "support/gpus.h"
 #include "train/on_ranks.h"
 
 namespace fathom {
@@ -221,11 +224,41 @@ TEST_F(ParallelTraining, HasTheSameFirstMoments) {
           recipe(joined(everything, {{"run.precision", precision}, {"parallel.expert", experts}})));
 }
 
+// Whichever rank is late: in a step, or between the layers whose gradients travel.
 TEST_F(ParallelTraining, RepeatsBitForBit) {
-  const Recipe run = recipe(joined(everything, {{"run.precision", "bf16"}, {"model.seq_aux", "false"}}));
-  Trainer once(run, {}, {}, &world()), again(run, {}, {}, &world());
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(once.step().loss, again.step().loss);
-  EXPECT_EQ(weight_bytes_of(once), weight_bytes_of(again));
+  Rng pauses(9, static_cast<uint64_t>(world().rank()));
+  std::vector<std::string> plans = expert_ranks();
+  plans.push_back("1");
+  for (const std::string& experts : plans) {
+    const Recipe run = recipe(joined(
+        everything, {{"run.precision", "bf16"}, {"model.seq_aux", "false"}, {"parallel.expert", experts}}));
+    Trainer once(run, {}, {}, &world()), again(run, {}, {}, &world());
+    for (int i = 0; i < 5; ++i) {
+      const StepReport want = once.step();
+      std::this_thread::sleep_for(std::chrono::microseconds(pauses.below(4000)));
+      const StepReport got = again.step();
+      EXPECT_EQ(got.loss, want.loss);
+      EXPECT_EQ(got.grad_norm, want.grad_norm);
+    }
+    EXPECT_EQ(weight_bytes_of(once), weight_bytes_of(again));
+  }
+}
+
+// Each rank on a GPU of its own.
+TEST_F(ParallelTraining, FollowsOneProcessOnCuda) {
+  double missing = -static_cast<double>(FATHOM_WITH_NCCL && world().rank_on_host() < gpus());
+  const Device host = Device::cpu(1);
+  world().communicator(host).run(
+      AllReduce{.x = Tensor(&missing, DType::f64, {1}), .reduction = Reduction::max});
+  if (missing == 0)
+    GTEST_SKIP() << "needs a GPU for each rank, and a build with NCCL: tools/gpu_check.sh, or mpirun "
+                    "train_ranks_test, there";
+  for (const std::string& experts : std::vector<std::string>{"1", std::to_string(world().size())})
+    for (const char* seq_aux : {"true", "false"})
+      expect_the_same_run(
+          recipe(joined(everything,
+                        {{"run.device", "cuda"}, {"model.seq_aux", seq_aux}, {"parallel.expert", experts}})),
+          10, {1e-4, 1e-2});
 }
 
 TEST_F(ParallelTraining, StartsFromAModelFolderWithoutRounding) {
