@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$(realpath "${1:-out/gpu}")
 export LD_LIBRARY_PATH=$folder/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+command -v mpirun >/dev/null || LD_LIBRARY_PATH+=:$folder/mpi
 parts=${PARTS:-ops training generation v2} python=${FATHOM_PEER_PYTHON:-}
 if [ -n "${FATHOM_FLASHMLA:-}" ] && [ ! -x "$FATHOM_FLASHMLA" ]; then echo "FATHOM_FLASHMLA is no program: $FATHOM_FLASHMLA" >&2; exit 1; fi
 wants() { [[ " $parts " == *" $1 "* ]]; }

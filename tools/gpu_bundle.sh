@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:-build/cuda} folder=${2:-out/gpu}
 rm -rf "$folder"
-mkdir -p "$folder/lib"
+mkdir -p "$folder/lib" "$folder/mpi"
 programs=("$build/fathom")
 for name in tensor ops comm model engine train cli; do programs+=("$build/tests/$name/${name}_test"); done
 # On several GPUs.
@@ -19,4 +19,6 @@ for program in "${programs[@]}"; do
   ldd "$program" | awk '/=> \// {print $3}' | grep -vE '/(libc|libm|libdl|librt|libpthread|ld-linux[^/]*)\.so' |
     xargs -r cp -nLt "$folder/lib"
 done
+# A machine with mpirun has the libraries that belong to it.
+find "$folder/lib" -regextype posix-extended -regex '.*/lib(mpi|open-rte|open-pal|hwloc|event_[a-z]+|pmix|udev)[-.].*' -exec mv -t "$folder/mpi" {} +
 du -sh "$folder"

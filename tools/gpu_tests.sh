@@ -4,6 +4,7 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 folder=$(realpath "${1:-out/gpu}")
 export LD_LIBRARY_PATH=$folder/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+command -v mpirun >/dev/null || LD_LIBRARY_PATH+=:$folder/mpi
 export FATHOM_SOURCE_DIR=$PWD FATHOM_PROGRAM=$folder/fathom
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -32,6 +32,9 @@ std::string shortened(const std::string& text) {
 World::World() {
   const Launch launch = launched_as();
   if (launch.ranks == 1) return;
+  // Kernels that wait for another rank run beside others. A kernel that is loaded when it is first launched
+  // would wait for them to end, while that rank may wait for it.
+  setenv("CUDA_MODULE_LOADING", "EAGER", 0);
   session_ = start_session(launch);
   everyone_.emplace(session_->everyone(1, {}));
   rank_ = everyone_->rank(), size_ = everyone_->size();
