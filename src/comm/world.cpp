@@ -35,6 +35,8 @@ World::World() {
   // Kernels that wait for another rank run beside others. A kernel that is loaded when it is first launched
   // would wait for them to end, while that rank may wait for it.
   setenv("CUDA_MODULE_LOADING", "EAGER", 0);
+  // Nor may streams share a queue, in which one waits behind another: each communicator has one.
+  setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
   session_ = start_session(launch);
   everyone_.emplace(session_->everyone(1, {}));
   rank_ = everyone_->rank(), size_ = everyone_->size();

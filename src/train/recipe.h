@@ -97,7 +97,7 @@ struct Recipe {
   struct Parallel {
     int64_t pipeline = 1;                         // stages that the layers are cut into
     int64_t expert = 1;                           // ranks that share the routed experts of a layer
-    ScheduleKind schedule = ScheduleKind::zb_h1;  // order of a stage's passes
+    ScheduleKind schedule = ScheduleKind::one_f_one_b;  // order of a stage's passes
     double hang_seconds = 600;  // a rank that the others have waited for so long ends the run; 0: never
   } parallel;
 
