@@ -50,8 +50,9 @@ TEST_P(ExpertRanksTest, ATokenGoesOnceToEachRankOfItsChoice) {
 
 // Every choice arrives once, under the number that its rank gives it.
 TEST_P(ExpertRanksTest, AnyShape) {
-  for (const auto& [N, K, R, experts] :
+  for (const auto& [N, K, R, per_rank] :
        {std::tuple{0, 3, 2, 4}, {1, 1, 1, 1}, {40, 3, 4, 2}, {1000, 6, 8, 20}, {300, 4, 300, 1}}) {
+    const auto experts = per_rank;  // a lambda cannot take a structured binding along
     const std::vector<int32_t> chosen = choices(N, K, R * experts);
     const Pair ids = integers({N, K}, chosen), ranks = integers({N, K}),
                counts = integers({R}, std::vector<int32_t>(R, 0));
