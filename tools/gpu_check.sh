@@ -13,7 +13,7 @@ for name in engine train; do run "$name, as on an Ampere GPU" '*RealHeads*cuda*'
 unset FATHOM_CUDA
 if [ "$(nvidia-smi -L | wc -l)" -gt 1 ] && command -v mpirun >/dev/null; then
   for name in comm model train pipeline; do
-    run "$name, a GPU for each of 2 ranks" '*cuda*:*Cuda*' timeout -k 5 120 mpirun --allow-run-as-root -n 2 "$folder/${name}_ranks_test"
+    run "$name, a GPU for each of 2 ranks" '*cuda*:*Cuda*' timeout -k 5 240 mpirun --allow-run-as-root -n 2 "$folder/${name}_ranks_test"
   done
 fi
 echo "== golden files, layer by layer, and greedy tokens through the engine"

@@ -13,7 +13,7 @@
 namespace fathom {
 namespace {
 
-void unmap(std::byte* memory, int64_t bytes) {
+void unmap(CudaContext*, std::byte* memory, int64_t bytes) {
   munmap(memory, static_cast<size_t>(bytes) + 4096);
 }
 
@@ -43,7 +43,8 @@ Arena::Arena(std::string name, int64_t bytes, const Device& device, const std::s
 #if FATHOM_WITH_CUDA
   name_ = std::move(name);
   memory_ = allocate_on_gpu(device.cuda_context(), name_, bytes, after_semicolon(remedy));
-  release_ = free_on_gpu;
+  owner_ = &device.cuda_context();
+  release_ = [](CudaContext* owner, std::byte* memory, int64_t) { free_on_gpu(*owner, memory); };
   size_ = bytes;
 #endif
 }
@@ -54,7 +55,7 @@ Arena Arena::pinned(std::string name, int64_t bytes, [[maybe_unused]] const Devi
     Arena arena;
     arena.name_ = std::move(name);
     arena.memory_ = allocate_pinned(arena.name_, bytes);
-    arena.release_ = free_pinned;
+    arena.release_ = [](CudaContext*, std::byte* memory, int64_t) { free_pinned(memory); };
     arena.size_ = bytes;
     return arena;
   }
@@ -63,7 +64,7 @@ Arena Arena::pinned(std::string name, int64_t bytes, [[maybe_unused]] const Devi
 }
 
 Arena::~Arena() {
-  if (memory_) release_(memory_, size_);
+  if (memory_) release_(owner_, memory_, size_);
 }
 
 Arena::Arena(Arena&& other) noexcept {
@@ -74,6 +75,7 @@ Arena& Arena::operator=(Arena&& other) noexcept {
   std::swap(name_, other.name_);
   std::swap(memory_, other.memory_);
   std::swap(release_, other.release_);
+  std::swap(owner_, other.owner_);
   std::swap(size_, other.size_);
   std::swap(used_, other.used_);
   std::swap(peak_, other.peak_);

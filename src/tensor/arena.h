@@ -19,7 +19,9 @@ class Arena {
   // `name`, the size and the remedy (what a user can do about it) are in the error when there is not enough
   // memory. Fresh pages are zero.
   Arena(std::string name, int64_t bytes, const std::string& remedy = {});
-  // On a device's own memory, or the host's where the device works on that.
+  // On a device's own memory, or the host's where the device works on that. The device must outlive it. On a
+  // GPU memory is taken and given back in the order of the device's work: neither waits for that work, nor
+  // for what other ranks are to send.
   Arena(std::string name, int64_t bytes, const Device& device, const std::string& remedy = {});
   // Page-locked host memory: a GPU copies it at full speed and asynchronously.
   static Arena pinned(std::string name, int64_t bytes, const Device& device);
@@ -43,7 +45,9 @@ class Arena {
  private:
   std::string name_ = "plan";
   std::byte* memory_ = nullptr;
-  void (*release_)(std::byte* memory, int64_t bytes) = nullptr;
+  // Gives the memory back to its owner: the context of a GPU's memory.
+  void (*release_)(CudaContext* owner, std::byte* memory, int64_t bytes) = nullptr;
+  CudaContext* owner_ = nullptr;
   int64_t size_ = 0, used_ = 0, peak_ = 0;
 };
 

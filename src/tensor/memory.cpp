@@ -103,14 +103,23 @@ std::optional<int64_t> free_memory(const Device& device) {
   size_t free = 0;
 #if FATHOM_WITH_CUDA
   size_t total = 0;
+  device.cuda_context().synchronize();  // what was given back is free then
   cuda_check(cudaMemGetInfo(&free, &total), "asking for free memory");
 #endif
   return static_cast<int64_t>(free);
 }
 
+Staging::Staging(const Device& device, int64_t bytes) : device_(device) {
+  if (bytes > 0 && !device.on_host()) reserve(bytes);
+}
+
+void Staging::reserve(int64_t bytes) {
+  if (memory_.planning() || memory_.size() < bytes)
+    memory_ = Arena::pinned("staging", std::max<int64_t>(bytes, 1 << 20), device_);
+}
+
 Tensor Staging::host_memory(const ConstTensor& t) {
-  if (memory_.planning() || memory_.size() < t.bytes())
-    memory_ = Arena::pinned("staging", std::max<int64_t>(t.bytes(), 1 << 20), device_);
+  reserve(t.bytes());
   Tensor host(memory_.data(), t.dtype, {});
   host.rank = t.rank, host.shape = t.shape;
   host.row_stride = t.cols();

@@ -38,7 +38,9 @@ std::optional<int64_t> free_memory(const Device& device);
 // themselves, those are handed out and nothing is copied.
 class Staging {
  public:
-  explicit Staging(const Device& device) : device_(device) {}
+  // Tensors of at most `bytes` allocate nothing later: page-locked memory is allocated and freed only when
+  // the GPU is idle.
+  explicit Staging(const Device& device, int64_t bytes = 0);
 
   // fill(host tensor) writes every element of it; then `to` holds them.
   template <class Fill>
@@ -53,6 +55,7 @@ class Staging {
   ConstTensor read(const ConstTensor& from);
 
  private:
+  void reserve(int64_t bytes);
   // Page-locked memory for a tensor of this shape.
   Tensor host_memory(const ConstTensor& t);
 

@@ -11,7 +11,7 @@ namespace fathom {
 class PipelineLinks {
  public:
   // The ranks of one pipeline in the order of its stages. Every one of them calls it.
-  explicit PipelineLinks(Communicator& pipeline);
+  PipelineLinks(const Device& device, Communicator& pipeline);
 
   int stage() const { return stage_; }
   int stages() const { return stages_; }
@@ -29,6 +29,7 @@ class PipelineLinks {
   struct Link {
     Communicator stream, gradient;
   };
+  void connect(const Device& device);
 
   int stage_, stages_;
   std::optional<Link> before_, next_;

@@ -42,7 +42,8 @@ PipelineStage::PipelineStage(Device& device, const Model& model, WeightGradients
     : device_(device),
       model_(model),
       grads_(grads),
-      links_(pipeline),
+      links_(device, pipeline),
+      experts_(settings.experts),
       schedule_(settings.schedule),
       memory_(device, model.config, stage_size(model.part, model.dtype, device.on_host(), settings)),
       clock_(device) {
@@ -65,6 +66,7 @@ void PipelineStage::step(const PipelineStep& s) {
   if (s.micro_batches.empty()) return;
   const std::vector<PipelineTask>& tasks = tasks_for(static_cast<int>(s.micro_batches.size()));
   memory_.reserve(in_flight(tasks));
+  warm_up(s, Warm::training);
   in_flight_.assign(s.micro_batches.size(), nullptr);
   grads_.accumulate = false;
   expect(s, tasks.front());
@@ -81,6 +83,7 @@ void PipelineStage::step(const PipelineStep& s) {
 }
 
 void PipelineStage::forward_only(const PipelineStep& s, bool losses) {
+  warm_up(s, losses ? Warm::losses : Warm::choices);
   in_flight_.assign(s.micro_batches.size(), nullptr);
   const auto pass = [](size_t m) { return PipelineTask{PipelinePass::forward, static_cast<int>(m)}; };
   if (!s.micro_batches.empty()) expect(s, pass(0));
@@ -89,13 +92,9 @@ void PipelineStage::forward_only(const PipelineStep& s, bool losses) {
     begin(s, pass(m));
     if (m + 1 < s.micro_batches.size()) expect(s, pass(m + 1));
     InFlight& f = *in_flight_[m];
-    forward(f);
-    if (losses && links_.last()) {
-      const PipelineMemory::HeadWork head = memory_.begin_head(f.size.tokens);
-      head_forward(device_, model_, f.activations.normed, memory_.head_scratch(),
-                   token_loss(device_, f.targets, head.losses, 1));
-      s.add(head.losses, {});
-    }
+    const Tensor out = forward(f);
+    if (!links_.last()) f.stream_sent = links_.send_stream(out);
+    if (losses && links_.last()) s.add(head_losses(f), {});
     memory_.end(f);
   }
   memory_.finish_sending();
@@ -122,34 +121,49 @@ void PipelineStage::begin(const PipelineStep& s, const PipelineTask& task) {
 }
 
 InFlight& PipelineStage::begin_forward(const PipelineStep& s, const PackedBatch& packed) {
+  InFlight& f = place(s, packed);
+  if (links_.first()) return f;
+  stream_.wait();
+  copy(device_, f.activations.stream(model_.part.first_layer), memory_.received_stream(f.size.tokens));
+  return f;
+}
+
+InFlight& PipelineStage::place(const PipelineStep& s, const PackedBatch& packed) {
   InFlight& f = memory_.begin(packed.batch.size());
   upload_batch(device_, model_.config, packed.batch, f.batch);
   if (f.targets) upload(device_, f.targets, ConstTensor(packed.targets.data(), DType::i32, {f.size.tokens}));
   f.batch.step = s.step;
   f.activations.choices = s.step.choices.experts ? ChoiceCounts() : s.choices;
-  if (!links_.first()) {
-    stream_.wait();
-    copy(device_, f.activations.stream(model_.part.first_layer), memory_.received_stream(f.size.tokens));
-  }
   return f;
 }
 
 void PipelineStage::compute(const PipelineStep& s, const PipelineTask& task) {
   InFlight& f = *in_flight_[index(task.micro_batch)];
   switch (task.pass) {
-    case PipelinePass::forward:
-      return forward(f);
+    case PipelinePass::forward: {
+      const Tensor out = forward(f);
+      if (!links_.last()) f.stream_sent = links_.send_stream(out);
+      return;
+    }
     case PipelinePass::input_gradient:
-      return input_gradient(s, f);
+      input_gradient(s, f);
+      if (!links_.first()) f.gradient_sent = links_.send_gradient(f.activations.gradients.stream);
+      return;
     case PipelinePass::weight_gradient:
-      model_backward_weight(device_, model_, f.batch, f.activations, grads_);
+      weight_gradient(f);
       memory_.end(f);
   }
 }
 
-void PipelineStage::forward(InFlight& f) {
-  const Tensor out = model_forward(device_, model_, f.batch, f.activations);
-  if (!links_.last()) f.stream_sent = links_.send_stream(out);
+Tensor PipelineStage::forward(InFlight& f) {
+  return model_forward(device_, model_, f.batch, f.activations);
+}
+
+Tensor PipelineStage::head_losses(InFlight& f) {
+  const PipelineMemory::HeadWork head = memory_.begin_head(f.size.tokens);
+  head_forward(device_, model_, f.activations.normed, memory_.head_scratch(),
+               token_loss(device_, f.targets, head.losses, 1));
+  return head.losses;
 }
 
 // The head's weight gradient is made here: nothing of the head is kept. So are those of norms and of the
@@ -164,8 +178,11 @@ void PipelineStage::input_gradient(const PipelineStep& s, InFlight& f) {
                   token_loss(device_, f.targets, losses, s.loss_scale), dhidden, grads_);
   }
   model_backward(device_, model_, f.batch, a, dhidden, grads_);
-  if (!links_.first()) f.gradient_sent = links_.send_gradient(a.gradients.stream);
   if (s.add) s.add(losses, a.balance_losses);
+}
+
+void PipelineStage::weight_gradient(InFlight& f) {
+  model_backward_weight(device_, model_, f.batch, f.activations, grads_);
 }
 
 std::vector<PipelineTimeline::Slot> PipelineStage::passes() const {

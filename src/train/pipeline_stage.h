@@ -4,7 +4,9 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "model/model.h"
@@ -68,13 +70,24 @@ class PipelineStage {
   void begin(const PipelineStep& s, const PipelineTask& task);
   void compute(const PipelineStep& s, const PipelineTask& task);
   InFlight& begin_forward(const PipelineStep& s, const PackedBatch& packed);
-  void forward(InFlight& f);
+  // Gives a micro-batch its memory and uploads it.
+  InFlight& place(const PipelineStep& s, const PackedBatch& packed);
+  Tensor forward(InFlight& f);
+  Tensor head_losses(InFlight& f);
   void input_gradient(const PipelineStep& s, InFlight& f);
+  void weight_gradient(InFlight& f);
+
+  // Of a step that differs from those before in the sizes of micro-batches: runs the passes of each new size
+  // once without messages (pipeline_warm_up.cpp).
+  enum class Warm { training, losses, choices };
+  void warm_up(const PipelineStep& s, Warm kind);
+  void warm_up_with(const PipelineStep& s, const PackedBatch& packed, Warm kind);
 
   Device& device_;
   const Model& model_;
   WeightGradients& grads_;
   PipelineLinks links_;
+  Communicator* const experts_;
   const ScheduleKind schedule_;
   PipelineMemory memory_;
   std::map<int, std::vector<PipelineTask>> tasks_;  // by number of micro-batches
@@ -82,6 +95,7 @@ class PipelineStage {
   Pending stream_, gradient_;                       // under way to here
   Clock clock_;
   std::vector<PipelineTask> timed_;
+  std::set<std::pair<Warm, int64_t>> warm_;  // by the tokens of a micro-batch
 };
 
 // The bytes that a stage of several takes, by formula.

@@ -90,9 +90,6 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
       totals_(device_, config_) {
   const ParallelPlan& plan = ranks_.plan();
   if (plan.pipeline > 1) {
-    check(device_.on_host() || recipe_.parallel.schedule == ScheduleKind::one_f_one_b,
-          "parallel.schedule = {}: on GPUs ranks were seen to wait for one another for ever; 1f1b works",
-          name_of(recipe_.parallel.schedule));
     PipelineStage::Settings settings = stage_settings(recipe_, config_, plan, ranks_.rank());
     if (plan.expert > 1) settings.experts = &ranks_.expert_group();
     stage_.emplace(device_, trained_.model(), trained_.gradients(), ranks_.pipeline(), settings);

@@ -56,6 +56,7 @@ constexpr Slack f32{1e-5, 1e-3}, bf16_noise{1e-2, 3e-2};
 
 Recipe for_one(Recipe recipe) {
   recipe.parallel = {};
+  if (recipe.run.device == "cuda") recipe.run.device += ":" + std::to_string(world().rank_on_host());
   return recipe;
 }
 

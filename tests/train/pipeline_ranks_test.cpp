@@ -21,11 +21,14 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-Bytes bytes_of(const Device& device, const Tensor& t) {
-  Staging staging(device);
+Bytes bytes_of(Staging& staging, const Tensor& t) {
   const ConstTensor host = staging.read(t);
   const auto* data = static_cast<const std::byte*>(host.data);
   return {data, data + host.bytes()};
+}
+Bytes bytes_of(const Device& device, const Tensor& t) {
+  Staging staging(device);
+  return bytes_of(staging, t);
 }
 
 void poison(const Device& device, const Tensor& t) {
@@ -59,7 +62,7 @@ std::vector<PackedBatch> random_step(const Config& c, int micro_batches) {
 // What a step makes beside gradients: of each micro-batch the losses of its tokens and its balance losses,
 // and the experts' counts of all.
 struct Totals {
-  Totals(const Device& device, const Config& c) : device(device) {
+  Totals(const Device& device, const Config& c) : device(device), staging(device, 1 << 20) {
     const int64_t L = c.num_hidden_layers, E = c.n_routed_experts, D = c.expert_groups();
     memory = Arena("counts", 4 * L * (E + D + 1) + 512, device);
     choices = {.experts = memory.allocate(DType::i32, {L, E}),
@@ -68,9 +71,8 @@ struct Totals {
     for (const Tensor& t : {choices.experts, choices.groups, choices.dropped}) clear(device, t);
   }
   void add(const Tensor& micro_batch_losses, const Tensor& balance_losses) {
-    if (micro_batch_losses) losses.push_back(bytes_of(device, micro_batch_losses));
+    if (micro_batch_losses) losses.push_back(bytes_of(staging, micro_batch_losses));
     if (!balance_losses) return;
-    Staging staging(device);
     const ConstTensor host = staging.read(balance_losses);
     for (int64_t i = 0; i < 3; ++i)
       balance[i] +=
@@ -78,6 +80,7 @@ struct Totals {
   }
 
   const Device& device;
+  Staging staging;  // read from while messages are under way
   Arena memory;
   ChoiceCounts choices;
   std::vector<Bytes> losses;

@@ -221,7 +221,12 @@ std::unique_ptr<Operation> NcclBackend::start(const Exchange& a) {
 
 void NcclBackend::reserve(int64_t bytes, size_t tensors) {
   const int64_t room = bytes + static_cast<int64_t>(tensors) * 64;  // each begins at a multiple of 64
-  if (packed_.size() < room) packed_ = Arena("what a collective packs", room, device_);
+  if (packed_.size() < room) {
+    // The device's stream gives the smaller room back: after what is under way here.
+    cuda_check(cudaEventRecord(ready_, stream_), "recording an event");
+    device_.cuda_context().wait_for(ready_);
+    packed_ = Arena("what a collective packs", room, device_);
+  }
   packed_.rewind(0);
 }
 
@@ -266,6 +271,7 @@ std::unique_ptr<CommBackend> nccl_backend(const Device& device, Communicator& ho
   if (host.rank() == 0) nccl.expect(nccl.unique_id(&id), "naming a group");
   static_assert(sizeof id % sizeof(int32_t) == 0);
   host.run(Broadcast{.x = Tensor(&id, DType::i32, {sizeof id / sizeof(int32_t)})});
+  device.cuda_context().prepare();
   ncclComm_t comm = nullptr;
   nccl.expect(nccl.init(&comm, host.size(), id, host.rank()), "starting a group");
   return std::make_unique<cuda::NcclBackend>(device, nccl, comm, host.rank(), host.size());

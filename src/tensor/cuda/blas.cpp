@@ -55,13 +55,13 @@ Blas::Library Blas::load() {
 Blas::Blas(CudaContext& context) : context_(context), library_(load()) {
   workspace_ = allocate_on_gpu(context, "cuBLASLt's workspace", workspace_bytes);
   const cublasStatus_t status = library_.create(&handle_);
-  if (status != CUBLAS_STATUS_SUCCESS) free_on_gpu(workspace_, workspace_bytes);
+  if (status != CUBLAS_STATUS_SUCCESS) free_on_gpu(context_, workspace_);
   expect(status, "starting");
 }
 
 Blas::~Blas() {
   library_.destroy(handle_);
-  free_on_gpu(workspace_, workspace_bytes);
+  free_on_gpu(context_, workspace_);
 }
 
 void Blas::expect(cublasStatus_t status, const char* what) const {

@@ -60,17 +60,16 @@ CudaContext::~CudaContext() {
     cudaStreamSynchronize(s.stream);
     s.blas.reset();
     cudaFree(s.workspace);
-    cudaStreamDestroy(s.stream);
   }
   cudaFree(counters_);
+  for (Stream& s : streams_) cudaStreamDestroy(s.stream);
   for (cudaEvent_t event : {forked_, joined_}) cudaEventDestroy(event);
 }
 
 void* CudaContext::workspace(size_t bytes) {
   Stream& s = current();
   if (bytes > s.workspace_bytes) {
-    synchronize();
-    cuda_check(cudaFree(s.workspace), "freeing the workspace");
+    if (s.workspace) free_on_gpu(*this, s.workspace);
     s.workspace = nullptr, s.workspace_bytes = 0;
     s.workspace = allocate_on_gpu(*this, "the ops' workspace", static_cast<int64_t>(bytes));
     s.workspace_bytes = bytes;
@@ -89,6 +88,12 @@ int32_t* CudaContext::counters(size_t count) {
 cuda::Blas& CudaContext::blas() {
   if (!current().blas) current().blas = std::make_unique<cuda::Blas>(*this);
   return *current().blas;
+}
+
+void CudaContext::prepare() {
+  counters(max_counters);
+  for (Stream& s : streams_)
+    if (!s.blas) s.blas = std::make_unique<cuda::Blas>(*this);
 }
 
 void CudaContext::fork_side_stream() {
@@ -126,7 +131,7 @@ std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_
                            const std::string& advice) {
   void* memory = nullptr;
   const size_t size = static_cast<size_t>(bytes) + 256;  // an empty arena is not null
-  if (cudaMalloc(&memory, size) != cudaSuccess) {
+  if (cudaMallocAsync(&memory, size, context.stream()) != cudaSuccess) {
     cudaGetLastError();
     size_t free = 0, total = 0;
     cudaMemGetInfo(&free, &total);
@@ -138,8 +143,8 @@ std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_
   return static_cast<std::byte*>(memory);
 }
 
-void free_on_gpu(std::byte* memory, int64_t) {
-  cudaFree(memory);
+void free_on_gpu(CudaContext& context, std::byte* memory) {
+  cudaFreeAsync(memory, context.stream());
 }
 
 std::byte* allocate_pinned(const std::string& name, int64_t bytes) {
@@ -150,7 +155,7 @@ std::byte* allocate_pinned(const std::string& name, int64_t bytes) {
   return static_cast<std::byte*>(memory);
 }
 
-void free_pinned(std::byte* memory, int64_t) {
+void free_pinned(std::byte* memory) {
   cudaFreeHost(memory);
 }
 

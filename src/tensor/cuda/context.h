@@ -46,6 +46,9 @@ class CudaContext {
   std::array<const void*, 2> workspaces() const { return {streams_[0].workspace, streams_[1].workspace}; }
   // Created on first use; an Error when the library is not installed.
   cuda::Blas& blas();
+  // Creates what is else created on first use. Loading a library waits for everything on the GPU, also for
+  // kernels that wait for another rank: with several ranks it comes first.
+  void prepare();
 
   // The steps of a StreamFork: ops go to the side stream, after what the main stream was given; to the main
   // stream again; and the main stream waits for the side stream.
@@ -70,7 +73,7 @@ class CudaContext {
  private:
   struct Stream {
     cudaStream_t stream = nullptr;
-    void* workspace = nullptr;
+    std::byte* workspace = nullptr;
     size_t workspace_bytes = 0;
     bool after_kernel = false;
     std::unique_ptr<cuda::Blas> blas;
@@ -87,12 +90,14 @@ class CudaContext {
   bool synchronous_ = false;  // FATHOM_CUDA_SYNC
 };
 
-// Zeroed memory for an Arena. An Error says what was asked for and what is free, and ends with `advice`.
+// Zeroed memory. An Error says what was asked for and what is free, and ends with `advice`. Taken and given
+// back in the order of the context's stream: cudaFree waits for everything on the GPU, and with it for kernels
+// that wait for another rank.
 std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_t bytes,
                            const std::string& advice = {});
-void free_on_gpu(std::byte* memory, int64_t bytes);
+void free_on_gpu(CudaContext& context, std::byte* memory);
 // Page-locked host memory; contents are unspecified.
 std::byte* allocate_pinned(const std::string& name, int64_t bytes);
-void free_pinned(std::byte* memory, int64_t bytes);
+void free_pinned(std::byte* memory);
 
 }  // namespace fathom
