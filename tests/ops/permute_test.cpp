@@ -49,6 +49,7 @@ TEST_P(PermuteTest, NamesTheFieldThatIsWrong) {
   const Pair x = random({3, 4}), rows = random({5, 4}), row_of = integers({3, 2}, {0, 1, 2, 3, 4, 5});
   const Pair token_of = integers({6});
   EXPECT_THROW(permute(device_, {.out = rows.target, .x = x.target, .token_of = token_of.target}), Error);
+  if (!device_.on_host()) return;  // a GPU trusts tables that the host cannot read
   EXPECT_THROW(permute_backward(device_, {.dx = x.target, .dout = rows.target, .row_of = row_of.target}),
                Error);
 }
