@@ -58,15 +58,23 @@ Tensor model_forward(Device& device, const Model& model, const Batch& batch, Act
   if (pass.training) clear(device, a.balance_losses);
   if (pass.exchange) pass.exchange->memory.rewind(0);  // a forward pass may have had no backward pass
   const int64_t end = model.part.end_layer(model.config);
+  const auto begin = [&](int64_t layer) {
+    if (model.before_layer) model.before_layer(layer);
+  };
   rotary_table(pass, a);
-  if (model.part.has_embedding()) embed(pass, model.weights, a);
+  if (model.part.has_embedding()) {
+    begin(-1);
+    embed(pass, model.weights, a);
+  }
   for (int64_t i = model.part.first_layer; i < end; ++i) {
+    begin(i);
     layer_forward(pass, model.weights.layers[i], a.layer(i), i, a.stream(i), a.stream(i + 1));
     if (a.choices.experts && model.config.is_moe_layer(i))
       expert_counts(device,
                     {.counts = a.choices.experts[i], .sent = a.choices.groups[i], .ids = a.layer(i).moe.ids});
   }
   if (!model.part.has_head(model.config)) return a.stream(end);
+  begin(model.config.num_hidden_layers);
   final_norm(pass, model.weights, a);
   return a.normed;
 }
@@ -78,8 +86,9 @@ void model_backward(Device& device, const Model& model, const Batch& batch, Acti
     final_norm_backward(pass, model.weights, grads.weights, a, dhidden);
   else if (dhidden.data != a.gradients.stream.data)
     copy(device, a.gradients.stream, dhidden);
+  bool complete = true;  // nothing behind is left to the weight pass
   const auto written = [&](int64_t layer) {
-    if (grads.layer_written && !a.deferred) grads.layer_written(layer);
+    if (grads.layer_written && complete) grads.layer_written(layer);
   };
   written(model.config.num_hidden_layers);
   for (int64_t i = model.part.end_layer(model.config) - 1; i >= model.part.first_layer; --i) {
@@ -92,6 +101,7 @@ void model_backward(Device& device, const Model& model, const Batch& batch, Acti
     }
     layer_backward(pass, model.weights.layers[i], grads.weights.layers[i], a.layer(i), a.gradients,
                    a.stream(i));
+    complete = complete && !pass.deferred;
     written(i);
   }
   if (model.part.has_embedding()) embed_backward(pass, grads.weights, a);
@@ -105,8 +115,14 @@ void model_backward_weight(Device& device, const Model& model, const Batch& batc
   assert(a.deferred);
   Pass pass = backward_pass(device, model, batch, a, grads, 1);
   pass.accumulate = grads.accumulate_deferred;
-  for (int64_t i = model.part.end_layer(model.config) - 1; i >= a.recompute.layers; --i)
+  const auto written = [&](int64_t layer) {
+    if (grads.layer_written) grads.layer_written(layer);
+  };
+  for (int64_t i = model.part.end_layer(model.config) - 1; i >= a.recompute.layers; --i) {
     layer_backward_weight(pass, grads.weights.layers[i], a.layer(i));
+    written(i);
+  }
+  written(-1);  // the input pass has made the others
   if (pass.exchange) pass.exchange->memory.rewind(0);
   grads.accumulate_deferred = true;
 }

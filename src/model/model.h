@@ -19,6 +19,10 @@ struct Model {
   Arena memory;
   Weights weights;
   ModelPart part = {};
+
+  // Called by model_forward before it reads a layer's weights: num_hidden_layers are the final norm and the
+  // head, -1 is the embedding. May be absent.
+  std::function<void(int64_t layer)> before_layer = {};
 };
 
 // Allocated where the device works, all zero. Warns of sizes that have no fast kernels on a GPU
@@ -37,9 +41,9 @@ struct WeightGradients {
   // The same of the next model_backward_weight. The first backward pass of a step says no.
   bool accumulate_deferred = false;
 
-  // Called by model_backward, where all activations are kept or recomputed there, as soon as it writes no
-  // more of a layer's gradients: num_hidden_layers are the final norm and the head, -1 is the embedding. May
-  // be absent.
+  // Called by a backward pass as soon as nothing of it is left that writes gradients of a layer or of those
+  // behind it: num_hidden_layers are the final norm and the head, -1 is the embedding. What model_backward
+  // leaves to model_backward_weight is told there. May be absent.
   std::function<void(int64_t layer)> layer_written = {};
 
   // Of a model that runs in `dtype`; the arena may be a planning one.

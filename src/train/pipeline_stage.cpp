@@ -1,5 +1,6 @@
 #include "train/pipeline_stage.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -27,6 +28,12 @@ StageSize stage_size(const ModelPart& part, DType dtype, bool on_host, const Pip
 
 size_t index(int i) {
   return static_cast<size_t>(i);
+}
+
+// Whether no pass of this kind follows.
+bool is_last_of_its_kind(const std::vector<PipelineTask>& tasks, size_t i) {
+  return std::none_of(tasks.begin() + static_cast<std::ptrdiff_t>(i) + 1, tasks.end(),
+                      [&](const PipelineTask& t) { return t.pass == tasks[i].pass; });
 }
 
 }  // namespace
@@ -74,10 +81,12 @@ void PipelineStage::step(const PipelineStep& s) {
     if (s.watch) s.watch(tasks[i]);
     begin(s, tasks[i]);
     if (i + 1 < tasks.size()) expect(s, tasks[i + 1]);
+    grads_.layer_written = is_last_of_its_kind(tasks, i) ? s.layer_written : nullptr;
     clock_.mark();
     compute(s, tasks[i]);
     clock_.mark();
   }
+  grads_.layer_written = nullptr;
   memory_.finish_sending();
   timed_ = tasks;
 }

@@ -27,6 +27,8 @@ struct PipelineStep {
   // Called once for each micro-batch: losses [N] stat of its tokens, on the last stage only, and
   // balance_losses [3] stat of this stage's layers, in training only.
   std::function<void(const Tensor& losses, const Tensor& balance_losses)> add = {};
+  // WeightGradients::layer_written of the whole step; may be absent.
+  std::function<void(int64_t layer)> layer_written = {};
   // Called before each pass; may be absent.
   std::function<void(const PipelineTask&)> watch = {};
 };

@@ -5,15 +5,15 @@
 namespace fathom {
 namespace {
 
-Communicator all_ranks(World* world, const Device& device) {
-  return world ? world->communicator(device) : Communicator::alone(device);
+Communicator all_ranks(World* world, const Device& device, const CommLimits& limits) {
+  return world ? world->communicator(device, limits) : Communicator::alone(device);
 }
 
 }  // namespace
 
-RankGroups::RankGroups(World* world, const Device& device, const ParallelPlan& plan)
+RankGroups::RankGroups(World* world, const Device& device, const ParallelPlan& plan, const CommLimits& limits)
     : plan_(plan),
-      everyone_(all_ranks(world, device)),
+      everyone_(all_ranks(world, device, limits)),
       replicas_(everyone_.split(plan.stage_of(rank()))),
       expert_replicas_(replicas_.split(plan.expert_place_of(rank()))),
       expert_group_(replicas_.split(plan.expert_group_of(rank()))),

@@ -11,8 +11,9 @@ namespace fathom {
 
 class RankGroups {
  public:
-  // `world`: null for one process alone. The device must outlive it. Every rank calls it.
-  RankGroups(World* world, const Device& device, const ParallelPlan& plan);
+  // `world`: null for one process alone. The device must outlive it. Every rank calls it. The limits are for
+  // tests.
+  RankGroups(World* world, const Device& device, const ParallelPlan& plan, const CommLimits& limits = {});
 
   const ParallelPlan& plan() const { return plan_; }
   int rank() const { return everyone_.rank(); }

@@ -1,5 +1,7 @@
 #include "train/trained_model.h"
 
+#include <exception>
+
 #include "model/model_folder.h"
 #include "tensor/memory.h"
 #include "train/training_memory.h"
@@ -7,7 +9,7 @@
 namespace fathom {
 namespace {
 
-// In host memory each reduction that is under way has a buffer, and moves on only while a rank waits.
+// In host memory each reduction that is under way has a buffer.
 constexpr size_t most_on_host = 4;
 
 }  // namespace
@@ -25,7 +27,13 @@ TrainedModel::TrainedModel(const Device& device, RankGroups& ranks, const Config
       gradients_(gradient_memory_.weights),
       optimizer_(device, model_, gradients_.weights, groups_.owned()),
       most_pending_(device.on_host() ? most_on_host : groups_.groups.size()),
-      unreduced_(groups_.groups.size()) {}
+      unreduced_(groups_.groups.size()) {
+  model_.before_layer = [this](int64_t layer) { finish_gathering(layer); };
+}
+
+TrainedModel::~TrainedModel() {
+  if (std::uncaught_exceptions() == 0) finish_gathering();
+}
 
 void TrainedModel::start(Device& device, const std::string& init_from, uint64_t seed) {
   Weights exact = starting_weights(model_, gradients_.weights);
@@ -58,13 +66,25 @@ void TrainedModel::reduce_gradients() {
   unreduced_ = groups_.groups.size();
 }
 
-void TrainedModel::gather_weights() {
+void TrainedModel::start_gathering() {
+  finish_gathering();
   for (size_t i = 0; i < groups_.groups.size(); ++i) {
     const WeightGroup& group = groups_.groups[i];
-    if (!group.trained) continue;
+    Communicator& ranks = holders(group);
+    if (!group.trained || ranks.size() == 1) continue;
     const Tensor& all = weight_memory_.groups[i];
-    holders(group).run(AllGather{.out = all, .in = groups_.slice_of(group, all)});
+    gathered_.emplace_back(group.layer,
+                           ranks.start(AllGather{.out = all, .in = groups_.slice_of(group, all)}));
   }
+}
+
+void TrainedModel::finish_gathering(int64_t layer) const {
+  for (; !gathered_.empty() && gathered_.front().first <= layer; gathered_.pop_front())
+    gathered_.front().second.wait();
+}
+
+void TrainedModel::finish_gathering() const {
+  finish_gathering(model_.config.num_hidden_layers);
 }
 
 }  // namespace fathom

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/model.h"
@@ -18,6 +19,8 @@ class TrainedModel {
   // Allocates everything once. `ranks` must outlive it.
   TrainedModel(const Device& device, RankGroups& ranks, const Config& config, DType dtype);
   TrainedModel(const TrainedModel&) = delete;
+  // Waits for the weights that are under way.
+  ~TrainedModel();
 
   // Starts from a model folder, or where that is empty from fresh weights: the same for every plan.
   void start(Device& device, const std::string& init_from, uint64_t seed);
@@ -29,8 +32,12 @@ class TrainedModel {
   // done when it returns. Every rank makes them in this order, whether or not it has anything to do beside.
   void start_reducing(int64_t layer);
   void reduce_gradients();
-  // The others get what this rank owns of the weights.
-  void gather_weights();
+
+  // The others get what this rank owns of the weights, in the order of their use: beside the next forward
+  // pass, which waits for each layer's before it reads them (Model::before_layer). Until all are here, nobody
+  // may write weights that are trained, and nobody else may read them.
+  void start_gathering();
+  void finish_gathering() const;
 
   const WeightGroups& groups() const { return groups_; }
   Model& model() { return model_; }
@@ -40,6 +47,8 @@ class TrainedModel {
   const Optimizer& optimizer() const { return optimizer_; }
 
  private:
+  // Of a layer and those before it.
+  void finish_gathering(int64_t layer) const;
   // Those that hold a group.
   Communicator& holders(const WeightGroup& group) {
     return group.routed ? ranks_.expert_replicas() : ranks_.replicas();
@@ -54,8 +63,9 @@ class TrainedModel {
   WeightGradients gradients_;
   Optimizer optimizer_;
   const size_t most_pending_;
-  size_t unreduced_;             // groups of this step, the first ones
-  std::deque<Pending> pending_;  // of the others
+  size_t unreduced_;                                          // groups of this step, the first ones
+  std::deque<Pending> pending_;                               // of the others
+  mutable std::deque<std::pair<int64_t, Pending>> gathered_;  // that are not here yet, with their layers
 };
 
 }  // namespace fathom

@@ -157,7 +157,7 @@ void Trainer::start(World* world, const std::string& checkpoint, const std::vect
   } else {
     check_recipe(checkpoint, recipe_, config_, changes);
     state_ = load_checkpoint(ranks_.everyone(), device_, checkpoint, trained_.model(), trained_.optimizer());
-    trained_.gather_weights();  // an older checkpoint's master copies may be weights now
+    trained_.start_gathering();  // an older checkpoint's master copies may be weights now
     check_same_run(checkpoint, state_, now, training_shards_);
   }
   state_.data_tokens = now.data_tokens, state_.data = now.data, state_.tokenizer = now.tokenizer;
@@ -253,13 +253,14 @@ void Trainer::run_passes(const PackedStep& packed, const StepReport& report) {
 
 void Trainer::run_stage(const PackedStep& packed, const StepReport& report) {
   std::vector<PackedBatch> padded;
-  PipelineStep s = {.micro_batches = packed.batches,
-                    .step = step_of(report),
-                    .loss_scale = 1 / at_least_one(report.targets),
-                    .choices = totals_.choices(),
-                    .add = [this](const Tensor& losses, const Tensor& balance_losses) {
-                      totals_.add(device_, losses, balance_losses);
-                    }};
+  PipelineStep s = {
+      .micro_batches = packed.batches,
+      .step = step_of(report),
+      .loss_scale = 1 / at_least_one(report.targets),
+      .choices = totals_.choices(),
+      .add = [this](const Tensor& losses,
+                    const Tensor& balance_losses) { totals_.add(device_, losses, balance_losses); },
+      .layer_written = [this](int64_t layer) { trained_.start_reducing(layer); }};
   if (passes(packed.micro_batches) > static_cast<int64_t>(packed.batches.size())) {
     for_each_pass(packed, [&](const PackedBatch& batch) { padded.push_back(batch); });
     s.micro_batches = padded;
@@ -285,6 +286,7 @@ StepReport Trainer::step() {
   totals_.clear(device_);
   stage_ ? run_stage(packed, report) : run_passes(packed, report);
   if (!trained_.gradients().accumulate) trained_.clear_gradients(device_);  // no micro-batch for this rank
+  trained_.finish_gathering();  // of a rank without a forward pass
   trained_.reduce_gradients();
   read_totals(report);
   check(std::isfinite(report.loss), "step {}: the loss is {}; the last checkpoint is the newest good state",
@@ -296,8 +298,8 @@ StepReport Trainer::step() {
   const double clip = recipe_.optimizer.clip;
   const double scale = clip > 0 && report.grad_norm > clip ? clip / report.grad_norm : 1;
   trained_.optimizer().update(device_, recipe_.optimizer, report.lr, scale, report.step);
-  trained_.gather_weights();
   update_choice_biases();
+  trained_.start_gathering();
   state_.step = report.step;
   state_.tokens += report.tokens;
   state_.windows_read = loader_->windows_read();
@@ -374,6 +376,7 @@ std::optional<double> Trainer::validation_loss() {
 
 std::string Trainer::save() {
   wait_for_checkpoint();
+  trained_.finish_gathering();
   const bool beside = take_snapshots();
   saving_ = std::make_unique<CheckpointWriter>(
       ranks_.everyone(), beside ? snapshot_->device() : device_,
@@ -414,7 +417,7 @@ bool Trainer::take_snapshot() {
 }
 
 void Trainer::save_model_to(const std::string& dir) const {
-  save_model_folder(ranks_.everyone(), device_, dir, config_, trained_.model().dtype,
+  save_model_folder(ranks_.everyone(), device_, dir, config_, model().dtype,
                     trained_.optimizer().weight_slices(), tokenizer_folder_);
 }
 

@@ -71,7 +71,11 @@ class Trainer {
 
   const RunState& state() const { return state_; }
   Position position() const { return {state_.step, state_.tokens, loader_->epochs()}; }
-  const Model& model() const { return trained_.model(); }
+  // With weights that are those of all ranks.
+  const Model& model() const {
+    trained_.finish_gathering();
+    return trained_.model();
+  }
   const Optimizer& optimizer() const { return trained_.optimizer(); }
   Device& device() { return device_; }
   RankGroups& ranks() { return ranks_; }
