@@ -1,11 +1,15 @@
-// An MoE layer, forward and backward, with its experts on the ranks of mpirun: what of the time that tokens
-// travel is hidden behind the experts' work.
+// An MoE layer, forward and backward, with its experts on the ranks of mpirun: how long ranks wait for tokens
+// that travel, at once or beside the experts' work, and what the layer takes.
 //   mpirun -n 4 exchange_bench CONFIG [f32|bf16] [tokens of a rank] [device, "cuda" is a GPU for each rank]
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/rng.h"
@@ -19,11 +23,29 @@
 namespace fathom::bench {
 namespace {
 
-// Another communicator, whose ranks send all but tensors of `width` columns while `silent`.
+// Adds the time of its life.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& seconds) : seconds_(seconds) {}
+  ~Stopwatch() {
+    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  double& seconds_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// What becomes of the states' all-to-all: waited for where it is started, waited for where its result is
+// read, or left out.
+enum class Travel { at_once, beside, none };
+
+// Another communicator; tensors of `width` columns, the states, travel as is said.
 class SwitchedBackend : public CommBackend {
  public:
   SwitchedBackend(Communicator inner, int64_t width) : inner_(std::move(inner)), width_(width) {}
-  bool silent = false;
+  Travel travel = Travel::beside;
+  double seconds = 0;  // that the host spent on starting and waiting for states
 
   int rank() const override { return inner_.rank(); }
   int size() const override { return inner_.size(); }
@@ -34,18 +56,29 @@ class SwitchedBackend : public CommBackend {
   std::unique_ptr<Operation> start(const Broadcast& a) override { return pass_on(a); }
   std::unique_ptr<Operation> start(const Exchange& a) override { return pass_on(a); }
   std::unique_ptr<Operation> start(const AllToAll& a) override {
-    return silent && a.in.cols() == width_ ? nullptr : pass_on(a);
+    if (a.in.cols() != width_) return pass_on(a);
+    if (travel == Travel::none) return nullptr;
+    const Stopwatch stopwatch(seconds);
+    Pending pending = inner_.start(a);
+    if (travel == Travel::at_once) pending.wait();
+    return std::make_unique<PassedOn>(std::move(pending), &seconds);
   }
 
  private:
   class PassedOn : public Operation {
    public:
-    explicit PassedOn(Pending pending) : pending_(std::move(pending)) {}
-    void wait() override { pending_.wait(); }
+    explicit PassedOn(Pending pending, double* seconds = nullptr)
+        : pending_(std::move(pending)), seconds_(seconds) {}
+    void wait() override {
+      double other = 0;
+      const Stopwatch stopwatch(seconds_ ? *seconds_ : other);
+      pending_.wait();
+    }
     void abandon() noexcept override {}
 
    private:
     Pending pending_;
+    double* seconds_;
   };
   template <class Collective>
   std::unique_ptr<Operation> pass_on(const Collective& a) {
@@ -140,15 +173,16 @@ void run(World& world, const std::string& path, DType dtype, int64_t tokens, std
   ExpertExchange exchange(c, part, device, experts);
   Layer layer(device, c, dtype, tokens, part, exchange, static_cast<uint64_t>(comm.rank()));
 
-  // In turns, so that a machine that slows down slows both.
-  std::vector<double> with_states, without;
-  for (int i = 0; i < 11; ++i)
-    for (const bool silent : {false, true}) {
-      backend_switch.silent = silent;
+  // In turns, so that a machine that slows down slows all.
+  std::map<Travel, std::vector<double>> times, waits;
+  for (int i = 0; i < 21; ++i)
+    for (const Travel travel : {Travel::at_once, Travel::beside, Travel::none}) {
+      backend_switch.travel = travel, backend_switch.seconds = 0;
       const double time = seconds_of_slowest(comm, device, [&] { layer.run(); });
-      if (i > 0) (silent ? without : with_states).push_back(time);
+      double waited = backend_switch.seconds / comm.size();
+      comm.host().run(AllReduce{.x = Tensor(&waited, DType::f64, {1})});
+      if (i > 0) times[travel].push_back(time), waits[travel].push_back(waited);
     }
-  const double whole = median(with_states), silent = median(without);
   const double alone = seconds_of_travel(comm, device, layer.sent(), dtype, c.hidden_size);
   int64_t others = 0;  // rows that leave this rank
   for (int r = 0; r < comm.size(); ++r) others += r == comm.rank() ? 0 : layer.sent().to[r];
@@ -157,14 +191,15 @@ void run(World& world, const std::string& path, DType dtype, int64_t tokens, std
   if (comm.rank() > 0) return;
   fmt::print("{} ranks, {}, {} threads each: {} tokens of a rank, {}\n", comm.size(), device.name(),
              device.threads(), tokens, name_of(dtype));
-  fmt::print("forward and backward      {:>10.2f} ms\n", whole * 1e3);
-  fmt::print("  if states did not travel{:>10.2f} ms\n", silent * 1e3);
-  fmt::print("states' travel alone      {:>10.2f} ms, {:.2f} MB that leave a rank, {:.2f} GB/s\n",
-             alone * 1e3, bytes * 1e-6, bytes / alone * 1e-9);
-  if (alone < 0.02 * silent)
-    fmt::print("too short beside the layer to tell what of it is hidden\n");
-  else
-    fmt::print("hidden of it              {:>10.0f} %\n", 100 * (1 - (whole - silent) / alone));
+  fmt::print("states' travel alone {:.2f} ms, {:.2f} MB that leave a rank, {:.2f} GB/s\n", alone * 1e3,
+             bytes * 1e-6, bytes / alone * 1e-9);
+  fmt::print("{:<32}{:>24}{:>24}\n", "ms", "forward and backward", "of it for the states");
+  for (const auto& [travel, name] : {std::pair(Travel::at_once, "states waited for at once"),
+                                     {Travel::beside, "beside the experts' work"},
+                                     {Travel::none, "states that do not travel"}})
+    fmt::print("{:<32}{:>24.2f}{:>24.2f}\n", name, median(times[travel]) * 1e3, median(waits[travel]) * 1e3);
+  fmt::print("hidden of what ranks wait at once: {:.0f} %\n",
+             100 * (1 - median(waits[Travel::beside]) / median(waits[Travel::at_once])));
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ class [[nodiscard]] Pending {
   Pending& operator=(Pending&& other);
 
   // In host memory: returns when the results are there. With NCCL: ops launched on the device from here on
-  // come after it; the host does not wait. Messages move only while a rank is inside a wait(), of whichever
-  // operation; with NCCL always. Ranks may wait for their operations in different orders.
+  // come after it; the host does not wait. Messages move all the while; in host memory best while a rank is
+  // inside a wait(), of whichever operation. Ranks may wait for their operations in different orders.
   void wait();
   bool done() const { return operation_ == nullptr; }
 

@@ -1,4 +1,5 @@
 // Several collectives under way at once, and ranks that come late.
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -46,6 +47,22 @@ TEST_P(NonblockingTest, APendingKnowsWhetherItIsDone) {
   moved.wait();
   EXPECT_TRUE(moved.done());
   EXPECT_EQ(read<float>(x), expected(100, [&](int64_t) { return size(); }));
+}
+
+// Of several pieces, each of which is added up before another is sent.
+TEST_P(NonblockingTest, ArrivesWhileNobodyWaits) {
+  if (!on_host()) GTEST_SKIP() << "its memory is read while NCCL writes it";
+  const int64_t n = 6 * GetParam().limits.reduced_bytes / 4;
+  const Tensor share = filled<float>({n}, -99),
+               in = make<float>({n * size()}, [&](int64_t i) { return held(rank(), i); });
+  Pending pending = comm().start(ReduceScatter{.out = share, .in = in});
+  const std::atomic_ref<float> last(share.as<float>()[n - 1]);
+  const auto begin = std::chrono::steady_clock::now();
+  while (last.load() == -99 && std::chrono::steady_clock::now() - begin < std::chrono::seconds(20))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(last.load(), static_cast<float>(sum(rank() * n + n - 1)));
+  pending.wait();
+  EXPECT_EQ(read<float>(share), expected(n, [&](int64_t i) { return sum(rank() * n + i); }));
 }
 
 // The same random program on every rank, with random pauses of its own.

@@ -15,7 +15,7 @@ class Transfer : public MpiOperation {
   Messages messages;
 
  private:
-  bool advance() override { return messages.done(); }
+  bool advance(bool) override { return messages.done(); }
 };
 
 // Every other rank's rows into `out`, this rank's to every other.
@@ -36,7 +36,7 @@ class ReduceScatterOperation : public MpiOperation {
       : MpiOperation(progress), reduction_(g, tag, a.out, a.in, elements, a.reduction) {}
 
  private:
-  bool advance() override { return reduction_.advance(); }
+  bool advance(bool beside) override { return reduction_.advance(beside); }
   ShareReduction reduction_;
 };
 
@@ -62,9 +62,9 @@ class AllReduceOperation : public MpiOperation {
     const int64_t begin = x.count() * group_.rank / group_.size;
     return x.reshape({x.count()}).slice(begin, shares_[group_.rank]);
   }
-  bool advance() override {
+  bool advance(bool beside) override {
     if (!reduced_) {
-      if (!reduction_.advance()) return false;
+      if (!reduction_.advance(beside)) return false;
       reduced_ = true;
       exchange_shares(shares_sent_, group_, tag_, all_, shares_);
     }
@@ -93,7 +93,9 @@ MpiBackend::MpiBackend(MPI_Comm comm, Progress& progress, int threads, const Com
 
 // Freeing needs all ranks, who will not come while an exception passes here.
 MpiBackend::~MpiBackend() {
-  if (std::uncaught_exceptions() == 0) MPI_Comm_free(&group_.comm);
+  if (std::uncaught_exceptions() > 0) return;
+  const auto locked = progress_.lock();
+  MPI_Comm_free(&group_.comm);
 }
 
 std::unique_ptr<CommBackend> MpiBackend::split(int color, int key) {
@@ -110,26 +112,31 @@ int MpiBackend::next_tag() {
 }
 
 std::unique_ptr<Operation> MpiBackend::start(const AllReduce& a) {
-  return std::make_unique<AllReduceOperation>(progress_, group_, next_tag(), a);
+  const auto locked = progress_.lock();
+  return progress_.begin(std::make_unique<AllReduceOperation>(progress_, group_, next_tag(), a));
 }
 
 std::unique_ptr<Operation> MpiBackend::start(const ReduceScatter& a) {
   const ConstRows all(a.in);
   std::vector<int64_t> elements = row_counts(a.rows, size(), all.rows / size());
   for (int64_t& n : elements) n *= all.row_bytes / size_of(a.in.dtype);
-  return std::make_unique<ReduceScatterOperation>(progress_, group_, next_tag(), a, elements);
+  const auto locked = progress_.lock();
+  return progress_.begin(
+      std::make_unique<ReduceScatterOperation>(progress_, group_, next_tag(), a, elements));
 }
 
 std::unique_ptr<Operation> MpiBackend::start(const AllGather& a) {
   const Rows all(a.out);
   const std::vector<int64_t> rows = row_counts(a.rows, size(), all.rows / size());
   copy_rows(all.slice(row_offsets(rows)[rank()], rows[rank()]), ConstRows(a.in));
+  const auto locked = progress_.lock();
   auto transfer = std::make_unique<Transfer>(progress_, group_);
   exchange_shares(transfer->messages, group_, next_tag(), all, rows);
-  return transfer;
+  return progress_.begin(std::move(transfer));
 }
 
 std::unique_ptr<Operation> MpiBackend::start(const AllToAll& a) {
+  const auto locked = progress_.lock();
   auto transfer = std::make_unique<Transfer>(progress_, group_);
   const int tag = next_tag();
   const Rows out(a.out);
@@ -145,20 +152,22 @@ std::unique_ptr<Operation> MpiBackend::start(const AllToAll& a) {
     transfer->messages.receive(to, r, tag);
     transfer->messages.send(from, r, tag);
   }
-  return transfer;
+  return progress_.begin(std::move(transfer));
 }
 
 std::unique_ptr<Operation> MpiBackend::start(const Broadcast& a) {
+  const auto locked = progress_.lock();
   auto transfer = std::make_unique<Transfer>(progress_, group_);
   transfer->messages.broadcast(Rows(a.x), a.root);
-  return transfer;
+  return progress_.begin(std::move(transfer));
 }
 
 std::unique_ptr<Operation> MpiBackend::start(const Exchange& a) {
+  const auto locked = progress_.lock();
   auto transfer = std::make_unique<Transfer>(progress_, group_);
   for (const Receive& r : a.receives) transfer->messages.receive(Rows(r.x), r.from, r.tag);
   for (const Send& s : a.sends) transfer->messages.send(ConstRows(s.x), s.to, s.tag);
-  return transfer;
+  return progress_.begin(std::move(transfer));
 }
 
 }  // namespace fathom::mpi

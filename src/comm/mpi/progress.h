@@ -1,9 +1,15 @@
-// Progress: the one loop in which a rank waits for others in host memory. MPI moves long messages only while
-// somebody calls it, and a reduction has steps that follow on arrivals; so whoever waits for one operation
-// moves all of them on, of all communicators. That is why ranks may wait in different orders.
+// Progress: what moves a rank's operations in host memory on. MPI moves long messages only while somebody
+// calls it, and a reduction has steps that follow on arrivals; so whoever waits for one operation moves all
+// of them on, of all communicators. That is why ranks may wait in different orders. While nobody waits, a
+// helper thread looks after them now and then, beside the rank's own work.
 #pragma once
+#include <condition_variable>
+#include <exception>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "comm/backend.h"
@@ -15,36 +21,60 @@ class MpiOperation;
 
 class Progress {
  public:
-  // Returns when the operation is done.
+  Progress() = default;
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // MPI lets more than one thread call it, one at a time.
+  void start_helper();
+
+  // Whoever calls MPI has it while operations are under way.
+  [[nodiscard]] std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
+  // From here on the operation is under way; the caller has the lock.
+  std::unique_ptr<Operation> begin(std::unique_ptr<MpiOperation> operation);
+  // Returns when it is done.
   void wait(MpiOperation& operation);
+  // It is not under way any more.
+  void forget(MpiOperation& operation) noexcept;
+
   // From here on a wait of that length for ranks that do not take part is an Error that names them. Every
   // rank calls it.
   void watch(double seconds, std::vector<std::string> hosts) { watch_.emplace(seconds, std::move(hosts)); }
   void end_watch() { watch_.reset(); }
-  bool idle() const { return active_.empty(); }
+  bool idle() {
+    const auto locked = lock();
+    return active_.empty();
+  }
 
  private:
-  friend class MpiOperation;
+  void help();
+
+  std::mutex mutex_;
   std::vector<MpiOperation*> active_;
+  std::exception_ptr error_;  // that the helper met
   std::optional<Watch> watch_;
+
+  std::condition_variable wake_;
+  bool asleep_ = false, ending_ = false;
+  std::thread helper_;
 };
 
-// Active from its construction until it is done.
 class MpiOperation : public Operation {
  public:
-  explicit MpiOperation(Progress& progress) : progress_(progress) { progress.active_.push_back(this); }
-  ~MpiOperation() override;
+  explicit MpiOperation(Progress& progress) : progress_(progress) {}
   MpiOperation(const MpiOperation&) = delete;
   MpiOperation& operator=(const MpiOperation&) = delete;
 
   void wait() override { progress_.wait(*this); }
   // MPI may still read and write the memory; nothing calls it again.
-  void abandon() noexcept override {}
+  void abandon() noexcept override { progress_.forget(*this); }
 
  private:
   friend class Progress;
-  // Takes the steps that are possible now, without waiting; true when it is done.
-  virtual bool advance() = 0;
+  // Takes the steps that are possible now, without waiting; true when it is done. `beside`: other work of the
+  // rank has the threads.
+  virtual bool advance(bool beside) = 0;
 
   Progress& progress_;
 };

@@ -29,6 +29,7 @@ class MpiSession : public Session {
     progress_.watch(seconds, std::move(hosts));
   }
   [[noreturn]] void abort() final {
+    const auto locked = progress_.lock();
     MPI_Abort(MPI_COMM_WORLD, 1);
     std::_Exit(1);
   }
@@ -37,12 +38,14 @@ class MpiSession : public Session {
   Progress progress_;
 };
 
-// Funneled: kernels have threads, but only the one that is here calls MPI. A higher level would take locks.
+// Serialized: kernels have threads, which do not call MPI; this one and the helper do, one at a time
+// (Progress). A higher level would take locks.
 MpiSession::MpiSession() {
   int level = 0;
-  mpi_check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level), "starting");
+  mpi_check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &level), "starting");
   mpi_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "choosing how errors are told");
   check(level >= MPI_THREAD_FUNNELED, "this MPI was built for programs without threads");
+  if (level >= MPI_THREAD_SERIALIZED) progress_.start_helper();
   int* largest = nullptr;
   int found = 0;
   mpi_check(MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &largest, &found), "asking for the largest tag");

@@ -64,7 +64,7 @@ void ShareReduction::receive_pieces(int64_t step) {
   }
 }
 
-void ShareReduction::reduce_piece(int64_t step) {
+void ShareReduction::reduce_piece(int64_t step, int threads) {
   if (step >= pieces(group_.rank)) return;
   const ConstRows mine = piece(group_.rank, step);
   std::vector<const void*> parts(group_.size);
@@ -73,16 +73,15 @@ void ShareReduction::reduce_piece(int64_t step) {
     parts[r] = r == group_.rank ? mine.data : place;
     if (r != group_.rank) place += mine.bytes();
   }
-  reduce_in_order(dtype_, reduction_, out_ + step * piece_ * size_of(dtype_), parts, mine.rows,
-                  group_.threads);
+  reduce_in_order(dtype_, reduction_, out_ + step * piece_ * size_of(dtype_), parts, mine.rows, threads);
 }
 
 // The next step's pieces leave before this one's are added up.
-bool ShareReduction::advance() {
+bool ShareReduction::advance(bool beside) {
   for (; step_ < steps_; ++step_) {
     if (!receives_.done() || !sends_[(step_ + 1) % 2].done()) return false;
     send_pieces(step_ + 1);
-    reduce_piece(step_);
+    reduce_piece(step_, beside ? 1 : group_.threads);
     receive_pieces(step_ + 1);
   }
   return sends_[0].done() && sends_[1].done();

@@ -29,7 +29,8 @@ class ShareReduction {
                  const std::vector<int64_t>& elements, Reduction reduction);
 
   // Takes the steps that are possible now; true when out is complete and `in` may be written.
-  bool advance();
+  // `beside`: on one thread.
+  bool advance(bool beside);
 
  private:
   // A rank's share of `in`, and its piece of a step. A share without elements is one piece, too.
@@ -39,7 +40,7 @@ class ShareReduction {
 
   void send_pieces(int64_t step);
   void receive_pieces(int64_t step);
-  void reduce_piece(int64_t step);
+  void reduce_piece(int64_t step, int threads);
 
   const Group group_;
   const int tag_;
