@@ -12,6 +12,7 @@ programs=("$build/fathom")
 for name in tensor ops comm model engine train cli; do programs+=("$build/tests/$name/${name}_test"); done
 # On several GPUs.
 for name in comm/comm model/model train/train train/pipeline; do programs+=("$build/tests/${name}_ranks_test"); done
+programs+=("$build/tests/comm/comm_failures")
 # gpu_bench.sh needs these; gpu_check.sh does not.
 for name in ops comm exchange step generate batch; do [ ! -x "$build/bench/${name}_bench" ] || programs+=("$build/bench/${name}_bench"); done
 for program in "${programs[@]}"; do

@@ -7,7 +7,8 @@
 Hosts that the remote shell does not reach are left out of the next start; the plan of the recipe ([parallel]) must divide the
 ranks that remain. A restart that brought no newer checkpoint counts: after --max-restarts of them in a row the launcher gives up,
 and so it does at once when the very first start fails within --first-seconds, as a wrong recipe does. SIGINT and SIGTERM ask the
-ranks to finish their step and to write a checkpoint. What is between the options and the command is passed on to mpirun after --mpirun.
+ranks to finish their step and to write a checkpoint. Where mpirun has not ended --end-seconds after the error of a rank, it is
+killed: it waits for ever for a host that it does not reach.
 """
 
 import argparse
@@ -17,10 +18,12 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 
 PROBE_SECONDS = 15
+LAST_WORDS = re.compile(rb"fathom: rank \d+ of \d+ on ")
 
 
 def say(text):
@@ -35,6 +38,7 @@ def options():
     parser.add_argument("--max-restarts", type=int, default=3, help="in a row without a newer checkpoint [3]")
     parser.add_argument("--first-seconds", type=float, default=10, help="a first start that fails sooner is not repeated [10]")
     parser.add_argument("--wait", type=float, default=5, help="seconds before a restart, doubled each time in a row [5]")
+    parser.add_argument("--end-seconds", type=float, default=15, help="that mpirun has for its end after an error of a rank [15]")
     parser.add_argument("--agent", default="ssh", help="the remote shell: AGENT HOST COMMAND [ssh]")
     parser.add_argument("--mpirun", default="mpirun", help="mpirun and options for it, as one text [mpirun]")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="-- fathom train ...")
@@ -98,7 +102,7 @@ def mpirun(args):
 
 class Launcher:
     def __init__(self, args):
-        self.args, self.stopping, self.child = args, False, None
+        self.args, self.stopping, self.child, self.last_words = args, False, None, None
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.stop)
 
@@ -114,10 +118,32 @@ class Launcher:
         if self.stopping:
             return 130
         say(shlex.join(command))
-        self.child = subprocess.Popen(command, start_new_session=True)  # Ctrl-C reaches the launcher alone
+        self.last_words = None
+        self.child = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE)  # Ctrl-C reaches the launcher alone
+        reader = threading.Thread(target=self.pass_on, args=(self.child.stderr,), daemon=True)
+        reader.start()
         if self.stopping:
             self.stop()
-        return self.child.wait()
+        code = self.end_of(self.child)
+        reader.join(timeout=2)  # what a host that is not reached holds open says nothing more
+        return code
+
+    def pass_on(self, stderr):
+        for line in stderr:
+            sys.stderr.buffer.write(line)
+            sys.stderr.flush()
+            if LAST_WORDS.match(line):
+                self.last_words = time.monotonic()
+
+    def end_of(self, child):
+        while True:
+            try:
+                return child.wait(timeout=0.1)
+            except subprocess.TimeoutExpired:
+                if self.last_words and time.monotonic() - self.last_words > self.args.end_seconds:
+                    say(f"mpirun has not ended {self.args.end_seconds:g} s after an error: it is killed")
+                    child.kill()  # the ranks that are still reached end with it
+                    return child.wait()
 
     def go(self):
         output = output_folder(self.args.command)

@@ -2,6 +2,7 @@
 # Several hosts on one machine, for tests of runs on a cluster: network namespaces with names of their own and real TCP between them
 # over a bridge. They share the file system. Needs root and iproute2.
 #   tools/namespaces.sh up N              host1 .. hostN, 10.77.0.1 .. 10.77.0.N
+#   tools/namespaces.sh cut HOST          nobody reaches it any more; its processes go on
 #   tools/namespaces.sh lose HOST         its processes are killed and its cable is cut
 #   tools/namespaces.sh back HOST
 #   tools/namespaces.sh down
@@ -24,6 +25,7 @@ case ${1:-} in
       ip -n "host$i" link set lo up
     done
     ;;
+  cut) ip link set "fathom-${2#host}" down ;;
   lose)
     ip netns pids "$2" | xargs -r kill -9 || true
     ip link set "fathom-${2#host}" down
@@ -50,5 +52,5 @@ case ${1:-} in
       shift
       eval "$*"' _ "$host" "$@"
     ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -2,6 +2,8 @@
 
 #include <numeric>
 
+#include "comm/launcher.h"
+
 namespace fathom {
 namespace {
 
@@ -48,9 +50,10 @@ bool all_of(Communicator& ranks, bool mine) {
 std::string first_failure(Communicator& ranks, const std::string& mine) {
   if (ranks.size() == 1) return mine;
   if (all_of(ranks, mine.empty())) return {};
-  const std::vector<std::string> failures = gather_texts(ranks, mine);
+  const std::vector<std::string> failures = gather_texts(ranks, mine),
+                                 hosts = gather_texts(ranks, host_name());
   for (int r = 0; r < ranks.size(); ++r)
-    if (!failures[r].empty()) return fmt::format("rank {}: {}", r, failures[r]);
+    if (!failures[r].empty()) return fmt::format("rank {} on {}: {}", r, hosts[r], failures[r]);
   return {};
 }
 

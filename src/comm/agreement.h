@@ -17,7 +17,7 @@ std::string broadcast_text(Communicator& ranks, const std::string& text);
 bool all_of(Communicator& ranks, bool mine);
 
 // What failed, in the words of the lowest rank that has something to tell; every rank gets them. Empty where
-// nothing failed, here as there.
+// nothing failed, here as there. Of several ranks it begins with "rank 2 on host: ".
 std::string first_failure(Communicator& ranks, const std::string& mine);
 
 // What failed here, in words; empty when nothing did. Not for parts with collectives in them: those of other

@@ -1,8 +1,11 @@
 #include "comm/launcher.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <string_view>
 #include <thread>
@@ -36,9 +39,17 @@ Launch launched_as() {
   return {};
 }
 
+std::string host_name() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
 void let_lower_ranks_speak(int rank) {
   if (rank == 0) return;
-  std::this_thread::sleep_for(std::chrono::milliseconds(1000 + 50 * std::min(rank, 32)));
+  std::signal(SIGTERM,
+              SIG_DFL);  // the launcher's, when a lower one has ended: no clean end is wanted any more
+  std::this_thread::sleep_for(std::chrono::milliseconds(2000 + 50 * std::min(rank, 32)));
 }
 
 void refuse(const Launch& launch, const std::string& reason) {

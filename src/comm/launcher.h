@@ -14,8 +14,11 @@ struct Launch {
 // does not count: it is set too in a batch script, which runs once.
 Launch launched_as();
 
-// Waits for some seconds that grow with the rank, but not on the lowest: an error that all ranks meet, such as a missing
-// file, is told by the lowest, and its end ends the others before they repeat it.
+// The name of the machine that this process runs on.
+std::string host_name();
+
+// Waits for some seconds that grow with the rank, but not on the lowest: an error that all ranks meet, such
+// as a missing file, is told by the lowest, and its end ends the others before they repeat it.
 void let_lower_ranks_speak(int rank);
 
 // An Error: launched as several ranks, which cannot work together for this reason. The lowest rank throws it

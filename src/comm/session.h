@@ -1,6 +1,7 @@
 // Session: what runs while several ranks do. mpi/session.cpp is made of MPI; without_mpi.cpp stands for it in
 // builds that have none.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "comm/backend.h"
 #include "comm/launcher.h"
 #include "comm/limits.h"
+#include "tensor/wait_listener.h"
 
 namespace fathom {
 
@@ -22,8 +24,12 @@ class Session {
   virtual std::unique_ptr<CommBackend> on_this_host() = 0;
   virtual std::string library_version() const = 0;
   // A wait of that many seconds for ranks that do not take part becomes an Error that names them. Every rank
-  // calls it, with the host of each.
-  virtual void watch(double seconds, std::vector<std::string> hosts) = 0;
+  // calls it, with the host of each. Where the wait is not MPI's (waits()), on_hang gets the message, in
+  // another thread.
+  virtual void watch(double seconds, std::vector<std::string> hosts,
+                     std::function<void(const std::string&)> on_hang) = 0;
+  // Whom to tell of waits that are not MPI's; null before watch().
+  virtual WaitListener* waits() = 0;
   // Ends all ranks at once, with exit code 1.
   [[noreturn]] virtual void abort() = 0;
 };

@@ -1,7 +1,5 @@
 #include "comm/world.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -15,12 +13,6 @@
 
 namespace fathom {
 namespace {
-
-std::string host_name() {
-  char name[256] = "";
-  gethostname(name, sizeof name - 1);
-  return name;
-}
 
 std::string shortened(const std::string& text) {
   constexpr size_t most = 200;
@@ -48,7 +40,7 @@ Communicator World::communicator(const Device& device, const CommLimits& limits)
   if (!session_) return Communicator::alone(device);
   Communicator host(session_->everyone(device.threads(), limits));
   if (device.on_host()) return host;
-  auto nccl = nccl_backend(device, host);
+  auto nccl = nccl_backend(device, host, waits());
   return Communicator(std::move(nccl), std::make_unique<Communicator>(std::move(host)));
 }
 
@@ -78,7 +70,9 @@ void World::check_same(const std::string& name, const std::string& value) {
 }
 
 void World::watch_for_hangs(double seconds) {
-  if (session_) session_->watch(seconds, gather_texts(*everyone_, host_name()));
+  if (!session_) return;
+  session_->watch(seconds, gather_texts(*everyone_, host_name()),
+                  [this](const std::string& message) { abort(message); });
 }
 
 std::string World::from_rank_0(const std::string& text) {

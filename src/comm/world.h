@@ -37,6 +37,8 @@ class World {
   // One process alone starts nothing. With several ranks: an Error where this build has no MPI, or MPI does
   // not see all ranks that the launcher has started.
   World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
 
   int rank() const { return rank_; }
   int size() const { return size_; }
@@ -58,9 +60,12 @@ class World {
   // Rank 0's text. Every rank calls it.
   std::string from_rank_0(const std::string& text);
 
-  // From here on, a rank that the others have waited for in host memory for so many seconds ends the run: an
-  // Error on those names it and its host. Every rank calls it.
+  // From here on, a rank that the others have waited for during so many seconds ends the run: an Error on
+  // those names it and its host. Waits in GPU memory count for communicators that are made later. Every rank
+  // calls it.
   void watch_for_hangs(double seconds);
+  // To be told of waits for other ranks that are not in a communicator; null: nobody watches.
+  WaitListener* waits() { return session_ ? session_->waits() : nullptr; }
 
   // After an error on this rank: one line on standard error, "fathom: rank 2 of 8 on host: message", and the
   // end of all ranks with exit code 1. If several come here at once, the lowest speaks.

@@ -48,6 +48,8 @@ void copy_rows(const Device& device, const Tensor& to, const ConstTensor& from,
                                                                  : cudaMemcpyDeviceToDevice;
   const cudaStream_t stream = device.cuda_context().stream();
   const auto bytes = static_cast<size_t>(r.bytes);
+  // Memory that is not page-locked is copied when the stream comes to it, before this returns.
+  const CudaContext::HostWait waiting(device.cuda_context());
   // Pitches are limited to 2 GiB, contiguous copies are not.
   cuda_check(r.rows == 1 ? cudaMemcpyAsync(to.data, from.data, bytes, kind, stream)
                          : cudaMemcpy2DAsync(to.data, static_cast<size_t>(r.to_stride), from.data,

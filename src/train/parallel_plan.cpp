@@ -49,6 +49,20 @@ std::vector<int64_t> cut(const std::vector<double>& costs, int stages) {
   return begins;
 }
 
+// That they are a multiple of what the plan takes, or what to do.
+void check_ranks(int64_t ranks, int64_t pipeline, int64_t expert) {
+  const int64_t least = pipeline * expert;
+  if (ranks % least == 0) return;
+  const std::string plan = fmt::format("parallel.pipeline = {} and parallel.expert = {}", pipeline, expert);
+  check(
+      ranks > 1,
+      "{} need {} ranks, or a multiple, and this is one process: start it with mpirun -n {}, or let it work "
+      "alone with --parallel.pipeline 1 --parallel.expert 1",
+      plan, least, least);
+  fail("{} need a multiple of {} ranks, and there are {}: start as many, or change the two", plan, least,
+       ranks);
+}
+
 }  // namespace
 
 ModelPart ParallelPlan::part_of(int rank, const Config& c) const {
@@ -66,13 +80,10 @@ ModelPart ParallelPlan::part_of(int rank, const Config& c) const {
 
 ParallelPlan parallel_plan(const Config& c, int ranks, int64_t pipeline, int64_t expert) {
   const int64_t L = c.num_hidden_layers, E = c.n_routed_experts;
-  check(ranks % pipeline == 0, "parallel.pipeline = {} does not divide the {} ranks", pipeline, ranks);
+  check_ranks(ranks, pipeline, expert);
   check(pipeline <= L, "parallel.pipeline = {}: the model has only {} layers", pipeline, L);
   check(pipeline == 1 || !c.tie_word_embeddings,
         "parallel.pipeline = {}: tie_word_embeddings is true, and one stage cannot hold both ends", pipeline);
-  check(ranks / pipeline % expert == 0,
-        "parallel.expert = {} does not divide the {} ranks of a pipeline stage ({} ranks, {} stages)", expert,
-        ranks / pipeline, ranks, pipeline);
   check(expert == 1 || c.n_moe_layers() > 0, "parallel.expert = {}: the model has no MoE layers", expert);
   check(expert == 1 || E % expert == 0, "parallel.expert = {} does not divide n_routed_experts = {}", expert,
         E);

@@ -4,6 +4,7 @@
 
 #include "model/model_folder.h"
 #include "tensor/memory.h"
+#include "train/not_finite.h"
 #include "train/training_memory.h"
 
 namespace fathom {
@@ -85,6 +86,14 @@ void TrainedModel::finish_gathering(int64_t layer) const {
 
 void TrainedModel::finish_gathering() const {
   finish_gathering(model_.config.num_hidden_layers);
+}
+
+std::string TrainedModel::weight_that_is_not_finite(const Device& device) const {
+  return first_not_finite(device, groups_, weight_memory_.groups, false);
+}
+
+std::string TrainedModel::gradient_that_is_not_finite(const Device& device) const {
+  return first_not_finite(device, groups_, gradient_memory_.groups, true);
 }
 
 }  // namespace fathom

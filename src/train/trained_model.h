@@ -39,6 +39,11 @@ class TrainedModel {
   void start_gathering();
   void finish_gathering() const;
 
+  // The name of the first weight here that has an element that is not finite, or of the first of whose
+  // gradients it is so in what this rank added to them; empty where there is none. After reduce_gradients().
+  std::string weight_that_is_not_finite(const Device& device) const;
+  std::string gradient_that_is_not_finite(const Device& device) const;
+
   const WeightGroups& groups() const { return groups_; }
   Model& model() { return model_; }
   const Model& model() const { return model_; }

@@ -15,6 +15,7 @@
 #include "ops/router_bias.h"
 #include "tensor/memory.h"
 #include "train/identity.h"
+#include "train/not_finite.h"
 #include "train/token_loss.h"
 
 namespace fathom {
@@ -289,11 +290,7 @@ StepReport Trainer::step() {
   trained_.finish_gathering();  // of a rank without a forward pass
   trained_.reduce_gradients();
   read_totals(report);
-  check(std::isfinite(report.loss), "step {}: the loss is {}; the last checkpoint is the newest good state",
-        report.step, report.loss);
-  check(std::isfinite(report.grad_norm),
-        "step {}: the gradient norm is {}; the last checkpoint is the newest good state", report.step,
-        report.grad_norm);
+  check_finite(report);
 
   const double clip = recipe_.optimizer.clip;
   const double scale = clip > 0 && report.grad_norm > clip ? clip / report.grad_norm : 1;
@@ -304,6 +301,15 @@ StepReport Trainer::step() {
   state_.tokens += report.tokens;
   state_.windows_read = loader_->windows_read();
   return report;
+}
+
+// All ranks have the same sums, and come here together.
+void Trainer::check_finite(const StepReport& report) {
+  const bool loss = std::isfinite(report.loss);
+  if (loss && std::isfinite(report.grad_norm)) return;
+  const std::string origin = origin_of_not_finite(device_, ranks_, trained_, totals_.loss(device_));
+  fail("step {}: the {} is {}{}; the last checkpoint is the newest good state", report.step,
+       loss ? "gradient norm" : "loss", loss ? report.grad_norm : report.loss, origin);
 }
 
 // All that the host wants to know of a step comes with one wait.

@@ -117,6 +117,8 @@ class Trainer {
   LossFunction cross_entropy_loss(double scale);
   void update_choice_biases();
   void read_totals(StepReport& report);
+  // An Error that says on which rank the loss or the gradient is not finite.
+  void check_finite(const StepReport& report);
   // Packs this rank's i-th micro-batch of the validation data. Returns its targets.
   int64_t pack_validation(int64_t i, PackedBatch& packed) const;
   // Makes micro_ one of `windows` windows.

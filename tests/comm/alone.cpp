@@ -12,7 +12,7 @@ std::unique_ptr<Device> device_of_rank(bool gpu) {
 Communicator all_ranks(const Device& device, const CommLimits&) {
   Communicator alone = Communicator::alone(device);
   if (device.on_host()) return alone;
-  auto nccl = nccl_backend(device, alone.host());
+  auto nccl = nccl_backend(device, alone.host(), nullptr);
   return Communicator(std::move(nccl), std::make_unique<Communicator>(std::move(alone.host())));
 }
 

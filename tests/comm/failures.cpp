@@ -12,6 +12,8 @@
 
 #include "base/error.h"
 #include "comm/world.h"
+#include "tensor/arena.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
@@ -42,7 +44,38 @@ void receive_what_nobody_sends(Communicator& comm) {
   comm.start(Receive{.x = Tensor(&value, DType::f32, {1}), .from = 0}).wait();
 }
 
+void sleep_for_ever() {
+  std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+// The others are where no communicator waits, as in a call of a GPU's driver.
+void wait_elsewhere(World& world, const std::string& mode, Communicator& comm) {
+  world.watch_for_hangs(2);
+  const bool last = world.rank() == world.size() - 1;
+  if (mode == "elsewhere-stop" && last) std::raise(SIGSTOP);
+  if (mode == "elsewhere-deadlock" && last) receive_what_nobody_sends(comm);
+  world.waits()->wait_begins();
+  sleep_for_ever();
+}
+
+// All but the last rank, which stops, wait in a collective of their GPUs'.
+void stop_on_gpus(World& world) {
+  world.watch_for_hangs(2);
+  Device device = Device::cuda(world.rank_on_host());
+  Communicator comm = world.communicator(device);
+  Arena memory("test", 4096, device);
+  const Tensor x = memory.allocate(DType::f32, {1000});
+  comm.run(AllReduce{.x = x});
+  synchronize(device);
+  if (world.rank() == world.size() - 1) std::raise(SIGSTOP);
+  for (;;) {
+    comm.run(AllReduce{.x = x});
+    synchronize(device);
+  }
+}
+
 void fail_as(const std::string& mode, World& world) {
+  if (mode == "cuda-stop") return stop_on_gpus(world);
   const Device device = Device::cpu(1);
   Communicator comm = world.communicator(device);
   all_reduce(comm);
@@ -53,7 +86,8 @@ void fail_as(const std::string& mode, World& world) {
   if (mode == "leave" && last) std::_Exit(0);
   if (mode == "stop" || mode == "sleep" || mode == "deadlock") world.watch_for_hangs(2);
   if (mode == "stop" && last) std::raise(SIGSTOP);
-  if (mode == "sleep" && last) std::this_thread::sleep_for(std::chrono::hours(1));
+  if (mode == "sleep" && last) sleep_for_ever();
+  if (mode.starts_with("elsewhere")) wait_elsewhere(world, mode, comm);
   if (mode == "deadlock" && last) receive_what_nobody_sends(comm);
   if (mode == "differ") world.check_same("the recipe", last ? "steps = 200" : "steps = 100");
   if (mode == "rows") disagree_on_rows(comm);

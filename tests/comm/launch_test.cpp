@@ -9,6 +9,7 @@
 #include <string>
 
 #include "comm/launcher.h"
+#include "support/gpus.h"
 #include "support/mpirun.h"
 
 namespace fathom::testing {
@@ -31,15 +32,26 @@ struct Failure {
 class FailureOfARank : public ::testing::TestWithParam<Failure> {};
 
 // Within seconds; the whole takes longer to start than to end.
-TEST_P(FailureOfARank, EndsAllWithOneMessage) {
-  FATHOM_NEEDS_MPIRUN();
+void expect_one_message(int ranks, const Failure& failure) {
   const auto start = std::chrono::steady_clock::now();
-  const Outcome run = run_shell(mpirun(3, beside("comm_failures ") + GetParam().mode));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(15));
+  const Outcome run = run_shell(mpirun(ranks, beside("comm_failures ") + failure.mode));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
   EXPECT_NE(run.exit_code, 0);
-  EXPECT_EQ(count(run.err, GetParam().message), 1) << run.err;
+  EXPECT_EQ(count(run.err, failure.message), 1) << run.err;
   EXPECT_LE(count(run.err, "fathom: "), 1) << run.err;
   EXPECT_EQ(run.out.find("ended"), std::string::npos) << run.out;
+}
+
+TEST_P(FailureOfARank, EndsAllWithOneMessage) {
+  FATHOM_NEEDS_MPIRUN();
+  expect_one_message(3, GetParam());
+}
+
+TEST(FailureOfARankOnCuda, EndsAllWithOneMessage) {
+  FATHOM_NEEDS_MPIRUN();
+  if (!FATHOM_WITH_NCCL || gpus() < 2)
+    GTEST_SKIP() << "needs 2 GPUs and a build with NCCL: tools/gpu_check.sh there";
+  expect_one_message(2, {"cuda-stop", "waited for 2 s in vain for rank 1 on "});
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -50,6 +62,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Failure{"stop", "waited for 2 s in vain for rank 2 on "},
                       Failure{"sleep", "waited for 2 s in vain for rank 2 on "},
                       Failure{"deadlock", "all ranks have waited for one another for 2 s"},
+                      Failure{"elsewhere-stop", "waited for 2 s in vain for rank 2 on "},
+                      Failure{"elsewhere-deadlock", "all ranks have waited for one another for 2 s"},
                       Failure{"differ", "'steps = 100' on rank 0, 'steps = 200' on rank 2"},
                       Failure{"rows", "sent 12 bytes where 16 were expected"},
                       Failure{"pending", "while something is under way"}),

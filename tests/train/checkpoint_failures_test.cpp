@@ -91,7 +91,7 @@ TEST_F(CheckpointOfRanks, AFullDiskOnOneRankIsAnErrorOnAll) {
       writer.finish();
     });
     EXPECT_THAT(error, AllOf(HasSubstr("safetensors: cannot write: File too large"),
-                             HasSubstr(size() > 1 ? fmt::format("rank {}: ", last()) : "")));
+                             HasSubstr(size() > 1 ? fmt::format("rank {} on ", last()) : "")));
     EXPECT_TRUE(tree_of(output) == before) << names_of(tree_of(output));
     ranks_.barrier();
   }

@@ -83,10 +83,19 @@ TEST(ParallelPlan, StagesAreCutByTheirWork) {
 
 TEST(ParallelPlan, WhatCannotWorkIsNamed) {
   const Config c = v2_like();  // 3 layers, 8 experts
-  EXPECT_EQ(error_of(c, 5, 2, 1), "parallel.pipeline = 2 does not divide the 5 ranks");
+  EXPECT_EQ(
+      error_of(c, 5, 2, 1),
+      "parallel.pipeline = 2 and parallel.expert = 1 need a multiple of 2 ranks, and there are 5: start as "
+      "many, or change the two");
   EXPECT_EQ(error_of(c, 4, 4, 1), "parallel.pipeline = 4: the model has only 3 layers");
-  EXPECT_EQ(error_of(c, 6, 2, 2),
-            "parallel.expert = 2 does not divide the 3 ranks of a pipeline stage (6 ranks, 2 stages)");
+  EXPECT_EQ(
+      error_of(c, 6, 2, 2),
+      "parallel.pipeline = 2 and parallel.expert = 2 need a multiple of 4 ranks, and there are 6: start as "
+      "many, or change the two");
+  EXPECT_EQ(
+      error_of(c, 1, 2, 4),
+      "parallel.pipeline = 2 and parallel.expert = 4 need 8 ranks, or a multiple, and this is one process: "
+      "start it with mpirun -n 8, or let it work alone with --parallel.pipeline 1 --parallel.expert 1");
   EXPECT_EQ(error_of(c, 3, 1, 3), "parallel.expert = 3 does not divide n_routed_experts = 8");
   EXPECT_NE(error_of(lite_like(), 2, 2, 1).find("tie_word_embeddings"), std::string::npos);
   EXPECT_EQ(error_of(lite_like(), 2, 1, 2), "");

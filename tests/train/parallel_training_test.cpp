@@ -9,6 +9,7 @@
 #include <span>
 #include <thread>
 
+#include "comm/launcher.h"
 #include "io/content_hash.h"
 #include "support/compare.h"
 #include "support/gpus.h"
@@ -281,12 +282,19 @@ TEST_F(ParallelTraining, StartsFromAModelFolderWithoutRounding) {
   world().from_rank_0("");  // its folder is there until all have read it
 }
 
+// All ranks end with the message that names rank 1, which has a micro-batch: with its weight, or where that
+// is finite and what it makes is not, with its loss.
 TEST_F(ParallelTraining, NotANumberOnOneRankEndsAll) {
-  Trainer ranks(recipe({}), {}, {}, &world());
-  ranks.step();
-  if (world().rank() == 1)  // which has a micro-batch
-    ranks.model().weights.norm.data.as<float>()[3] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_THAT(error_of([&] { ranks.step(); }), ::testing::HasSubstr("step 2: the loss is "));
+  for (const auto& [value, origin] :
+       {std::pair(std::numeric_limits<float>::quiet_NaN(), "not finite in its weights: model.norm.weight"),
+        {std::numeric_limits<float>::max(), "the loss of its micro-batches is "}}) {
+    Trainer ranks(recipe({}), {}, {}, &world());
+    ranks.step();
+    if (world().rank() == 1) ranks.model().weights.norm.data.as<float>()[3] = value;
+    const std::string error = error_of([&] { ranks.step(); });
+    EXPECT_THAT(error, ::testing::StartsWith("step 2: the loss is "));
+    EXPECT_THAT(error, ::testing::HasSubstr(fmt::format(" (rank 1 on {}: {}", host_name(), origin)));
+  }
 }
 
 // Of a model that is large enough for padding not to count.

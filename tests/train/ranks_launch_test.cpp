@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <map>
 
 #include "small_run.h"
 #include "support/mpirun.h"
@@ -27,15 +26,6 @@ INSTANTIATE_TEST_SUITE_P(Of, TrainingOnRanks, ::testing::Values(2, 3, 4));
 TEST(TrainOnRanks, EightMakeAllProducts) {
   FATHOM_NEEDS_MPIRUN();
   expect_passes_on(8, "train_ranks_test --gtest_filter='Overlap*:*InStages:*Continues*'");
-}
-
-// `fathom train` with the small model, and these flags on top.
-std::string fathom_train(const SmallRun& small, const std::string& out, const Flags& more = {}) {
-  std::map<std::string, std::string> flags;
-  for (const auto& [key, value] : small.flags(out, more)) flags[key] = value;
-  std::string command = program() + " train";
-  for (const auto& [key, value] : flags) command += " --" + key + " '" + value + "'";
-  return command;
 }
 
 int lines_of(const std::string& path) {
@@ -91,8 +81,9 @@ TEST(TrainOnRanks, OtherDataOnOneRankIsNamed) {
 TEST(TrainOnRanks, PlansThatCannotWorkAreRefused) {
   FATHOM_NEEDS_MPIRUN();
   const SmallRun small;
-  expect_one_error(mpirun(3, fathom_train(small, "out", {{"parallel.pipeline", "2"}})),
-                   "parallel.pipeline = 2 does not divide the 3 ranks");
+  expect_one_error(
+      mpirun(3, fathom_train(small, "out", {{"parallel.pipeline", "2"}})),
+      "parallel.pipeline = 2 and parallel.expert = 1 need a multiple of 2 ranks, and there are 3");
   expect_one_error(mpirun(3, fathom_train(small, "out", {{"parallel.expert", "3"}})),
                    "parallel.expert = 3 does not divide n_routed_experts = 8");
   EXPECT_FALSE(std::filesystem::exists(small.output("out") + "/metrics.jsonl"));

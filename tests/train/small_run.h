@@ -2,11 +2,13 @@
 // on the other.
 #pragma once
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "base/rng.h"
 #include "io/file.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 #include "text/tokenizer_identity.h"
 #include "train/recipe.h"
@@ -116,6 +118,15 @@ class SmallRun {
  private:
   TempDir dir_;
 };
+
+// `fathom train` with the small model, and these flags on top.
+inline std::string fathom_train(const SmallRun& small, const std::string& out, const Flags& more = {}) {
+  std::map<std::string, std::string> flags;
+  for (const auto& [key, value] : small.flags(out, more)) flags[key] = value;
+  std::string command = program() + " train";
+  for (const auto& [key, value] : flags) command += " --" + key + " '" + value + "'";
+  return command;
+}
 
 // All weights as they lie in memory.
 inline std::string weight_bytes_of(const Trainer& trainer) {

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
 #include <map>
 #include <numeric>
 
 #include "model/checkpoint_layout.h"
 #include "support/small_model.h"
+#include "train/not_finite.h"
 #include "train/stored_slices.h"
 #include "train/training_memory.h"
 
@@ -100,6 +102,32 @@ TEST(WeightGroups, LieWhereTheWeightsAre) {
     EXPECT_EQ(data.count(), w.count);
     EXPECT_EQ(data.data, memory.groups[w.group].slice(w.first, w.count).data) << w.info.name;
     EXPECT_EQ(reinterpret_cast<uintptr_t>(data.data) % 64, 0u) << w.info.name;
+  }
+}
+
+// In what a rank has made itself of gradients that were reduced, which is all but its slices.
+TEST(WeightGroups, NumbersThatAreNotFiniteAreFound) {
+  const Config c = v2_like();
+  const Device device = Device::cpu(1);
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    const WeightGroups groups = group_weights(c, dtype, parallel_plan(c, 2, 1, 1), 1);
+    Arena arena("test", group_bytes(groups));
+    const WeightMemory memory = allocate_groups(c, arena, groups);
+    const auto found = [&](bool but_own) { return first_not_finite(device, groups, memory.groups, but_own); };
+    EXPECT_EQ(found(false), "");
+    for (const GroupedWeight& w : groups.weights) {
+      const Tensor x = memory.groups[w.group].slice(w.first, w.count);
+      const int64_t half = memory.groups[w.group].count() / 2;  // where this rank's slice begins
+      const auto set = [&](int64_t i, float value) {
+        x.dtype == DType::bf16 ? void(x.as<bf16>()[i] = bf16(value)) : void(x.as<float>()[i] = value);
+      };
+      for (const int64_t i : {int64_t{0}, w.count - 1}) {
+        set(i, std::numeric_limits<float>::infinity());
+        EXPECT_EQ(found(false), w.info.name);
+        EXPECT_EQ(found(true), w.first + i < half ? w.info.name : "");
+        set(i, 0);
+      }
+    }
   }
 }
 

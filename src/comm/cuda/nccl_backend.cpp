@@ -78,6 +78,7 @@ NcclBackend::NcclBackend(const Device& device, const NcclLibrary& nccl, ncclComm
 // While an exception passes, others may never come to what is under way.
 NcclBackend::~NcclBackend() {
   if (std::uncaught_exceptions() > 0) abort();
+  const CudaContext::HostWait waiting(device_.cuda_context());
   cudaStreamSynchronize(stream_);
   if (comm_) nccl_.destroy(comm_);
   cudaEventDestroy(ready_);
@@ -97,6 +98,7 @@ void NcclBackend::check_health() const {
 
 std::unique_ptr<CommBackend> NcclBackend::split(int color, int key) {
   ncclComm_t part = nullptr;
+  const CudaContext::HostWait waiting(device_.cuda_context());
   nccl_.expect(nccl_.split(comm_, color, key, &part, nullptr), "splitting a group");
   int rank = 0, size = 0;
   nccl_.expect(nccl_.rank(part, &rank), "asking for the rank");
@@ -109,6 +111,8 @@ std::unique_ptr<Operation> NcclBackend::in_stream(const Launch& launch) {
   auto operation = std::make_unique<InStream>(*this);
   cuda_check(cudaEventRecord(ready_, device_.cuda_context().stream()), "recording an event");
   cuda_check(cudaStreamWaitEvent(stream_, ready_), "waiting for an event");
+  // The first operation between two ranks connects them.
+  const CudaContext::HostWait waiting(device_.cuda_context());
   launch();
   operation->mark_end();
   return operation;
@@ -265,7 +269,7 @@ void NcclBackend::receive(const Rows& rows, int from) {
 
 }  // namespace cuda
 
-std::unique_ptr<CommBackend> nccl_backend(const Device& device, Communicator& host) {
+std::unique_ptr<CommBackend> nccl_backend(const Device& device, Communicator& host, WaitListener* waits) {
   const cuda::NcclLibrary nccl = cuda::NcclLibrary::load();
   ncclUniqueId id{};
   if (host.rank() == 0) nccl.expect(nccl.unique_id(&id), "naming a group");
@@ -273,6 +277,8 @@ std::unique_ptr<CommBackend> nccl_backend(const Device& device, Communicator& ho
   host.run(Broadcast{.x = Tensor(&id, DType::i32, {sizeof id / sizeof(int32_t)})});
   device.cuda_context().prepare();
   ncclComm_t comm = nullptr;
+  device.cuda_context().tell(waits);
+  const CudaContext::HostWait waiting(device.cuda_context());
   nccl.expect(nccl.init(&comm, host.size(), id, host.rank()), "starting a group");
   return std::make_unique<cuda::NcclBackend>(device, nccl, comm, host.rank(), host.size());
 }

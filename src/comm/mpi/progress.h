@@ -40,7 +40,9 @@ class Progress {
 
   // From here on a wait of that length for ranks that do not take part is an Error that names them. Every
   // rank calls it.
-  void watch(double seconds, std::vector<std::string> hosts) { watch_.emplace(seconds, std::move(hosts)); }
+  Watch& watch(double seconds, std::vector<std::string> hosts) {
+    return watch_.emplace(seconds, std::move(hosts));
+  }
   void end_watch() { watch_.reset(); }
   bool idle() {
     const auto locked = lock();

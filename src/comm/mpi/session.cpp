@@ -3,9 +3,11 @@
 
 #include <cstdlib>
 #include <exception>
+#include <optional>
 
 #include "base/error.h"
 #include "comm/mpi/mpi_backend.h"
+#include "comm/mpi/watch_thread.h"
 
 namespace fathom {
 namespace mpi {
@@ -16,6 +18,7 @@ class MpiSession : public Session {
   MpiSession();
   ~MpiSession() override {
     if (std::uncaught_exceptions() > 0) return;
+    thread_.reset();
     progress_.end_watch();
     MPI_Finalize();
   }
@@ -25,9 +28,12 @@ class MpiSession : public Session {
   std::unique_ptr<CommBackend> everyone(int threads, const CommLimits& limits) override;
   std::unique_ptr<CommBackend> on_this_host() override;
   std::string library_version() const override;
-  void watch(double seconds, std::vector<std::string> hosts) override {
-    progress_.watch(seconds, std::move(hosts));
+  void watch(double seconds, std::vector<std::string> hosts,
+             std::function<void(const std::string&)> on_hang) override {
+    thread_.reset();
+    thread_.emplace(progress_, progress_.watch(seconds, std::move(hosts)), std::move(on_hang));
   }
+  WaitListener* waits() override { return thread_ ? &*thread_ : nullptr; }
   [[noreturn]] void abort() final {
     const auto locked = progress_.lock();
     MPI_Abort(MPI_COMM_WORLD, 1);
@@ -36,16 +42,17 @@ class MpiSession : public Session {
 
  private:
   Progress progress_;
+  std::optional<WatchThread> thread_;
 };
 
-// Serialized: kernels have threads, which do not call MPI; this one and the helper do, one at a time
-// (Progress). A higher level would take locks.
+// Serialized: kernels have threads, which do not call MPI; this one, the helper and WatchThread do, one at a
+// time (Progress). A higher level would take locks.
 MpiSession::MpiSession() {
   int level = 0;
   mpi_check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &level), "starting");
   mpi_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "choosing how errors are told");
-  check(level >= MPI_THREAD_FUNNELED, "this MPI was built for programs without threads");
-  if (level >= MPI_THREAD_SERIALIZED) progress_.start_helper();
+  check(level >= MPI_THREAD_SERIALIZED, "this MPI was built for programs without threads");
+  progress_.start_helper();
   int* largest = nullptr;
   int found = 0;
   mpi_check(MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &largest, &found), "asking for the largest tag");

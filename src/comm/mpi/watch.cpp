@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -12,6 +13,7 @@ namespace {
 constexpr int tag = 0;
 constexpr double look_seconds = 0.05;
 constexpr unsigned looks_between_clocks = 256;
+constexpr std::chrono::seconds patience(10);
 
 double seconds_between(Watch::Clock::time_point from, Watch::Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -34,17 +36,21 @@ Watch::~Watch() {
 }
 
 void Watch::begin_wait() {
-  asked_ = false;
+  first_look_ = true, asked_ = false;
   looks_ = 0;
 }
 
 void Watch::look() {
-  if (looks_++ % looks_between_clocks != 0) return;
+  if (looks_++ % looks_between_clocks == 0) look_now();
+}
+
+void Watch::look_now() {
   const Clock::time_point now = Clock::now();
-  if (looks_ == 1) begin_ = now;
+  const bool first = std::exchange(first_look_, false);
+  if (first) begin_ = now;
   if (seconds_between(last_look_, now) < look_seconds) return;
   // This process was stopped itself, or its machine was: the others have had no time to answer.
-  const bool slept = looks_ > 1 && seconds_between(last_look_, now) > grace_;
+  const bool slept = !first && seconds_between(last_look_, now) > grace_;
   last_look_ = now;
   if (slept) begin_ = now, asked_ = false;
   receive();
@@ -87,14 +93,23 @@ void Watch::ask() {
     if (r != rank_) send({0, question_}, r);
 }
 
-void Watch::name_the_missing() const {
+// One rank speaks, the lowest that is there. The others do so only if its end has not ended them: the
+// launcher may be busy with a host that it does not reach.
+void Watch::name_the_missing() {
+  const auto speaker = std::find(answered_.begin(), answered_.end(), true) - answered_.begin();
+  for (const auto end = Clock::now() + patience; rank_ != speaker && Clock::now() < end;) {
+    receive();
+    std::this_thread::sleep_for(std::chrono::duration<double>(look_seconds));
+  }
   std::string missing;
   for (int r = 0; r < size_; ++r)
     if (!answered_[r]) missing += fmt::format("{}rank {} on {}", missing.empty() ? "" : ", ", r, hosts_[r]);
-  check(!missing.empty(), "all ranks have waited for one another for {:g} s: they do not do the same",
+  check(!missing.empty(),
+        "all ranks have waited for one another for {:g} s: they do not do the same, or a GPU of theirs hangs",
         seconds_);
   fail(
-      "waited for {:g} s in vain for {}: it hangs, was stopped or cannot be reached, or parallel.hang_seconds is "
+      "waited for {:g} s in vain for {}: it hangs, was stopped or cannot be reached, or "
+      "parallel.hang_seconds is "
       "too short for what it does",
       seconds_, missing);
 }

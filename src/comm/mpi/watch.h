@@ -24,8 +24,9 @@ class Watch {
 
   void begin_wait();
   // From within the wait, as often as one likes: answers others; after `seconds` it asks, and some seconds
-  // later an Error names the ranks that have not answered.
+  // later an Error names the ranks that have not answered. look() does so at few of its calls.
   void look();
+  void look_now();
 
  private:
   struct Word {
@@ -40,13 +41,14 @@ class Watch {
   void send(const Word& word, int to);
   void receive();
   void ask();
-  [[noreturn]] void name_the_missing() const;
+  [[noreturn]] void name_the_missing();
 
   const double seconds_, grace_;
   const std::vector<std::string> hosts_;
   MPI_Comm comm_ = MPI_COMM_NULL;
   int rank_ = 0, size_ = 1;
   unsigned looks_ = 0;
+  bool first_look_ = true;  // of this wait
   bool asked_ = false;
   int32_t question_ = 0;
   Clock::time_point begin_, last_look_, asked_at_;

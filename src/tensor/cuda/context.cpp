@@ -12,6 +12,7 @@ namespace fathom {
 namespace {
 
 constexpr int oldest_major = 8;
+constexpr int ops_between_marks = 64;  // each launches few kernels, of about a thousand that can wait
 
 cudaDeviceProp properties_of(int ordinal) {
   int count = 0;
@@ -46,7 +47,7 @@ CudaContext::CudaContext(int ordinal) : properties_(properties_of(ordinal)) {
   cuda_check(cudaSetDevice(ordinal), "choosing the GPU");
   for (Stream& s : streams_)
     cuda_check(cudaStreamCreateWithFlags(&s.stream, cudaStreamNonBlocking), "creating a stream");
-  for (cudaEvent_t* event : {&forked_, &joined_})
+  for (cudaEvent_t* event : {&forked_, &joined_, &mark_})
     cuda_check(cudaEventCreateWithFlags(event, cudaEventDisableTiming), "creating an event");
   synchronous_ = variable("FATHOM_CUDA_SYNC") == "1";
   const std::string_view level = variable("FATHOM_CUDA");
@@ -63,7 +64,7 @@ CudaContext::~CudaContext() {
   }
   cudaFree(counters_);
   for (Stream& s : streams_) cudaStreamDestroy(s.stream);
-  for (cudaEvent_t event : {forked_, joined_}) cudaEventDestroy(event);
+  for (cudaEvent_t event : {forked_, joined_, mark_}) cudaEventDestroy(event);
 }
 
 void* CudaContext::workspace(size_t bytes) {
@@ -119,16 +120,31 @@ void CudaContext::wait_for(cudaEvent_t event) {
 }
 
 void CudaContext::synchronize() {
+  const HostWait waiting(*this);
   cuda_check(cudaStreamSynchronize(stream()), "waiting for the GPU");
 }
 
 void CudaContext::finish_op(const char* op) {
   cuda_check(cudaPeekAtLastError(), op);
-  if (synchronous_) cuda_check(cudaStreamSynchronize(stream()), op);
+  if (listener_) limit_run_ahead();
+  if (!synchronous_) return;
+  const HostWait waiting(*this);
+  cuda_check(cudaStreamSynchronize(stream()), op);
+}
+
+void CudaContext::limit_run_ahead() {
+  if (++ops_ < ops_between_marks || on_side_stream()) return;
+  ops_ = 0;
+  {
+    const HostWait waiting(*this);
+    cuda_check(cudaEventSynchronize(mark_), "waiting for the GPU");
+  }
+  cuda_check(cudaEventRecord(mark_, stream()), "recording an event");
 }
 
 std::byte* allocate_on_gpu(CudaContext& context, const std::string& name, int64_t bytes,
                            const std::string& advice) {
+  const CudaContext::HostWait waiting(context);  // for what runs
   void* memory = nullptr;
   const size_t size = static_cast<size_t>(bytes) + 256;  // an empty arena is not null
   if (cudaMallocAsync(&memory, size, context.stream()) != cudaSuccess) {

@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 
+#include "tensor/wait_listener.h"
+
 namespace fathom {
 
 namespace cuda {
@@ -66,11 +68,19 @@ class CudaContext {
   void wait_for(cudaEvent_t event);
 
   void synchronize();
+  // From now on the listener, or nobody, is told of waits. It must outlive all use of the context but its
+  // end.
+  void tell(WaitListener* listener) { listener_ = listener; }
+  // While it exists the host may wait for the GPU. Not for another thread than that which launches.
+  class HostWait;
   // Whether the host waits for every op (FATHOM_CUDA_SYNC).
   bool synchronous() const { return synchronous_; }
   void finish_op(const char* op);
 
  private:
+  // A launch waits without notice when very many others have not begun: the host stays closer to the GPU.
+  void limit_run_ahead();
+
   struct Stream {
     cudaStream_t stream = nullptr;
     std::byte* workspace = nullptr;
@@ -88,6 +98,24 @@ class CudaContext {
   cudaEvent_t forked_ = nullptr, joined_ = nullptr;
   bool hopper_ = false;
   bool synchronous_ = false;  // FATHOM_CUDA_SYNC
+  WaitListener* listener_ = nullptr;
+  int ops_ = 0;                 // since the last mark; with a listener
+  cudaEvent_t mark_ = nullptr;  // so many ops ago
+};
+
+class CudaContext::HostWait {
+ public:
+  explicit HostWait(const CudaContext& context) : listener_(context.listener_) {
+    if (listener_) listener_->wait_begins();
+  }
+  ~HostWait() {
+    if (listener_) listener_->wait_ends();
+  }
+  HostWait(const HostWait&) = delete;
+  HostWait& operator=(const HostWait&) = delete;
+
+ private:
+  WaitListener* const listener_;
 };
 
 // Zeroed memory. An Error says what was asked for and what is free, and ends with `advice`. Taken and given
