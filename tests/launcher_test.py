@@ -80,6 +80,17 @@ class Launcher(unittest.TestCase):
         self.assertIn("-host a:4 -n 4 ", starts[1])
         self.assertIn("b is not reached", err)
 
+    def test_a_mpirun_that_does_not_end_after_an_error_is_killed(self):
+        mpirun = self.program("m", """
+            [ $n = 2 ] && exit 0
+            checkpoint 5; echo 'fathom: rank 0 of 2 on a: waited in vain for rank 1 on b' >&2
+            exec sleep 1000""")
+        code, err, starts = self.run_launch(mpirun, "--end-seconds", "0.2")
+        self.assertEqual((code, len(starts)), (0, 2), err)
+        self.assertIn("waited in vain for rank 1 on b", err)
+        self.assertIn("it is killed", err)
+        self.assertIn("again from step 5", err)
+
     def test_signals_ask_the_ranks_to_finish_and_start_nothing_more(self):
         mpirun = self.program("m", f"trap 'echo asked >>{self.root}/asked; exit 0' USR1; while :; do sleep 0.05; done")
         for number in (signal.SIGTERM, signal.SIGINT):

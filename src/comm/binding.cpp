@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/threads.h"
 
@@ -35,6 +36,18 @@ std::string binding_warning(const Binding& b) {
         "the launcher has bound each of the {} ranks here to {} of {} processors: most stay idle; {}",
         b.ranks, b.allowed, b.processors, remedy);
   return {};
+}
+
+std::string uneven_hosts_warning(const std::vector<std::string>& host_of_rank) {
+  std::map<std::string, int> ranks;
+  for (const std::string& host : host_of_rank) ++ranks[host];
+  const auto fewer = [](const auto& a, const auto& b) { return a.second < b.second; };
+  const auto [least, most] = std::minmax_element(ranks.begin(), ranks.end(), fewer);
+  if (ranks.empty() || least->second == most->second) return {};
+  return fmt::format(
+      "{} ranks on {}, but {} on {}: ranks that exchange most may lie on several hosts, and all wait for the "
+      "slowest",
+      most->second, most->first, least->second, least->first);
 }
 
 }  // namespace fathom

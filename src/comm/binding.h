@@ -1,6 +1,7 @@
 // Whether the launcher has bound a rank to fewer processors than its threads need.
 #pragma once
 #include <string>
+#include <vector>
 
 namespace fathom {
 
@@ -19,5 +20,8 @@ int threads_of_rank(const Binding& b);
 
 // A warning, or nothing: threads that take turns on too few processors, or processors that no rank may use.
 std::string binding_warning(const Binding& b);
+
+// The same for the hosts of all ranks, where some have more of them than others.
+std::string uneven_hosts_warning(const std::vector<std::string>& host_of_rank);
 
 }  // namespace fathom

@@ -52,6 +52,8 @@ void World::check_ranks() {
   if (!session_) return;
   check_same("program", program_hash());
   check_same("MPI", session_->library_version());
+  const std::string uneven = uneven_hosts_warning(gather_texts(*everyone_, host_name()));
+  if (rank_ == 0 && !uneven.empty()) log::warn("{}", uneven);
   const std::vector<std::string> warnings =
       gather_texts(*everyone_, binding_warning(binding_of_this_process(ranks_on_host_)));
   for (const std::string& warning : warnings) {

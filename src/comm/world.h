@@ -53,7 +53,7 @@ class World {
   Communicator communicator(const Device& device, const CommLimits& limits = {});
 
   // The first thing to do: an Error unless all ranks run the same program file with the same MPI. Warns once
-  // where the launcher has bound ranks to too few processors.
+  // where the launcher has bound ranks to too few processors, and where hosts have different numbers of ranks.
   void check_ranks();
   // An Error that names the first rank whose value is not rank 0's, and both values. Every rank calls it.
   void check_same(const std::string& name, const std::string& value);

@@ -27,6 +27,12 @@ TEST(Binding, RanksOfAHostDivideItsProcessors) {
   EXPECT_EQ(threads_of_rank({.threads = 2, .allowed = 2, .processors = 2, .ranks = 1}), 2);
 }
 
+TEST(Binding, UnevenHostsAreWarnedOf) {
+  EXPECT_EQ(uneven_hosts_warning({"a", "a", "b", "b"}), "");
+  EXPECT_EQ(uneven_hosts_warning({"a"}), "");
+  EXPECT_EQ(uneven_hosts_warning({"a", "b", "b", "c", "b"}).find("3 ranks on b, but 1 on a: "), 0u);
+}
+
 TEST(Binding, OfThisProcessIsKnown) {
   const Binding b = binding_of_this_process(1);
   EXPECT_GE(b.allowed, 1);

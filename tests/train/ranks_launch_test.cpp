@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
+#include "io/json.h"
 #include "small_run.h"
+#include "support/compare.h"
 #include "support/mpirun.h"
+#include "support/paths.h"
 
 namespace fathom::testing {
 namespace {
@@ -87,6 +91,79 @@ TEST(TrainOnRanks, PlansThatCannotWorkAreRefused) {
   expect_one_error(mpirun(3, fathom_train(small, "out", {{"parallel.expert", "3"}})),
                    "parallel.expert = 3 does not divide n_routed_experts = 8");
   EXPECT_FALSE(std::filesystem::exists(small.output("out") + "/metrics.jsonl"));
+}
+
+TEST(TrainOnRanks, APlanForSeveralOnOneProcessSaysHowToStart) {
+  const SmallRun small;
+  const Outcome run =
+      run_shell(fathom_train(small, "out", {{"parallel.pipeline", "2"}, {"parallel.expert", "2"}}));
+  EXPECT_TRUE(is_one_clear_error(run,
+                                 "mpirun -n 4, or let it work alone with --parallel.pipeline 1 "
+                                 "--parallel.expert 1"))
+      << run.err;
+}
+
+TEST(TrainOnRanks, AnotherProgramOnOneRankIsNamed) {
+  FATHOM_NEEDS_MPIRUN();
+  const SmallRun small;
+  const std::string other = small.path("fathom"), command = fathom_train(small, "out");
+  std::filesystem::copy(program(), other);
+  std::ofstream(other, std::ios::app) << "of another day";
+  expect_one_error(mpirun(1, command) + " : -n 1 " + other + command.substr(program().size()),
+                   "program is not the same on all ranks: 'xxh3:");
+  EXPECT_FALSE(std::filesystem::exists(small.output("out")));
+}
+
+// As without the option --bind-to none.
+TEST(TrainOnRanks, ThreadsBoundToOneProcessorAreWarnedOf) {
+  FATHOM_NEEDS_MPIRUN();
+  const SmallRun small;
+  const Outcome run = run_shell(
+      mpirun(2, "-x OMP_NUM_THREADS=2 taskset -c 0 " + fathom_train(small, "out", {{"run.stop_at", "1"}})));
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(count(run.err, "each rank has 2 threads, but the launcher has bound it to 1 processor"), 1)
+      << run.err;
+}
+
+// Those of the paper's two models, on two stages of two expert ranks as on one process: all that they say of
+// experts, balance, dropping, the optimizer and the schedule, in a small model and few steps.
+TEST(TrainOnRanks, ThePapersRecipesRun) {
+  FATHOM_NEEDS_MPIRUN();
+  const SmallRun small;
+  const Flags smaller = {{"model.num_hidden_layers", "3"},
+                         {"model.hidden_size", "32"},
+                         {"model.intermediate_size", "48"},
+                         {"model.num_attention_heads", "2"},
+                         {"model.moe_intermediate_size", "8"},
+                         {"model.kv_lora_rank", "16"},
+                         {"model.vocab_size", "40"},
+                         {"model.bos_token_id", "38"},
+                         {"model.eos_token_id", "39"},
+                         {"data.train", small.path("data")},
+                         {"data.sequence_length", "24"},
+                         {"batch.sequences", "4"},
+                         {"batch.ramp_from", "4"},
+                         {"run.stop_at", "2"},
+                         {"run.log_every", "1"},
+                         {"run.threads", "1"}};
+  for (const char* name : {"deepseek-v2", "deepseek-v2-lite"}) {
+    std::string train = program() + " train --config " + source_dir() + "/recipes/" + name + ".toml";
+    for (const auto& [key, value] : smaller) train += " --" + key + " '" + value + "'";
+    const auto output = [&](const char* ranks) { return small.output(std::string(name) + ranks); };
+    const Outcome alone = run_shell(train + " --run.output " + output("-1"));
+    ASSERT_EQ(alone.exit_code, 0) << alone.err;
+    const Outcome ranks = run_shell(
+        mpirun(4, train + " --parallel.pipeline 2 --parallel.expert 2 --run.output " + output("-4")));
+    ASSERT_EQ(ranks.exit_code, 0) << ranks.err;
+    std::ifstream got(output("-4") + "/metrics.jsonl"), want(output("-1") + "/metrics.jsonl");
+    int steps = 0;
+    for (std::string a, b; std::getline(want, b); ++steps) {
+      ASSERT_TRUE(std::getline(got, a));
+      const double loss = Json::parse(b).at("loss");
+      EXPECT_NEAR(Json::parse(a).at("loss").get<double>(), loss, tolerance(DType::bf16) * loss);
+    }
+    EXPECT_EQ(steps, 2);
+  }
 }
 
 }  // namespace
