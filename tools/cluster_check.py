@@ -81,19 +81,21 @@ def ranks_on(host):
 class Launched:
     """tools/launch.py on host1, and when it said what."""
 
-    def __init__(self, command):
+    def __init__(self, command, log):
         agent = f"{NAMESPACES} run"
         line = [NAMESPACES, "run", "host1", "python3", ROOT / "tools/launch.py", "--hosts", "host1:2,host2:2,host3:2",
                 "--agent", f"'{agent}'", "--mpirun", f"'{OVER_TCP}'", "--wait", "1", "--end-seconds", "5", "--", *command]
-        self.said = []
+        self.said, self.log = [], log
         self.process = subprocess.Popen(line, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True, errors="replace")
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
     def read(self):
-        for line in self.process.stderr:
-            self.said.append((time.time(), line.rstrip()))
+        with open(self.log, "w") as log:
+            for line in self.process.stderr:
+                self.said.append((time.time(), line.rstrip()))
+                print(f"{time.time():.2f} {line}", end="", file=log, flush=True)
 
     def text(self):
         return "\n".join(line for _, line in self.said[-40:])
@@ -113,7 +115,7 @@ def lose_a_host(fathom, folder, recipe, way):
     """`way`: how tools/namespaces.sh takes host3 away."""
     output = folder / way
     launched = Launched([fathom, "train", *recipe, *flags(run__output=output, run__threads=1, parallel__expert=2,
-                                                          parallel__hang_seconds=HANG_SECONDS)])
+                                                          parallel__hang_seconds=HANG_SECONDS)], folder / f"{way}.log")
     launched.wait_for(lambda: len(losses(output)[0]) >= LOSE_AFTER, 180, f"step {LOSE_AFTER}")
     lost = time.time()
     namespaces(way, "host3")
@@ -153,7 +155,7 @@ def hosts(fathom, folder):
 # What makes each small enough for a machine of two cores: fewer layers, narrower ones, shorter and fewer sequences. Everything
 # else is the recipe's: the experts' groups, the balance losses, dropping, the optimizer, the schedule and bf16.
 SMALLER = {
-    "deepseek-v2": flags(model__num_hidden_layers=4, model__hidden_size=512, model__num_attention_heads=16,
+    "deepseek-v2": flags(model__num_hidden_layers=4, model__hidden_size=512, model__num_attention_heads=16, model__num_key_value_heads=16,
                          model__intermediate_size=1024, model__moe_intermediate_size=128, model__vocab_size=4096,
                          data__sequence_length=256, batch__sequences=8, batch__ramp_from=8),
     "deepseek-v2-lite": flags(model__num_hidden_layers=3, model__hidden_size=1024, model__intermediate_size=5472,

@@ -136,6 +136,7 @@ TEST(TrainOnRanks, ThePapersRecipesRun) {
                          {"model.num_attention_heads", "2"},
                          {"model.moe_intermediate_size", "8"},
                          {"model.kv_lora_rank", "16"},
+                         {"model.num_key_value_heads", "2"},
                          {"model.vocab_size", "40"},
                          {"model.bos_token_id", "38"},
                          {"model.eos_token_id", "39"},
