@@ -17,6 +17,7 @@
 #include "cli/model_argument.h"
 #include "cli/profile_report.h"
 #include "cli/standard_streams.h"
+#include "cli/trace.h"
 #include "engine/engine.h"
 #include "engine/generation_config.h"
 #include "engine/prompt_chunk.h"
@@ -201,7 +202,8 @@ void generate(const Options& o) {
   check(result.error.empty(), "{}", result.error);
   if (!profile) return;
   print_profile(device, model.dtype, *profile, "decoding");
-  write_trace(o.trace, *profile);
+  Communicator alone = Communicator::alone(device);
+  write_trace(o.trace, "decoding", *profile, alone);
 }
 
 void add_prompt_options(CLI::App& command, Options& o) {

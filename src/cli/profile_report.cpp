@@ -3,8 +3,6 @@
 #include <algorithm>
 
 #include "cli/standard_streams.h"
-#include "io/file.h"
-#include "io/json.h"
 #include "ops/limits.h"
 
 namespace fathom {
@@ -30,7 +28,7 @@ void print_profile(Device& device, DType dtype, Profile& profile, const std::str
   std::vector<Profile::Row> rows = profile.rows();
   if (rows.empty()) return;
   const std::vector<Profile::Call>& calls = profile.calls();
-  const double whole = calls.back().begin + calls.back().seconds;
+  const double whole = calls.back().begin + calls.back().seconds - calls.front().begin;
   const Limits limits = measure_limits(device, dtype);
   Profile::Row sum{"all ops"};
   for (const Profile::Row& r : rows)
@@ -51,19 +49,6 @@ void print_profile(Device& device, DType dtype, Profile& profile, const std::str
   for (size_t i = 0; i < std::min(gaps_named, rows.size()); ++i)
     print_message("{} {} {:.3f} ms", i ? "," : "", rows[i].op, gap(rows[i], limits) * 1e3);
   print_message("\n");
-}
-
-void write_trace(const std::string& path, Profile& profile) {
-  Json events = Json::array();
-  for (const Profile::Call& c : profile.calls())
-    events.push_back({{"name", c.op},
-                      {"ph", "X"},
-                      {"pid", 1},
-                      {"tid", 1},
-                      {"ts", c.begin * 1e6},
-                      {"dur", c.seconds * 1e6},
-                      {"args", {{"bytes", c.bytes}, {"operations", c.operations}}}});
-  write_file(path, Json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump() + "\n");
 }
 
 }  // namespace fathom

@@ -1,5 +1,4 @@
-// A profile for people: a table of where the time went, op by op, against what the device does at best, and a
-// trace that Perfetto (ui.perfetto.dev) opens.
+// A profile for people: a table of where the time went, op by op, against what the device does at best.
 #pragma once
 #include <string>
 
@@ -10,8 +9,5 @@ namespace fathom {
 
 // Measures the device's limits for products in `dtype` and prints the table to standard error.
 void print_profile(Device& device, DType dtype, Profile& profile, const std::string& title);
-
-// Replaces `path` by a trace in Chrome's JSON format.
-void write_trace(const std::string& path, Profile& profile);
 
 }  // namespace fathom

@@ -9,7 +9,11 @@
 #include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/profile_report.h"
+#include "cli/rank_report.h"
 #include "cli/standard_streams.h"
+#include "cli/trace.h"
+#include "comm/agreement.h"
+#include "comm/launcher.h"
 #include "train/training_run.h"
 
 namespace fathom {
@@ -43,6 +47,20 @@ void print_outcome(const TrainOutcome& o) {
   print_output("\nmodel: {}\n", o.model);
 }
 
+// Every rank calls it; rank 0 prints. The ops that are printed are its own.
+void report_profile(const Recipe& recipe, const std::string& trace, Device& device, Profile& profile,
+                    Communicator& ranks) {
+  const std::string title = "training step 3";
+  const ClockOffset clock = clock_offset(ranks);
+  if (ranks.size() > 1) {
+    const std::vector<RankTimes> times = gather_times(ranks, rank_times(profile));
+    const std::vector<std::string> hosts = gather_texts(ranks, host_name());
+    if (ranks.rank() == 0) write_message(rank_table(title, times, hosts));
+  }
+  if (ranks.rank() == 0) print_profile(device, recipe.run.precision, profile, title);
+  write_trace(trace, title, profile, ranks, clock);
+}
+
 void run(const Options& options, World& world) {
   const Recipe recipe = read_recipe(options.config, options.overrides);
   catch_interrupts();
@@ -52,10 +70,10 @@ void run(const Options& options, World& world) {
                    .on_profile = {},
                    .world = world.size() > 1 ? &world : nullptr};
   world.check_same("--resume", how.resume ? "true" : "false");
-  if (writes && !options.trace.empty())
-    how.on_profile = [&](Device& device, Profile& profile) {
-      print_profile(device, recipe.run.precision, profile, "training step 3");
-      write_trace(options.trace, profile);
+  world.check_same("--profile", options.trace);
+  if (!options.trace.empty())
+    how.on_profile = [&](Device& device, Profile& profile, Communicator& ranks) {
+      report_profile(recipe, options.trace, device, profile, ranks);
     };
   const TrainOutcome outcome = train(recipe, how);
   if (writes) print_outcome(outcome);
@@ -111,7 +129,7 @@ void add_train(CLI::App& app, World& world) {
   command->add_option(
       "--profile", options->trace,
       "print where the time of the run's third step goes, and write its trace, for Perfetto, to this "
-      "file");
+      "file; of several ranks, all");
   for (const RecipeKey& key : recipe_keys()) add_recipe_flag(*command, key, options->overrides);
   command->callback([options, &world] { run(*options, world); });
 }

@@ -1,5 +1,7 @@
 #include "comm/agreement.h"
 
+#include <algorithm>
+#include <cstring>
 #include <numeric>
 
 #include "comm/launcher.h"
@@ -39,6 +41,46 @@ std::string broadcast_text(Communicator& ranks, const std::string& text) {
   characters.resize(length);
   ranks.host().run(Broadcast{.x = view(characters)});
   return {characters.begin(), characters.end()};
+}
+
+namespace {
+
+constexpr size_t piece_numbers = size_t{1} << 18;  // 1 MiB of characters, four to a number
+
+// As many numbers as a piece of so many characters takes.
+Tensor piece_of(std::vector<int32_t>& numbers, size_t characters) {
+  numbers.resize((characters + 3) / 4);
+  return view(numbers);
+}
+
+}  // namespace
+
+void pass_texts(Communicator& all, std::string_view mine,
+                const std::function<void(int rank, std::string_view piece)>& use) {
+  Communicator& ranks = all.host();
+  std::vector<int32_t> numbers;
+  const auto each_piece = [&](size_t length, const auto& pass) {
+    for (size_t at = 0; at < length; at += 4 * piece_numbers)
+      pass(at, std::min(length - at, 4 * piece_numbers));
+  };
+  auto length = static_cast<int64_t>(mine.size());
+  if (ranks.rank() > 0) {
+    ranks.run(Send{.x = Tensor(&length, DType::i64, {1}), .to = 0});
+    each_piece(mine.size(), [&](size_t at, size_t n) {
+      const Tensor piece = piece_of(numbers, n);
+      std::memcpy(numbers.data(), mine.data() + at, n);
+      ranks.run(Send{.x = piece, .to = 0});
+    });
+    return;
+  }
+  use(0, mine);
+  for (int r = 1; r < ranks.size(); ++r) {
+    ranks.run(Receive{.x = Tensor(&length, DType::i64, {1}), .from = r});
+    each_piece(static_cast<size_t>(length), [&](size_t, size_t n) {
+      ranks.run(Receive{.x = piece_of(numbers, n), .from = r});
+      use(r, std::string_view(reinterpret_cast<const char*>(numbers.data()), n));
+    });
+  }
 }
 
 bool all_of(Communicator& ranks, bool mine) {

@@ -1,7 +1,9 @@
 // What ranks tell each other in words: texts, and the errors of one of them to all.
 #pragma once
 #include <exception>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -13,6 +15,11 @@ namespace fathom {
 std::vector<std::string> gather_texts(Communicator& ranks, const std::string& mine);
 // Rank 0's, on every rank.
 std::string broadcast_text(Communicator& ranks, const std::string& text);
+
+// Rank 0 gets the text of every rank, its own first, piece by piece: use(rank, piece). It holds one piece of
+// another rank's at a time.
+void pass_texts(Communicator& ranks, std::string_view mine,
+                const std::function<void(int rank, std::string_view piece)>& use);
 
 bool all_of(Communicator& ranks, bool mine);
 

@@ -2,8 +2,10 @@
 // tests look behind this file.
 #pragma once
 #include <memory>
+#include <optional>
 
 #include "comm/collectives.h"
+#include "tensor/profile.h"
 
 namespace fathom {
 
@@ -13,6 +15,12 @@ class Operation {
   virtual void wait() = 0;
   // It will never be waited for, and the process is about to end.
   virtual void abandon() noexcept = 0;
+
+  // After wait(): from when it began to travel until it was done, where that is known.
+  struct Span {
+    Profile::Moment begin, end;
+  };
+  virtual std::optional<Span> under_way(const Profile&) const { return std::nullopt; }
 };
 
 class CommBackend {

@@ -65,7 +65,7 @@ Communicator Communicator::alone(const Device& device) {
 Communicator Communicator::split(int color, int key) {
   check(color >= 0, "a group's color is {}: it must not be negative", color);
   auto host = host_ ? std::make_unique<Communicator>(host_->split(color, key)) : nullptr;
-  return Communicator(backend_->split(color, key), std::move(host));
+  return Communicator(backend_->split(color, key), std::move(host), profiled_);
 }
 
 // Its result needs every rank.
@@ -74,20 +74,32 @@ void Communicator::barrier() {
   host().run(AllReduce{.x = Tensor(&nothing, DType::i32, {1})});
 }
 
+// To start takes time of its own: own rows are copied, messages packed.
+template <class Arguments>
+Pending Communicator::launch(const char* name, int64_t bytes, const Arguments& a) {
+  const Collective collective = {profiled_, name, static_cast<double>(bytes)};
+  Profile* profile = collective.profile();
+  if (!profile) return Pending(backend_->start(a), collective);
+  const size_t begin = profile->mark();
+  Pending pending(backend_->start(a), collective);
+  profile->add_wait(name, begin, profile->mark());
+  return pending;
+}
+
 Pending Communicator::start(const AllReduce& a) {
   check_reducible("all-reduce", a.x);
-  return Pending(backend_->start(a));
+  return launch("all-reduce", a.x.bytes(), a);
 }
 
 Pending Communicator::start(const ReduceScatter& a) {
   check_reducible("reduce-scatter", a.in);
   check_shares("reduce-scatter", a.in, a.out, a.rows, rank(), size());
-  return Pending(backend_->start(a));
+  return launch("reduce-scatter", a.in.bytes(), a);
 }
 
 Pending Communicator::start(const AllGather& a) {
   check_shares("all-gather", a.out, a.in, a.rows, rank(), size());
-  return Pending(backend_->start(a));
+  return launch("all-gather", a.out.bytes(), a);
 }
 
 Pending Communicator::start(const AllToAll& a) {
@@ -97,19 +109,22 @@ Pending Communicator::start(const AllToAll& a) {
   check_rows("all-to-all, sent", a.in, a.out, total(a.in_rows));
   check(a.out_rows[rank()] == a.in_rows[rank()], "all-to-all: rank {} sends itself {} rows and expects {}",
         rank(), a.in_rows[rank()], a.out_rows[rank()]);
-  return Pending(backend_->start(a));
+  return launch("all-to-all", a.in.bytes(), a);
 }
 
 Pending Communicator::start(const Broadcast& a) {
   check_contiguous("broadcast", a.x);
   check(a.root >= 0 && a.root < size(), "broadcast: there is no rank {} among {}", a.root, size());
-  return Pending(backend_->start(a));
+  return launch("broadcast", a.x.bytes(), a);
 }
 
 Pending Communicator::start(const Exchange& a) {
   for (const Send& s : a.sends) check_peer("send", s.to, s.tag, rank(), size());
   for (const Receive& r : a.receives) check_peer("receive", r.from, r.tag, rank(), size());
-  return Pending(backend_->start(a));
+  int64_t bytes = 0;
+  for (const Send& s : a.sends) bytes += s.x.bytes();
+  for (const Receive& r : a.receives) bytes += r.x.bytes();
+  return launch(a.receives.empty() ? "send" : a.sends.empty() ? "receive" : "exchange", bytes, a);
 }
 
 }  // namespace fathom

@@ -25,9 +25,11 @@ class Communicator {
   // One rank alone, of one process: nothing is sent, and what has a result elsewhere is copied there.
   static Communicator alone(const Device& device);
 
-  // `host`: the same ranks in host memory; null if `backend` itself works there.
-  explicit Communicator(std::unique_ptr<CommBackend> backend, std::unique_ptr<Communicator> host = nullptr)
-      : backend_(std::move(backend)), host_(std::move(host)) {}
+  // `host`: the same ranks in host memory; null if `backend` itself works there. A Profile of `profiled`,
+  // which must outlive this, is told of every collective, those in host memory included.
+  explicit Communicator(std::unique_ptr<CommBackend> backend, std::unique_ptr<Communicator> host = nullptr,
+                        const Device* profiled = nullptr)
+      : backend_(std::move(backend)), host_(std::move(host)), profiled_(profiled) {}
 
   int rank() const { return backend_->rank(); }
   int size() const { return backend_->size(); }
@@ -51,14 +53,18 @@ class Communicator {
   Pending start(const Receive& a) { return start(Exchange{.receives = {&a, 1}}); }
 
   // The same, and waits.
-  template <class Collective>
-  void run(const Collective& a) {
+  template <class Arguments>
+  void run(const Arguments& a) {
     start(a).wait();
   }
 
  private:
+  template <class Arguments>
+  Pending launch(const char* name, int64_t bytes, const Arguments& a);
+
   std::unique_ptr<CommBackend> backend_;
   std::unique_ptr<Communicator> host_;
+  const Device* profiled_;
 };
 
 }  // namespace fathom

@@ -15,11 +15,22 @@ Pending::~Pending() {
 Pending& Pending::operator=(Pending&& other) {
   assert(!operation_ && "a collective was started and never waited for");
   operation_ = std::move(other.operation_);
+  collective_ = other.collective_;
   return *this;
 }
 
 void Pending::wait() {
-  if (operation_) operation_->wait();
+  if (!operation_) return;
+  if (Profile* profile = collective_.profile()) {
+    const size_t begin = profile->mark();
+    operation_->wait();
+    const size_t end = profile->mark();
+    profile->add_wait(collective_.name, begin, end);
+    const Operation::Span travelled = operation_->under_way(*profile).value_or(Operation::Span{begin, end});
+    profile->add_transfer(collective_.name, collective_.bytes, travelled.begin, travelled.end);
+  } else {
+    operation_->wait();
+  }
   operation_.reset();
 }
 

@@ -7,10 +7,20 @@
 
 namespace fathom {
 
+// What a Profile of this device is told of a collective; without a device it is told nothing.
+struct Collective {
+  const Device* device = nullptr;
+  const char* name = "";
+  double bytes = 0;
+
+  Profile* profile() const { return device ? device->profile() : nullptr; }
+};
+
 class [[nodiscard]] Pending {
  public:
   Pending() = default;
-  explicit Pending(std::unique_ptr<Operation> operation) : operation_(std::move(operation)) {}
+  explicit Pending(std::unique_ptr<Operation> operation, const Collective& collective = {})
+      : operation_(std::move(operation)), collective_(collective) {}
   // Dropping it unfinished is a mistake of ours, which an assert finds: waiting here could hang for ever, and
   // memory would be freed that others still write. While an exception passes it is abandoned instead: the
   // process is about to end (World::abort).
@@ -26,6 +36,7 @@ class [[nodiscard]] Pending {
 
  private:
   std::unique_ptr<Operation> operation_;
+  Collective collective_;
 };
 
 }  // namespace fathom

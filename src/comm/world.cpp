@@ -38,10 +38,10 @@ World::World() {
 
 Communicator World::communicator(const Device& device, const CommLimits& limits) {
   if (!session_) return Communicator::alone(device);
-  Communicator host(session_->everyone(device.threads(), limits));
+  Communicator host(session_->everyone(device.threads(), limits), nullptr, &device);
   if (device.on_host()) return host;
   auto nccl = nccl_backend(device, host, waits());
-  return Communicator(std::move(nccl), std::make_unique<Communicator>(std::move(host)));
+  return Communicator(std::move(nccl), std::make_unique<Communicator>(std::move(host)), &device);
 }
 
 int World::threads_of_rank() const {

@@ -8,6 +8,7 @@
 #include "tensor/device.h"
 
 struct CUevent_st;
+struct CUstream_st;
 
 namespace fathom {
 
@@ -21,9 +22,13 @@ class Clock {
 
   // Begins again with mark 0.
   void restart() { count_ = 0; }
-  void mark();
+  // Returns the mark's number.
+  size_t mark();
+  // On a GPU: in the order of another stream's work.
+  size_t mark_in(CUstream_st* stream);
   // Seconds from the first mark to mark i; the device must have come to it (synchronize).
-  double seconds(size_t i) const;
+  double seconds(size_t i) const { return seconds(0, i); }
+  double seconds(size_t from, size_t to) const;
 
  private:
   const Device& device_;

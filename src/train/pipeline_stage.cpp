@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "tensor/memory.h"
+#include "tensor/profile.h"
 #include "train/token_loss.h"
 
 namespace fathom {
@@ -147,6 +148,7 @@ InFlight& PipelineStage::place(const PipelineStep& s, const PackedBatch& packed)
 }
 
 void PipelineStage::compute(const PipelineStep& s, const PipelineTask& task) {
+  const ProfilePart part(device_, name_of(task.pass), task.micro_batch);
   InFlight& f = *in_flight_[index(task.micro_batch)];
   switch (task.pass) {
     case PipelinePass::forward: {

@@ -14,6 +14,7 @@
 #include "model/model_folder.h"
 #include "ops/router_bias.h"
 #include "tensor/memory.h"
+#include "tensor/profile.h"
 #include "train/identity.h"
 #include "train/not_finite.h"
 #include "train/token_loss.h"
@@ -225,6 +226,7 @@ void Trainer::count_experts(const PackedBatch& packed, const StepReport& step) {
 }
 
 void Trainer::micro_step(const PackedBatch& packed, const StepReport& step, bool counted) {
+  const ProfilePart part(device_, "micro-batch");
   const Model& model = trained_.model();
   WeightGradients& grads = trained_.gradients();
   Batch batch = upload_for_step(packed, step);

@@ -87,7 +87,7 @@ class Run {
 
  private:
   void announce();
-  StepReport profiled();
+  StepReport step();
   void report_memory();
   std::optional<Ending> ending();
   void after_step(const StepReport& report, double seconds);
@@ -113,6 +113,7 @@ class Run {
   Communicator ranks_;
   const OutputFolder output_;  // before the trainer reads it
   Trainer trainer_;
+  std::optional<Profile> profile_;  // of the trainer's device
   std::optional<Metrics> metrics_;
   const double progress_at_start_;
   double step_seconds_ = 0;  // of all steps
@@ -230,11 +231,16 @@ void Run::save() {
   saved_step_ = trainer_.state().step;
 }
 
-StepReport Run::profiled() {
-  if (!options_.on_profile) return trainer_.step();
-  Profile profile(trainer_.device());
+// The profile is attached one step early: what that step leaves under way is timed too.
+StepReport Run::step() {
+  const int64_t number = steps_done_++;
+  if (options_.on_profile && number == profiled_step - 1) profile_.emplace(trainer_.device());
+  if (number != profiled_step || !profile_) return trainer_.step();
+  profile_->restart();
   const StepReport report = trainer_.step();
-  options_.on_profile(trainer_.device(), profile);
+  profile_->stop();
+  options_.on_profile(trainer_.device(), *profile_, ranks_);
+  profile_.reset();
   return report;
 }
 
@@ -256,7 +262,7 @@ TrainOutcome Run::go() {
   std::optional<Ending> why = ending();
   for (; !why; why = ending()) {
     const auto start = Clock::now();
-    const StepReport report = steps_done_++ == profiled_step ? profiled() : trainer_.step();
+    const StepReport report = step();
     after_step(report, seconds_since(start));
   }
   outcome_.ending = *why;

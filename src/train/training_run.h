@@ -28,8 +28,9 @@ struct TrainOptions {
   bool resume = false;
   // Keys of the recipe that may have other values than the run was started with.
   std::vector<std::string> changes = {};
-  // Called once, with what was measured of the run's third step (the first ones warm up).
-  std::function<void(Device&, Profile&)> on_profile;
+  // Called once, with what was measured of the run's third step (the first ones warm up). Every rank has one,
+  // or none has; `ranks` are all of them, in host memory.
+  std::function<void(Device&, Profile&, Communicator& ranks)> on_profile;
   World* world = nullptr;  // all ranks of the run; null for one process alone
 };
 

@@ -58,6 +58,7 @@ class Ranks : public ::testing::TestWithParam<Memory> {
   }
 
   Communicator& comm() { return *comm_; }
+  Device& device() { return *device_; }
   int rank() const { return comm_->rank(); }
   int size() const { return comm_->size(); }
   bool on_host() const { return device_->on_host(); }

@@ -55,6 +55,16 @@ class NcclBackend::InStream : public Operation {
   InStream(const InStream&) = delete;
   InStream& operator=(const InStream&) = delete;
 
+  // Launches in the backend's stream, between two marks while a profile is attached.
+  template <class Launch>
+  void run(const Launch& launch) {
+    Profile* profile = backend_.device_.profile();
+    if (!profile) return launch();
+    const size_t begin = profile->mark_in(backend_.stream_);
+    launch();
+    under_way_ = Span{begin, profile->mark_in(backend_.stream_)};
+    profile_made_ = profile->made();
+  }
   void mark_end() { cuda_check(cudaEventRecord(done_, backend_.stream_), "recording an event"); }
   void wait() override {
     backend_.check_health();
@@ -63,10 +73,15 @@ class NcclBackend::InStream : public Operation {
     context.finish_op("a collective");
   }
   void abandon() noexcept override { backend_.abort(); }
+  std::optional<Span> under_way(const Profile& profile) const override {
+    return profile.made() == profile_made_ ? under_way_ : std::nullopt;
+  }
 
  private:
   NcclBackend& backend_;
   cudaEvent_t done_ = nullptr;
+  std::optional<Span> under_way_;
+  Profile::HostTime profile_made_;
 };
 
 NcclBackend::NcclBackend(const Device& device, const NcclLibrary& nccl, ncclComm_t comm, int rank, int size)
@@ -113,7 +128,7 @@ std::unique_ptr<Operation> NcclBackend::in_stream(const Launch& launch) {
   cuda_check(cudaStreamWaitEvent(stream_, ready_), "waiting for an event");
   // The first operation between two ranks connects them.
   const CudaContext::HostWait waiting(device_.cuda_context());
-  launch();
+  operation->run(launch);
   operation->mark_end();
   return operation;
 }

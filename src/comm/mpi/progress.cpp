@@ -36,7 +36,7 @@ void Progress::help() {
       continue;
     }
     try {
-      std::erase_if(active_, [](MpiOperation* o) { return o->advance(true); });
+      std::erase_if(active_, [](MpiOperation* o) { return o->finishes(true); });
     } catch (...) {
       error_ = std::current_exception();
     }
@@ -57,7 +57,7 @@ void Progress::wait(MpiOperation& operation) {
   if (error_) std::rethrow_exception(error_);
   if (watch_) watch_->begin_wait();
   while (std::find(active_.begin(), active_.end(), &operation) != active_.end()) {
-    std::erase_if(active_, [](MpiOperation* o) { return o->advance(false); });
+    std::erase_if(active_, [](MpiOperation* o) { return o->finishes(false); });
     if (watch_) watch_->look();
   }
 }

@@ -69,6 +69,7 @@ class MpiOperation : public Operation {
   MpiOperation& operator=(const MpiOperation&) = delete;
 
   void wait() override { progress_.wait(*this); }
+  std::optional<Span> under_way(const Profile&) const override { return Span{begin_, end_}; }
   // MPI may still read and write the memory; nothing calls it again.
   void abandon() noexcept override { progress_.forget(*this); }
 
@@ -77,8 +78,16 @@ class MpiOperation : public Operation {
   // Takes the steps that are possible now, without waiting; true when it is done. `beside`: other work of the
   // rank has the threads.
   virtual bool advance(bool beside) = 0;
+  // The same, and notes when that was.
+  bool finishes(bool beside) {
+    if (!advance(beside)) return false;
+    end_ = Profile::HostTime::clock::now();
+    return true;
+  }
 
   Progress& progress_;
+  const Profile::HostTime begin_ = Profile::HostTime::clock::now();
+  Profile::HostTime end_ = begin_;
 };
 
 }  // namespace fathom::mpi
