@@ -60,7 +60,9 @@ class RankEvents {
 // Begins with track `next`.
 void add_transfers(RankEvents& events, ExchangeKind kind, std::vector<Profile::Transfer> transfers,
                    int& next) {
-  std::erase_if(transfers, [&](const Profile::Transfer& t) { return kind_of(t.collective) != kind; });
+  std::erase_if(transfers, [&](const Profile::Transfer& t) {
+    return kind_of(t.collective) != kind || t.begin + t.seconds < 0;  // done before the profile began
+  });
   for (Profile::Transfer& t : transfers)
     if (t.begin < 0) t.seconds += t.begin, t.begin = 0;  // it was under way when the profile began
   std::stable_sort(transfers.begin(), transfers.end(),
