@@ -158,8 +158,8 @@ SMALLER = {
     "deepseek-v2": flags(model__num_hidden_layers=4, model__hidden_size=512, model__num_attention_heads=16, model__num_key_value_heads=16,
                          model__intermediate_size=1024, model__moe_intermediate_size=128, model__vocab_size=4096,
                          data__sequence_length=256, batch__sequences=8, batch__ramp_from=8),
-    "deepseek-v2-lite": flags(model__num_hidden_layers=3, model__hidden_size=1024, model__intermediate_size=5472,
-                              model__moe_intermediate_size=352, model__vocab_size=4096, data__sequence_length=256,
+    "deepseek-v2-lite": flags(model__num_hidden_layers=3, model__hidden_size=512, model__intermediate_size=2736,
+                              model__moe_intermediate_size=176, model__vocab_size=4096, data__sequence_length=256,
                               batch__sequences=8),
 }
 SMALLER_STEPS = 3

@@ -22,7 +22,7 @@ double seconds_between(Watch::Clock::time_point from, Watch::Clock::time_point t
 }  // namespace
 
 Watch::Watch(double seconds, std::vector<std::string> hosts)
-    : seconds_(seconds), grace_(std::clamp(seconds / 10, 1.0, 10.0)), hosts_(std::move(hosts)) {
+    : seconds_(seconds), grace_(std::clamp(seconds / 10, 2.0, 10.0)), hosts_(std::move(hosts)) {
   mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "making a group for the watch");
   mpi_check(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "choosing how errors are told");
   mpi_check(MPI_Comm_rank(comm_, &rank_), "asking for the rank");
