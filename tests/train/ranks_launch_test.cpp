@@ -79,7 +79,7 @@ TEST(TrainOnRanks, OtherDataOnOneRankIsNamed) {
            fathom_train(small, "out", {{"data.train", "data"}}) + "\"";
   };
   expect_one_error(mpirun(1, in("rank_0")) + " : -n 1 " + in("rank_1"),
-                   "the training data is not the same on all ranks: 'xxh3:");
+                   "the training data is not the same on all ranks: '");
 }
 
 TEST(TrainOnRanks, PlansThatCannotWorkAreRefused) {
@@ -110,7 +110,7 @@ TEST(TrainOnRanks, AnotherProgramOnOneRankIsNamed) {
   std::filesystem::copy(program(), other);
   std::ofstream(other, std::ios::app) << "of another day";
   expect_one_error(mpirun(1, command) + " : -n 1 " + other + command.substr(program().size()),
-                   "program is not the same on all ranks: 'xxh3:");
+                   "program is not the same on all ranks: '");
   EXPECT_FALSE(std::filesystem::exists(small.output("out")));
 }
 
@@ -143,13 +143,13 @@ TEST(TrainOnRanks, ThePapersRecipesRun) {
                          {"data.train", small.path("data")},
                          {"data.sequence_length", "24"},
                          {"batch.sequences", "4"},
-                         {"batch.ramp_from", "4"},
                          {"run.stop_at", "2"},
                          {"run.log_every", "1"},
                          {"run.threads", "1"}};
   for (const char* name : {"deepseek-v2", "deepseek-v2-lite"}) {
     std::string train = program() + " train --config " + source_dir() + "/recipes/" + name + ".toml";
     for (const auto& [key, value] : smaller) train += " --" + key + " '" + value + "'";
+    if (name == std::string("deepseek-v2")) train += " --batch.ramp_from 4";
     const auto output = [&](const char* ranks) { return small.output(std::string(name) + ranks); };
     const Outcome alone = run_shell(train + " --run.output " + output("-1"));
     ASSERT_EQ(alone.exit_code, 0) << alone.err;
