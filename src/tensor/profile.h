@@ -32,7 +32,7 @@ class Profile {
   Profile(const Profile&) = delete;
   Profile& operator=(const Profile&) = delete;
 
-  // Forgets everything and begins anew; what is under way is known still. On a GPU it waits for it.
+  // Forgets everything and starts again; what is under way is known still. On a GPU it waits for it.
   void restart();
   // Later ops are not timed.
   void stop();

@@ -62,7 +62,7 @@ TEST_P(CommProfileTest, IsToldOfEveryCollective) {
 }
 
 TEST_P(CommProfileTest, ABytesCountIsThatOfTheTensor) {
-  if (size() == 1) GTEST_SKIP() << "one process sends nothing";
+  if (size() == 1) GTEST_SKIP() << "one process sends nothing; comm_test runs this on several ranks";
   const Tensor x = filled<float>({123}, 1);
   Profile profile(device());
   comm().run(AllReduce{.x = x});
@@ -72,7 +72,7 @@ TEST_P(CommProfileTest, ABytesCountIsThatOfTheTensor) {
 
 // As weights that are gathered from the end of a step on.
 TEST_P(CommProfileTest, WhatWasUnderWayAtARestartBeganBefore) {
-  if (size() == 1) GTEST_SKIP() << "one process sends nothing";
+  if (size() == 1) GTEST_SKIP() << "one process sends nothing; comm_test runs this on several ranks";
   const Tensor x = filled<float>({100}, 1);
   Profile profile(device());
   Pending pending = comm().start(AllReduce{.x = x});
@@ -84,7 +84,7 @@ TEST_P(CommProfileTest, WhatWasUnderWayAtARestartBeganBefore) {
 }
 
 TEST_P(CommProfileTest, WhatWasStartedForAnotherProfileIsTimedByItsWait) {
-  if (size() == 1) GTEST_SKIP() << "one process sends nothing";
+  if (size() == 1) GTEST_SKIP() << "one process sends nothing; comm_test runs this on several ranks";
   const Tensor x = filled<float>({100}, 1);
   std::optional<Profile> profile(std::in_place, device());
   Pending pending = comm().start(AllReduce{.x = x});
@@ -100,7 +100,7 @@ TEST_P(CommProfileTest, WhatWasStartedForAnotherProfileIsTimedByItsWait) {
 
 // The others cannot be done before it comes.
 TEST_P(CommProfileTest, ALateRankIsTheOthersWait) {
-  if (size() == 1) GTEST_SKIP() << "one process waits for nobody";
+  if (size() == 1) GTEST_SKIP() << "one process waits for nobody; comm_test runs this on several ranks";
   constexpr double late = 0.2;
   const Tensor x = filled<float>({100}, 1);
   comm().barrier();
