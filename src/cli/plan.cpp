@@ -27,7 +27,11 @@ void add_recipe_flags(CLI::App& command, RecipePlanOptions& o) {
   const Allowed<int64_t> count{.low = 1, .high = 1 << 20};
   const Allowed<double> speed{.low = 0, .low_excluded = true};
   in_group(add_number(command, "--gpus", o.gpus, "GPUs of the cluster", count));
-  in_group(add_number(command, "--gpu-memory", o.gpu_memory, "GB of memory of each", speed));
+  in_group(add_number(command, "--gpu-memory", o.gpu_memory, "GB of memory of each",
+                      Allowed<double>{.low = 0, .high = 1e6, .low_excluded = true}));
+  in_group(add_number(command, "--expert-load", o.expert_load,
+                      "tokens of the experts' fullest rank over the average, which memory is planned for",
+                      Allowed<double>{.low = 1, .high = 1024}));
   in_group(add_number(command, "--reserve", o.reserve,
                       "GB of them for the driver, the libraries and what is not in a formula",
                       Allowed<double>{.low = 0}));

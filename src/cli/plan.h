@@ -30,6 +30,7 @@ struct RecipePlanOptions {
   int64_t gpus_per_host = 8;
   double in_host = 330, between_hosts = 50;  // GB/s
   double latency = 30;                       // microseconds
+  double expert_load = 1;
   SearchLimits limits;
   bool json = false;
 };

@@ -28,6 +28,7 @@ PlanTask task_of(const RecipePlanOptions& o) {
                   .latency = o.latency * 1e-6};
   check(*o.gpus % task.cluster.gpus_per_host == 0,
         "--gpus is {}, which is not whole hosts of --gpus-per-host = {}", *o.gpus, o.gpus_per_host);
+  task.expert_load = o.expert_load;
   return task;
 }
 

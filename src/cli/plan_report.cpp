@@ -7,6 +7,7 @@
 #include "cli/standard_streams.h"
 #include "io/json.h"
 #include "model/weights.h"
+#include "train/expert_spread.h"
 
 namespace fathom {
 namespace {
@@ -69,7 +70,7 @@ void print_table(const PlanTask& task, const std::vector<PlanRow>& rows, const P
 
 void print_memory(const PlanTask& task, const Estimate& e) {
   const StagePlan& s = e.largest();
-  const RankMemory& m = s.memory;
+  const TrainingMemory& m = s.memory;
   print_output(
       "memory of the fullest rank (layers {}..{}): weights {:.2f} + gradients {:.2f} + optimizer {:.2f} "
       "+ activations {:.2f} ({} micro-batches in flight, {} with weight gradients to come) + exchange "
@@ -151,7 +152,7 @@ void print_stages(const PlanTask& task, const Estimate& e) {
   }
 }
 
-OrderedJson memory_json(const RankMemory& m) {
+OrderedJson memory_json(const TrainingMemory& m) {
   return {{"weights", m.weights},         {"gradients", m.gradients}, {"optimizer", m.optimizer},
           {"activations", m.activations}, {"exchange", m.exchange},   {"total", m.total()}};
 }

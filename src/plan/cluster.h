@@ -3,8 +3,6 @@
 #pragma once
 #include <cstdint>
 
-#include "model/config.h"
-
 namespace fathom {
 
 struct Cluster {
@@ -39,12 +37,5 @@ double ring_seconds(const Cluster& cluster, const RankGroup& group, double bytes
 double all_to_all_seconds(const Cluster& cluster, const RankGroup& group, double bytes);
 // To the rank of the next stage.
 double send_seconds(const Cluster& cluster, const Product& product, double bytes);
-
-// Ranks of an expert group that a token's experts are on, on average, when all choices that the config allows
-// are equally likely; its own rank counts. At most min(K, ranks), and under device-limited routing
-// groups_per_token() when each rank has one group of experts.
-double ranks_per_token(const Config& config, int64_t expert_ranks);
-// The most that can be.
-int64_t most_ranks_per_token(const Config& config, int64_t expert_ranks);
 
 }  // namespace fathom

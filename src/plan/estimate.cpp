@@ -134,7 +134,7 @@ Estimate begin_estimate(const PlanTask& task, const PlanChoice& choice) {
   const auto lasting = [&](const StagePlan& s) {
     return lasting_memory(task.recipe, task.config, s.part, choice.product);
   };
-  const std::vector<RankMemory> each = of_each_kind<RankMemory>(task.config, e.stages, lasting);
+  const std::vector<TrainingMemory> each = of_each_kind<TrainingMemory>(task.config, e.stages, lasting);
   for (size_t i = 0; i < each.size(); ++i) e.stages[i].memory = each[i];
   return e;
 }
@@ -143,13 +143,10 @@ void add_working_memory(const PlanTask& task, Estimate& e) {
   const PlanChoice& choice = e.choice;
   const auto of = [&](const StagePlan& s) {
     return micro_batch_memory(task.recipe, task.config, s.part, choice.product, choice.micro_batch,
-                              choice.recompute);
+                              choice.recompute, task.expert_load);
   };
-  const std::vector<MicroBatchMemory> each = of_each_kind<MicroBatchMemory>(task.config, e.stages, of);
-  for (size_t i = 0; i < each.size(); ++i) {
-    e.stages[i].memory.activations = each[i].total(e.stages[i].in_flight);
-    e.stages[i].memory.exchange = e.stages[i].in_flight.kept * each[i].exchange;
-  }
+  const std::vector<WorkMemory> each = of_each_kind<WorkMemory>(task.config, e.stages, of);
+  for (size_t i = 0; i < each.size(); ++i) each[i].add_to(e.stages[i].memory, e.stages[i].in_flight);
 }
 
 void finish_estimate(const PlanTask& task, Estimate& e) {

@@ -15,7 +15,7 @@ struct StagePlan {
   ModelPart part;  // of the stage's first rank
   PassTimes times;
   MicroBatchesInFlight in_flight = {};
-  RankMemory memory = {};
+  TrainingMemory memory = {};
 };
 
 struct Estimate {

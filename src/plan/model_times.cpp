@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "plan/work.h"
+#include "train/expert_spread.h"
 
 namespace fathom {
 namespace {

@@ -14,6 +14,7 @@ struct PlanTask {
   Config config;
   Cluster cluster;
   Rates rates;
+  double expert_load = 1;  // of the rank with most, over the average: what memory is planned for
 };
 
 struct PlanChoice {

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "base/error.h"
-#include "ops/dispatch.h"
+#include "base/parse_number.h"
 
 namespace fathom {
 namespace {
@@ -16,6 +16,7 @@ constexpr std::array<const char*, rate_kinds> kind_names = {
     "attention_forward", "attention_backward",     "memory",
     "optimizer"};
 constexpr double tera = 1e12, giga = 1e9;
+constexpr Allowed<double> speeds{.low = 1e-6, .high = 1e9};  // in these units; others are mistakes
 
 double unit_of(RateKind kind) {
   return in_operations(kind) ? tera : giga;
@@ -64,15 +65,20 @@ Rates rates_from_json(const Json& json, const std::string& where) {
   check(backend == "cpu" || backend == "cuda", "{}: field 'backend' is '{}', expected cpu or cuda", where,
         backend);
   r.on_host = backend == "cpu";
-  r.dtype = dtype_named(o.required<std::string>("dtype"));
+  const auto dtype = o.required<std::string>("dtype");
+  check(dtype == "f32" || dtype == "bf16", "{}: field 'dtype' is '{}', expected f32 or bf16", where, dtype);
+  r.dtype = dtype_named(dtype);
   const auto rate = [&](const std::string& group, const std::string& name, double unit) {
     const double value = o.child(group).required<double>(name);
-    check(value > 0, "{}: field '{}.{}' is {}, expected above 0", where, group, name, value);
+    check(value >= speeds.low && value <= speeds.high, "{}: field '{}.{}' is {}, expected {}", where, group,
+          name, value, range_text(speeds));
     return value * unit;
   };
   r.limit = rate("tflops", "limit", tera);
   r.whole_step = o.required<double>("whole_step");
-  check(r.whole_step > 0, "{}: field 'whole_step' is {}, expected above 0", where, r.whole_step);
+  constexpr Allowed<double> ratio{.low = 0.1, .high = 100};
+  check(r.whole_step >= ratio.low && r.whole_step <= ratio.high, "{}: field 'whole_step' is {}, expected {}",
+        where, r.whole_step, range_text(ratio));
   for (int i = 0; i < rate_kinds; ++i) {
     const auto kind = static_cast<RateKind>(i);
     r.of_kind[static_cast<size_t>(i)] =

@@ -12,9 +12,12 @@ Tensor GrowingArena::allocate(DType dtype, std::initializer_list<int64_t> shape)
   if (chunks_.empty()) add_chunk(bytes);
   while (chunks_[current_].size() - chunks_[current_].used() < bytes) {
     if (current_ + 1 == chunks_.size()) add_chunk(bytes);
+    used_below_ += chunks_[current_].used();
     begin_of_current_ += chunks_[current_++].size();
   }
-  return chunks_[current_].allocate(dtype, shape);
+  const Tensor t = chunks_[current_].allocate(dtype, shape);
+  peak_ = std::max(peak_, used_below_ + chunks_[current_].used());
+  return t;
 }
 
 // Growth by a share of what there is, so that ever larger steps seldom grow.
@@ -30,13 +33,13 @@ void GrowingArena::rewind(int64_t to) {
   while (to < begin_of_current_) {
     chunks_[current_].rewind(0);
     begin_of_current_ -= chunks_[--current_].size();
+    used_below_ -= chunks_[current_].used();
   }
   if (chunks_.empty()) return;
   chunks_[current_].rewind(to - begin_of_current_);
   if (to > 0 || chunks_.size() == 1) return;
-  const int64_t all = size();  // one chunk has no gaps at the ends of several
   chunks_.clear();
-  add_chunk(all);
+  add_chunk(peak_);  // one chunk has no gaps at the ends of several
 }
 
 int64_t GrowingArena::size() const {

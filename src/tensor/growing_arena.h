@@ -2,6 +2,7 @@
 // runs out and keeps what it has taken, so that a step which needs no more than those before allocates
 // nothing.
 #pragma once
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,11 @@ class GrowingArena {
   // given to the device before may still use it, those given later come after them.
   int64_t used() const { return chunks_.empty() ? 0 : begin_of_current_ + chunks_[current_].used(); }
   void rewind(int64_t used);
-  // Bytes taken from the device.
+  // Bytes taken from the device for tensors that need so many at most, as they are from the second time on.
+  static int64_t size_for(int64_t bytes) { return std::max(bytes, least_chunk); }
+  // Bytes taken from the device, and the most that tensors took of them.
   int64_t size() const;
+  int64_t peak() const { return peak_; }
 
  private:
   static constexpr int64_t least_chunk = 1 << 20;
@@ -36,6 +40,8 @@ class GrowingArena {
   std::vector<Arena> chunks_;
   size_t current_ = 0;
   int64_t begin_of_current_ = 0;
+  int64_t used_below_ = 0;  // by tensors, in the chunks below
+  int64_t peak_ = 0;
 };
 
 }  // namespace fathom

@@ -59,6 +59,18 @@ void copy_rows(const Device& device, const Tensor& to, const ConstTensor& from,
 #endif
 }
 
+struct GpuMemory {
+  int64_t free = 0, total = 0;
+};
+GpuMemory memory_of_gpu([[maybe_unused]] const Device& device) {
+  size_t free = 0, total = 0;
+#if FATHOM_WITH_CUDA
+  device.cuda_context().synchronize();  // what was given back is free then
+  cuda_check(cudaMemGetInfo(&free, &total), "asking for free memory");
+#endif
+  return {static_cast<int64_t>(free), static_cast<int64_t>(total)};
+}
+
 }  // namespace
 
 void upload(const Device& device, const Tensor& to, const ConstTensor& from) {
@@ -102,13 +114,13 @@ void clear(const Device& device, const Tensor& x) {
 
 std::optional<int64_t> free_memory(const Device& device) {
   if (device.on_host()) return {};
-  size_t free = 0;
-#if FATHOM_WITH_CUDA
-  size_t total = 0;
-  device.cuda_context().synchronize();  // what was given back is free then
-  cuda_check(cudaMemGetInfo(&free, &total), "asking for free memory");
-#endif
-  return static_cast<int64_t>(free);
+  return memory_of_gpu(device).free;
+}
+
+std::optional<int64_t> used_memory(const Device& device) {
+  if (device.on_host()) return {};
+  const GpuMemory gpu = memory_of_gpu(device);
+  return gpu.total - gpu.free;
 }
 
 Staging::Staging(const Device& device, int64_t bytes) : device_(device) {

@@ -33,6 +33,8 @@ void synchronize(const Device& device);
 
 // Bytes of a GPU's memory that are free; none where the device works on the host's.
 std::optional<int64_t> free_memory(const Device& device);
+// The same of those in use, by whatever is on that GPU.
+std::optional<int64_t> used_memory(const Device& device);
 
 // A host buffer for reading and writing device tensors one at a time. Where the host can access the tensors
 // themselves, those are handed out and nothing is copied.

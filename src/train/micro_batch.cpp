@@ -4,6 +4,24 @@
 #include "ops/dispatch.h"
 
 namespace fathom {
+namespace {
+
+MicroBatch lay_out(const Recipe& r, const Config& c, const ModelPart& part, Arena& arena, int64_t windows,
+                   const Recompute& recompute) {
+  const DType dtype = r.run.precision;
+  const BatchSize size = micro_batch_size(r, windows);
+  const int64_t N = size.tokens;
+  MicroBatch m;
+  m.batch = allocate_batch(arena, size);
+  m.targets = arena.allocate(DType::i32, {N});
+  m.losses = arena.allocate(stat_of(dtype), {N});
+  m.dhidden = arena.allocate(dtype, {N, c.hidden_size});
+  m.activations = allocate_activations(c, arena, dtype, Purpose::training, size, recompute, part);
+  return m;
+}
+
+}  // namespace
+
 Recompute recompute_of(const Recipe& recipe, const Config& config) {
   Recompute recompute;
   recompute.layers = recipe.run.recompute ? config.num_hidden_layers : recipe.run.recompute_layers;
@@ -18,23 +36,19 @@ BatchSize micro_batch_size(const Recipe& r, int64_t windows) {
 
 MicroBatch allocate_micro_batch(const Recipe& r, const Config& c, const ModelPart& part, Arena& arena,
                                 int64_t windows) {
-  const DType dtype = r.run.precision;
-  const BatchSize size = micro_batch_size(r, windows);
-  const int64_t N = size.tokens;
-  MicroBatch m;
-  m.batch = allocate_batch(arena, size);
-  m.targets = arena.allocate(DType::i32, {N});
-  m.losses = arena.allocate(stat_of(dtype), {N});
-  m.dhidden = arena.allocate(dtype, {N, c.hidden_size});
-  m.activations = allocate_activations(c, arena, dtype, Purpose::training, size, recompute_of(r, c), part);
-  return m;
+  return lay_out(r, c, part, arena, windows, recompute_of(r, c));
+}
+
+int64_t micro_batch_bytes(const Recipe& r, const Config& c, const ModelPart& part, int64_t windows,
+                          const Recompute& recompute) {
+  Arena plan;
+  lay_out(r, c, part, plan, windows, recompute);
+  return plan.used() +
+         head_bytes(c, r.run.precision, windows * r.data.sequence_length, !r.run.device.starts_with("cuda"));
 }
 
 int64_t micro_batch_bytes(const Recipe& r, const Config& c, const ModelPart& part) {
-  Arena plan;
-  allocate_micro_batch(r, c, part, plan, r.batch.micro_batch);
-  return plan.used() + head_bytes(c, r.run.precision, r.batch.micro_batch * r.data.sequence_length,
-                                  !r.run.device.starts_with("cuda"));
+  return micro_batch_bytes(r, c, part, r.batch.micro_batch, recompute_of(r, c));
 }
 
 }  // namespace fathom

@@ -26,7 +26,10 @@ Recompute recompute_of(const Recipe& recipe, const Config& config);
 MicroBatch allocate_micro_batch(const Recipe& recipe, const Config& config, const ModelPart& part,
                                 Arena& arena, int64_t windows);
 
-// Bytes of a recipe's largest micro-batch, and of the head's work on it.
+// Bytes of a micro-batch of so many windows, and of the head's work on it.
+int64_t micro_batch_bytes(const Recipe& recipe, const Config& config, const ModelPart& part, int64_t windows,
+                          const Recompute& recompute);
+// Of a recipe's largest one.
 int64_t micro_batch_bytes(const Recipe& recipe, const Config& config, const ModelPart& part);
 
 }  // namespace fathom

@@ -36,6 +36,9 @@ class Optimizer {
                        const std::vector<WeightPiece>& pieces);
   static constexpr int64_t bytes_beside = 64;
 
+  // Of this one.
+  int64_t bytes_taken() const { return memory_.used(); }
+
   // This state, the host's, becomes that of `from`, which is on this device; after synchronize().
   void copy_from(const Device& device, const Optimizer& from);
 

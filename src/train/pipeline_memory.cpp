@@ -130,4 +130,18 @@ int64_t PipelineMemory::bytes() const {
   return bytes;
 }
 
+int64_t PipelineMemory::peak() const {
+  int64_t bytes = scratch_.peak() + head_.peak() + received_.peak();
+  for (const auto& set : sets_) bytes += set->memory.peak();
+  for (const auto& arena : deferred_) bytes += arena->peak();
+  return bytes;
+}
+
+int64_t PipelineMemory::exchange_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& set : sets_)
+    if (set->exchange) bytes += set->exchange->memory.size();
+  return bytes;
+}
+
 }  // namespace fathom

@@ -74,8 +74,11 @@ class PipelineMemory {
   // Waits until everything has been sent.
   void finish_sending();
 
-  // Bytes allocated.
+  // Bytes allocated, and the most that was used of them.
   int64_t bytes() const;
+  int64_t peak() const;
+  // Bytes of the tokens that arrive at experts.
+  int64_t exchange_bytes() const;
   int micro_batches() const { return static_cast<int>(sets_.size()); }
 
  private:

@@ -39,10 +39,14 @@ bool is_last_of_its_kind(const std::vector<PipelineTask>& tasks, size_t i) {
 
 }  // namespace
 
+MicroBatchesInFlight micro_batches_in_flight(int stage, int stages, const PipelineStage::Settings& s) {
+  return in_flight(schedule_of(s.schedule, stages, s.micro_batches)[index(stage)]);
+}
+
 int64_t pipeline_stage_bytes(const Config& config, const ModelPart& part, int stage, int stages, DType dtype,
                              bool on_host, const PipelineStage::Settings& s) {
-  const PipelineSchedule schedule = schedule_of(s.schedule, stages, s.micro_batches);
-  return stage_bytes(config, stage_size(part, dtype, on_host, s)).total(in_flight(schedule[index(stage)]));
+  return stage_bytes(config, stage_size(part, dtype, on_host, s))
+      .total(micro_batches_in_flight(stage, stages, s));
 }
 
 PipelineStage::PipelineStage(Device& device, const Model& model, WeightGradients& grads,

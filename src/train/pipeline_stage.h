@@ -100,7 +100,10 @@ class PipelineStage {
   std::set<std::pair<Warm, int64_t>> warm_;  // by the tokens of a micro-batch
 };
 
-// The bytes that a stage of several takes, by formula.
+// What a stage of several has at work at a time.
+MicroBatchesInFlight micro_batches_in_flight(int stage, int stages, const PipelineStage::Settings& settings);
+
+// The bytes that it takes, by formula.
 int64_t pipeline_stage_bytes(const Config& config, const ModelPart& part, int stage, int stages, DType dtype,
                              bool on_host, const PipelineStage::Settings& settings);
 

@@ -44,6 +44,8 @@ class TrainedModel {
   std::string weight_that_is_not_finite(const Device& device) const;
   std::string gradient_that_is_not_finite(const Device& device) const;
 
+  int64_t gradient_bytes() const { return gradient_arena_.used(); }
+
   const WeightGroups& groups() const { return groups_; }
   Model& model() { return model_; }
   const Model& model() const { return model_; }

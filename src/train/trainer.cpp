@@ -113,6 +113,16 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
                                      state_.windows_read);
 }
 
+TrainingMemory Trainer::memory_taken() const {
+  TrainingMemory m = {.weights = trained_.model().memory.used(),
+                      .gradients = trained_.gradient_bytes(),
+                      .optimizer = trained_.optimizer().bytes_taken(),
+                      .activations = stage_ ? stage_->memory().peak() : work_memory_.peak()};
+  if (stage_) m.exchange = stage_->memory().exchange_bytes();
+  if (exchange_) m.exchange = exchange_->memory.size();
+  return m;
+}
+
 void Trainer::open_data() {
   const Recipe::Data& data = recipe_.data;
   const int64_t windows = window_count(training_shards_.tokens(), data.sequence_length);

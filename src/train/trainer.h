@@ -69,6 +69,9 @@ class Trainer {
   // Writes the model alone.
   void save_model_to(const std::string& dir) const;
 
+  // What this rank has taken so far, of all that training_memory() counts.
+  TrainingMemory memory_taken() const;
+
   const RunState& state() const { return state_; }
   Position position() const { return {state_.step, state_.tokens, loader_->epochs()}; }
   // With weights that are those of all ranks.

@@ -1,7 +1,5 @@
 #include "train/training_run.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -14,6 +12,7 @@
 #include "base/progress.h"
 #include "io/descriptor.h"
 #include "train/ignored.h"
+#include "train/memory_report.h"
 #include "train/metrics.h"
 #include "train/output_folder.h"
 #include "train/trainer.h"
@@ -88,7 +87,6 @@ class Run {
  private:
   void announce();
   StepReport step();
-  void report_memory();
   std::optional<Ending> ending();
   void after_step(const StepReport& report, double seconds);
   std::string balance_text(const BalanceLevels& balance) const;
@@ -97,11 +95,6 @@ class Run {
   void validate();
   void save();
   double seconds_left() const;
-  // Of this rank.
-  TrainingMemory memory() {
-    const RankGroups& ranks = trainer_.ranks();
-    return training_memory(recipe_, trainer_.model().config, ranks.plan(), ranks.rank());
-  }
   std::string model_folder() const { return file_in(recipe_.run.output, "model"); }
   bool is_multiple(int64_t every) const { return every > 0 && trainer_.state().step % every == 0; }
 
@@ -124,8 +117,6 @@ class Run {
 
 void Run::announce() {
   const Config& c = trainer_.model().config;
-  const TrainingMemory m = memory();
-  const auto bytes = [](int64_t n) { return human_bytes(static_cast<double>(n)); };
   const auto count = [](int64_t n) { return human_count(static_cast<double>(n)); };
   log::info(
       "model: {} parameters, {} active per token; {} sequences of {} tokens to train on, {} to validate",
@@ -135,9 +126,7 @@ void Run::announce() {
   if (plan.ranks > 1)
     log::info("{} ranks of {} threads: {} pipeline stages x {} expert ranks x {} of data parallelism",
               plan.ranks, trainer_.device().threads(), plan.pipeline, plan.expert, plan.expert_replicas());
-  log::info("memory{}: weights {} + gradients {} + optimizer {} + activations {} = {}",
-            plan.ranks > 1 ? " of each rank" : "", bytes(m.weights), bytes(m.gradients), bytes(m.optimizer),
-            bytes(m.activations), bytes(m.total()));
+  log::info("{}", planned_memory_text(recipe_, trainer_));
   if (options_.resume) log::info("resumed after step {}", trainer_.state().step);
   const ValidationData validation = {trainer_.has_validation_shards(), trainer_.validation_windows() > 0};
   for (const std::string& sentence : ignored_settings(recipe_, c, validation)) log::warn("{}", sentence);
@@ -244,18 +233,6 @@ StepReport Run::step() {
   return report;
 }
 
-void Run::report_memory() {
-  const std::string by_formula = human_bytes(static_cast<double>(memory().total())),
-                    time = human_duration(seconds_since(start_));
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const std::string host = human_bytes(static_cast<double>(usage.ru_maxrss) * 1024);
-  if (trainer_.device().on_host())
-    log::info("peak memory {} ({} by formula), {} in all", host, by_formula, time);
-  else
-    log::info("{} of GPU memory by formula, peak of the host's {}, {} in all", by_formula, host, time);
-}
-
 // The last checkpoint comes after the model: where it stands, the run is complete.
 TrainOutcome Run::go() {
   if (writes(options_)) metrics_.emplace(recipe_.run.output, options_.resume ? trainer_.state().step : -1);
@@ -274,7 +251,7 @@ TrainOutcome Run::go() {
   }
   save();
   trainer_.wait_for_checkpoint();
-  report_memory();
+  log::info("{}; {} in all", taken_memory_text(recipe_, trainer_), human_duration(seconds_since(start_)));
   return outcome_;
 }
 

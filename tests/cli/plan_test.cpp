@@ -114,6 +114,9 @@ TEST(Plan, BadInputOfARecipe) {
   error("--gpus 4", "--gpu-memory");
   error("--gpus 0 --gpu-memory 80", "--gpus");
   error("--gpus 4 --gpu-memory 0", "--gpu-memory");
+  for (const char* memory : {"80GB", "nan", "-80", "80GiB", "85899345920"})
+    error(std::string("--gpus 4 --gpu-memory ") + memory, "--gpu-memory");
+  error(four_gpus + "--expert-load 0.5", "--expert-load");
   error("--gpus 4 --gpu-memory 2", "--reserve");
   error("--gpus 4 --gpu-memory 4", "no plan for 4 GPUs fits 1.00 GB each");
   error(four_gpus + "--stages 2", "--stages");
@@ -122,6 +125,12 @@ TEST(Plan, BadInputOfARecipe) {
   error(four_gpus + "--parallel.pipeline 3", "parallel.pipeline = 3");
   error(four_gpus + "--rates /nonexistent.json", "/nonexistent.json");
   error(four_gpus + "--in-host 0", "--in-host");
+  const TempDir dir;
+  const std::string rates = dir / "rates.json";
+  Json json = Json::parse(read_file(source_dir() + "/bench/rates/h100.json"));
+  json["tflops"]["limit"] = "fast";
+  write_file(rates, json.dump());
+  error(four_gpus + "--rates '" + rates + "'", "tflops.limit");
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <bit>
 #include <set>
 
+#include "train/expert_spread.h"
+
 namespace fathom {
 namespace {
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "train/expert_spread.h"
 #include "train/schedule.h"
 #include "train/small_run.h"
 

@@ -38,13 +38,65 @@ TEST(PlanMemory, OneRankIsTrainingMemory) {
                                        .micro_batch = task.recipe.batch.micro_batch,
                                        .recompute = recompute_of(task.recipe, task.config)});
     ASSERT_EQ(e.stages.size(), 1u);
-    const RankMemory& m = e.stages[0].memory;
+    const TrainingMemory& m = e.stages[0].memory;
     EXPECT_EQ(m.weights, whole.weights);
     EXPECT_EQ(m.gradients, whole.gradients);
     EXPECT_EQ(m.optimizer, whole.optimizer);
     EXPECT_EQ(m.activations, whole.activations);
     EXPECT_EQ(m.exchange, 0);
   }
+}
+
+bool has_experts(const Config& c, const ModelPart& part) {
+  for (int64_t i = part.first_layer; i < part.end_layer(c); ++i)
+    if (c.is_moe_layer(i)) return true;
+  return false;
+}
+
+// Of a run's every rank, whatever the product, schedule and recomputation.
+TEST(PlanMemory, OfEveryRankIsTrainingMemory) {
+  const SmallRun run;
+  for (const auto& [pipeline, expert] : {std::pair(1, 1), {1, 4}, {2, 2}, {3, 1}, {3, 2}})
+    for (const char* parts : {"[]", R"(["swiglu", "dispatch"])"}) {
+      const PlanTask task = small_task(run, 12,
+                                       {{"run.recompute_parts", parts},
+                                        {"run.recompute_layers", "2"},
+                                        {"batch.sequences", "64"},
+                                        {"parallel.pipeline", std::to_string(pipeline)},
+                                        {"parallel.expert", std::to_string(expert)}});
+      const ParallelPlan plan = parallel_plan(task.config, 12, pipeline, expert);
+      const Product product{pipeline, expert, 12 / pipeline / expert};
+      const Estimate e = estimate(task, {.product = product,
+                                         .micro_batch = task.recipe.batch.micro_batch,
+                                         .recompute = recompute_of(task.recipe, task.config)});
+      for (int rank = 0; rank < 12; ++rank) {
+        SCOPED_TRACE(fmt::format("rank {} of {} x {}, {}", rank, pipeline, expert, parts));
+        const TrainingMemory got = training_memory(task.recipe, task.config, plan, rank),
+                             want = e.stages[static_cast<size_t>(plan.stage_of(rank))].memory;
+        EXPECT_EQ(got.weights, want.weights);
+        EXPECT_EQ(got.gradients, want.gradients);
+        EXPECT_EQ(got.activations, want.activations);
+        EXPECT_EQ(got.exchange, want.exchange);
+        EXPECT_EQ(got.exchange > 0, expert > 1 && has_experts(task.config, plan.part_of(rank, task.config)));
+        // Slices are cut where they fall among the weights, and each piece is padded; the last replicas' are
+        // shorter.
+        constexpr int64_t padding = 3 * 16 * 2 * 64;
+        EXPECT_LE(got.optimizer, want.optimizer + padding);
+        if (plan.replica_of(rank) == 0) {
+          EXPECT_GE(got.optimizer, want.optimizer - padding);
+        }
+      }
+    }
+}
+
+TEST(PlanMemory, GrowsWithTheLoadOfTheFullestRank) {
+  const SmallRun run;
+  const PlanTask task = small_task(run, 4, {{"data.sequence_length", "512"}});
+  const auto exchange = [&](double load) {
+    return micro_batch_memory(task.recipe, task.config, {}, {1, 4, 1}, 16, {}, load).exchange;
+  };
+  EXPECT_GT(exchange(1.5), 1.2 * static_cast<double>(exchange(1)));
+  EXPECT_LT(exchange(1.5), 1.5 * static_cast<double>(exchange(1)));
 }
 
 // Every parameter once on each of its replicas, and the optimizer's state once in all.
@@ -82,8 +134,8 @@ TEST(PlanMemory, FallsWithStagesAndExpertRanks) {
   };
   for (const int64_t pipeline : {1, 2, 3})
     for (const int64_t expert : {2, 4}) {
-      const RankMemory more = of(pipeline, expert / 2).largest().memory,
-                       less = of(pipeline, expert).largest().memory;
+      const TrainingMemory more = of(pipeline, expert / 2).largest().memory,
+                           less = of(pipeline, expert).largest().memory;
       EXPECT_LT(less.weights, more.weights);
       EXPECT_LT(less.gradients, more.gradients);
     }
@@ -110,7 +162,11 @@ TEST(PlanMemory, WhatIsInFlight) {
                                                {weight_gradient, 2}});
   EXPECT_EQ(some.kept, 3);
   EXPECT_EQ(some.deferred, 2);
-  EXPECT_EQ((MicroBatchMemory{.kept = 100, .deferred = 10, .scratch = 1}).total(some), 321);
+  const WorkMemory work{.activations = {.kept = 100, .deferred = 10, .once = 1}, .exchange = 1000};
+  TrainingMemory memory;
+  work.add_to(memory, some);
+  EXPECT_EQ(memory.activations, 321);
+  EXPECT_EQ(memory.exchange, 3000);
 }
 
 // What is recomputed is not kept, and stays when its weight gradients are deferred.
@@ -118,9 +174,9 @@ TEST(PlanMemory, OfARecomputedMicroBatch) {
   const SmallRun run;
   const PlanTask task = small_task(run, 2);
   const auto of = [&](const Recompute& recompute) {
-    return micro_batch_memory(task.recipe, task.config, {}, {2, 1, 1}, 2, recompute);
+    return micro_batch_memory(task.recipe, task.config, {}, {2, 1, 1}, 2, recompute).activations;
   };
-  const MicroBatchMemory none = of({}), norms = of({.norms = true}), whole = of({.layers = 3});
+  const StageBytes none = of({}), norms = of({.norms = true}), whole = of({.layers = 3});
   EXPECT_LT(norms.kept, none.kept);
   EXPECT_LT(whole.kept, norms.kept);
   EXPECT_GT(norms.deferred, none.deferred);

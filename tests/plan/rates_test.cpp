@@ -76,6 +76,17 @@ TEST(Rates, WhatCannotBeIsNamed) {
   EXPECT_NE(error([](Json& j) { j["gb_per_s"].erase("memory"); }).find("gb_per_s.memory"), std::string::npos);
   EXPECT_NE(error([](Json& j) { j["backend"] = "tpu"; }).find("'tpu'"), std::string::npos);
   EXPECT_NE(error([](Json& j) { j["whole_step"] = -1; }).find("whole_step"), std::string::npos);
+  EXPECT_NE(error([](Json& j) { j["tflops"]["limit"] = -893; }).find("'tflops.limit' is -893"),
+            std::string::npos);
+  EXPECT_NE(error([](Json& j) { j["gb_per_s"]["optimizer"] = "fast"; }).find("gb_per_s.optimizer"),
+            std::string::npos);
+  EXPECT_NE(error([](Json& j) { j["gb_per_s"]["memory"] = nullptr; }).find("gb_per_s.memory"),
+            std::string::npos);
+  // In bytes instead of gigabytes.
+  EXPECT_NE(error([](Json& j) { j["gb_per_s"]["memory"] = 2.3e12; }).find("gb_per_s.memory"),
+            std::string::npos);
+  EXPECT_NE(error([](Json& j) { j["dtype"] = "fp4"; }).find("fp4"), std::string::npos);
+  EXPECT_NE(error([](Json& j) { j.erase("tflops"); }).find("tflops"), std::string::npos);
 }
 
 }  // namespace
