@@ -17,10 +17,7 @@ class Operation {
   virtual void abandon() noexcept = 0;
 
   // After wait(): from when it began to travel until it was done, where that is known.
-  struct Span {
-    Profile::Moment begin, end;
-  };
-  virtual std::optional<Span> under_way(const Profile&) const { return std::nullopt; }
+  virtual std::optional<Profile::Span> under_way(const Profile&) const { return std::nullopt; }
 };
 
 class CommBackend {

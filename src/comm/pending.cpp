@@ -26,8 +26,8 @@ void Pending::wait() {
     operation_->wait();
     const size_t end = profile->mark();
     profile->add_wait(collective_.name, begin, end);
-    const Operation::Span travelled = operation_->under_way(*profile).value_or(Operation::Span{begin, end});
-    profile->add_transfer(collective_.name, collective_.bytes, travelled.begin, travelled.end);
+    profile->add_transfer(collective_.name, collective_.bytes,
+                          operation_->under_way(*profile).value_or(Profile::Span{begin, end}));
   } else {
     operation_->wait();
   }

@@ -55,9 +55,9 @@ void Profile::add_wait(const char* collective, size_t begin, size_t end) {
   wait_spans_.push_back({begin, end});
 }
 
-void Profile::add_transfer(const char* collective, double bytes, const Moment& begin, const Moment& end) {
+void Profile::add_transfer(const char* collective, double bytes, const Span& span) {
   transfers_.push_back({collective, 0, 0, bytes});
-  transfer_spans_.push_back({begin, end});
+  transfer_spans_.push_back(span);
 }
 
 double Profile::seconds_at(const Moment& moment) const {

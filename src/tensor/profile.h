@@ -44,7 +44,10 @@ class Profile {
   size_t mark_in(CUstream_st* stream) { return clock_.mark_in(stream); }
   void add_part(std::string name, size_t begin, size_t end);
   void add_wait(const char* collective, size_t begin, size_t end);
-  void add_transfer(const char* collective, double bytes, const Moment& begin, const Moment& end);
+  struct Span {
+    Moment begin, end;
+  };
+  void add_transfer(const char* collective, double bytes, const Span& span);
 
   // What follows is known when the profile has stopped: each call stops it and waits for the device. Times
   // are in seconds, `begin` from the last (re)start; of what was under way then it is negative.
@@ -91,9 +94,6 @@ class Profile {
   std::vector<Row> rows();
 
  private:
-  struct Span {
-    Moment begin, end;
-  };
   double seconds_at(const Moment& moment) const;
   // Moments become times, once.
   void read();

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
-#include <functional>
 #include <numeric>
 
 #include "base/error.h"
@@ -13,11 +12,8 @@
 #include "io/checkpoint.h"
 #include "model/model_folder.h"
 #include "ops/router_bias.h"
-#include "tensor/memory.h"
-#include "tensor/profile.h"
 #include "train/identity.h"
 #include "train/not_finite.h"
-#include "train/token_loss.h"
 
 namespace fathom {
 namespace {
@@ -59,23 +55,6 @@ ParallelPlan plan_of(const Recipe& r, const Config& config, const World* world) 
   return parallel_plan(config, world ? world->size() : 1, r.parallel.pipeline, r.parallel.expert);
 }
 
-// What a rank works in that runs one micro-batch after the other.
-int64_t work_bytes(const Recipe& r, const Config& config, const ParallelPlan& plan, const ModelPart& part) {
-  return plan.pipeline > 1 ? 0 : micro_batch_bytes(r, config, part);
-}
-
-// A micro-batch without tokens.
-PackedBatch no_tokens() {
-  PackedBatch packed;
-  packed.batch.sequence_starts = {0};
-  return packed;
-}
-
-// A mean over nothing is 0, not NaN: a step of documents of one token has no target.
-double at_least_one(int64_t targets) {
-  return static_cast<double>(std::max<int64_t>(targets, 1));
-}
-
 }  // namespace
 
 Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std::vector<std::string>& changes,
@@ -86,19 +65,8 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
       config_(checked_config(recipe, training_shards_.vocabulary())),
       ranks_(world, device_, plan_of(recipe, config_, world)),
       trained_(device_, ranks_, config_, recipe.run.precision),
-      work_memory_(
-          "activations", work_bytes(recipe, config_, ranks_.plan(), trained_.model().part), device_,
-          "batch.micro_batch or data.sequence_length lowers it, and run.recompute_parts or run.recompute"),
-      totals_(device_, config_) {
-  const ParallelPlan& plan = ranks_.plan();
-  if (plan.pipeline > 1) {
-    PipelineStage::Settings settings = stage_settings(recipe_, config_, plan, ranks_.rank());
-    if (plan.expert > 1) settings.experts = &ranks_.expert_group();
-    stage_.emplace(device_, trained_.model(), trained_.gradients(), ranks_.pipeline(), settings);
-  } else {
-    if (plan.expert > 1) exchange_.emplace(config_, trained_.model().part, device_, ranks_.expert_group());
-    lay_out(recipe_.batch.micro_batch);
-  }
+      totals_(device_, config_),
+      passes_(recipe_, device_, config_, ranks_, trained_, totals_) {
   open_data();
   start(world, checkpoint, changes);
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
@@ -114,13 +82,11 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
 }
 
 TrainingMemory Trainer::memory_taken() const {
-  TrainingMemory m = {.weights = trained_.model().memory.used(),
-                      .gradients = trained_.gradient_bytes(),
-                      .optimizer = trained_.optimizer().bytes_taken(),
-                      .activations = stage_ ? stage_->memory().peak() : work_memory_.peak()};
-  if (stage_) m.exchange = stage_->memory().exchange_bytes();
-  if (exchange_) m.exchange = exchange_->memory.size();
-  return m;
+  return {.weights = trained_.model().memory.used(),
+          .gradients = trained_.gradient_bytes(),
+          .optimizer = trained_.optimizer().bytes_taken(),
+          .activations = passes_.activation_bytes(),
+          .exchange = passes_.exchange_bytes()};
 }
 
 void Trainer::open_data() {
@@ -175,117 +141,6 @@ void Trainer::start(World* world, const std::string& checkpoint, const std::vect
   state_.data_tokens = now.data_tokens, state_.data = now.data, state_.tokenizer = now.tokenizer;
 }
 
-// A step's or the validation's last micro-batch may have fewer windows than the others.
-void Trainer::lay_out(int64_t windows) {
-  if (micro_.targets && micro_.targets.cols() == windows * recipe_.data.sequence_length) return;
-  work_memory_.rewind(0);
-  micro_ = allocate_micro_batch(recipe_, config_, trained_.model().part, work_memory_, windows);
-  micro_.activations.exchange = exchange_ ? &*exchange_ : nullptr;
-}
-
-Batch Trainer::upload_packed(const PackedBatch& packed) {
-  const HostBatch& host = packed.batch;
-  lay_out(host.size().tokens / recipe_.data.sequence_length);
-  Batch batch = micro_.batch;
-  batch.sequence_starts = batch.sequence_starts.slice(0, host.size().sequences + 1);
-  upload_batch(device_, config_, host, batch);
-  upload(device_, micro_.targets, ConstTensor(packed.targets.data(), DType::i32, {host.size().tokens}));
-  return batch;
-}
-
-LossFunction Trainer::cross_entropy_loss(double scale) {
-  return token_loss(device_, micro_.targets, micro_.losses, scale);
-}
-
-// The first of an expert group has the most micro-batches of the group.
-int64_t Trainer::passes(int64_t micro_batches) const {
-  const ParallelPlan& plan = ranks_.plan();
-  return Share{plan.expert_group_of(ranks_.rank()) * plan.expert, plan.replicas()}.count(micro_batches);
-}
-
-void Trainer::for_each_pass(const PackedStep& step,
-                            const std::function<void(const PackedBatch&)>& pass) const {
-  for (const PackedBatch& packed : step.batches) pass(packed);
-  for (auto i = static_cast<int64_t>(step.batches.size()); i < passes(step.micro_batches); ++i)
-    pass(no_tokens());
-}
-
-bool Trainer::counts_come_first(const PackedStep& step) const {
-  return !config_.seq_aux && balances(recipe_, config_) && step.micro_batches > 1;
-}
-
-TrainingStep Trainer::step_of(const StepReport& step) const {
-  const Recipe::Model& m = recipe_.model;
-  return {.tokens = step.tokens,
-          .choices = {},
-          .device_alpha = m.device_balance_alpha,
-          .communication_alpha = m.communication_balance_alpha,
-          .capacity_factor = m.capacity_factor};
-}
-
-Batch Trainer::upload_for_step(const PackedBatch& packed, const StepReport& step) {
-  Batch batch = upload_packed(packed);
-  batch.step = step_of(step);
-  return batch;
-}
-
-void Trainer::count_experts(const PackedBatch& packed, const StepReport& step) {
-  const Batch batch = upload_for_step(packed, step);
-  micro_.activations.choices = totals_.choices();
-  model_forward(device_, trained_.model(), batch, micro_.activations);
-}
-
-void Trainer::micro_step(const PackedBatch& packed, const StepReport& step, bool counted) {
-  const ProfilePart part(device_, "micro-batch");
-  const Model& model = trained_.model();
-  WeightGradients& grads = trained_.gradients();
-  Batch batch = upload_for_step(packed, step);
-  if (counted) batch.step.choices = totals_.choices();
-  micro_.activations.choices = counted ? ChoiceCounts() : totals_.choices();
-  const Tensor hidden = model_forward(device_, model, batch, micro_.activations);
-  head_backward(device_, model, hidden, work_memory_, cross_entropy_loss(1 / at_least_one(step.targets)),
-                micro_.dhidden, grads);
-  model_backward(device_, model, batch, micro_.activations, micro_.dhidden, grads);
-  totals_.add(device_, micro_.losses, micro_.activations.balance_losses);
-}
-
-void Trainer::run_passes(const PackedStep& packed, const StepReport& report) {
-  const bool count_first = counts_come_first(packed);
-  if (count_first) {
-    for_each_pass(packed, [&](const PackedBatch& batch) { count_experts(batch, report); });
-    totals_.share_counts(ranks_);
-  }
-  int64_t left = passes(packed.micro_batches);
-  for_each_pass(packed, [&](const PackedBatch& batch) {
-    if (--left == 0)
-      trained_.gradients().layer_written = [this](int64_t layer) { trained_.start_reducing(layer); };
-    micro_step(batch, report, count_first);
-  });
-  trained_.gradients().layer_written = {};
-}
-
-void Trainer::run_stage(const PackedStep& packed, const StepReport& report) {
-  std::vector<PackedBatch> padded;
-  PipelineStep s = {
-      .micro_batches = packed.batches,
-      .step = step_of(report),
-      .loss_scale = 1 / at_least_one(report.targets),
-      .choices = totals_.choices(),
-      .add = [this](const Tensor& losses,
-                    const Tensor& balance_losses) { totals_.add(device_, losses, balance_losses); },
-      .layer_written = [this](int64_t layer) { trained_.start_reducing(layer); }};
-  if (passes(packed.micro_batches) > static_cast<int64_t>(packed.batches.size())) {
-    for_each_pass(packed, [&](const PackedBatch& batch) { padded.push_back(batch); });
-    s.micro_batches = padded;
-  }
-  if (counts_come_first(packed)) {
-    stage_->count_choices(s);
-    totals_.share_counts(ranks_);
-    s.step.choices = totals_.choices();
-  }
-  stage_->step(s);
-}
-
 StepReport Trainer::step() {
   finish_written_checkpoint();
   const Position before = position();
@@ -295,10 +150,8 @@ StepReport Trainer::step() {
   report.tokens = packed.tokens, report.targets = packed.targets;
   report.lr = learning_rate(recipe_, before);
 
-  trained_.gradients().accumulate = false;
   totals_.clear(device_);
-  stage_ ? run_stage(packed, report) : run_passes(packed, report);
-  if (!trained_.gradients().accumulate) trained_.clear_gradients(device_);  // no micro-batch for this rank
+  passes_.step(packed);
   trained_.finish_gathering();  // of a rank without a forward pass
   trained_.reduce_gradients();
   read_totals(report);
@@ -364,27 +217,15 @@ int64_t Trainer::pack_validation(int64_t i, PackedBatch& packed) const {
 
 std::optional<double> Trainer::validation_loss() {
   if (validation_windows_ == 0) return std::nullopt;
-  const Model& model = trained_.model();
-  const int64_t micro = recipe_.batch.micro_batch, n = passes((validation_windows_ + micro - 1) / micro);
+  const int64_t micro = recipe_.batch.micro_batch,
+                n = passes_.count((validation_windows_ + micro - 1) / micro);
   PackedBatch packed;
   double targets = 0;
   totals_.clear(device_);
   for (int64_t i = 0; i < n; ++i) {
     const int64_t counted = pack_validation(i, packed);
-    if (model.part.has_head(config_)) targets += static_cast<double>(counted);
-    if (stage_) {
-      stage_->add_losses(
-          {.micro_batches = {&packed, 1},
-           .step = {},
-           .choices = {},
-           .add = [this](const Tensor& losses, const Tensor&) { totals_.add(device_, losses); }});
-      continue;
-    }
-    const Batch batch = upload_packed(packed);
-    micro_.activations.choices = {};
-    const Tensor hidden = model_forward(device_, model, batch, micro_.activations);
-    head_forward(device_, model, hidden, work_memory_, cross_entropy_loss(1));
-    totals_.add(device_, micro_.losses);
+    if (trained_.model().part.has_head(config_)) targets += static_cast<double>(counted);
+    passes_.add_losses(packed);
   }
   std::array<double, 2> sums = {totals_.loss(device_), targets};
   ranks_.everyone().host().run(AllReduce{.x = Tensor(sums.data(), DType::f64, {2})});

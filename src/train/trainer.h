@@ -3,25 +3,21 @@
 // the same answers.
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "comm/world.h"
-#include "model/expert_exchange.h"
-#include "model/head.h"
 #include "ops/balance.h"
 #include "tensor/device.h"
 #include "train/expert_load.h"
 #include "train/loader.h"
-#include "train/micro_batch.h"
-#include "train/pipeline_stage.h"
 #include "train/rank_groups.h"
 #include "train/recipe.h"
 #include "train/schedule.h"
 #include "train/snapshot.h"
+#include "train/step_passes.h"
 #include "train/step_totals.h"
 #include "train/trained_model.h"
 #include "train/training_checkpoint.h"
@@ -95,37 +91,12 @@ class Trainer {
   // On every rank, or it counts on none.
   bool take_snapshots();
   bool take_snapshot();
-  // Of so many micro-batches in all: how many this rank's expert group takes together. A rank that has fewer
-  // makes its last passes without tokens.
-  int64_t passes(int64_t micro_batches) const;
-  // Runs `pass` so often.
-  void for_each_pass(const PackedStep& step, const std::function<void(const PackedBatch&)>& pass) const;
-  // The balance losses of a micro-batch need the whole step's choices before its own forward pass.
-  bool counts_come_first(const PackedStep& step) const;
-  // A forward pass for the counts of choices alone.
-  void count_experts(const PackedBatch& packed, const StepReport& step);
-  // The passes of a step's micro-batches on this rank, and what they need of the step. The gradients are
-  // reduced beside the last one's backward pass.
-  void run_passes(const PackedStep& packed, const StepReport& step);
-  // The same in a stage of several.
-  void run_stage(const PackedStep& packed, const StepReport& step);
-  TrainingStep step_of(const StepReport& step) const;
-  // Adds the gradients of one micro-batch of the step to those of the others, its targets' losses and its
-  // balance losses to totals_.
-  void micro_step(const PackedBatch& packed, const StepReport& step, bool counted);
-  // Brings a batch to the device; the views hold until the next one.
-  Batch upload_packed(const PackedBatch& packed);
-  // The same for a micro-batch of a step.
-  Batch upload_for_step(const PackedBatch& packed, const StepReport& step);
-  LossFunction cross_entropy_loss(double scale);
   void update_choice_biases();
   void read_totals(StepReport& report);
   // An Error that says on which rank the loss or the gradient is not finite.
   void check_finite(const StepReport& report);
   // Packs this rank's i-th micro-batch of the validation data. Returns its targets.
   int64_t pack_validation(int64_t i, PackedBatch& packed) const;
-  // Makes micro_ one of `windows` windows.
-  void lay_out(int64_t windows);
 
   const Recipe recipe_;
   Device device_;
@@ -137,11 +108,8 @@ class Trainer {
   const Config config_;
   mutable RankGroups ranks_;
   TrainedModel trained_;
-  std::optional<ExpertExchange> exchange_;  // with experts on several ranks, of one stage
-  std::optional<PipelineStage> stage_;      // of several; it has a micro-batch's memory then
-  Arena work_memory_;
-  MicroBatch micro_;
   StepTotals totals_;  // of the current step
+  StepPasses passes_;
 
   RunState state_;
   std::unique_ptr<Loader> loader_;

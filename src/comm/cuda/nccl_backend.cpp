@@ -62,7 +62,7 @@ class NcclBackend::InStream : public Operation {
     if (!profile) return launch();
     const size_t begin = profile->mark_in(backend_.stream_);
     launch();
-    under_way_ = Span{begin, profile->mark_in(backend_.stream_)};
+    under_way_ = Profile::Span{begin, profile->mark_in(backend_.stream_)};
     profile_made_ = profile->made();
   }
   void mark_end() { cuda_check(cudaEventRecord(done_, backend_.stream_), "recording an event"); }
@@ -73,14 +73,14 @@ class NcclBackend::InStream : public Operation {
     context.finish_op("a collective");
   }
   void abandon() noexcept override { backend_.abort(); }
-  std::optional<Span> under_way(const Profile& profile) const override {
+  std::optional<Profile::Span> under_way(const Profile& profile) const override {
     return profile.made() == profile_made_ ? under_way_ : std::nullopt;
   }
 
  private:
   NcclBackend& backend_;
   cudaEvent_t done_ = nullptr;
-  std::optional<Span> under_way_;
+  std::optional<Profile::Span> under_way_;
   Profile::HostTime profile_made_;
 };
 

@@ -69,7 +69,9 @@ class MpiOperation : public Operation {
   MpiOperation& operator=(const MpiOperation&) = delete;
 
   void wait() override { progress_.wait(*this); }
-  std::optional<Span> under_way(const Profile&) const override { return Span{begin_, end_}; }
+  std::optional<Profile::Span> under_way(const Profile&) const override {
+    return Profile::Span{begin_, end_};
+  }
   // MPI may still read and write the memory; nothing calls it again.
   void abandon() noexcept override { progress_.forget(*this); }
 
