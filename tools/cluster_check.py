@@ -176,7 +176,7 @@ def recipes(fathom, folder):
         alone = time.time() - started
         plan = flags(parallel__pipeline=2, parallel__expert=2)
         done = run([*MPIRUN.split(), "-n", "4", fathom, *recipe, *plan, *flags(run__output=folder / name / "ranks")])
-        memory = next(line for line in done.stderr.splitlines() if "memory of each rank" in line)
+        memory = next(line for line in done.stderr.splitlines() if "memory of the fullest rank: " in line)
         say(f"{name}: {memory.split('] ')[-1]}; {alone:.0f} s alone, {time.time() - started - alone:.0f} s on 4 ranks")
         compare(folder / name / "ranks", folder / name / "alone", TOLERANCE["bf16"], f"{name}, 2 stages x 2 expert ranks")
 
