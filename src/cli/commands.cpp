@@ -10,14 +10,17 @@ namespace {
 void refuse_ranks(CLI::App& command, const World& world) {
   command.preparse_callback([name = command.get_name(), ranks = world.size()](size_t) {
     check(ranks == 1,
-          "fathom {} runs as one process, and was launched as {} ranks; fathom train takes several", name,
-          ranks);
+          "fathom {} runs as one process, and was launched as {} ranks; fathom train and fathom extend take "
+          "several",
+          name, ranks);
   });
 }
 
 }  // namespace
 
 void add_commands(CLI::App& app, World& world) {
+  add_eval(app);
+  add_extend(app, world);
   add_generate(app);
   add_info(app);
   add_plan(app);
@@ -28,7 +31,7 @@ void add_commands(CLI::App& app, World& world) {
   add_verify(app);
   // A flag without a value takes none: --json=7 is an error.
   for (CLI::App* command : app.get_subcommands({})) {
-    if (command->get_name() != "train") refuse_ranks(*command, world);
+    if (command->get_name() != "train" && command->get_name() != "extend") refuse_ranks(*command, world);
     for (CLI::Option* option : command->get_options())
       if (option->get_expected_max() == 0) option->disable_flag_override();
   }

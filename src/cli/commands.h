@@ -6,12 +6,14 @@ namespace fathom {
 
 class World;
 
+void add_eval(CLI::App& app);
+// The commands that several ranks run together take the world.
+void add_extend(CLI::App& app, World& world);
 void add_generate(CLI::App& app);
 void add_info(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_prepare(CLI::App& app);
 void add_tokenize(CLI::App& app);
-// The command that several ranks run together.
 void add_train(CLI::App& app, World& world);
 void add_train_tokenizer(CLI::App& app);
 void add_verify(CLI::App& app);

@@ -12,20 +12,13 @@
 #include "cli/rank_report.h"
 #include "cli/standard_streams.h"
 #include "cli/trace.h"
+#include "cli/train.h"
 #include "comm/agreement.h"
 #include "comm/launcher.h"
 #include "train/training_run.h"
 
 namespace fathom {
 namespace {
-
-struct Options {
-  std::string config;
-  bool resume = false;
-  std::vector<std::string> changes;  // keys that a resumed run may change
-  std::string trace;                 // of the profile; empty: no profile
-  std::vector<Setting> overrides;
-};
 
 void print_outcome(const TrainOutcome& o) {
   if (o.ending == Ending::nothing_to_do) {
@@ -61,24 +54,6 @@ void report_profile(const Recipe& recipe, const std::string& trace, Device& devi
   write_trace(trace, title, profile, ranks, clock);
 }
 
-void run(const Options& options, World& world) {
-  const Recipe recipe = read_recipe(options.config, options.overrides);
-  catch_interrupts();
-  const bool writes = world.rank() == 0;
-  TrainOptions how{.resume = options.resume || !options.changes.empty(),
-                   .changes = options.changes,
-                   .on_profile = {},
-                   .world = world.size() > 1 ? &world : nullptr};
-  world.check_same("--resume", how.resume ? "true" : "false");
-  world.check_same("--profile", options.trace);
-  if (!options.trace.empty())
-    how.on_profile = [&](Device& device, Profile& profile, Communicator& ranks) {
-      report_profile(recipe, options.trace, device, profile, ranks);
-    };
-  const TrainOutcome outcome = train(recipe, how);
-  if (writes) print_outcome(outcome);
-}
-
 // A list's flag takes several values, or lists, and may be given several times: all of them count.
 Setting list_setting(const std::string& key, const std::vector<std::string>& texts) {
   Setting setting{key, Json::array(), {}};
@@ -108,30 +83,52 @@ void add_recipe_flag(CLI::App& command, const RecipeKey& key, std::vector<Settin
 
 }  // namespace
 
-void add_train(CLI::App& app, World& world) {
-  auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("train", "Train a model from a recipe");
-  command->add_option("--config", options->config, "the recipe, a TOML file (see recipes/)");
-  command->add_flag("--resume", options->resume, "continue from the newest checkpoint in run.output");
+void run_training(const TrainFlags& flags, World& world) {
+  const Recipe recipe = read_recipe(flags.config, flags.overrides);
+  catch_interrupts();
+  const bool writes = world.rank() == 0;
+  TrainOptions how{.resume = flags.resume || !flags.changes.empty(),
+                   .changes = flags.changes,
+                   .on_profile = {},
+                   .world = world.size() > 1 ? &world : nullptr};
+  world.check_same("--resume", how.resume ? "true" : "false");
+  world.check_same("--profile", flags.trace);
+  if (!flags.trace.empty())
+    how.on_profile = [&](Device& device, Profile& profile, Communicator& ranks) {
+      report_profile(recipe, flags.trace, device, profile, ranks);
+    };
+  const TrainOutcome outcome = train(recipe, how);
+  if (writes) print_outcome(outcome);
+}
+
+void add_train_flags(CLI::App& command, const std::shared_ptr<TrainFlags>& flags) {
+  command.add_option("--config", flags->config, "the recipe, a TOML file (see recipes/)");
+  command.add_flag("--resume", flags->resume, "continue from the newest checkpoint in run.output");
   command
-      ->add_option(
-          "--resume-with", options->changes,
+      .add_option(
+          "--resume-with", flags->changes,
           "--resume, where these keys of the recipe may have new values: schedule.steps, optimizer.lr, "
           "batch.micro_batch and the like")
       ->type_name("KEY ...")
       ->delimiter(',');
-  command->add_flag(
+  command.add_flag(
       "--no-tokenizer",
-      [options](int64_t) {
-        options->overrides.push_back({"data.no_tokenizer", true, "command line"});
+      [flags](int64_t) {
+        flags->overrides.push_back({"data.no_tokenizer", true, "command line"});
       },
       "the data has no tokenizer.json: save the model without one");
-  command->add_option(
-      "--profile", options->trace,
+  command.add_option(
+      "--profile", flags->trace,
       "print where the time of the run's third step goes, and write its trace, for Perfetto, to this "
       "file; of several ranks, all");
-  for (const RecipeKey& key : recipe_keys()) add_recipe_flag(*command, key, options->overrides);
-  command->callback([options, &world] { run(*options, world); });
+  for (const RecipeKey& key : recipe_keys()) add_recipe_flag(command, key, flags->overrides);
+}
+
+void add_train(CLI::App& app, World& world) {
+  auto flags = std::make_shared<TrainFlags>();
+  CLI::App* command = app.add_subcommand("train", "Train a model from a recipe");
+  add_train_flags(*command, flags);
+  command->callback([flags, &world] { run_training(*flags, world); });
 }
 
 }  // namespace fathom

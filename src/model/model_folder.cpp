@@ -1,5 +1,7 @@
 #include "model/model_folder.h"
 
+#include <filesystem>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "io/atomic_folder.h"
@@ -13,6 +15,7 @@ namespace fathom {
 namespace {
 
 constexpr int64_t largest_shard = int64_t{5} << 30;
+const std::string config_file_name = "config.json";
 
 // The parts that a checkpoint has of one weight of ours.
 std::vector<CheckpointPart> parts_of(const NamedWeight& w) {
@@ -117,7 +120,7 @@ Model load_model(const Device& device, const std::string& dir, std::optional<DTy
 
 FilePatterns model_folder_files() {
   FilePatterns files = checkpoint_file_patterns();
-  files.insert(files.end(), {"config.json", "generation_config.json"});
+  files.insert(files.end(), {config_file_name, "generation_config.json"});
   return files;
 }
 
@@ -130,7 +133,28 @@ void write_config_files(const std::string& dir, const Config& config, DType dtyp
   const OrderedJson generation = {{"bos_token_id", json["bos_token_id"]},
                                   {"eos_token_id", json["eos_token_id"]}};
   write_file(file_in(dir, "generation_config.json"), generation.dump(2) + "\n");
-  write_file(file_in(dir, "config.json"), json.dump(2) + "\n");
+  write_file(file_in(dir, config_file_name), json.dump(2) + "\n");
+}
+
+void copy_model(const std::string& from, const std::string& to, const Config& config) {
+  check_checkpoint(config, CheckpointReader(from));
+  const std::string path = file_in(from, config_file_name);
+  const Json json = read_json(path);
+  const JsonObject old(json, path);
+  const auto dtype = old.optional<std::string>("dtype", old.optional<std::string>("torch_dtype", "bfloat16"));
+
+  FilePatterns files = model_folder_files();
+  files.insert(files.end(),
+               {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"});
+  AtomicFolder folder(to, files);
+  for (const std::string& name : names_in(from)) {
+    if (!matches(files, name) || name == config_file_name) continue;
+    std::error_code error;
+    std::filesystem::copy_file(file_in(from, name), file_in(folder.path(), name), error);
+    check(!error, "{}: cannot be copied to {}: {}", file_in(from, name), to, error.message());
+  }
+  write_file(file_in(folder.path(), config_file_name), config_to_json(config, dtype).dump(2) + "\n");
+  folder.commit();
 }
 
 void save_model(const Device& device, const std::string& dir, const Model& model) {

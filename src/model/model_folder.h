@@ -43,4 +43,9 @@ void write_config_files(const std::string& dir, const Config& config, DType dtyp
 // step.
 void save_model(const Device& device, const std::string& dir, const Model& model);
 
+// Writes the model of one folder into another with `config`, which allocates the same weights: config.json is
+// new, the files of weights and tokenizer are copied. What an earlier model left in `to` is replaced in one
+// step.
+void copy_model(const std::string& from, const std::string& to, const Config& config);
+
 }  // namespace fathom

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/nearest.h"
 #include "base/parse_number.h"
+#include "model/extension.h"
 #include "train/recipe_toml.h"
 
 namespace fathom {
@@ -30,6 +31,10 @@ template <class R, class F>
 void visit_recipe(R& r, F&& f) {
   f("model.config", r.model.config, any_value, free_to_change, "config.json of the model to train");
   f("model.init_from", r.model.init_from, any_value, free_to_change, "model folder to start from");
+  f("model.extend_to", r.model.extend_to, at_least_0, fixed,
+    "longest context, which YaRN extends the model to; 0: that of the config");
+  f("model.extend_from", r.model.extend_from, at_least_0, fixed,
+    "length that the model was trained on before; 0: its longest context");
   f("model.device_balance_alpha", r.model.device_balance_alpha, at_least_0, by_request,
     "weight of the balance loss over groups of experts");
   f("model.communication_balance_alpha", r.model.communication_balance_alpha, at_least_0, by_request,
@@ -263,6 +268,8 @@ void check_together(const Recipe& r, const std::string& where) {
         "{}: give one of model.config and model.init_from", where);
   check(!r.model.config.empty() || !r.model.init_from.empty() || !r.model.fields.empty(),
         "{}: no model: give model.config, model.init_from or its fields", where);
+  check(r.model.extend_from == 0 || r.model.extend_to > 0, "{}: model.extend_from needs model.extend_to",
+        where);
   const Recipe::Batch& b = r.batch;
   check(b.sequences % b.micro_batch == 0,
         "{}: batch.sequences = {} must be a multiple of batch.micro_batch = {}", where, b.sequences,
@@ -363,6 +370,7 @@ Config model_config(const Recipe& recipe) {
   const std::string where = base.empty() ? "recipe [model]" : base + " with the recipe's [model]";
   Config config = config_from_json(json, where);
   const Recipe::Model& m = recipe.model;
+  if (m.extend_to > 0) config = extended(config, m.extend_to, m.extend_from, where);
   check_groups(config, "model.device_balance_alpha", m.device_balance_alpha, where);
   check_groups(config, "model.communication_balance_alpha", m.communication_balance_alpha, where);
   check_groups(config, "model.capacity_factor", m.capacity_factor, where);

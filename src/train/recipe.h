@@ -25,6 +25,8 @@ struct Recipe {
     std::string config;            // path of a config.json
     std::string init_from;         // a model folder: its config and its weights
     Json fields = Json::object();  // config.json's keys, e.g. hidden_size
+    int64_t extend_to = 0;         // longest context, by YaRN (model/extension.h); 0: that of the config
+    int64_t extend_from = 0;       // the length that init_from was trained on; 0: its longest context
     // Weights of the balance losses between groups of experts, beside config.json's aux_loss_alpha.
     double device_balance_alpha = 0;         // of the groups' load
     double communication_balance_alpha = 0;  // of the tokens sent to the groups
@@ -95,8 +97,8 @@ struct Recipe {
   // How the ranks that mpirun or srun starts share the work (train/parallel_plan.h). What is left of them
   // after both is data parallelism.
   struct Parallel {
-    int64_t pipeline = 1;                         // stages that the layers are cut into
-    int64_t expert = 1;                           // ranks that share the routed experts of a layer
+    int64_t pipeline = 1;                               // stages that the layers are cut into
+    int64_t expert = 1;                                 // ranks that share the routed experts of a layer
     ScheduleKind schedule = ScheduleKind::one_f_one_b;  // order of a stage's passes
     double hang_seconds = 600;  // a rank that the others have waited for so long ends the run; 0: never
   } parallel;

@@ -96,12 +96,18 @@ TEST(Docs, EveryCommandLineParses) {
   EXPECT_GE(count, 15);
 }
 
+// Of a command and those below it.
+void add_flags(const CLI::App& command, std::set<std::string>& known) {
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) known.insert("--" + name);
+  for (const CLI::App* below : command.get_subcommands([](const CLI::App*) { return true; }))
+    add_flags(*below, known);
+}
+
 TEST(Docs, EveryFlagExists) {
   const auto app = program_that_does_nothing();
   std::set<std::string> known = {"--help", "--sanitize", "--preset", "--build", "--version"};
-  for (const CLI::App* command : app->get_subcommands([](CLI::App*) { return true; }))
-    for (const CLI::Option* option : command->get_options())
-      for (const std::string& name : option->get_lnames()) known.insert("--" + name);
+  add_flags(*app, known);
   int count = 0;
   for (const std::string& path : documents())
     for (const std::string& span : matches_of(read_file(path), "`((?:--|fathom |\\./check)[^`\n]*)`"))

@@ -29,6 +29,7 @@ std::string run(std::vector<std::string> arguments) {
   CLI::App app;
   add_prepare(app);
   add_train(app, alone);
+  add_extend(app, alone);
   std::reverse(arguments.begin(), arguments.end());
   ::testing::internal::CaptureStdout();
   try {
@@ -188,6 +189,48 @@ TEST(TrainFlags, EveryKeyOfTheRecipeIsOne) {
   add_train(app, alone);
   for (const RecipeKey& key : recipe_keys())
     EXPECT_NE(app.get_subcommand("train")->get_option_no_throw("--" + key.name), nullptr) << key.name;
+}
+
+// The fixture's model is trained on 32 tokens.
+TEST_F(TrainCommand, ExtendsAndTrainsAtTheNewLength) {
+  train({});
+  const std::string model = dir_ / "out" + "/model";
+  const auto extend = [&](const std::string& from, std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"extend", from};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  };
+  const auto trained = [&](const std::string& out, const char* to) {
+    return extend(
+        model, {"--to", to, "--from", "32", "--config", dir_ / "recipe.toml", "--data.train", dir_ / "data",
+                "--data.sequence_length", "96", "--schedule.steps", "2", "--run.output", out});
+  };
+  EXPECT_THAT(trained(dir_ / "longer", "128"), HasSubstr("finished after step 2"));
+  const std::string longer = dir_ / "longer" + "/model";
+  const Config once = read_config(longer);
+  EXPECT_EQ(once.max_position_embeddings, 128);
+  EXPECT_EQ(once.rope_scaling.factor, 4);
+  EXPECT_EQ(once.rope_scaling.original_max_position_embeddings, 32);
+
+  const std::string again = dir_ / "again";
+  EXPECT_THAT(extend(longer, {"--to", "256", "--out", again}),
+              HasSubstr("256 tokens of context instead of 128"));
+  const Config twice = read_config(again);
+  EXPECT_EQ(twice.rope_scaling.factor, 8);
+  EXPECT_EQ(twice.rope_scaling.original_max_position_embeddings, 32);
+  EXPECT_EQ(read_file(again + "/model.safetensors"), read_file(longer + "/model.safetensors"));
+  EXPECT_EQ(read_file(again + "/tokenizer.json"), read_file(longer + "/tokenizer.json"));
+
+  const auto error = [&](const std::string& from, std::vector<std::string> more) {
+    return error_of([&] { extend(from, more); });
+  };
+  EXPECT_THAT(error(longer, {"--to", "64", "--out", again}), HasSubstr("reaches 128 tokens already"));
+  EXPECT_THAT(error(longer, {"--to", "256", "--from", "64", "--out", again}),
+              HasSubstr("from 32 tokens before, not from 64"));
+  EXPECT_THAT(error(longer, {"--to", "256"}), HasSubstr("--out"));
+  EXPECT_THAT(error(longer, {"--to", "256", "--out", again, "--schedule.steps", "3"}),
+              HasSubstr("without training"));
+  EXPECT_THAT(error(dir_ / "nowhere", {"--to", "256", "--out", again}), HasSubstr("nowhere"));
 }
 
 }  // namespace

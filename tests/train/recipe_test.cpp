@@ -29,6 +29,8 @@ steps = 10
 output = "out"
 )";
 
+constexpr std::string_view extends = "-extend";
+
 class RecipeTest : public ::testing::Test {
  protected:
   Recipe read(const std::string& text) const {
@@ -45,13 +47,40 @@ class RecipeTest : public ::testing::Test {
 TEST_F(RecipeTest, EveryShippedRecipeHolds) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(testing::source_dir() + "/recipes")) {
-    if (entry.path().extension() != ".toml") continue;
+    if (entry.path().extension() != ".toml" || entry.path().stem().string().ends_with(extends)) continue;
     const Recipe recipe = read_recipe(entry.path().string());
     const Config config = model_config(recipe);
     EXPECT_LE(recipe.data.sequence_length, config.max_position_embeddings) << entry.path();
     ++count;
   }
   EXPECT_GE(count, 5);
+}
+
+// They start from a model of the recipe that they are named after.
+TEST_F(RecipeTest, EveryShippedExtensionHolds) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(testing::source_dir() + "/recipes")) {
+    const std::string name = entry.path().stem().string();
+    if (!name.ends_with(extends)) continue;
+    SCOPED_TRACE(name);
+    const Recipe before = read_recipe(testing::source_dir() + "/recipes/" +
+                                      name.substr(0, name.size() - extends.size()) + ".toml");
+    write_file(dir_ / "config.json", config_to_json(model_config(before), "float32").dump());
+    const int64_t trained = before.data.sequence_length;
+    const std::vector<Setting> extension = {{"model.init_from", dir_.path(), "test"},
+                                            {"model.extend_from", trained, "test"},
+                                            {"model.extend_to", 40 * trained, "test"}};
+    const Recipe recipe = read_recipe(entry.path().string(), extension);
+    const Config config = model_config(recipe);
+    EXPECT_LE(recipe.data.sequence_length, config.max_position_embeddings);
+    EXPECT_GT(recipe.data.sequence_length, trained);
+    EXPECT_EQ(config.rope_scaling.factor, 40);
+    EXPECT_EQ(config.rope_scaling.original_max_position_embeddings, trained);
+    EXPECT_EQ(config.aux_loss_alpha, model_config(before).aux_loss_alpha);
+    EXPECT_EQ(recipe.model.capacity_factor, before.model.capacity_factor);
+    ++count;
+  }
+  EXPECT_EQ(count, 3);
 }
 
 TEST_F(RecipeTest, DeepSeekV2AsPublished) {
