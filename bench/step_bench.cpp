@@ -17,6 +17,7 @@
 #include "bench/bench.h"
 #include "cli/profile_report.h"
 #include "io/file.h"
+#include "model/extension.h"
 #include "model/head.h"
 #include "model/model.h"
 #include "ops/cross_entropy.h"
@@ -45,6 +46,12 @@ Recompute recompute_of(const std::string& text) {
   return recompute;
 }
 
+// For sequences past its longest context the model is extended.
+Config config_of(const Options& o) {
+  const Config config = read_config(o.config);
+  return o.length <= config.max_position_embeddings ? config : extended(config, o.length, 0, o.config);
+}
+
 double seconds_of(const std::function<void()>& body) {
   const auto start = std::chrono::steady_clock::now();
   body();
@@ -55,7 +62,7 @@ class Step {
  public:
   explicit Step(const Options& o)
       : device_(Device::named(o.device)),
-        config_(read_config(o.config)),
+        config_(config_of(o)),
         model_(make_model(device_, config_, o.dtype)),
         grad_memory_("gradients", weight_bytes(config_, stat_of(o.dtype)), device_),
         grads_(config_, grad_memory_, o.dtype),

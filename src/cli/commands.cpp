@@ -19,7 +19,10 @@ void refuse_ranks(CLI::App& command, const World& world) {
 }  // namespace
 
 void add_commands(CLI::App& app, World& world) {
-  add_eval(app);
+  CLI::App* eval = app.add_subcommand("eval", "Evaluate a model");
+  eval->require_subcommand(1);
+  add_eval_needle(*eval);
+  add_eval_positions(*eval);
   add_extend(app, world);
   add_generate(app);
   add_info(app);

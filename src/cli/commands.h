@@ -6,7 +6,9 @@ namespace fathom {
 
 class World;
 
-void add_eval(CLI::App& app);
+// Of `fathom eval`:
+void add_eval_needle(CLI::App& eval);
+void add_eval_positions(CLI::App& eval);
 // The commands that several ranks run together take the world.
 void add_extend(CLI::App& app, World& world);
 void add_generate(CLI::App& app);

@@ -8,26 +8,23 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "cli/commands.h"
+#include "cli/eval_flags.h"
 #include "cli/flags.h"
-#include "cli/model_argument.h"
 #include "cli/standard_streams.h"
 #include "engine/prompt_chunk.h"
 #include "eval/needle_run.h"
-#include "io/documents.h"
+#include "eval/text_tokens.h"
 #include "io/file.h"
-#include "model/model_folder.h"
-#include "text/tokenizer_identity.h"
 
 namespace fathom {
 namespace {
 
 struct Options {
-  std::string model, text, text_field = "text", out, picture;
+  EvalFlags common;
+  std::string out, picture;
   std::string lengths, depths = "0,10,20,30,40,50,60,70,80,90,100", tasks = "number";
   NeedleSettings settings;
   int64_t sequences = 4;
-  std::string device = "cpu", dtype;  // dtype empty: what the model is stored in
-  int threads = 0;
   bool json = false;
 };
 
@@ -52,36 +49,15 @@ NeedleSettings settings_of(const Options& o) {
   return s;
 }
 
-// As many tokens as the longest length needs, or all.
-std::vector<int32_t> read_haystack(const Options& o, const Tokenizer& tokenizer, int64_t tokens) {
-  const auto format = text_format_of(o.text);
-  check(format.has_value(), "{}: the name ends in none of .txt, .jsonl and .ndjson, each also .zst or .gz",
-        o.text);
-  DocumentReader reader(o.text, *format, o.text_field);
-  std::vector<int32_t> all;
-  std::string document;
-  while (static_cast<int64_t>(all.size()) < tokens && reader.next(document)) {
-    if (document.empty()) continue;
-    const auto ids = tokenizer.encode(document + "\n", {.add_special = false, .parse_special = false});
-    all.insert(all.end(), ids.begin(), ids.end());
-  }
-  check(!all.empty(), "{}: there is no text in it", o.text);
-  return all;
-}
-
 void run(const Options& o) {
   const NeedleSettings settings = settings_of(o);
-  check_model_folder(o.model);
-  check(tokenizer_file(o.model).has_value(), "{}: the model has no tokenizer.json", o.model);
-  const Tokenizer tokenizer = Tokenizer::load(o.model);
+  const Tokenizer tokenizer = load_tokenizer(o.common);
   const int64_t longest = *std::max_element(settings.lengths.begin(), settings.lengths.end());
   // Every sample begins at another place.
-  const NeedleMaker maker(tokenizer, read_haystack(o, tokenizer, 4 * longest), settings);
-
-  std::optional<DType> dtype;
-  if (!o.dtype.empty()) dtype = dtype_named(o.dtype);
-  Device device = Device::named(o.device, o.threads);
-  const Model model = load_model(device, o.model, dtype);
+  const NeedleMaker maker(tokenizer, text_tokens(o.common.text, o.common.text_field, tokenizer, 4 * longest),
+                          settings);
+  Device device = Device::named(o.common.device, o.common.threads);
+  const Model model = load_model(o.common, device);
   const int64_t room = std::min(longest, model.config.max_position_embeddings);
   EngineOptions options{
       .cache_tokens = o.sequences * (room + 64), .max_sequences = o.sequences, .absorbed = {}};
@@ -90,11 +66,12 @@ void run(const Options& o) {
   catch_interrupts();
   const NeedleResults results = run_needles(engine, maker, settings);
 
-  OrderedJson json = {
-      {"model", o.model}, {"text", o.text}, {"longest_context", model.config.max_position_embeddings}};
+  OrderedJson json = {{"model", o.common.model},
+                      {"text", o.common.text},
+                      {"longest_context", model.config.max_position_embeddings}};
   json.update(needle_json(settings, results));
   if (!o.picture.empty())
-    write_file(o.picture, needle_picture(settings, results, "needle in a haystack: " + o.model));
+    write_file(o.picture, needle_picture(settings, results, "needle in a haystack: " + o.common.model));
   if (!o.out.empty()) write_file(o.out, json.dump(1) + "\n");
   print_output("{}", o.json ? json.dump(1) + "\n" : needle_table(settings, results));
 }
@@ -105,12 +82,7 @@ void add_eval_needle(CLI::App& eval) {
   auto o = std::make_shared<Options>();
   NeedleSettings& s = o->settings;
   CLI::App* command = eval.add_subcommand("needle", "Find a number that stands somewhere in a long text");
-  command->add_option("model", o->model, "model folder")->required();
-  command
-      ->add_option("--text", o->text,
-                   "what the needles are hidden in: a .txt or .jsonl file, also .zst or .gz")
-      ->required();
-  command->add_option("--text-field", o->text_field, "member of each .jsonl line")->capture_default_str();
+  add_eval_flags(*command, o->common, "what the needles are hidden in");
   command->add_option("--lengths", o->lengths, "tokens of prompt and answer, with commas between them")
       ->required();
   command->add_option("--depths", o->depths, "of the needle, in percent, with commas between them")
@@ -132,17 +104,7 @@ void add_eval_needle(CLI::App& eval) {
   command->add_option("--out", o->out, "write every answer to this JSON file");
   command->add_option("--picture", o->picture, "draw an SVG picture to this file");
   command->add_flag("--json", o->json, "print JSON");
-  command->add_option("--device", o->device, "cpu, cuda, or cuda:N")->capture_default_str();
-  add_choice(*command, "--dtype", o->dtype, "what the model runs in; by default what it is stored in",
-             {"f32", "bf16"});
-  add_threads(*command, o->threads);
   command->callback([o] { run(*o); });
-}
-
-void add_eval(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("eval", "Evaluate a model");
-  command->require_subcommand(1);
-  add_eval_needle(*command);
 }
 
 }  // namespace fathom

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "tensor/memory.h"
 #include "tensor/profile.h"
-#include "train/token_loss.h"
+#include "model/token_loss.h"
 
 namespace fathom {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "tensor/memory.h"
 #include "tensor/profile.h"
-#include "train/token_loss.h"
+#include "model/token_loss.h"
 #include "train/training_memory.h"
 
 namespace fathom {

@@ -14,7 +14,7 @@
 #include "support/small_model.h"
 #include "train/parallel_plan.h"
 #include "train/pipeline_stage.h"
-#include "train/token_loss.h"
+#include "model/token_loss.h"
 
 namespace fathom::testing {
 namespace {

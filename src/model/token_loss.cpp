@@ -1,4 +1,4 @@
-#include "train/token_loss.h"
+#include "model/token_loss.h"
 
 #include "ops/cross_entropy.h"
 
