@@ -28,6 +28,7 @@ void add_commands(CLI::App& app, World& world) {
   add_info(app);
   add_plan(app);
   add_prepare(app);
+  add_report(app);
   add_tokenize(app);
   add_train(app, world);
   add_train_tokenizer(app);

@@ -15,6 +15,7 @@ void add_generate(CLI::App& app);
 void add_info(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_prepare(CLI::App& app);
+void add_report(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_train(CLI::App& app, World& world);
 void add_train_tokenizer(CLI::App& app);

@@ -46,6 +46,7 @@ bool LineReader::next(std::string& line) {
       if (buffer_.empty()) return false;
     }
     ++line_number_;
+    whole_ = end < buffer_.size();
     const size_t length = end - at_ - (end > at_ && buffer_[end - 1] == '\r' ? 1 : 0);
     line.assign(buffer_, at_, length);
     at_ = std::min(end + 1, buffer_.size());

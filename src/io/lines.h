@@ -18,6 +18,8 @@ class LineReader {
   void rest(std::string& text);
   // Of the line next() gave last, counted from 1.
   int64_t line_number() const { return line_number_; }
+  // Whether that line had its end: the last one of a file that is still written may not.
+  bool whole() const { return whole_; }
   bool had_byte_order_mark() const { return had_byte_order_mark_; }
   const TextSource& source() const { return source_; }
 
@@ -28,7 +30,7 @@ class LineReader {
   std::string buffer_;
   size_t at_ = 0;  // start of the unread part of buffer_
   int64_t line_number_ = 0;
-  bool had_byte_order_mark_ = false;
+  bool had_byte_order_mark_ = false, whole_ = false;
 };
 
 }  // namespace fathom

@@ -21,6 +21,12 @@ double host_peak() {
   return static_cast<double>(usage.ru_maxrss) * 1024;
 }
 
+// 0 where no rank has a GPU.
+double highest_on_gpu(Trainer& trainer) {
+  const std::optional<int64_t> used = used_memory(trainer.device());
+  return trainer.ranks().highest(used ? static_cast<double>(*used) : 0);
+}
+
 }  // namespace
 
 // All ranks of a stage need as much, or the first one most.
@@ -49,8 +55,7 @@ std::string taken_memory_text(const Recipe& recipe, Trainer& trainer) {
       plan.ranks - static_cast<int>(ranks.highest(total == most ? plan.ranks - ranks.rank() : 0));
   const double exchange = ranks.highest(ranks.rank() == rank ? static_cast<double>(mine.exchange) : 0);
   const double host = ranks.highest(host_peak());
-  const std::optional<int64_t> used = used_memory(trainer.device());
-  const double on_gpu = ranks.highest(used ? static_cast<double>(*used) : 0);
+  const double on_gpu = highest_on_gpu(trainer);
 
   const TrainingMemory planned = training_memory(recipe, trainer.model().config, plan, rank);
   std::string text = fmt::format("memory{}: {} planned, {} taken",
@@ -61,6 +66,11 @@ std::string taken_memory_text(const Recipe& recipe, Trainer& trainer) {
                         text_of(planned.exchange), text_of(exchange));
   if (on_gpu > 0) text += fmt::format("; {} of its GPU in use", text_of(on_gpu));
   return text + fmt::format("; peak of a process in the host's memory {}", text_of(host));
+}
+
+void append_memory_values(Trainer& trainer, std::vector<NamedValue>& values) {
+  values.push_back({"host_memory", trainer.ranks().highest(host_peak())});
+  if (const double on_gpu = highest_on_gpu(trainer); on_gpu > 0) values.push_back({"gpu_memory", on_gpu});
 }
 
 }  // namespace fathom

@@ -2,7 +2,9 @@
 // the ranks have taken.
 #pragma once
 #include <string>
+#include <vector>
 
+#include "train/event_file.h"
 #include "train/trainer.h"
 
 namespace fathom {
@@ -12,5 +14,9 @@ std::string planned_memory_text(const Recipe& recipe, Trainer& trainer);
 
 // Of the rank that has taken most. Every rank calls it.
 std::string taken_memory_text(const Recipe& recipe, Trainer& trainer);
+
+// For the metrics, in bytes, of the rank that has most: host_memory, the highest peak of a process so far,
+// and gpu_memory, what is in use on its GPU. Every rank calls it.
+void append_memory_values(Trainer& trainer, std::vector<NamedValue>& values);
 
 }  // namespace fathom

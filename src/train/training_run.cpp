@@ -15,6 +15,7 @@
 #include "train/memory_report.h"
 #include "train/metrics.h"
 #include "train/output_folder.h"
+#include "train/run_description.h"
 #include "train/trainer.h"
 
 namespace fathom {
@@ -195,8 +196,11 @@ void Run::log_line(const StepReport& r) {
 void Run::after_step(const StepReport& r, double seconds) {
   step_seconds_ += seconds;
   interval_.add(r, seconds);
-  if (metrics_) metrics_->log(r.step, step_values(r, seconds));
-  if (is_multiple(recipe_.run.log_every) || ending()) {
+  const bool in_detail = is_multiple(recipe_.run.log_every) || ending();
+  std::vector<NamedValue> values = step_values(r, seconds);
+  if (in_detail) append_memory_values(trainer_, values);
+  if (metrics_) metrics_->log(r.step, values);
+  if (in_detail) {
     log_line(r);
     if (metrics_) metrics_->log_load(r.step, r.load);
   }
@@ -235,7 +239,10 @@ StepReport Run::step() {
 
 // The last checkpoint comes after the model: where it stands, the run is complete.
 TrainOutcome Run::go() {
-  if (writes(options_)) metrics_.emplace(recipe_.run.output, options_.resume ? trainer_.state().step : -1);
+  if (writes(options_)) {
+    metrics_.emplace(recipe_.run.output, options_.resume ? trainer_.state().step : -1);
+    write_run_description(recipe_.run.output, recipe_, trainer_.model().config, ranks_.size());
+  }
   std::optional<Ending> why = ending();
   for (; !why; why = ending()) {
     const auto start = Clock::now();

@@ -1,0 +1,75 @@
+// The page: one chart for each value, then the experts' load, samples and recipes. The data, made by
+// report/page_data.cpp, is {runs: [{name, path, start, last_step, series: {NAME: {steps, last, low, high}}, load, samples,
+// recipe}]}.
+'use strict';
+
+const colors = ['#3b7dd8', '#e4572e', '#2a9d5c', '#b455c4', '#c98a00', '#0fa3b1', '#d6336c', '#7a6ff0', '#7d8b00',
+  '#8c6d5a'];
+const colorOf = (i) => colors[i] || `hsl(${(i * 137.5) % 360} 60% 50%)`;
+
+// In this order; what a run has besides comes behind them.
+const charts = [
+  {name: 'loss', title: 'Training loss', note: 'mean cross-entropy per target, nats'},
+  {name: 'validation_loss', title: 'Validation loss', note: 'mean cross-entropy per target, nats'},
+  {name: 'lr', title: 'Learning rate', note: 'of each step', format: 'rate'},
+  {name: 'grad_norm', title: 'Gradient norm', note: 'before clipping'},
+  {name: 'tokens_per_second', title: 'Throughput', note: 'tokens per second, of each step', format: 'count'},
+  {name: 'host_memory', title: 'Memory', note: 'highest so far of the process that takes most', format: 'bytes'},
+  {name: 'gpu_memory', title: 'GPU memory', note: 'in use on the fullest GPU', format: 'bytes'},
+  {name: 'expert_load', title: 'Expert load', note: 'busiest expert over the average, of the worst layer', format: 'ratio'},
+  {name: 'group_load', title: 'Load of groups', note: 'busiest group of experts over the average, of the worst layer',
+    format: 'ratio'},
+  {name: 'dropped', title: 'Dropped', note: 'share of the choices of experts that were dropped', format: 'percent'},
+  {name: 'balance_loss', title: 'Balance loss', note: 'times its alpha, summed over the layers'},
+  {name: 'device_balance_loss', title: 'Device balance loss', note: 'times its alpha, summed over the layers'},
+  {name: 'communication_balance_loss', title: 'Communication balance loss',
+    note: 'times its alpha, summed over the layers'},
+];
+const notDrawn = new Set(['time', 'tokens', 'targets']);
+
+function chartsOf(runs) {
+  const names = new Set(runs.flatMap((run) => Object.keys(run.series)));
+  const known = charts.filter((spec) => names.delete(spec.name));
+  const others = [...names].filter((name) => !notDrawn.has(name)).map((name) => ({name, title: name}));
+  return [...known, ...others].map((spec) => ({format: 'plain', ...spec}));
+}
+
+function main() {
+  const byId = (id) => document.getElementById(id);
+  const {runs} = JSON.parse(byId('data').textContent);
+  runs.forEach((run, i) => { run.color = colorOf(i); });
+  document.title = `${runs.map((run) => run.name).join(', ')} \u2013 fathom report`;
+
+  const view = {axis: 'step', smoothing: 0, log: false, outliers: false, zoom: null, shown: new Set(runs)};
+  const lines = chartsOf(runs).map((spec) => new LineChart(byId('charts'), spec, runs, view));
+  const prepare = () => lines.forEach((chart) => chart.prepare());
+  view.zoomTo = (range) => {
+    view.zoom = range;
+    lines.forEach((chart) => chart.draw());
+  };
+  drawRuns(byId('runs'), runs, (run, on) => {
+    if (on) view.shown.add(run);
+    else view.shown.delete(run);
+    prepare();
+  });
+
+  byId('controls').addEventListener('submit', (event) => event.preventDefault());
+  byId('controls').addEventListener('input', () => {
+    if (view.axis !== byId('axis').value) view.zoom = null;
+    view.axis = byId('axis').value;
+    view.smoothing = Number(byId('smoothing').value);
+    view.log = byId('log').checked;
+    view.outliers = byId('outliers').checked;
+    prepare();
+  });
+  byId('reset').addEventListener('click', () => view.zoomTo(null));
+
+  const loaded = runs.filter((run) => run.load);
+  byId('load').hidden = loaded.length === 0;
+  const maps = loaded.length > 0 ? [new HeatMap(byId('load'), loaded)] : [];
+  drawSamples(byId('samples'), runs);
+  drawRecipes(byId('recipes'), runs);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => [...lines, ...maps].forEach((chart) => chart.draw()));
+}
+
+main();

@@ -1,0 +1,91 @@
+// The parts of the page that are text: the table of runs, samples, recipes.
+'use strict';
+
+function lastOf(run, name) {
+  const series = run.series[name];
+  return series && series.last.length > 0 ? series.last[series.last.length - 1] : undefined;
+}
+
+function lowestOf(run, name) {
+  const series = run.series[name];
+  return series ? (series.low || series.last).reduce((a, b) => Math.min(a, b), Infinity) : Infinity;
+}
+
+function medianOf(run, name) {
+  const series = run.series[name];
+  if (!series || series.last.length === 0) return undefined;
+  const sorted = [...series.last].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+}
+
+const runColumns = [
+  ['steps', (run) => String(run.last_step)],
+  ['tokens', (run) => shown(lastOf(run, 'tokens'), 'count')],
+  ['loss', (run) => shown(lastOf(run, 'loss'), 'plain')],
+  ['validation', (run) => shown(lastOf(run, 'validation_loss'), 'plain')],
+  ['best', (run) => shown(lowestOf(run, 'validation_loss'), 'plain')],
+  ['tokens/s', (run) => shown(medianOf(run, 'tokens_per_second'), 'count')],
+  ['memory', (run) => shown(lastOf(run, 'gpu_memory') || lastOf(run, 'host_memory'), 'bytes')],
+  ['time', (run) => shown(lastOf(run, 'time'), 'time')],
+];
+
+function shown(value, format) {
+  return Number.isFinite(value) ? formats[format](value) : '\u2013';
+}
+
+function drawRuns(table, runs, onChange) {
+  const head = element('tr', {}, element('th', {}, 'run'),
+    ...runColumns.map(([title]) => element('th', {class: 'number'}, title)), element('th', {}, 'begun'));
+  const rows = runs.map((run) => {
+    const box = element('input', {type: 'checkbox', checked: ''});
+    box.addEventListener('change', () => onChange(run, box.checked));
+    const name = element('label', {title: run.path}, box, swatch(run.color), run.name);
+    const begun = run.start > 0 ? new Date(1000 * run.start).toLocaleString() : '\u2013';
+    return element('tr', {}, element('td', {}, name),
+      ...runColumns.map(([, value]) => element('td', {class: 'number'}, value(run))), element('td', {}, begun));
+  });
+  table.replaceChildren(element('thead', {}, head), element('tbody', {}, ...rows));
+}
+
+const samplesAtFirst = 6;
+
+// The newest first.
+function drawSamples(section, runs) {
+  const all = runs.flatMap((run) => run.samples.map((sample) => ({run, ...sample})));
+  all.sort((a, b) => b.step - a.step);
+  section.hidden = all.length === 0;
+  const cards = all.map(({run, step, prompt, text}) => element('div', {class: 'card sample'},
+    element('h3', {}, swatch(run.color), `${run.name}, step ${step}`),
+    element('p', {}, element('span', {class: 'prompt'}, prompt), text)));
+  section.append(...cards.slice(0, samplesAtFirst));
+  if (cards.length <= samplesAtFirst) return;
+  const more = element('button', {type: 'button'}, `Show all ${cards.length}`);
+  more.addEventListener('click', () => more.replaceWith(...cards.slice(samplesAtFirst)));
+  section.append(more);
+}
+
+function recipeTable(keys, runs) {
+  const head = element('tr', {}, element('th', {}, 'key'),
+    ...runs.map((run) => element('th', {}, swatch(run.color), run.name)));
+  const rows = keys.map((key) => element('tr', {}, element('th', {scope: 'row'}, key),
+    ...runs.map((run) => element('td', {}, Object.hasOwn(run.recipe, key) ? run.recipe[key] : '\u2013'))));
+  return element('div', {class: 'table'}, element('table', {class: 'recipe'}, element('thead', {}, head),
+    element('tbody', {}, ...rows)));
+}
+
+// What differs, and all of it when asked for.
+function drawRecipes(section, runs) {
+  const known = runs.filter((run) => Object.keys(run.recipe).length > 0);
+  const keys = [...new Set(known.flatMap((run) => Object.keys(run.recipe)))];
+  section.hidden = keys.length === 0;
+  if (section.hidden) return;
+  const differs = (key) => known.some((run) => run.recipe[key] !== known[0].recipe[key]);
+  if (known.length > 1) {
+    const different = keys.filter(differs);
+    section.append(element('p', {class: 'note'}, `${different.length} of ${keys.length} keys differ`));
+    if (different.length > 0) section.append(recipeTable(different, known));
+  }
+  const all = element('details', {}, element('summary', {}, `All ${keys.length} keys`));
+  all.addEventListener('toggle', () => all.childElementCount === 1 && all.append(recipeTable(keys, known)));
+  section.append(all);
+}

@@ -1,0 +1,113 @@
+#include "report/page_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+
+namespace fathom {
+namespace {
+
+constexpr size_t longest_value = 2000;  // of a recipe, in the page
+
+// As many digits as a picture needs: a double has 17.
+double rounded(double value) {
+  return std::strtod(fmt::format("{:.7g}", value).c_str(), nullptr);
+}
+
+OrderedJson series_json(const Series& series) {
+  OrderedJson steps = OrderedJson::array(), last = steps, low = steps, high = steps;
+  bool ranges = false;
+  for (const Series::Bucket& bucket : series.filled()) {
+    steps.push_back(bucket.step), last.push_back(rounded(bucket.last));
+    low.push_back(rounded(bucket.low)), high.push_back(rounded(bucket.high));
+    ranges = ranges || bucket.low != bucket.high;
+  }
+  OrderedJson json = {{"steps", std::move(steps)}, {"last", std::move(last)}};
+  if (ranges) json["low"] = std::move(low), json["high"] = std::move(high);
+  if (series.not_finite_count() > 0)
+    json["not_finite"] = {{"count", series.not_finite_count()}, {"steps", series.not_finite()}};
+  return json;
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const auto byte = [&](size_t k) {
+      return i + k < bytes.size() ? static_cast<uint8_t>(bytes[i + k]) : 0u;
+    };
+    const uint32_t three = byte(0) << 16 | byte(1) << 8 | byte(2);
+    const size_t n = std::min<size_t>(3, bytes.size() - i);
+    for (size_t k = 0; k < 4; ++k) text += k <= n ? digits[three >> (18 - 6 * k) & 63] : '=';
+  }
+  return text;
+}
+
+OrderedJson load_json(const LoadLog& load) {
+  return {{"layers", load.layers},
+          {"experts", load.experts},
+          {"steps", load.steps},
+          {"codes", base64(load.codes)}};
+}
+
+// Values as texts: the page compares and shows them.
+OrderedJson recipe_json(const OrderedJson& recipe) {
+  OrderedJson json = OrderedJson::object();
+  for (const auto& [key, value] : recipe.items()) {
+    const std::string text =
+        value.is_string() ? value.get<std::string>()
+                          : OrderedJson(value).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+    json[key] = text.substr(0, longest_value);
+  }
+  return json;
+}
+
+OrderedJson run_json(const RunFolder& run, const std::string& name) {
+  OrderedJson json = {{"name", name},
+                      {"path", run.path},
+                      {"start", run.metrics.start_time},
+                      {"last_step", run.metrics.last_step},
+                      {"series", OrderedJson::object()}};
+  for (const auto& [key, series] : run.metrics.series) json["series"][key] = series_json(series);
+  if (!run.load.steps.empty()) json["load"] = load_json(run.load);
+  json["samples"] = OrderedJson::array();
+  for (const TextSample& sample : run.samples)
+    json["samples"].push_back({{"step", sample.step}, {"prompt", sample.prompt}, {"text", sample.text}});
+  json["recipe"] = recipe_json(run.recipe);
+  return json;
+}
+
+}  // namespace
+
+std::vector<std::string> run_names(std::span<const RunFolder> runs) {
+  std::vector<std::string> names;
+  for (const RunFolder& run : runs) {
+    std::error_code ignored;
+    const std::filesystem::path path = std::filesystem::absolute(run.path, ignored).lexically_normal();
+    names.push_back((path.has_filename() ? path : path.parent_path()).filename().string());
+  }
+  for (size_t i = 0; i < runs.size(); ++i)
+    if (std::count(names.begin(), names.end(), names[i]) > 1)
+      for (size_t k = runs.size(); k-- > i;)
+        if (names[k] == names[i]) names[k] = runs[k].path;
+  return names;
+}
+
+std::string script_json(const OrderedJson& json) {
+  std::string text;
+  for (const char c : json.dump(-1, ' ', true, OrderedJson::error_handler_t::replace))
+    c == '<' ? text += "\\u003c" : text += c;
+  return text;
+}
+
+std::string page_data(std::span<const RunFolder> runs) {
+  const std::vector<std::string> names = run_names(runs);
+  OrderedJson json = {{"runs", OrderedJson::array()}};
+  for (size_t i = 0; i < runs.size(); ++i) json["runs"].push_back(run_json(runs[i], names[i]));
+  return script_json(json);
+}
+
+}  // namespace fathom

@@ -1,0 +1,104 @@
+#include "report/run_folder.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "io/file.h"
+#include "support/temp_dir.h"
+
+namespace fathom {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class RunFolderTest : public ::testing::Test {
+ protected:
+  RunFolderTest() { write("metrics.jsonl", "{\"step\":1,\"time\":1,\"loss\":5}\n"); }
+  void write(const std::string& name, const std::string& text) {
+    const std::string path = dir_ / name;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    write_file(path, text);
+  }
+  RunFolder read() { return read_run_folder(dir_.path(), {}); }
+  std::string error() {
+    return error_of([&] { read(); });
+  }
+  TempDir dir_;
+};
+
+TEST_F(RunFolderTest, MetricsAloneAreEnough) {
+  const RunFolder run = read();
+  EXPECT_EQ(run.metrics.last_step, 1);
+  EXPECT_TRUE(run.recipe.empty());
+  EXPECT_THAT(run.samples, SizeIs(0));
+  EXPECT_THAT(run.load.steps, SizeIs(0));
+}
+
+TEST_F(RunFolderTest, TheRecipeHasTheModelsFields) {
+  write("run.json", R"({"format": 1, "ranks": 2, "recipe": {"optimizer.lr": 0.5, "data.train": ["a"]},
+                        "config": {"hidden_size": 64, "rope_scaling": {"factor": 40}}})");
+  OrderedJson recipe = read().recipe;
+  EXPECT_EQ(recipe["optimizer.lr"], 0.5);
+  EXPECT_EQ(recipe["data.train"], OrderedJson({"a"}));
+  EXPECT_EQ(recipe["model.hidden_size"], 64);
+  EXPECT_EQ(recipe["model.rope_scaling.factor"], 40);
+  EXPECT_EQ(recipe["ranks"], 2);
+}
+
+TEST_F(RunFolderTest, OfAnEarlierReleaseTheNewestCheckpointSays) {
+  for (const int step : {3, 20}) {
+    const std::string folder = fmt::format("step-{:08}/", step);
+    write(folder + "trainer.json", fmt::format(R"({{"format": 1, "recipe": {{"optimizer.lr": {}}}}})", step));
+    write(folder + "config.json", R"({"hidden_size": 32})");
+  }
+  std::filesystem::create_directories(dir_ / "step-00000099");
+  OrderedJson recipe = read().recipe;
+  EXPECT_EQ(recipe["optimizer.lr"], 20);
+  EXPECT_EQ(recipe["model.hidden_size"], 32);
+}
+
+TEST_F(RunFolderTest, SamplesInOrderTheLaterWins) {
+  const auto sample = [](int step, const std::string& text) {
+    return fmt::format("{{\"step\":{},\"prompt\":\"p\",\"text\":\"{}\"}}\n", step, text);
+  };
+  write("samples.jsonl", sample(1, "a") + sample(2, "b") + sample(3, "c") + sample(2, "d") + "{\"step\":");
+  std::vector<std::string> texts;
+  for (const TextSample& s : read().samples) texts.push_back(s.text);
+  EXPECT_THAT(texts, ElementsAre("a", "b", "d"));
+
+  std::string many;
+  for (int step = 1; step <= 5000; ++step) many += sample(step, "x");
+  write("samples.jsonl", many);
+  const std::vector<TextSample> thinned = read().samples;
+  EXPECT_THAT(thinned, SizeIs(ReportLimits().samples));
+  EXPECT_EQ(thinned.back().step, 5000);
+
+  std::string umlauts;
+  for (int i = 0; i < 4000; ++i) umlauts += "\xc3\xa4";
+  write("samples.jsonl", sample(1, "x" + umlauts));
+  const std::string cut = read().samples.at(0).text;
+  EXPECT_EQ(cut, "x" + umlauts.substr(0, 3998) + " [...]") << "between characters";
+}
+
+TEST_F(RunFolderTest, OneErrorNamesTheFile) {
+  EXPECT_THAT(error_of([&] { read_run_folder(dir_ / "none", {}); }),
+              HasSubstr("none: there is no such folder"));
+  write("run.json", R"({"format": 2, "recipe": {}})");
+  EXPECT_THAT(error(), HasSubstr("run.json: format 2 is not known: expected 1"));
+  write("run.json", R"({"format": 1, "recipe": 7})");
+  EXPECT_THAT(error(), HasSubstr("run.json: field 'recipe' must be an object"));
+  write("run.json", "{\"format\": 1");
+  EXPECT_THAT(error(), HasSubstr("run.json: not valid JSON"));
+  std::filesystem::remove(dir_ / "run.json");
+  write("samples.jsonl", "{\"step\":1}\n");
+  EXPECT_THAT(error(), HasSubstr("samples.jsonl:1: field 'prompt'"));
+  std::filesystem::remove(dir_ / "metrics.jsonl");
+  EXPECT_THAT(error(), HasSubstr("metrics.jsonl: there is none; "));
+}
+
+}  // namespace
+}  // namespace fathom
