@@ -32,7 +32,7 @@ def sentences(path):
     return [s for s in found if 1 < len(s) <= 300]
 
 
-def document(rng, text, length, digits, needles):
+def document(rng, text, length, digits, needles, sentence):
     known, parts, written, at = {}, [], 0, rng.randrange(len(text))
     for place in sorted(rng.random() for _ in range(needles)):
         while written < place * length:
@@ -42,7 +42,7 @@ def document(rng, text, length, digits, needles):
         key = rng.choice(sorted(known) if again else KEYS)
         if not again or rng.random() < 0.1:
             known[key] = str(rng.randrange(10 ** (digits - 1), 10**digits))
-        parts.append(f"The number of the {key} is {known[key]}.")
+        parts.append(sentence.replace("{key}", key).replace("{value}", known[key]))
     return " ".join(parts)
 
 
@@ -53,6 +53,7 @@ def main():
     parser.add_argument("--bytes", type=int, default=900, help="of the longest documents, about")
     parser.add_argument("--digits", type=int, default=5)
     parser.add_argument("--needles", type=int, default=8, help="of a document, at most")
+    parser.add_argument("--sentence", default="The number of the {key} is {value}.", help="a needle")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
@@ -67,7 +68,7 @@ def main():
     with unfinished.open("w") as out:
         for _ in range(args.documents):
             length = rng.randint(args.bytes // 2, args.bytes)
-            text_of_it = document(rng, text, length, args.digits, rng.randint(2, args.needles))
+            text_of_it = document(rng, text, length, args.digits, rng.randint(2, args.needles), args.sentence)
             out.write(json.dumps({"text": text_of_it}) + "\n")
         out.flush()
         os.fsync(out.fileno())

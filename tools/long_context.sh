@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Shows what YaRN and a short training at the new length do: a small model learns to find needles within 128 tokens, is
+# extended to 512, and is asked at both lengths and between as it was trained, with YaRN alone, and after training.
+#   tools/long_context.sh [DEVICE]
+# DEVICE is cpu or cuda; FATHOM names the program, TEXT the text. Everything is written to out/long-context: the models,
+# NAME.json and NAME.svg of needles, NAME-positions.json of the loss by position.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+device=${1:-cpu}
+fathom=${FATHOM:-build/cpu/fathom}
+text=${TEXT:-data/kjv.jsonl.zst}
+out=out/long-context
+corpus=(tools/needle_corpus.py --text "$text" --sentence "Remember {key} {value}." --digits 3)
+rm -rf "$out"
+mkdir -p "$out"
+
+"${corpus[@]}" --documents 100000 --bytes 160 --needles 14 --out "$out/short.jsonl"
+"${corpus[@]}" --documents 5000 --bytes 1200 --needles 60 --seed 2 --out "$out/long.jsonl"
+$fathom prepare "$out/short.jsonl" --train-tokenizer 512 --validation 0.005 --out "$out/short"
+$fathom prepare "$out/long.jsonl" --tokenizer "$out/short" --validation 0.02 --out "$out/long"
+
+$fathom train --config recipes/needle.toml --run.device "$device"
+extend=("$fathom" extend "$out/trained/model" --from 128 --to 512)
+"${extend[@]}" --out "$out/yarn/model"
+"${extend[@]}" --config recipes/needle-extend.toml --run.device "$device"
+
+for name in trained yarn extended; do
+  echo "== $name"
+  $fathom eval needle "$out/$name/model" --text "$text" --lengths 64,128,256,384,512 --depths 0,25,50,75,100 --samples 40 --digits 3 \
+    --needle "Remember {key} {value}." --question "Remember {key}" --tasks number,key --device "$device" \
+    --out "$out/$name.json" --picture "$out/$name.svg"
+  $fathom eval positions "$out/$name/model" --text "$text" --length 512 --windows 64 --ranges 8 --device "$device" \
+    --out "$out/$name-positions.json"
+done
