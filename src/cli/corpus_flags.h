@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/flags.h"
-#include "train/corpus.h"
+#include "data/corpus.h"
 
 namespace fathom {
 

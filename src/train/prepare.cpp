@@ -2,18 +2,18 @@
 
 #include <chrono>
 #include <filesystem>
-#include <future>
 
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/threads.h"
+#include "data/corpus_batch.h"
+#include "data/screen_report.h"
 #include "io/atomic_folder.h"
 #include "io/file.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_identity.h"
-#include "train/corpus.h"
 #include "train/token_shard.h"
 #include "train/vocabulary_training.h"
 
@@ -38,11 +38,13 @@ void stop_if_interrupted() {
   if (interrupted()) fail("interrupted; nothing was written");
 }
 
-TokenizerFiles new_vocabulary(const PrepareOptions& o, const std::vector<CorpusFile>& files) {
+TokenizerFiles new_vocabulary(const PrepareOptions& o, const std::vector<CorpusFile>& files,
+                              const std::vector<bool>& keep) {
   TokenizerTraining training;
   training.vocab_size = static_cast<size_t>(o.train_vocabulary);
   training.threads = o.threads;
   CorpusReader reader(files, o.corpus);
+  if (o.screen.any()) reader.keep_only(keep);
   return train_vocabulary(reader, training);
 }
 
@@ -59,27 +61,9 @@ TokenVocabulary vocabulary_of(const Tokenizer& tokenizer, const TokenizerFiles& 
   return {tokenizer.size(), *bos, *eos, tokenizer_identity(files.tokenizer_json, name)};
 }
 
-// A few MB of documents: enough work for every thread.
-struct Batch {
-  std::vector<std::string> documents;
-  int64_t consumed = 0;  // bytes of the files read so far
-};
-
-Batch read_batch(CorpusReader& reader, int threads) {
-  constexpr size_t bytes_per_thread = size_t{4} << 20;
-  Batch batch;
-  std::string document;
-  for (size_t bytes = 0; bytes < bytes_per_thread * static_cast<size_t>(threads) && reader.next(document);) {
-    bytes += document.size();
-    batch.documents.push_back(std::move(document));
-  }
-  batch.consumed = reader.bytes_consumed();
-  return batch;
-}
-
 // BOS unless it is unwanted, text, EOS. What looks like a special token in the text stays text.
 std::vector<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const TokenVocabulary& vocabulary,
-                                         const Batch& batch, const PrepareOptions& o) {
+                                         const CorpusBatch& batch, const PrepareOptions& o) {
   const auto n = static_cast<int64_t>(batch.documents.size());
   std::vector<std::vector<int32_t>> ids(batch.documents.size());
   parallel_tasks(o.threads, n, [&](int, int64_t i) {
@@ -110,29 +94,53 @@ struct Splitter {
   }
 };
 
-// Reads the next batch while this one is encoded.
 void encode_corpus(const PrepareOptions& o, CorpusReader& reader, const Tokenizer& tokenizer,
                    const TokenVocabulary& vocabulary, Splitter& splitter) {
   Progress progress("encode", reader.bytes_total(), "bytes");
-  const auto read = [&reader, threads = o.threads] { return read_batch(reader, threads); };
-  for (Batch batch = read(); !batch.documents.empty();) {
+  CorpusBatches batches(reader, o.threads);
+  for (CorpusBatch batch; batches.next(batch); progress.update(batch.consumed)) {
     stop_if_interrupted();
-    std::future<Batch> following = std::async(std::launch::async, read);
     const auto ids = encode(tokenizer, vocabulary, batch, o);
     for (size_t i = 0; i < ids.size(); ++i) splitter.add(batch.documents[i], ids[i]);
-    progress.update(batch.consumed);
-    batch = following.get();
   }
 }
 
+// Reads the corpus once to decide what of it is used.
+Screened screen_text(const PrepareOptions& o, CorpusReader& reader) {
+  Screened screened = screen(reader, o.screen, o.threads);
+  check(!screened.keep.empty(), "{}: there is no text in it", reader.names());
+  return screened;
+}
+
+void check_some_stay(const ScreenReport& report) {
+  std::string reasons;
+  for (const auto& [reason, count] : report.dropped)
+    reasons += fmt::format("{}{} ({})", reasons.empty() ? "" : ", ", reason, count.documents);
+  check(report.kept.documents > 0, "every document was left out: {}", reasons);
+}
+
 }  // namespace
+
+ScreenReport dry_run(const PrepareOptions& o) {
+  check(!o.inputs.empty(), "no text to prepare: name files or folders");
+  CorpusReader reader(corpus_files(o.inputs, o.corpus), o.corpus);
+  ScreenReport report = screen_text(o, reader).report;
+  reader.notes().log();
+  return report;
+}
 
 PrepareReport prepare(const PrepareOptions& o) {
   check_options(o);
   const std::vector<CorpusFile> files = corpus_files(o.inputs, o.corpus);
   AtomicFolder folder(o.out, data_set_files());
+  Screened screened;
+  if (o.screen.any()) {
+    CorpusReader reader(files, o.corpus);
+    screened = screen_text(o, reader);
+    check_some_stay(screened.report);
+  }
   const TokenizerFiles tokenizer_files =
-      o.tokenizer.empty() ? new_vocabulary(o, files) : read_tokenizer(o.tokenizer);
+      o.tokenizer.empty() ? new_vocabulary(o, files, screened.keep) : read_tokenizer(o.tokenizer);
   const std::string name = o.tokenizer.empty() ? "new tokenizer" : o.tokenizer;
   const Tokenizer tokenizer =
       Tokenizer::parse(tokenizer_files.tokenizer_json, name, tokenizer_files.tokenizer_config_json);
@@ -146,6 +154,7 @@ PrepareReport prepare(const PrepareOptions& o) {
   TokenShardWriter validation(folder.path(), "val", vocabulary, o.shard_tokens);
   Splitter splitter{train, validation, o.validation};
   CorpusReader reader(files, o.corpus);
+  if (o.screen.any()) reader.keep_only(screened.keep);
   encode_corpus(o, reader, tokenizer, vocabulary, splitter);
   reader.notes().log();
   check(train.documents() > 0, "{}: there is no text in it", reader.names());
@@ -156,6 +165,8 @@ PrepareReport prepare(const PrepareOptions& o) {
   write_file(folder.path() + "/tokenizer.json", tokenizer_files.tokenizer_json);
   if (!tokenizer_files.tokenizer_config_json.empty())
     write_file(folder.path() + "/tokenizer_config.json", tokenizer_files.tokenizer_config_json);
+  if (o.screen.any())
+    write_file(folder.path() + "/screening.json", report_to_json(screened.report).dump(1) + "\n");
   folder.commit();
 
   return {.documents = train.documents() + validation.documents(),
@@ -164,6 +175,7 @@ PrepareReport prepare(const PrepareOptions& o) {
           .train_tokens = train.tokens(),
           .validation_tokens = validation.tokens(),
           .vocab_size = vocabulary.size,
+          .screening = screened.report,
           .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
 }
 

@@ -85,7 +85,8 @@ std::string TokenVocabulary::text() const {
 }
 
 FilePatterns data_set_files() {
-  return {"train-*.safetensors", "val-*.safetensors", "tokenizer.json", "tokenizer_config.json"};
+  return {"train-*.safetensors", "val-*.safetensors", "tokenizer.json", "tokenizer_config.json",
+          "screening.json"};
 }
 
 std::vector<std::string> shard_files(const std::vector<std::string>& paths_or_dirs, std::string_view split) {

@@ -1,7 +1,7 @@
 // Trains a tokenizer's vocabulary on a corpus, with progress on standard error.
 #pragma once
 #include "text/tokenizer_trainer.h"
-#include "train/corpus.h"
+#include "data/corpus.h"
 
 namespace fathom {
 

@@ -71,6 +71,11 @@ TEST(CommandLine, UnknownNamesAreToldTheNearestOne) {
       {"prepare a.txt --out /tmp/none --train-tokenizer 300 --tokenizer x", "cannot be given together"},
       {"prepare a.txt --out /tmp/none --train-tokenizer 12",
        "--train-tokenizer must be between 258 and 4194304, got 12"},
+      {"prepare a.txt --dry-run --near-duplicates 1.5", "--near-duplicates must be between 0 and 1, got 1.5"},
+      {"prepare a.txt --dry-run --quality-off words", "--quality-off is nothing without --quality"},
+      {"prepare a.txt --dry-run --log-dropped x", "--log-dropped is nothing without a flag that leaves"},
+      {"prepare a.txt --dry-run --evaluation x --evaluation-words 7",
+       "--evaluation-words must be between 8 and 1000, got 7"},
       {"prepare a.txt --out /tmp/none --as pdf", "--as must be text or jsonl, got 'pdf'"},
       {"generate -p x", "generate needs MODEL"},
       {"tokenize " + golden + " --skip-special", "--skip-special needs --decode"},
@@ -166,6 +171,16 @@ TEST(CommandLine, StandardOutputHoldsTheResultAlone) {
   EXPECT_THAT(run.err, HasSubstr("1 malformed line left out; " + (dir / "t.jsonl") + ":2: not valid JSON"));
   EXPECT_THAT(run.err, HasSubstr("1 blank document left out"));
   EXPECT_THAT(run.err, HasSubstr("too few frequent pairs"));
+}
+
+TEST(CommandLine, ADryRunShowsWhatWouldGo) {
+  TempDir dir;
+  write_file(dir / "t.jsonl", "{\"text\":\"one\"}\n{\"text\":\"two\"}\nnot JSON\n{\"text\":\"one\"}\n");
+  const Outcome run = run_fathom("prepare " + (dir / "t.jsonl") + " --skip-bad --exact-duplicates --dry-run");
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.out, ::testing::ContainsRegex("duplicate +1 +33.33%"));
+  EXPECT_THAT(run.out, HasSubstr("t.jsonl:4: duplicate, of " + (dir / "t.jsonl") + ":1: one\n"));
+  EXPECT_THAT(run.err, HasSubstr("1 malformed line left out"));
 }
 
 }  // namespace

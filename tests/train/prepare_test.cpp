@@ -180,6 +180,47 @@ TEST_F(Prepare, BadLinesCanBeLeftOut) {
   EXPECT_EQ(prepare(o).documents, 2);
 }
 
+TEST_F(Prepare, WhatIsLeftOutIsNotEncodedAndIsReported) {
+  const std::vector<std::string> texts = write_corpus(dir_ / "in.jsonl");
+  write_file(dir_ / "in.jsonl", read_file(dir_ / "in.jsonl") + read_file(dir_ / "in.jsonl"));
+  PrepareOptions o = options("out");
+  o.validation = 0;
+  o.screen.exact_duplicates = true;
+  EXPECT_EQ(prepare(o).documents, 200);
+  EXPECT_EQ(texts_of(o.out, "train"), texts);
+  const Json report = read_json(o.out + "/screening.json");
+  EXPECT_EQ(report["kept"]["documents"], 200);
+  EXPECT_EQ(report["dropped"]["duplicate"]["documents"], 200);
+  EXPECT_EQ(report["dropped"]["duplicate"]["samples"][0]["detail"], "of " + (dir_ / "in.jsonl:1"));
+  const std::string before = read_file(o.out + "/tokenizer.json");
+  o.out = dir_ / "once";
+  write_corpus(dir_ / "in.jsonl");
+  prepare(o);
+  EXPECT_EQ(read_file(o.out + "/tokenizer.json"), before) << "the tokenizer learns from what stays";
+}
+
+TEST_F(Prepare, ADryRunNeedsNoTokenizerAndWritesNothing) {
+  write_corpus(dir_ / "in.jsonl");
+  PrepareOptions o;
+  o.inputs = {dir_ / "in.jsonl"};
+  o.screen.quality = true;
+  const ScreenReport report = dry_run(o);
+  EXPECT_GT(report.dropped.at("quality/words").documents, 0);
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()), {}), 1);
+}
+
+TEST_F(Prepare, NothingThatStaysIsOneErrorWithTheReasons) {
+  write_file(dir_ / "in.jsonl", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n");
+  PrepareOptions o = options("out");
+  o.screen.quality = true;
+  EXPECT_EQ(error(o), "every document was left out: quality/words (2)");
+  write_file(dir_ / "in.parquet", "PAR1");
+  o.inputs = {dir_ / "in.parquet"};
+  EXPECT_THAT(
+      error(o),
+      HasSubstr("in.parquet: Parquet is not read here: convert it to .jsonl, a line {\"text\": ...}"));
+}
+
 TEST_F(Prepare, ASingleDocumentHasNoValidation) {
   write_file(dir_ / "in.jsonl", "{\"text\":\"only\"}\n");
   PrepareOptions o = options("out");

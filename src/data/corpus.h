@@ -63,19 +63,26 @@ class CorpusReader {
  public:
   CorpusReader(std::vector<CorpusFile> files, const CorpusOptions& options);
 
+  // next() gives only those documents whose entry is true. The list must outlive this object.
+  void keep_only(const std::vector<bool>& keep) { keep_ = &keep; }
   // The next document with something else in it than white space.
   bool next(std::string& document);
+  // Of the document that next() gave last: the number of its file and of its first line there.
+  size_t file() const { return opened_ - 1; }
+  int64_t line() const { return chunks_ ? chunks_->first_line() : is_jsonl_ ? lines()->line_number() : 1; }
   // Bytes of the files, as they lie on the disk.
   int64_t bytes_consumed() const;
   int64_t bytes_total() const { return bytes_total_; }
   // The files, for an error: "a.txt and 2 more files".
   std::string names() const;
+  const std::string& path(size_t file) const { return files_[file].path; }
   // Complete when next() has returned false.
   const CorpusNotes& notes() const { return notes_; }
 
  private:
   void open(const CorpusFile& file);
   void close();
+  bool next_of_corpus(std::string& document);
   bool next_of_file(std::string& document);
   void note_malformed(const std::string& document);
   const LineReader* lines() const;
@@ -84,7 +91,8 @@ class CorpusReader {
   CorpusOptions options_;
   CorpusNotes notes_;
   int64_t bytes_before_ = 0, bytes_total_ = 0;
-  size_t opened_ = 0;
+  size_t opened_ = 0, given_ = 0;              // files, documents
+  const std::vector<bool>* keep_ = nullptr;    // null: all
   bool is_jsonl_ = false, has_text_ = false;   // the open file
   std::unique_ptr<DocumentReader> documents_;  // of the open file: one of the two
   std::unique_ptr<TextChunks> chunks_;

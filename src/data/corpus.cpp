@@ -1,4 +1,4 @@
-#include "train/corpus.h"
+#include "data/corpus.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -48,6 +48,8 @@ void add_folder(const std::string& folder, const CorpusOptions& options, std::ve
 
 CorpusFile named_file(const std::string& path, const CorpusOptions& options) {
   const std::optional<TextFormat> format = options.format ? options.format : text_format_of(path);
+  check(format.has_value() || !path.ends_with(".parquet"),
+        "{}: Parquet is not read here: convert it to .jsonl, a line {{\"text\": ...}} for each row", path);
   check(format.has_value(), "{}: the name does not tell the format: expected {}, or --as text or --as jsonl",
         path, known_names);
   return {path, *format};
@@ -113,6 +115,16 @@ CorpusReader::CorpusReader(std::vector<CorpusFile> files, const CorpusOptions& o
 }
 
 bool CorpusReader::next(std::string& document) {
+  while (next_of_corpus(document)) {
+    if (!keep_) return true;
+    check(given_ < keep_->size(),
+          "{}: the text has changed while it was read: there are more documents than before", names());
+    if ((*keep_)[given_++]) return true;
+  }
+  return false;
+}
+
+bool CorpusReader::next_of_corpus(std::string& document) {
   for (;;) {
     while (lines() && next_of_file(document)) {
       if (is_blank(document)) {
