@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "ops/cross_entropy.h"
-#include "train/shuffle.h"
 
 namespace fathom {
 namespace {
@@ -24,22 +23,18 @@ bool exempt_from_dropping(uint64_t seed, int64_t window) {
   return static_cast<double>(word) * 0x1p-32 < 0.1;
 }
 
-int64_t window_count(int64_t tokens, int64_t sequence_length) {
-  return std::max<int64_t>(0, (tokens - 1) / sequence_length);
-}
-
-void pack_windows(const TokenShards& shards, const Packing& packing, std::span<const int64_t> windows,
+void pack_windows(const TokenShards& shards, const Packing& packing, std::span<const int64_t> begins,
                   PackedBatch& out) {
-  const int64_t T = packing.sequence_length, N = T * static_cast<int64_t>(windows.size());
+  const int64_t T = packing.sequence_length, N = T * static_cast<int64_t>(begins.size());
   const TokenVocabulary& vocabulary = shards.vocabulary();
   HostBatch& batch = out.batch;
   for (auto* part : {&batch.tokens, &batch.positions, &out.targets}) part->resize(static_cast<size_t>(N));
   batch.sequence_starts.clear();
-  batch.exempt.assign(windows.size(), 0);
+  batch.exempt.assign(begins.size(), 0);
   out.counted = 0;
   std::vector<int32_t> window(static_cast<size_t>(T + 1));
-  for (size_t w = 0; w < windows.size(); ++w) {
-    shards.copy(windows[w] * T, T + 1, window.data());
+  for (size_t w = 0; w < begins.size(); ++w) {
+    shards.copy(begins[w], T + 1, window.data());
     const auto first = static_cast<int64_t>(w) * T;
     std::copy_n(window.data(), T, batch.tokens.data() + first);
     int32_t position = 0;
@@ -58,15 +53,14 @@ void pack_windows(const TokenShards& shards, const Packing& packing, std::span<c
   batch.sequence_starts.push_back(static_cast<int32_t>(N));
 }
 
-Loader::Loader(const TokenShards& shards, Packing packing, int64_t windows, StepSizes sizes, uint64_t seed,
+Loader::Loader(const TokenShards& shards, Packing packing, WindowOrder order, StepSizes sizes, uint64_t seed,
                int64_t windows_read)
     : shards_(shards),
       packing_(packing),
-      windows_(windows),
+      order_(std::move(order)),
       sizes_(std::move(sizes)),
       seed_(seed),
       windows_read_(windows_read) {
-  check(windows > 0, "the training data has no whole sequence of {} + 1 tokens", packing.sequence_length);
   thread_ = std::thread([this] { work(); });
 }
 
@@ -77,10 +71,6 @@ Loader::~Loader() {
   }
   changed_.notify_all();
   thread_.join();
-}
-
-int64_t Loader::window(int64_t i) const {
-  return Shuffle(windows_, seed_, static_cast<uint64_t>(i / windows_))(i % windows_);
 }
 
 int64_t Loader::prepare(int64_t first, PackedStep& out) const {
@@ -103,9 +93,9 @@ int64_t Loader::prepare(int64_t first, PackedStep& out) const {
 }
 
 void Loader::pack(int64_t first, int64_t n, PackedBatch& out) const {
-  std::vector<int64_t> windows;
-  for (int64_t i = first; i < first + n; ++i) windows.push_back(window(i));
-  pack_windows(shards_, packing_, windows, out);
+  std::vector<int64_t> begins;
+  for (int64_t i = first; i < first + n; ++i) begins.push_back(order_(i));
+  pack_windows(shards_, packing_, begins, out);
   for (int64_t i = 0; i < n; ++i)
     out.batch.exempt[static_cast<size_t>(i)] = exempt_from_dropping(seed_, first + i);
 }
@@ -116,7 +106,7 @@ int64_t Loader::count_targets(int64_t first, int64_t n) const {
   std::vector<int32_t> tokens(static_cast<size_t>(T + 1));
   int64_t counted = 0;
   for (int64_t i = first; i < first + n; ++i) {
-    shards_.copy(window(i) * T, T + 1, tokens.data());
+    shards_.copy(order_(i), T + 1, tokens.data());
     for (int64_t t = 0; t < T; ++t)
       counted += !ends_document(packing_, shards_.vocabulary(), tokens[t], tokens[t + 1]);
   }

@@ -1,6 +1,6 @@
 // Training batches from token shards. The stream is cut into windows of sequence_length+1 tokens, one every
-// sequence_length tokens: inputs and, one further, their targets. Each epoch reads all windows once in an
-// order of its own. The loader's whole state is one number, the count of windows read.
+// sequence_length tokens: inputs and, one further, their targets. They are read in a WindowOrder. The
+// loader's whole state is one number, the count of windows read.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include "model/batch.h"
 #include "train/share.h"
 #include "train/token_shard.h"
+#include "train/window_order.h"
 
 namespace fathom {
 
@@ -29,9 +30,6 @@ struct Packing {
 // `window` of those that the run reads, is drawn from the seed.
 bool exempt_from_dropping(uint64_t seed, int64_t window);
 
-// Windows in a stream of this many tokens.
-int64_t window_count(int64_t tokens, int64_t sequence_length);
-
 // A batch and what each of its tokens is followed by.
 struct PackedBatch {
   HostBatch batch;
@@ -39,8 +37,9 @@ struct PackedBatch {
   int64_t counted = 0;           // targets that are not ignored
 };
 
-// Fills `out` with these windows, one after another. Each is a unit of token dropping, none of them exempt.
-void pack_windows(const TokenShards& shards, const Packing& packing, std::span<const int64_t> windows,
+// Fills `out` with the windows that begin at these tokens, one after another. Each is a unit of token
+// dropping, none of them exempt.
+void pack_windows(const TokenShards& shards, const Packing& packing, std::span<const int64_t> begins,
                   PackedBatch& out);
 
 // An optimizer step: of all its micro-batches, in order, those that this replica works on.
@@ -63,9 +62,9 @@ struct StepSizes {
 // Prepares the next step in a thread of its own while the last one is used.
 class Loader {
  public:
-  // Reads windows 0..windows-1 of the shards, which must outlive the loader, beginning after `windows_read`
-  // of them.
-  Loader(const TokenShards& shards, Packing packing, int64_t windows, StepSizes sizes, uint64_t seed,
+  // Reads windows of the shards, which must outlive the loader, beginning after `windows_read` of them. The
+  // seed is that of exempt_from_dropping().
+  Loader(const TokenShards& shards, Packing packing, WindowOrder order, StepSizes sizes, uint64_t seed,
          int64_t windows_read);
   ~Loader();
   Loader(const Loader&) = delete;
@@ -75,21 +74,20 @@ class Loader {
   const PackedStep& next();
   // Windows handed out by next() so far, over all epochs.
   int64_t windows_read() const { return windows_read_; }
-  double epochs() const { return static_cast<double>(windows_read_) / static_cast<double>(windows_); }
+  const WindowOrder& order() const { return order_; }
+  double epochs() const { return static_cast<double>(windows_read_) / static_cast<double>(order_.windows()); }
 
  private:
   void work();
   // Returns the windows of the step.
   int64_t prepare(int64_t first, PackedStep& out) const;
-  // The place in the stream of number `i` of the windows that the run reads.
-  int64_t window(int64_t i) const;
   // The micro-batch of n windows from number `first` on; or, where another replica works on it, its targets.
   void pack(int64_t first, int64_t n, PackedBatch& out) const;
   int64_t count_targets(int64_t first, int64_t n) const;
 
   const TokenShards& shards_;
   const Packing packing_;
-  const int64_t windows_;
+  const WindowOrder order_;
   const StepSizes sizes_;
   const uint64_t seed_;
   int64_t windows_read_;

@@ -44,6 +44,8 @@ void visit_recipe(R& r, F&& f) {
   f("model.bias_update_speed", r.model.bias_update_speed, at_least_0, by_request,
     "change of the bias of experts in a step, with topk_method = noaux_tc; 0: none");
   f("data.train", r.data.train, any_value, free_to_change, "folders or shards made by fathom prepare");
+  f("data.weights", r.data.weights, at_least_0, by_request,
+    "of the entries of data.train, to mix them in proportion; none: all windows alike");
   f("data.validation", r.data.validation, any_value, free_to_change, "the same, for the validation loss");
   f("data.validation_fraction", r.data.validation_fraction, below_1, fixed,
     "part of the training tokens held out when there are no validation shards");
@@ -261,8 +263,22 @@ void check_schedule(const Recipe& r, const std::string& where) {
           where, s.decay_at[i - 1], s.decay_at[i]);
 }
 
+void check_weights(const Recipe::Data& data, const std::string& where) {
+  const std::vector<double>& weights = data.weights;
+  if (weights.empty()) return;
+  check(weights.size() == data.train.size(), "{}: data.weights has {} numbers for {} entries of data.train",
+        where, weights.size(), data.train.size());
+  check(std::any_of(weights.begin(), weights.end(), [](double w) { return w > 0; }),
+        "{}: data.weights: none is above 0", where);
+  check(data.validation_fraction == 0,
+        "{}: data.validation_fraction is of one stream, not of sources with data.weights: let fathom prepare "
+        "set text aside, or name data.validation",
+        where);
+}
+
 void check_together(const Recipe& r, const std::string& where) {
   check(!r.data.train.empty(), "{}: data.train is missing", where);
+  check_weights(r.data, where);
   check(!r.run.output.empty(), "{}: run.output is missing", where);
   check(r.model.config.empty() || r.model.init_from.empty(),
         "{}: give one of model.config and model.init_from", where);

@@ -35,7 +35,8 @@ struct Recipe {
   } model;
 
   struct Data {
-    std::vector<std::string> train;       // folders or shards that `fathom prepare` made
+    std::vector<std::string> train;  // folders or shards that `fathom prepare` made
+    std::vector<double> weights;     // of the entries of `train`, each then a source; none: one stream of all
     std::vector<std::string> validation;  // default: the validation shards in the folders of `train`
     double validation_fraction = 0;       // without any: the last part of the training tokens
     int64_t sequence_length = 4096;       // tokens of one sequence

@@ -45,6 +45,8 @@ class TokenShards {
 
   int64_t tokens() const { return ends_.back(); }
   int64_t documents() const { return documents_; }
+  // The first token of a shard in the stream; of one behind the last, the end.
+  int64_t begin(size_t shard) const { return shard == 0 ? 0 : ends_[shard - 1]; }
   const TokenVocabulary& vocabulary() const { return vocabulary_; }
   // The files, in order.
   std::vector<std::string> paths() const;

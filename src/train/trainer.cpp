@@ -77,8 +77,14 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
                                },
                            .micro_batch = recipe_.batch.micro_batch,
                            .replica = ranks_.replica()};
-  loader_ = std::make_unique<Loader>(training_shards_, packing, training_windows_, sizes, recipe_.run.seed,
+  loader_ = std::make_unique<Loader>(training_shards_, packing, window_order(), sizes, recipe_.run.seed,
                                      state_.windows_read);
+}
+
+WindowOrder Trainer::window_order() const {
+  const Recipe::Data& data = recipe_.data;
+  if (data.weights.empty()) return {training_windows_, data.sequence_length, recipe_.run.seed};
+  return {window_sources(data, training_shards_), state_.mixture, data.sequence_length, recipe_.run.seed};
 }
 
 TrainingMemory Trainer::memory_taken() const {
@@ -130,6 +136,7 @@ void Trainer::start(World* world, const std::string& checkpoint, const std::vect
     const OrderedJson config = config_to_json(config_, "");
     for (const auto& [key, value] : config.items()) world->check_same("model." + key, value.dump());
   }
+  now.mixture = mixture_start(recipe_.data.weights);
   if (checkpoint.empty()) {
     trained_.start(device_, recipe_.model.init_from, recipe_.run.seed);
   } else {
@@ -137,8 +144,10 @@ void Trainer::start(World* world, const std::string& checkpoint, const std::vect
     state_ = load_checkpoint(ranks_.everyone(), device_, checkpoint, trained_.model(), trained_.optimizer());
     trained_.start_gathering();  // an older checkpoint's master copies may be weights now
     check_same_run(checkpoint, state_, now, training_shards_);
+    now.mixture = mixture_start(recipe_.data.weights, &state_.mixture, state_.windows_read);
   }
   state_.data_tokens = now.data_tokens, state_.data = now.data, state_.tokenizer = now.tokenizer;
+  state_.mixture = now.mixture;
 }
 
 StepReport Trainer::step() {
@@ -208,10 +217,10 @@ int64_t Trainer::pack_validation(int64_t i, PackedBatch& packed) const {
   const TokenShards& shards = own_validation_shards_ ? *own_validation_shards_ : training_shards_;
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
   const int64_t micro = recipe_.batch.micro_batch, first = ranks_.replica().item(i) * micro;
-  std::vector<int64_t> windows(
-      static_cast<size_t>(std::clamp<int64_t>(validation_windows_ - first, 0, micro)));
-  std::iota(windows.begin(), windows.end(), first_validation_window_ + first);
-  pack_windows(shards, packing, windows, packed);
+  std::vector<int64_t> begins;
+  for (int64_t w = first; w < std::min(first + micro, validation_windows_); ++w)
+    begins.push_back((first_validation_window_ + w) * packing.sequence_length);
+  pack_windows(shards, packing, begins, packed);
   return packed.counted;
 }
 

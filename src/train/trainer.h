@@ -79,12 +79,14 @@ class Trainer {
   Device& device() { return device_; }
   RankGroups& ranks() { return ranks_; }
   double epochs() const { return loader_->epochs(); }
-  int64_t training_windows() const { return training_windows_; }
+  int64_t training_windows() const { return loader_->order().windows(); }
+  const WindowOrder& order() const { return loader_->order(); }
   int64_t validation_windows() const { return validation_windows_; }
   bool has_validation_shards() const { return own_validation_shards_.has_value(); }
 
  private:
   void open_data();
+  WindowOrder window_order() const;
   // Fills the weights and this run's part of state_; from a checkpoint, the rest.
   void start(World* world, const std::string& checkpoint, const std::vector<std::string>& changes);
   void finish_written_checkpoint();

@@ -84,11 +84,24 @@ FilePatterns checkpoint_names() {
 }
 
 void write_trainer_json(const std::string& folder, const RunState& state, const Recipe& recipe) {
-  const OrderedJson trainer = {{"format", format_version},         {"step", state.step},
-                               {"tokens", state.tokens},           {"windows_read", state.windows_read},
-                               {"data_tokens", state.data_tokens}, {"data", state.data},
-                               {"tokenizer", state.tokenizer},     {"recipe", recipe_to_json(recipe)}};
+  OrderedJson trainer = {{"format", format_version},         {"step", state.step},
+                         {"tokens", state.tokens},           {"windows_read", state.windows_read},
+                         {"data_tokens", state.data_tokens}, {"data", state.data},
+                         {"tokenizer", state.tokenizer},     {"recipe", recipe_to_json(recipe)}};
+  if (const MixtureStart& m = state.mixture; !m.weights.empty())
+    trainer["mixture"] = {{"weights", m.weights}, {"since", m.since}, {"taken", m.taken}};
   write_file(file_in(folder, "trainer.json"), trainer.dump(2) + "\n");
+}
+
+MixtureStart read_mixture(const JsonObject& trainer, int64_t windows_read) {
+  if (!trainer.has("mixture")) return {};
+  const JsonObject o = trainer.child("mixture");
+  MixtureStart m = {o.required<std::vector<double>>("weights"), o.required<int64_t>("since"),
+                    o.required<std::vector<int64_t>>("taken")};
+  m.check_whole(o.where());
+  check(m.since <= windows_read, "{}: begins after {} windows, of {} that were read", o.where(), m.since,
+        windows_read);
+  return m;
 }
 
 // A model folder with the tokenizer's files.
@@ -226,10 +239,11 @@ RunState load_checkpoint(Communicator& ranks, const Device& device, const std::s
   const std::string path = file_in(checkpoint, "trainer.json");
   const Json json = read_trainer_json(path);
   const JsonObject o(json, path);
-  const RunState state = {o.required<int64_t>("step"),         o.required<int64_t>("tokens"),
-                          o.required<int64_t>("windows_read"), o.required<int64_t>("data_tokens"),
-                          o.optional<std::string>("data", ""), o.optional<std::string>("tokenizer", "")};
+  RunState state = {o.required<int64_t>("step"),         o.required<int64_t>("tokens"),
+                    o.required<int64_t>("windows_read"), o.required<int64_t>("data_tokens"),
+                    o.optional<std::string>("data", ""), o.optional<std::string>("tokenizer", "")};
   check(state.step >= 0 && state.tokens >= 0 && state.windows_read >= 0, "{}: negative counters", path);
+  state.mixture = read_mixture(o, state.windows_read);
   verify_checksums(ranks, checkpoint, device.threads());
   load_weights(device, model.config, model.weights, CheckpointReader(checkpoint), model.part);
   optimizer.load(device, file_in(checkpoint, optimizer_file));

@@ -13,6 +13,7 @@
 #include "train/checkpoint_writer.h"
 #include "train/optimizer.h"
 #include "train/recipe.h"
+#include "train/window_order.h"
 
 namespace fathom {
 
@@ -25,6 +26,7 @@ struct RunState {
   // What it was trained on; empty: a checkpoint of an earlier release does not say.
   std::string data = {};       // TokenShards::fingerprint()
   std::string tokenizer = {};  // tokenizer_identity()
+  MixtureStart mixture = {};   // with data.weights
 };
 
 // The newest whole checkpoint folder in `output`, if there is one. Newer ones with a file that is missing or

@@ -87,6 +87,7 @@ class Run {
 
  private:
   void announce();
+  void log_mixture();
   StepReport step();
   std::optional<Ending> ending();
   void after_step(const StepReport& report, double seconds);
@@ -123,6 +124,7 @@ void Run::announce() {
       "model: {} parameters, {} active per token; {} sequences of {} tokens to train on, {} to validate",
       count(parameter_count(c)), count(active_parameter_count(c, false)), count(trainer_.training_windows()),
       recipe_.data.sequence_length, count(trainer_.validation_windows()));
+  log_mixture();
   const ParallelPlan& plan = trainer_.ranks().plan();
   if (plan.ranks > 1)
     log::info("{} ranks of {} threads: {} pipeline stages x {} expert ranks x {} of data parallelism",
@@ -131,6 +133,34 @@ void Run::announce() {
   if (options_.resume) log::info("resumed after step {}", trainer_.state().step);
   const ValidationData validation = {trainer_.has_validation_shards(), trainer_.validation_windows() > 0};
   for (const std::string& sentence : ignored_settings(recipe_, c, validation)) log::warn("{}", sentence);
+}
+
+// Windows that the whole run will read.
+int64_t run_windows(const Recipe& r, int64_t epoch) {
+  const int64_t T = r.data.sequence_length;
+  if (r.run.epochs > 0) return static_cast<int64_t>(std::ceil(r.run.epochs * static_cast<double>(epoch)));
+  if (r.schedule.tokens > 0) return (r.schedule.tokens + T - 1) / T;
+  int64_t windows = 0, step = 0;
+  for (; step < r.schedule.steps && windows * T < r.batch.ramp_tokens; ++step)
+    windows += batch_sequences(r.batch, windows * T);
+  return windows + (r.schedule.steps - step) * r.batch.sequences;
+}
+
+// How often each source was read, and will be in the whole run; nothing without weights.
+void Run::log_mixture() {
+  constexpr double often = 4;  // more repeats teach little (Muennighoff et al. 2023)
+  const WindowOrder& order = trainer_.order();
+  const int64_t read = trainer_.state().windows_read, all = run_windows(recipe_, order.windows());
+  const std::vector<int64_t> now = order.taken(read), end = order.taken(std::max(read, all));
+  for (size_t s = 0; s < recipe_.data.weights.size(); ++s) {
+    const auto windows = static_cast<double>(std::max<int64_t>(1, order.sources()[s].windows));
+    const double epochs = static_cast<double>(end[s]) / windows;
+    const std::string text =
+        fmt::format("{}: weight {:g}, {} sequences, read {:.2f} times so far, {:.2f} times in the whole run",
+                    recipe_.data.train[s], recipe_.data.weights[s], human_count(windows),
+                    static_cast<double>(now[s]) / windows, epochs);
+    epochs > often ? log::warn("{}", text) : log::info("{}", text);
+  }
 }
 
 // Rank 0 says when time is up; a signal to any rank ends all.

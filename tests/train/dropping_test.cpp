@@ -72,7 +72,7 @@ TEST(Dropping, ExemptsTheSameSequencesOfEverySplit) {
   const Packing packing = {.sequence_length = 24};
   const int64_t windows = window_count(shards.tokens(), 24);
   const auto flags = [&](int64_t step, int64_t micro, int64_t read) {
-    Loader loader(shards, packing, windows, {[step](int64_t) { return step; }, micro}, 5, read);
+    Loader loader(shards, packing, {windows, 24, 5}, {[step](int64_t) { return step; }, micro}, 5, read);
     std::vector<int32_t> all;
     while (loader.windows_read() < 240)
       for (const PackedBatch& packed : loader.next().batches)

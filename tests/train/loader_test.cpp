@@ -58,6 +58,7 @@ class LoaderTest : public ::testing::Test {
   static StepSizes steps_of(int64_t windows) {
     return {.windows = [windows](int64_t) { return windows; }, .micro_batch = windows};
   }
+  static WindowOrder order(int64_t windows) { return {windows, 16, 9}; }
   int64_t windows(int64_t T) const { return window_count(shards_->tokens(), T); }
 
   TempDir dir_;
@@ -72,12 +73,12 @@ TEST_F(LoaderTest, WindowsCoverTheStreamOnce) {
 
 TEST_F(LoaderTest, TargetsAreTheNextTokens) {
   PackedBatch packed;
-  const std::vector<int64_t> chosen = {3, 0};
+  const std::vector<int64_t> chosen = {21, 0};
   pack_windows(*shards_, {.sequence_length = 7}, chosen, packed);
   for (int64_t w = 0; w < 2; ++w)
     for (int64_t t = 0; t < 7; ++t) {
-      EXPECT_EQ(packed.batch.tokens[w * 7 + t], shards_->at(chosen[w] * 7 + t));
-      EXPECT_EQ(packed.targets[w * 7 + t], shards_->at(chosen[w] * 7 + t + 1));
+      EXPECT_EQ(packed.batch.tokens[w * 7 + t], shards_->at(chosen[w] + t));
+      EXPECT_EQ(packed.targets[w * 7 + t], shards_->at(chosen[w] + t + 1));
       EXPECT_EQ(packed.batch.positions[w * 7 + t], t);
     }
   EXPECT_EQ(packed.batch.sequence_starts, (std::vector<int32_t>{0, 7, 14}));
@@ -85,7 +86,7 @@ TEST_F(LoaderTest, TargetsAreTheNextTokens) {
 
 TEST_F(LoaderTest, DocumentMaskBeginsASequenceAtEachDocument) {
   PackedBatch packed;
-  const std::vector<int64_t> chosen = {0, 1, 2};
+  const std::vector<int64_t> chosen = {0, 60, 120};
   pack_windows(*shards_, {.sequence_length = 60, .document_mask = true}, chosen, packed);
   std::set<int32_t> starts(packed.batch.sequence_starts.begin(), packed.batch.sequence_starts.end());
   EXPECT_GT(starts.size(), 5u);
@@ -100,12 +101,12 @@ TEST_F(LoaderTest, DocumentMaskBeginsASequenceAtEachDocument) {
 
 TEST_F(LoaderTest, AnEpochReadsEveryWindowOnce) {
   const int64_t n = windows(16);
-  Loader loader(*shards_, {.sequence_length = 16}, n, steps_of(1), 9, 0);
+  Loader loader(*shards_, {.sequence_length = 16}, order(n), steps_of(1), 9, 0);
   std::multiset<std::vector<int32_t>> read, all;
   for (int64_t i = 0; i < n; ++i) {
     read.insert(loader.next().batches[0].batch.tokens);
     PackedBatch one;
-    pack_windows(*shards_, {.sequence_length = 16}, std::vector<int64_t>{i}, one);
+    pack_windows(*shards_, {.sequence_length = 16}, std::vector<int64_t>{i * 16}, one);
     all.insert(one.batch.tokens);
   }
   EXPECT_EQ(read, all);
@@ -116,8 +117,8 @@ TEST_F(LoaderTest, AnEpochReadsEveryWindowOnce) {
 // The same windows in the same order, whatever the micro-batch; the last one takes what is left of the step.
 TEST_F(LoaderTest, AStepFallsIntoMicroBatches) {
   const auto growing = [](int64_t read) { return read < 10 ? 3 : 5; };
-  Loader whole(*shards_, {.sequence_length = 16}, windows(16), {growing, 100}, 9, 0),
-      split(*shards_, {.sequence_length = 16}, windows(16), {growing, 2}, 9, 0);
+  Loader whole(*shards_, {.sequence_length = 16}, order(windows(16)), {growing, 100}, 9, 0),
+      split(*shards_, {.sequence_length = 16}, order(windows(16)), {growing, 2}, 9, 0);
   for (const size_t size : {3, 3, 3, 3, 5, 5}) {
     const PackedStep &one = whole.next(), &parts = split.next();
     ASSERT_EQ(one.batches.size(), 1u);
@@ -133,9 +134,9 @@ TEST_F(LoaderTest, AStepFallsIntoMicroBatches) {
 
 TEST_F(LoaderTest, GoesOnWhereAnotherStopped) {
   const int64_t n = windows(16);
-  Loader whole(*shards_, {.sequence_length = 16}, n, steps_of(4), 9, 0);
+  Loader whole(*shards_, {.sequence_length = 16}, order(n), steps_of(4), 9, 0);
   for (int64_t i = 0; i < n / 4 + 3; ++i) {  // past the first epoch
-    Loader part(*shards_, {.sequence_length = 16}, n, steps_of(4), 9, whole.windows_read());
+    Loader part(*shards_, {.sequence_length = 16}, order(n), steps_of(4), 9, whole.windows_read());
     EXPECT_EQ(part.next().batches[0].batch.tokens, whole.next().batches[0].batch.tokens);
   }
 }

@@ -159,6 +159,37 @@ TEST_F(RecipeTest, ReadsFilesAndFlagsTheSame) {
   EXPECT_EQ(by_flags.data.train, (std::vector<std::string>{"a", "b"}));
 }
 
+TEST_F(RecipeTest, SourcesAreTablesOfTheirOwn) {
+  const std::string rest = R"(
+    model.config = ")" + config_path +
+                           R"("
+    schedule.steps = 10
+    run.output = "out"
+    )";
+  const auto sources = [&](const std::string& text) { return read(rest + text).data; };
+  const Recipe::Data data = sources(R"(
+    [[data.source]]
+    path = "a"
+    weight = 3
+    [[data.source]]
+    path = "b"
+    weight = 0.5)");
+  EXPECT_EQ(data.train, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(data.weights, (std::vector<double>{3, 0.5}));
+  EXPECT_TRUE(sources("[[data.source]]\npath = \"a\"\n").weights.empty());
+  EXPECT_THAT(error(rest + "[[data.source]]\npath = \"a\"\nweight = 1\n[[data.source]]\npath = \"b\"\n"),
+              HasSubstr("r.toml:5: 1 of 2 [[data.source]] have a weight: give it to all, or to none"));
+  EXPECT_THAT(error(rest + "[[data.source]]\nweight = 1\n"),
+              HasSubstr("r.toml:5: [[data.source]] needs a path"));
+  EXPECT_THAT(error(rest + "[[data.source]]\npath = \"a\"\nwieght = 1\n"),
+              HasSubstr("r.toml:7: unknown key 'wieght' of [[data.source]]"));
+  EXPECT_THAT(error(rest + "data.source = \"a\"\n"), HasSubstr("'data.source' must be tables"));
+  EXPECT_THAT(error(rest + "[[data.source]]\npath = \"a\"\nweight = -1\n"),
+              HasSubstr("'data.weights' must be at least 0, got -1"));
+  EXPECT_THAT(error(rest + "[data]\ntrain = \"a\"\n[[data.source]]\npath = \"b\"\n"),
+              HasSubstr("'data.train' cannot be given beside [[data.source]]"));
+}
+
 TEST_F(RecipeTest, EveryKeyIsAFlagAndReadsItsOwnDefault) {
   for (const RecipeKey& key : recipe_keys()) {
     if (key.otherwise.empty()) continue;
