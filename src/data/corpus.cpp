@@ -49,7 +49,9 @@ void add_folder(const std::string& folder, const CorpusOptions& options, std::ve
 CorpusFile named_file(const std::string& path, const CorpusOptions& options) {
   const std::optional<TextFormat> format = options.format ? options.format : text_format_of(path);
   check(format.has_value() || !path.ends_with(".parquet"),
-        "{}: Parquet is not read here: convert it to .jsonl, a line {{\"text\": ...}} for each row", path);
+        "{}: Parquet is not read: convert it to .jsonl, with pandas for instance: "
+        "read_parquet(FILE).to_json(OUT, orient=\"records\", lines=True)",
+        path);
   check(format.has_value(), "{}: the name does not tell the format: expected {}, or --as text or --as jsonl",
         path, known_names);
   return {path, *format};

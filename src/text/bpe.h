@@ -53,7 +53,7 @@ class PieceCache {
   PieceCache() : entries_(slots) {}
 
   static constexpr size_t max_bytes = 22, max_ids = 10;
-  struct Entry {
+  struct alignas(64) Entry {              // a cache line
     std::array<char, max_bytes> bytes{};  // zero beyond length
     uint8_t length = 0, count = 0;
     std::array<int32_t, max_ids> ids;
@@ -66,7 +66,7 @@ class PieceCache {
   static void store(Entry& entry, std::string_view piece, std::span<const int32_t> ids);
 
  private:
-  static constexpr size_t slots = size_t{1} << 15;
+  static constexpr size_t slots = size_t{1} << 17;
   std::vector<Entry> entries_;
 };
 

@@ -106,13 +106,13 @@ std::optional<ClassPattern> ClassPattern::recognise(std::string_view rest) {
   return pattern;
 }
 
-std::optional<RegexMatch> ClassPattern::find(std::string_view text, size_t start,
-                                             const CharClasses& classes) const {
-  return trailing_space ? find_trailing_space(text, start, classes) : find_run(text, start, classes);
+std::optional<RegexMatch> ClassPattern::find(std::string_view text, size_t start, const CharClasses& classes,
+                                             Seen& seen) const {
+  return trailing_space ? find_trailing_space(text, start, classes) : find_run(text, start, classes, seen);
 }
 
 std::optional<RegexMatch> ClassPattern::find_run(std::string_view text, size_t start,
-                                                 const CharClasses& classes) const {
+                                                 const CharClasses& classes, Seen& seen) const {
   const char *begin = text.data() + start, *const end = text.data() + text.size();
   const uint16_t wanted = static_cast<uint16_t>(member_bit | (leading_space ? space_bit : 0));
   while (begin < end) {
@@ -130,9 +130,11 @@ std::optional<RegexMatch> ClassPattern::find_run(std::string_view text, size_t s
       begin = p;
       continue;
     }
+    seen = {first.bits, 0};
     for (size_t count = as_space ? 0 : 1; p < end && count != max_count - (max_count == 0); ++count) {
       const CharClasses::Character next = classes.at(p);
       if ((next.bits & member_bit) == 0) break;
+      seen.others |= next.bits;
       p += next.length;
     }
     return RegexMatch{static_cast<size_t>(begin - text.data()), static_cast<size_t>(p - text.data())};

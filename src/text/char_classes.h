@@ -54,11 +54,24 @@ struct ClassPattern {
   // The regex of the white-space class, as translate_regex writes \s.
   static const std::string& space_class();
 
+  // Of a match, the classes of its first character and of those behind it; all of them where nothing is
+  // known.
+  struct Seen {
+    uint16_t first = 0xffff, others = 0xffff;
+  };
   // As Regex::find.
-  std::optional<RegexMatch> find(std::string_view text, size_t start, const CharClasses& classes) const;
+  std::optional<RegexMatch> find(std::string_view text, size_t start, const CharClasses& classes,
+                                 Seen& seen) const;
+  // False when there is no match within a match of another pattern.
+  bool may_match(const Seen& seen) const {
+    // White space before something else is not trailing.
+    if (trailing_space) return ((seen.others == 0 ? seen.first : seen.others) & space_bit) != 0;
+    return ((seen.first | seen.others) & member_bit) != 0;
+  }
 
  private:
-  std::optional<RegexMatch> find_run(std::string_view text, size_t start, const CharClasses& classes) const;
+  std::optional<RegexMatch> find_run(std::string_view text, size_t start, const CharClasses& classes,
+                                     Seen& seen) const;
   std::optional<RegexMatch> find_trailing_space(std::string_view text, size_t start,
                                                 const CharClasses& classes) const;
 };

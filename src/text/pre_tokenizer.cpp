@@ -114,20 +114,21 @@ void PreTokenizer::run(size_t index, std::string_view text, RegexScratch& scratc
       run(index + 1, text.substr(part.begin, part.end - part.begin), scratch, sink);
     return;
   }
-  const auto hand_on = [&](size_t begin, size_t end) {
-    if (begin < end) run(index + 1, text.substr(begin, end - begin), scratch, sink);
+  const auto hand_on = [&](size_t begin, size_t end, size_t next) {
+    if (begin < end) run(next, text.substr(begin, end - begin), scratch, sink);
   };
   size_t done = 0;
   for (size_t at = 0; at < text.size();) {
-    const auto match = find(stage, text, at, scratch);
+    ClassPattern::Seen seen;
+    const auto match = find(stage, text, at, scratch, seen);
     if (!match) break;
-    hand_on(done, match->begin);
-    hand_on(match->begin, match->end);
+    hand_on(done, match->begin, index + 1);
+    hand_on(match->begin, match->end, next_stage(index + 1, seen));
     done = match->end;
     const bool empty = match->begin == match->end;
     at = empty && done < text.size() ? next_character(text, done) : done;
   }
-  hand_on(done, text.size());
+  hand_on(done, text.size(), index + 1);
 }
 
 void PreTokenizer::run_with_space(size_t index, std::string_view text, RegexScratch& scratch,
@@ -138,10 +139,18 @@ void PreTokenizer::run_with_space(size_t index, std::string_view text, RegexScra
 }
 
 std::optional<RegexMatch> PreTokenizer::find(const Stage& stage, std::string_view text, size_t start,
-                                             RegexScratch& scratch) const {
+                                             RegexScratch& scratch, ClassPattern::Seen& seen) const {
   if (const auto* simple = std::get_if<ClassPattern>(&stage.matcher))
-    return simple->find(text, start, *classes_);
+    return simple->find(text, start, *classes_, seen);
   return std::get<Regex>(stage.matcher).find(text, start, scratch);
+}
+
+size_t PreTokenizer::next_stage(size_t index, const ClassPattern::Seen& seen) const {
+  for (; index < stages_.size(); ++index) {
+    const auto* simple = std::get_if<ClassPattern>(&stages_[index].matcher);
+    if (!simple || stages_[index].behavior != Behavior::isolated || simple->may_match(seen)) break;
+  }
+  return index;
 }
 
 // Matches and gaps in order, none of them empty.
@@ -150,7 +159,8 @@ std::vector<PreTokenizer::Part> PreTokenizer::parts(const Stage& stage, std::str
   std::vector<Part> parts;
   size_t done = 0;
   for (size_t at = 0; at < text.size();) {
-    const auto match = find(stage, text, at, scratch);
+    ClassPattern::Seen seen;
+    const auto match = find(stage, text, at, scratch, seen);
     if (!match) break;
     if (done < match->begin) parts.push_back({done, match->begin, stage.invert});
     if (match->begin < match->end) parts.push_back({match->begin, match->end, !stage.invert});

@@ -49,8 +49,10 @@ class PreTokenizer {
   void run(size_t stage, std::string_view text, RegexScratch& scratch, const PieceSink& sink) const;
   void run_with_space(size_t stage, std::string_view text, RegexScratch& scratch,
                       const PieceSink& sink) const;
-  std::optional<RegexMatch> find(const Stage& stage, std::string_view text, size_t start,
-                                 RegexScratch&) const;
+  std::optional<RegexMatch> find(const Stage& stage, std::string_view text, size_t start, RegexScratch&,
+                                 ClassPattern::Seen& seen) const;
+  // The first stage from `index` on that may do anything to what another one has matched.
+  size_t next_stage(size_t index, const ClassPattern::Seen& seen) const;
   std::vector<Part> parts(const Stage& stage, std::string_view text, RegexScratch& scratch) const;
   static std::vector<Part> arrange(std::vector<Part> parts, Behavior behavior);
 
