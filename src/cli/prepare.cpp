@@ -96,6 +96,9 @@ void add_prepare(CLI::App& app) {
       "--no-bos", [&o] { o.add_bos = false; }, "write documents as text and EOS, with no BOS before them");
   add_number(*command, "--shard-tokens", o.shard_tokens, "tokens in one shard at most",
              Allowed<int64_t>{.low = 1});
+  command->add_flag("--resumable", o.resumable,
+                    "keep finished shards in OUT.partial until all are there; after an interruption the same "
+                    "command goes on from them");
   add_number(*command, "--threads", o.threads, "threads that encode", Allowed<int>{1, most_threads});
   add_screening(*command, o.screen);
   auto dry = std::make_shared<bool>(false);

@@ -14,6 +14,7 @@
 #include "io/file.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_identity.h"
+#include "train/prepare_work.h"
 #include "train/token_shard.h"
 #include "train/vocabulary_training.h"
 
@@ -34,8 +35,10 @@ void check_options(const PrepareOptions& o) {
   check(o.threads > 0, "the number of threads must be positive, got {}", o.threads);
 }
 
-void stop_if_interrupted() {
-  if (interrupted()) fail("interrupted; nothing was written");
+void stop_if_interrupted(const PrepareOptions& o) {
+  if (!interrupted()) return;
+  fail("{}", o.resumable ? "interrupted; the same command goes on from the finished shards"
+                         : "interrupted; nothing was written");
 }
 
 TokenizerFiles new_vocabulary(const PrepareOptions& o, const std::vector<CorpusFile>& files,
@@ -61,12 +64,16 @@ TokenVocabulary vocabulary_of(const Tokenizer& tokenizer, const TokenizerFiles& 
   return {tokenizer.size(), *bos, *eos, tokenizer_identity(files.tokenizer_json, name)};
 }
 
-// BOS unless it is unwanted, text, EOS. What looks like a special token in the text stays text.
+// BOS unless it is unwanted, text, EOS, of each document that has a writer. What looks like a special token
+// in the text stays text.
 std::vector<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const TokenVocabulary& vocabulary,
-                                         const CorpusBatch& batch, const PrepareOptions& o) {
+                                         const CorpusBatch& batch,
+                                         const std::vector<TokenShardWriter*>& writers,
+                                         const PrepareOptions& o) {
   const auto n = static_cast<int64_t>(batch.documents.size());
   std::vector<std::vector<int32_t>> ids(batch.documents.size());
   parallel_tasks(o.threads, n, [&](int, int64_t i) {
+    if (!writers[static_cast<size_t>(i)]) return;
     std::vector<int32_t>& document = ids[static_cast<size_t>(i)];
     document = tokenizer.encode(batch.documents[static_cast<size_t>(i)],
                                 {.add_special = false, .parse_special = false});
@@ -81,16 +88,19 @@ struct Splitter {
   TokenShardWriter& train;
   TokenShardWriter& validation;
   double share;
+  int64_t train_finished = train.documents(), validation_finished = validation.documents();  // not yet seen
   int64_t bytes = 0, validation_bytes = 0;
 
   // A document is for validation whenever validation has less than its share of the text before it: spread
-  // evenly, whatever the documents' lengths.
-  void add(const std::string& text, const std::vector<int32_t>& ids) {
+  // evenly, whatever the documents' lengths. Null when it is in a shard that is finished already.
+  TokenShardWriter* writer(const std::string& text) {
     const bool lags = static_cast<double>(validation_bytes) < share * static_cast<double>(bytes);
     const auto size = static_cast<int64_t>(text.size());
-    (lags ? validation : train).add(ids);
     if (lags) validation_bytes += size;
     bytes += size;
+    int64_t& finished = lags ? validation_finished : train_finished;
+    if (finished > 0) return --finished, nullptr;
+    return lags ? &validation : &train;
   }
 };
 
@@ -99,9 +109,12 @@ void encode_corpus(const PrepareOptions& o, CorpusReader& reader, const Tokenize
   Progress progress("encode", reader.bytes_total(), "bytes");
   CorpusBatches batches(reader, o.threads);
   for (CorpusBatch batch; batches.next(batch); progress.update(batch.consumed)) {
-    stop_if_interrupted();
-    const auto ids = encode(tokenizer, vocabulary, batch, o);
-    for (size_t i = 0; i < ids.size(); ++i) splitter.add(batch.documents[i], ids[i]);
+    stop_if_interrupted(o);
+    std::vector<TokenShardWriter*> writers;
+    for (const std::string& document : batch.documents) writers.push_back(splitter.writer(document));
+    const auto ids = encode(tokenizer, vocabulary, batch, writers, o);
+    for (size_t i = 0; i < ids.size(); ++i)
+      if (writers[i]) writers[i]->add(ids[i]);
   }
 }
 
@@ -150,8 +163,12 @@ PrepareReport prepare(const PrepareOptions& o) {
               o.train_vocabulary, vocabulary.size);
 
   const auto start = std::chrono::steady_clock::now();
-  TokenShardWriter train(folder.path(), "train", vocabulary, o.shard_tokens);
-  TokenShardWriter validation(folder.path(), "val", vocabulary, o.shard_tokens);
+  std::optional<PrepareWork> work;
+  if (o.resumable) work.emplace(o, files, screened.keep, vocabulary);
+  const std::string& place = work ? work->folder() : folder.path();
+  TokenShardWriter train(place, "train", vocabulary, o.shard_tokens);
+  TokenShardWriter validation(place, "val", vocabulary, o.shard_tokens);
+  if (work) work->continue_after(train, "train"), work->continue_after(validation, "val");
   Splitter splitter{train, validation, o.validation};
   CorpusReader reader(files, o.corpus);
   if (o.screen.any()) reader.keep_only(screened.keep);
@@ -162,12 +179,14 @@ PrepareReport prepare(const PrepareOptions& o) {
     log::warn("the text is a single document: none is set aside for validation");
   train.finish();
   validation.finish();
+  if (work) work->link_into(folder.path());
   write_file(folder.path() + "/tokenizer.json", tokenizer_files.tokenizer_json);
   if (!tokenizer_files.tokenizer_config_json.empty())
     write_file(folder.path() + "/tokenizer_config.json", tokenizer_files.tokenizer_config_json);
   if (o.screen.any())
     write_file(folder.path() + "/screening.json", report_to_json(screened.report).dump(1) + "\n");
   folder.commit();
+  if (work) work->remove();
 
   return {.documents = train.documents() + validation.documents(),
           .validation_documents = validation.documents(),

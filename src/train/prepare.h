@@ -22,6 +22,9 @@ struct PrepareOptions {
   ScreenOptions screen;  // what is left out
   bool add_bos = true;   // before each document
   int64_t shard_tokens = 100'000'000;
+  // Keep finished shards beside `out` until all are there, and go on from those of an earlier, interrupted
+  // call.
+  bool resumable = false;
   int threads = 1;
 };
 

@@ -229,6 +229,12 @@ TokenShardWriter::TokenShardWriter(std::string dir, std::string split, TokenVoca
   check(shard_tokens > 0, "a shard must take at least one token, got a limit of {}", shard_tokens);
 }
 
+void TokenShardWriter::continue_after(const TokenShards& finished) {
+  shards_ = static_cast<int64_t>(finished.paths().size());
+  documents_ = finished.documents();
+  tokens_ = finished.tokens();
+}
+
 void TokenShardWriter::add(std::span<const int32_t> document) {
   const auto n = static_cast<int64_t>(document.size());
   if (pending() > 0 && pending() + n > shard_tokens_) write_shard();

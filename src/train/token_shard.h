@@ -84,6 +84,8 @@ class TokenShardWriter {
   // own.
   TokenShardWriter(std::string dir, std::string split, TokenVocabulary vocabulary, int64_t shard_tokens);
 
+  // Goes on behind shards of this folder that an earlier writer with the same documents has finished.
+  void continue_after(const TokenShards& finished);
   // One document with its BOS and EOS.
   void add(std::span<const int32_t> document);
   // Writes the last shard. Without documents there is none.

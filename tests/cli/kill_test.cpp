@@ -186,6 +186,39 @@ TEST_F(KillPrepare, AtEveryCallWhereFoldersCannotBeExchanged) {
   }
 }
 
+// With --resumable the same command goes on from the finished shards, and ends with the same bytes.
+TEST_F(KillPrepare, WhatIsResumableGoesOn) {
+  const auto resumable = [&](const std::string& shard_tokens, const Decision& decide) {
+    return run_traced(
+        {"prepare", dir_ / "second.jsonl", "--tokenizer", dir_ / "tokenizer", "--validation", "0.1",
+         "--threads", "1", "--shard-tokens", shard_tokens, "--resumable", "--out", dir_ / "parts"},
+        decide);
+  };
+  const int calls = resumable("150", kill_at(-1)).file_calls;
+  const Tree whole = tree_of(dir_ / "parts");
+  ASSERT_TRUE(whole.contains("train-00002.safetensors"));
+  int gone_on = 0;
+  for (int n = 1; n < calls && !HasFailure(); n += 4) {
+    SCOPED_TRACE(fmt::format("killed at call {} of {}", n, calls));
+    fs::remove_all(dir_ / "parts");
+    EXPECT_EQ(resumable("150", kill_at(n)).exit_code, 128 + SIGKILL);
+    const bool finished_one = fs::exists(dir_ / "parts.partial/train-00000.safetensors");
+    if (finished_one) {
+      const TracedRun other = resumable("151", undisturbed);
+      EXPECT_EQ(other.exit_code, 1);
+      EXPECT_THAT(other.err, ::testing::HasSubstr("made with another 'shard tokens'"));
+    }
+    const TracedRun again = resumable("150", undisturbed);
+    EXPECT_EQ(again.exit_code, 0) << again.err;
+    EXPECT_EQ(again.err.find("goes on after") != std::string::npos, finished_one) << again.err;
+    gone_on += finished_one;
+    EXPECT_TRUE(tree_of(dir_ / "parts") == whole);
+    EXPECT_FALSE(fs::exists(dir_ / "parts.partial"));
+    EXPECT_EQ(leftovers(), 0);
+  }
+  EXPECT_GT(gone_on, 3);
+}
+
 TEST_F(KillPrepare, WithAnErrorAtEveryCall) {
   const int calls = replace(kill_at(-1)).file_calls;
   for (int n = 0; n < calls && !HasFailure(); ++n) {
