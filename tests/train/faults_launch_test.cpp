@@ -85,7 +85,7 @@ class DisturbedRun : public ::testing::Test {
     EXPECT_EQ(next, last + 1);
     for (const auto& entry : fs::directory_iterator(output()))
       EXPECT_THAT(entry.path().filename().string(),
-                  MatchesRegex("step-[0-9]+|metrics.jsonl|expert_load.jsonl|events.out.*|.lock"));
+                  MatchesRegex("step-[0-9]+|metrics.jsonl|run.json|expert_load.jsonl|events.out.*|.lock"));
   }
   static int64_t step_of(const std::string& checkpoint) {
     return std::stoll(checkpoint.substr(checkpoint.rfind('-') + 1));
