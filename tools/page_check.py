@@ -82,7 +82,7 @@ class Check:
     def every_value_has_a_chart(self):
         logged = {name for run in self.runs for line in lines_of(run / "metrics.jsonl") for name in line}
         drawn = set(self.series())
-        self.expect(drawn == logged - {"step", "time", "tokens", "targets"}, f"charts of {sorted(drawn)}")
+        self.expect(drawn == logged - {"step", "time", "tokens", "targets", "anomaly"}, f"charts of {sorted(drawn)}")
         for name in drawn:
             size = self.canvas(name).evaluate("canvas => [canvas.width, canvas.height]")
             colors = self.canvas(name).evaluate("""canvas => new Set(new Uint32Array(canvas.getContext('2d')

@@ -78,6 +78,14 @@ void visit_recipe(R& r, F&& f) {
   f("validation.sequences", r.validation.sequences, at_least_0, free_to_change, "at most; 0: all");
   f("checkpoint.every", r.checkpoint.every, at_least_0, free_to_change, "steps between; 0: at the end only");
   f("checkpoint.keep", r.checkpoint.keep, at_least_1, free_to_change, "the newest that stay");
+  f("anomaly.skip", r.anomaly.skip, any_value, by_request,
+    "a step with a spike, or a number that is not finite, changes no weight");
+  f("anomaly.window", r.anomaly.window, Range{2, 65536}, by_request,
+    "steps that the next one is compared with");
+  f("anomaly.deviations", r.anomaly.deviations, at_least_0, by_request,
+    "a loss or gradient norm so many deviations above their median is a spike");
+  f("anomaly.most_skipped", r.anomaly.most_skipped, at_least_0, free_to_change,
+    "steps in a row that may be skipped; one more ends the run");
   f("parallel.pipeline", r.parallel.pipeline, Range{1, 4096}, free_to_change,
     "stages that the layers are cut into, of the ranks of mpirun");
   f("parallel.expert", r.parallel.expert, Range{1, 4096}, free_to_change,

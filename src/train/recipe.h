@@ -80,6 +80,14 @@ struct Recipe {
     int64_t keep = 2;      // the newest ones that stay
   } checkpoint;
 
+  // Steps that are not like those before (train/anomaly_watch.h): flagged, or left out of the training.
+  struct Anomalies {
+    bool skip = false;          // such a step changes no weight
+    int64_t window = 64;        // steps that the next one is compared with
+    double deviations = 8;      // above their median from which on it is a spike
+    int64_t most_skipped = 10;  // in a row; one more ends the run
+  } anomaly;
+
   struct Run {
     std::string output;            // folder of checkpoints, metrics and, at the end, the model
     DType precision = DType::f32;  // f32, or bf16: weights and activations in bf16, the rest in f32

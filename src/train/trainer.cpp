@@ -66,7 +66,8 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
       ranks_(world, device_, plan_of(recipe, config_, world)),
       trained_(device_, ranks_, config_, recipe.run.precision),
       totals_(device_, config_),
-      passes_(recipe_, device_, config_, ranks_, trained_, totals_) {
+      passes_(recipe_, device_, config_, ranks_, trained_, totals_),
+      watch_(recipe.anomaly.window, recipe.anomaly.deviations) {
   open_data();
   start(world, checkpoint, changes);
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
@@ -145,6 +146,7 @@ void Trainer::start(World* world, const std::string& checkpoint, const std::vect
     trained_.start_gathering();  // an older checkpoint's master copies may be weights now
     check_same_run(checkpoint, state_, now, training_shards_);
     now.mixture = mixture_start(recipe_.data.weights, &state_.mixture, state_.windows_read);
+    watch_.history = state_.anomalies;
   }
   state_.data_tokens = now.data_tokens, state_.data = now.data, state_.tokenizer = now.tokenizer;
   state_.mixture = now.mixture;
@@ -164,17 +166,38 @@ StepReport Trainer::step() {
   trained_.finish_gathering();  // of a rank without a forward pass
   trained_.reduce_gradients();
   read_totals(report);
-  check_finite(report);
+  watch(report);
+  if (!report.skipped) update_weights(report);
+  state_.step = report.step;
+  state_.anomalies = watch_.history;
+  state_.tokens += report.tokens;
+  state_.windows_read = loader_->windows_read();
+  return report;
+}
 
+void Trainer::update_weights(const StepReport& report) {
   const double clip = recipe_.optimizer.clip;
   const double scale = clip > 0 && report.grad_norm > clip ? clip / report.grad_norm : 1;
   trained_.optimizer().update(device_, recipe_.optimizer, report.lr, scale, report.step);
   update_choice_biases();
   trained_.start_gathering();
-  state_.step = report.step;
-  state_.tokens += report.tokens;
-  state_.windows_read = loader_->windows_read();
-  return report;
+}
+
+// All ranks have the same sums, and decide the same.
+void Trainer::watch(StepReport& report) {
+  const Recipe::Anomalies& a = recipe_.anomaly;
+  AnomalyHistory& history = watch_.history;
+  report.anomaly = watch_.judge(report.loss, report.grad_norm);
+  report.skipped = a.skip && report.anomaly != Anomaly::none;
+  history.in_a_row = report.skipped ? history.in_a_row + 1 : 0;
+  history.skipped += report.skipped ? 1 : 0;
+  const bool too_many = history.in_a_row > a.most_skipped;
+  if (!report.skipped || too_many) check_finite(report);
+  check(!too_many,
+        "step {}: {} (loss {:g}, norm {:g}); {} steps in a row would be skipped, more than "
+        "anomaly.most_skipped = {}; the last checkpoint is the newest good state",
+        report.step, text_of(report.anomaly), report.loss, report.grad_norm, history.in_a_row,
+        a.most_skipped);
 }
 
 // All ranks have the same sums, and come here together.

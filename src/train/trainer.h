@@ -11,6 +11,7 @@
 #include "comm/world.h"
 #include "ops/balance.h"
 #include "tensor/device.h"
+#include "train/anomaly_watch.h"
 #include "train/expert_load.h"
 #include "train/loader.h"
 #include "train/rank_groups.h"
@@ -37,6 +38,8 @@ struct StepReport {
   ExpertLoad load;
   double expert_load = 0;  // ExpertLoad::expert_load() of it
   double dropped = 0;      // ExpertLoad::dropped_share() of it
+  Anomaly anomaly = Anomaly::none;
+  bool skipped = false;  // for its sake: no weight was changed
 };
 
 class Trainer {
@@ -52,7 +55,8 @@ class Trainer {
   // The schedule's length is reached.
   bool finished() const { return run_finished(recipe_, position()); }
   // Trains on batch_sequences() sequences. When the loss or the gradient is not finite: an Error naming the
-  // step, thrown before any weight changes, on all ranks.
+  // step, thrown before any weight changes, on all ranks. With anomaly.skip that step is skipped instead, as
+  // one with a spike is, until there are too many in a row.
   StepReport step();
   // Mean loss per target of the validation data; nothing when there is none.
   std::optional<double> validation_loss();
@@ -95,6 +99,9 @@ class Trainer {
   bool take_snapshot();
   void update_choice_biases();
   void read_totals(StepReport& report);
+  // Fills in whether the step is to be skipped. Error after too many.
+  void watch(StepReport& report);
+  void update_weights(const StepReport& report);
   // An Error that says on which rank the loss or the gradient is not finite.
   void check_finite(const StepReport& report);
   // Packs this rank's i-th micro-batch of the validation data. Returns its targets.
@@ -114,6 +121,7 @@ class Trainer {
   StepPasses passes_;
 
   RunState state_;
+  AnomalyWatch watch_;
   std::unique_ptr<Loader> loader_;
 
   std::unique_ptr<Snapshot> snapshot_;  // on a GPU, from the first checkpoint on

@@ -83,6 +83,22 @@ FilePatterns checkpoint_names() {
   return files;
 }
 
+OrderedJson anomalies_to_json(const AnomalyHistory& history) {
+  return {{"losses", history.losses},
+          {"log_norms", history.norms},
+          {"skipped", history.skipped},
+          {"in_a_row", history.in_a_row}};
+}
+
+AnomalyHistory anomalies_from_json(const JsonObject& json) {
+  const auto losses = json.required<std::vector<double>>("losses"),
+             norms = json.required<std::vector<double>>("log_norms");
+  return {.losses = {losses.begin(), losses.end()},
+          .norms = {norms.begin(), norms.end()},
+          .skipped = json.required<int64_t>("skipped"),
+          .in_a_row = json.required<int64_t>("in_a_row")};
+}
+
 void write_trainer_json(const std::string& folder, const RunState& state, const Recipe& recipe) {
   OrderedJson trainer = {{"format", format_version},         {"step", state.step},
                          {"tokens", state.tokens},           {"windows_read", state.windows_read},
@@ -90,6 +106,7 @@ void write_trainer_json(const std::string& folder, const RunState& state, const 
                          {"tokenizer", state.tokenizer},     {"recipe", recipe_to_json(recipe)}};
   if (const MixtureStart& m = state.mixture; !m.weights.empty())
     trainer["mixture"] = {{"weights", m.weights}, {"since", m.since}, {"taken", m.taken}};
+  if (recipe.anomaly.skip) trainer["anomalies"] = anomalies_to_json(state.anomalies);
   write_file(file_in(folder, "trainer.json"), trainer.dump(2) + "\n");
 }
 
@@ -242,6 +259,7 @@ RunState load_checkpoint(Communicator& ranks, const Device& device, const std::s
   RunState state = {o.required<int64_t>("step"),         o.required<int64_t>("tokens"),
                     o.required<int64_t>("windows_read"), o.required<int64_t>("data_tokens"),
                     o.optional<std::string>("data", ""), o.optional<std::string>("tokenizer", "")};
+  if (o.has("anomalies")) state.anomalies = anomalies_from_json(o.child("anomalies"));
   check(state.step >= 0 && state.tokens >= 0 && state.windows_read >= 0, "{}: negative counters", path);
   state.mixture = read_mixture(o, state.windows_read);
   verify_checksums(ranks, checkpoint, device.threads());

@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "base/progress.h"
 #include "io/descriptor.h"
+#include "train/dead_experts.h"
 #include "train/ignored.h"
 #include "train/memory_report.h"
 #include "train/metrics.h"
@@ -58,7 +59,9 @@ struct Interval {
   int64_t tokens = 0, targets = 0;
 
   void add(const StepReport& report, double step_seconds) {
-    seconds += step_seconds, tokens += report.tokens, targets += report.targets;
+    seconds += step_seconds, tokens += report.tokens;
+    if (report.skipped) return;
+    targets += report.targets;
     loss += report.loss * static_cast<double>(report.targets);
   }
   double mean_loss() const { return loss / static_cast<double>(std::max<int64_t>(targets, 1)); }
@@ -94,6 +97,7 @@ class Run {
   std::string balance_text(const BalanceLevels& balance) const;
   std::vector<NamedValue> step_values(const StepReport& report, double seconds) const;
   void log_line(const StepReport& report);
+  void flag(const StepReport& report);
   void validate();
   void save();
   double seconds_left() const;
@@ -113,6 +117,7 @@ class Run {
   const double progress_at_start_;
   double step_seconds_ = 0;  // of all steps
   Interval interval_;
+  DeadExperts dead_experts_;
   int64_t saved_step_, validated_step_ = -1;
   TrainOutcome outcome_;
 };
@@ -206,7 +211,22 @@ std::vector<NamedValue> Run::step_values(const StepReport& r, double seconds) co
     values.push_back({"communication_balance_loss", r.balance.communication});
   if (r.load.D > 1) values.push_back({"group_load", r.load.group_load()});
   if (recipe_.model.capacity_factor > 0) values.push_back({"dropped", r.dropped});
+  if (!r.load.moe_layers.empty())
+    values.push_back({"dead_experts", static_cast<double>(dead_experts_.count())});
+  if (r.anomaly != Anomaly::none) values.push_back({"anomaly", static_cast<double>(r.anomaly)});
   return values;
+}
+
+void Run::flag(const StepReport& r) {
+  for (const auto& [layer, expert] : dead_experts_.add(r.load))
+    log::warn("step {}: expert {} of layer {} was not chosen in {} steps", r.step, expert, layer,
+              DeadExperts::patience);
+  if (r.anomaly == Anomaly::none) return;
+  const std::string skipped = r.skipped ? fmt::format("; the step is skipped, number {} of this run",
+                                                      trainer_.state().anomalies.skipped)
+                                        : "";
+  log::warn("step {}: {} (loss {:.4f}, norm {:.2f}){}", r.step, text_of(r.anomaly), r.loss, r.grad_norm,
+            skipped);
 }
 
 void Run::log_line(const StepReport& r) {
@@ -226,6 +246,7 @@ void Run::log_line(const StepReport& r) {
 void Run::after_step(const StepReport& r, double seconds) {
   step_seconds_ += seconds;
   interval_.add(r, seconds);
+  flag(r);
   const bool in_detail = is_multiple(recipe_.run.log_every) || ending();
   std::vector<NamedValue> values = step_values(r, seconds);
   if (in_detail) append_memory_values(trainer_, values);

@@ -106,6 +106,24 @@ TEST_F(ParallelTraining, FollowsItWhereTheBatchDoesNotDivide) {
           recipe({{"batch.sequences", sequences}, {"batch.micro_batch", "1"}, {"model.seq_aux", seq_aux}}),
           5);
 }
+// A step that is skipped is so on every rank: its totals are the same there. Every step above the median is.
+TEST_F(ParallelTraining, SkipsTheSameStepsOnAllRanks) {
+  Trainer trainer(recipe({{"anomaly.skip", "true"},
+                          {"anomaly.window", "4"},
+                          {"anomaly.deviations", "0"},
+                          {"anomaly.most_skipped", "100"}}),
+                  {}, {}, &world());
+  std::string skipped;
+  for (int step = 1; step <= 20; ++step) {
+    const std::string before = hash_of(weight_bytes_of(trainer));
+    const bool this_one = trainer.step().skipped;
+    skipped += this_one ? "yes " : "no ";
+    EXPECT_EQ(hash_of(weight_bytes_of(trainer)) == before, this_one) << step;
+  }
+  EXPECT_NE(skipped.find("yes"), std::string::npos);
+  world().check_same("which steps were skipped", skipped);
+  world().check_same("the weights", hash_of(weight_bytes_of(trainer)));
+}
 TEST_F(ParallelTraining, FollowsItWithTiedEmbeddingsAndBiases) {
   expect_the_same_run(recipe({{"model.tie_word_embeddings", "true"},
                               {"model.attention_bias", "true"},

@@ -45,6 +45,7 @@ class LineChart {
       const series = run.series[this.spec.name];
       return {run, steps: series.steps, x: onAxis(run, series.steps, this.view.axis), raw: series.last,
         y: smoothed(series.last, this.view.smoothing), low: series.low, high: series.high,
+        flagged: onAxis(run, run.series.anomaly ? run.series.anomaly.steps : [], axis),
         bad: onAxis(run, series.not_finite ? series.not_finite.steps : [], this.view.axis)};
     });
     this.draw();
@@ -206,13 +207,16 @@ class LineChart {
     context.fill();
   }
 
-  // Values that were not finite, the cursor, and what is being selected.
+  // Values that were not finite, steps that were flagged, the cursor, and what is being selected.
   drawMarks(context) {
     const {top, bottom} = this.area;
     context.fillStyle = themeColor('--bad');
     context.textAlign = 'center';
     context.textBaseline = 'top';
-    for (const line of this.lines) for (const x of line.bad) context.fillText('\u2715', this.xPixel(x), top);
+    for (const line of this.lines) {
+      for (const x of line.bad) context.fillText('\u2715', this.xPixel(x), top);
+      for (const x of line.flagged) context.fillText('\u25b4', this.xPixel(x), bottom - 12);
+    }
     if (this.drag && this.drag.to !== this.drag.from) {
       context.fillStyle = themeColor('--focus');
       context.globalAlpha = 0.15;

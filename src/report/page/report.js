@@ -17,6 +17,7 @@ const charts = [
   {name: 'host_memory', title: 'Memory', note: 'highest so far of the process that takes most', format: 'bytes'},
   {name: 'gpu_memory', title: 'GPU memory', note: 'in use on the fullest GPU', format: 'bytes'},
   {name: 'expert_load', title: 'Expert load', note: 'busiest expert over the average, of the worst layer', format: 'ratio'},
+  {name: 'dead_experts', title: 'Dead experts', note: 'not chosen in 100 steps', format: 'count'},
   {name: 'group_load', title: 'Load of groups', note: 'busiest group of experts over the average, of the worst layer',
     format: 'ratio'},
   {name: 'dropped', title: 'Dropped', note: 'share of the choices of experts that were dropped', format: 'percent'},
@@ -25,7 +26,7 @@ const charts = [
   {name: 'communication_balance_loss', title: 'Communication balance loss',
     note: 'times its alpha, summed over the layers'},
 ];
-const notDrawn = new Set(['time', 'tokens', 'targets']);
+const notDrawn = new Set(['time', 'tokens', 'targets', 'anomaly']);
 
 function chartsOf(runs) {
   const names = new Set(runs.flatMap((run) => Object.keys(run.series)));
