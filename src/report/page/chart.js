@@ -45,17 +45,19 @@ class LineChart {
       const series = run.series[this.spec.name];
       return {run, steps: series.steps, x: onAxis(run, series.steps, this.view.axis), raw: series.last,
         y: smoothed(series.last, this.view.smoothing), low: series.low, high: series.high,
+        ends: onAxis(run, [run.first_step, run.last_step], axis),
         flagged: onAxis(run, run.series.anomaly ? run.series.anomaly.steps : [], axis),
         bad: onAxis(run, series.not_finite ? series.not_finite.steps : [], this.view.axis)};
     });
     this.draw();
   }
 
+  // Of whole runs, the same for all charts.
   xRange() {
     if (this.view.zoom) return this.view.zoom;
     let low = Infinity, high = -Infinity;
     for (const line of this.lines) {
-      for (const x of [line.x[0], line.x[line.x.length - 1], ...line.bad]) {
+      for (const x of line.ends) {
         if (x < low) low = x;
         if (x > high) high = x;
       }

@@ -38,7 +38,10 @@ function chartsOf(runs) {
 function main() {
   const byId = (id) => document.getElementById(id);
   const {runs} = JSON.parse(byId('data').textContent);
-  runs.forEach((run, i) => { run.color = colorOf(i); });
+  runs.forEach((run, i) => {
+    run.color = colorOf(i);
+    run.first_step = Math.min(...Object.values(run.series).map((series) => series.steps[0] ?? run.last_step));
+  });
   document.title = `${runs.map((run) => run.name).join(', ')} \u2013 fathom report`;
 
   const view = {axis: 'step', smoothing: 0, log: false, outliers: false, zoom: null, shown: new Set(runs)};
