@@ -80,7 +80,7 @@ TEST_F(RecipeTest, EveryShippedExtensionHolds) {
     EXPECT_EQ(recipe.model.capacity_factor, before.model.capacity_factor);
     ++count;
   }
-  EXPECT_EQ(count, 3);
+  EXPECT_GE(count, 3);
 }
 
 TEST_F(RecipeTest, DeepSeekV2AsPublished) {
