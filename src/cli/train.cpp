@@ -13,6 +13,7 @@
 #include "cli/standard_streams.h"
 #include "cli/trace.h"
 #include "cli/train.h"
+#include "cli/training_samples.h"
 #include "comm/agreement.h"
 #include "comm/launcher.h"
 #include "train/training_run.h"
@@ -90,6 +91,10 @@ void run_training(const TrainFlags& flags, World& world) {
   TrainOptions how{.resume = flags.resume || !flags.changes.empty(),
                    .changes = flags.changes,
                    .on_profile = {},
+                   .write_samples =
+                       [&](Device& device, const Model& model, const std::string& tokenizer_folder) {
+                         return training_samples(device, model, recipe, tokenizer_folder);
+                       },
                    .world = world.size() > 1 ? &world : nullptr};
   world.check_same("--resume", how.resume ? "true" : "false");
   world.check_same("--profile", flags.trace);

@@ -105,6 +105,7 @@ LayerScalars load_scalars(const ExpertLoad& load) {
 Metrics::Metrics(const std::string& dir, int64_t resume_from_step)
     : lines_(ready_lines(dir, "metrics.jsonl", resume_from_step), AppendFile::Mode::extend),
       load_path_(ready_lines(dir, "expert_load.jsonl", resume_from_step)),
+      samples_path_(ready_lines(dir, "samples.jsonl", resume_from_step)),
       events_(dir, resume_from_step + 1) {}
 
 void Metrics::log(int64_t step, std::span<const NamedValue> values) {
@@ -126,9 +127,16 @@ void Metrics::log_load(int64_t step, const ExpertLoad& load) {
   events_.scalars(time, step, scalars.all());
 }
 
+void Metrics::log_sample(int64_t step, const std::string& prompt, const std::string& text) {
+  if (!sample_lines_) sample_lines_.emplace(samples_path_, AppendFile::Mode::extend);
+  sample_lines_->append(line_start(now(), step) + ",\"prompt\":" + json_quoted(prompt) +
+                        ",\"text\":" + json_quoted(text) + "}\n");
+}
+
 void Metrics::flush() {
   lines_.sync();
   if (load_lines_) load_lines_->sync();
+  if (sample_lines_) sample_lines_->sync();
   events_.sync();
 }
 

@@ -1,5 +1,5 @@
-// What a run measures, step by step, for people and for tools: DIR/metrics.jsonl and DIR/expert_load.jsonl,
-// one object a line, and TensorBoard event files beside them.
+// What a run measures, step by step, for people and for tools: DIR/metrics.jsonl, DIR/expert_load.jsonl
+// and DIR/samples.jsonl, one object a line, and TensorBoard event files beside them.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -27,13 +27,15 @@ class Metrics {
   }
   // The counts of a step, as a line of expert_load.jsonl, and their ratios as scalars for each layer.
   void log_load(int64_t step, const ExpertLoad& load);
+  // What the model wrote after a prompt, as a line of samples.jsonl.
+  void log_sample(int64_t step, const std::string& prompt, const std::string& text);
   // Safe against power loss too.
   void flush();
 
  private:
   AppendFile lines_;
-  std::string load_path_;
-  std::optional<AppendFile> load_lines_;  // from the first of them on
+  std::string load_path_, samples_path_;
+  std::optional<AppendFile> load_lines_, sample_lines_;  // from the first of them on
   EventFile events_;
 };
 

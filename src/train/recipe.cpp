@@ -86,6 +86,12 @@ void visit_recipe(R& r, F&& f) {
     "a loss or gradient norm so many deviations above their median is a spike");
   f("anomaly.most_skipped", r.anomaly.most_skipped, at_least_0, free_to_change,
     "steps in a row that may be skipped; one more ends the run");
+  f("sample.prompts", r.sample.prompts, any_value, free_to_change,
+    "texts that the model continues while it trains, into samples.jsonl; none: no samples");
+  f("sample.every", r.sample.every, at_least_0, free_to_change, "steps between; 0: with each checkpoint");
+  f("sample.tokens", r.sample.tokens, at_least_1, free_to_change, "of an answer, at most");
+  f("sample.temperature", r.sample.temperature, at_least_0, free_to_change,
+    "0: always the most likely token");
   f("parallel.pipeline", r.parallel.pipeline, Range{1, 4096}, free_to_change,
     "stages that the layers are cut into, of the ranks of mpirun");
   f("parallel.expert", r.parallel.expert, Range{1, 4096}, free_to_change,

@@ -88,6 +88,14 @@ struct Recipe {
     int64_t most_skipped = 10;  // in a row; one more ends the run
   } anomaly;
 
+  // Texts that the model writes while it trains, for people to read: OUT/samples.jsonl.
+  struct Sample {
+    std::vector<std::string> prompts;  // none: no samples
+    int64_t every = 0;                 // steps between; 0: with each checkpoint
+    int64_t tokens = 64;               // of an answer, at most
+    double temperature = 0.7;          // 0: always the most likely token
+  } sample;
+
   struct Run {
     std::string output;            // folder of checkpoints, metrics and, at the end, the model
     DType precision = DType::f32;  // f32, or bf16: weights and activations in bf16, the rest in f32

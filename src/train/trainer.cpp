@@ -126,7 +126,7 @@ void Trainer::start(World* world, const std::string& checkpoint, const std::vect
   now.data = training_shards_.fingerprint(device_.threads(), recipe_.data.verify);
   now.tokenizer = checked_tokenizer(recipe_, training_shards_,
                                     own_validation_shards_ ? &*own_validation_shards_ : nullptr);
-  tokenizer_folder_ = tokenizer_folder(recipe_, training_shards_);
+  tokenizer_folder_ = fathom::tokenizer_folder(recipe_, training_shards_);
   std::string validation;
   if (own_validation_shards_)
     validation = own_validation_shards_->fingerprint(device_.threads(), recipe_.data.verify);

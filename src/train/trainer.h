@@ -86,6 +86,8 @@ class Trainer {
   int64_t training_windows() const { return loader_->order().windows(); }
   const WindowOrder& order() const { return loader_->order(); }
   int64_t validation_windows() const { return validation_windows_; }
+  // Whose files go into checkpoints; empty: there is no tokenizer.
+  const std::string& tokenizer_folder() const { return tokenizer_folder_; }
   bool has_validation_shards() const { return own_validation_shards_.has_value(); }
 
  private:
@@ -111,7 +113,7 @@ class Trainer {
   Device device_;
   TokenShards training_shards_;
   std::optional<TokenShards> own_validation_shards_;
-  std::string tokenizer_folder_;  // whose files go into checkpoints; empty: none
+  std::string tokenizer_folder_;
   int64_t training_windows_ = 0, validation_windows_ = 0, first_validation_window_ = 0;
 
   const Config config_;

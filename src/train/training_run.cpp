@@ -78,6 +78,7 @@ class Run {
         trainer_(recipe, output_.start(), options.changes, options.world),
         progress_at_start_(run_progress(recipe, trainer_.position())),
         saved_step_(options.resume ? trainer_.state().step : -1) {
+    check_samples();
     announce();
   }
 
@@ -89,6 +90,7 @@ class Run {
   TrainOutcome finished_before() const;
 
  private:
+  void check_samples() const;
   void announce();
   void log_mixture();
   StepReport step();
@@ -99,6 +101,7 @@ class Run {
   void log_line(const StepReport& report);
   void flag(const StepReport& report);
   void validate();
+  void sample();
   void save();
   double seconds_left() const;
   std::string model_folder() const { return file_in(recipe_.run.output, "model"); }
@@ -118,9 +121,18 @@ class Run {
   double step_seconds_ = 0;  // of all steps
   Interval interval_;
   DeadExperts dead_experts_;
-  int64_t saved_step_, validated_step_ = -1;
+  int64_t saved_step_, validated_step_ = -1, sampled_step_ = -1;
   TrainOutcome outcome_;
 };
+
+void Run::check_samples() const {
+  if (recipe_.sample.prompts.empty()) return;
+  const Recipe::Parallel& p = recipe_.parallel;
+  check(p.pipeline == 1 && p.expert == 1,
+        "sample.prompts needs the whole model on a rank, and parallel.pipeline is {} and parallel.expert {}",
+        p.pipeline, p.expert);
+  check(!trainer_.tokenizer_folder().empty(), "sample.prompts needs a tokenizer, and the data has none");
+}
 
 void Run::announce() {
   const Config& c = trainer_.model().config;
@@ -256,6 +268,7 @@ void Run::after_step(const StepReport& r, double seconds) {
     if (metrics_) metrics_->log_load(r.step, r.load);
   }
   if (is_multiple(recipe_.validation.every)) validate();
+  if (is_multiple(recipe_.sample.every)) sample();
   if (is_multiple(recipe_.checkpoint.every) && !trainer_.finished()) save();  // the last one: see go()
 }
 
@@ -268,8 +281,22 @@ void Run::validate() {
   if (metrics_) metrics_->log(validated_step_, {{"validation_loss", *outcome_.validation_loss}});
 }
 
+// It changes nothing of the training: it has random numbers of its own.
+void Run::sample() {
+  const std::vector<std::string>& prompts = recipe_.sample.prompts;
+  const int64_t step = trainer_.state().step;
+  if (sampled_step_ == step || prompts.empty() || !options_.write_samples) return;
+  sampled_step_ = step;
+  const Model& model = trainer_.model();  // every rank has the newest weights then
+  if (!metrics_) return;
+  const std::vector<std::string> texts =
+      options_.write_samples(trainer_.device(), model, trainer_.tokenizer_folder());
+  for (size_t i = 0; i < prompts.size(); ++i) metrics_->log_sample(step, prompts[i], texts[i]);
+}
+
 void Run::save() {
   if (saved_step_ == trainer_.state().step) return;
+  if (recipe_.sample.every == 0) sample();
   if (metrics_) metrics_->flush();
   outcome_.checkpoint = trainer_.save();
   saved_step_ = trainer_.state().step;
@@ -294,6 +321,7 @@ TrainOutcome Run::go() {
     metrics_.emplace(recipe_.run.output, options_.resume ? trainer_.state().step : -1);
     write_run_description(recipe_.run.output, recipe_, trainer_.model().config, ranks_.size());
   }
+  if (!options_.resume) sample();  // what cannot be sampled is said before hours have passed
   std::optional<Ending> why = ending();
   for (; !why; why = ending()) {
     const auto start = Clock::now();
@@ -304,6 +332,7 @@ TrainOutcome Run::go() {
   outcome_.step = trainer_.state().step;
   if (*why == Ending::finished || *why == Ending::out_of_time) {
     validate();
+    sample();
     outcome_.model = model_folder();
     trainer_.save_model_to(outcome_.model);
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "comm/world.h"
+#include "model/model.h"
 #include "tensor/profile.h"
 #include "train/recipe.h"
 
@@ -30,7 +31,11 @@ struct TrainOptions {
   std::vector<std::string> changes = {};
   // Called once, with what was measured of the run's third step (the first ones warm up). Every rank has one,
   // or none has; `ranks` are all of them, in host memory.
-  std::function<void(Device&, Profile&, Communicator& ranks)> on_profile;
+  std::function<void(Device&, Profile&, Communicator& ranks)> on_profile = {};
+  // Continues the recipe's sample.prompts with the model as it is, all of it on one rank. A folder's
+  // tokenizer is the model's. Called by the rank that writes, when there are prompts.
+  std::function<std::vector<std::string>(Device&, const Model&, const std::string& tokenizer_folder)>
+      write_samples = {};
   World* world = nullptr;  // all ranks of the run; null for one process alone
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <sstream>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -189,6 +190,62 @@ TEST(TrainFlags, EveryKeyOfTheRecipeIsOne) {
   add_train(app, alone);
   for (const RecipeKey& key : recipe_keys())
     EXPECT_NE(app.get_subcommand("train")->get_option_no_throw("--" + key.name), nullptr) << key.name;
+}
+
+std::vector<Json> samples_of(const std::string& run) {
+  std::vector<Json> samples;
+  std::istringstream lines(read_file(run + "/samples.jsonl"));
+  for (std::string line; std::getline(lines, line);) samples.push_back(parse_json(line, "samples"));
+  return samples;
+}
+
+TEST_F(TrainCommand, WritesSamplesAndTrainsTheSame) {
+  train({});
+  const std::vector<std::string> sampling = {"--config",
+                                             dir_ / "recipe.toml",
+                                             "--data.train",
+                                             dir_ / "data",
+                                             "--run.output",
+                                             dir_ / "sampled",
+                                             "--sample.prompts",
+                                             "the low sun",
+                                             "and",
+                                             "--sample.every",
+                                             "3",
+                                             "--sample.tokens",
+                                             "5"};
+  const auto with = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"train"};
+    arguments.insert(arguments.end(), sampling.begin(), sampling.end());
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  };
+  with({"--run.stop_at", "4"});
+  with({"--resume"});
+  const std::string sampled = dir_ / "sampled";
+  std::vector<int64_t> steps;
+  for (const Json& sample : samples_of(sampled)) {
+    steps.push_back(sample.at("step"));
+    EXPECT_EQ(sample.at("prompt"), steps.size() % 2 == 1 ? "the low sun" : "and");
+    EXPECT_FALSE(sample.at("text").get<std::string>().empty());
+  }
+  EXPECT_EQ(steps, (std::vector<int64_t>{0, 0, 3, 3, 6, 6}));
+  EXPECT_EQ(read_file(sampled + "/model/model.safetensors"),
+            read_file(dir_ / "out" + "/model/model.safetensors"));
+}
+
+TEST_F(TrainCommand, SaysWhatCannotBeSampled) {
+  EXPECT_THAT(error_of([&] {
+                train({"--sample.prompts", "the low sun", "--model.max_position_embeddings", "32",
+                       "--sample.prompts", std::string(200, '.')});
+              }),
+              HasSubstr("context"));
+  std::filesystem::remove_all(dir_ / "out");
+  std::filesystem::remove(dir_ / "data" + "/tokenizer.json");
+  EXPECT_THAT(error_of([&] {
+                train({"--sample.prompts", "the", "--no-tokenizer"});
+              }),
+              HasSubstr("sample.prompts needs a tokenizer"));
 }
 
 // The fixture's model is trained on 32 tokens.

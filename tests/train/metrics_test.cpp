@@ -52,6 +52,23 @@ TEST(Metrics, OneObjectForEachStep) {
   EXPECT_TRUE(lines[1].at("a \"quoted\" name").is_null());
 }
 
+TEST(Metrics, SamplesOfText) {
+  TempDir dir;
+  const std::string path = dir / "run/samples.jsonl";
+  {
+    Metrics metrics(dir / "run", -1);
+    EXPECT_FALSE(std::filesystem::exists(path));
+    metrics.log_sample(0, "a \"b\"", "line\nline\x01");
+    metrics.log_sample(5, "a", "later");
+  }
+  const std::vector<Json> lines = lines_of(path);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0].at("prompt"), "a \"b\"");
+  EXPECT_EQ(lines[0].at("text"), "line\nline\x01");
+  const Metrics again(dir / "run", 3);  // a run that goes on after step 3
+  EXPECT_THAT(steps_of(path), ElementsAre(0));
+}
+
 // Two MoE layers of four experts in two groups.
 ExpertLoad some_load() {
   return {.moe_layers = {1, 3},
