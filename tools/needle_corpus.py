@@ -5,7 +5,7 @@
 
 Each document is a stretch of the text in which sentences such as "The number of the lamp is 48213." stand. Half of them repeat an
 earlier one: there the number can be known. Some give an earlier key another number, and from there on that one counts. The same
-seed writes the same file.
+seed writes the same file. A .zst or .gz text needs the program zstd or gzip.
 """
 
 import argparse
