@@ -14,10 +14,13 @@ corpus=(tools/needle_corpus.py --text "$text" --sentence "Remember {key} {value}
 rm -rf "$out"
 mkdir -p "$out"
 
+# The vocabulary comes from the first: of documents with fewer needles.
+"${corpus[@]}" --documents 80000 --bytes 300 --needles 12 --out "$out/sparse.jsonl"
 "${corpus[@]}" --documents 100000 --bytes 160 --needles 14 --out "$out/short.jsonl"
 "${corpus[@]}" --documents 5000 --bytes 1200 --needles 60 --seed 2 --out "$out/long.jsonl"
-$fathom prepare "$out/short.jsonl" --train-tokenizer 512 --validation 0.005 --out "$out/short"
-$fathom prepare "$out/long.jsonl" --tokenizer "$out/short" --validation 0.02 --out "$out/long"
+$fathom prepare "$out/sparse.jsonl" --train-tokenizer 512 --validation 0.005 --out "$out/sparse"
+$fathom prepare "$out/short.jsonl" --tokenizer "$out/sparse" --validation 0.005 --out "$out/short"
+$fathom prepare "$out/long.jsonl" --tokenizer "$out/sparse" --validation 0.02 --out "$out/long"
 
 $fathom train --config recipes/needle.toml --run.device "$device"
 extend=("$fathom" extend "$out/trained/model" --from 128 --to 512)
@@ -26,7 +29,7 @@ extend=("$fathom" extend "$out/trained/model" --from 128 --to 512)
 
 for name in trained yarn extended; do
   echo "== $name"
-  $fathom eval needle "$out/$name/model" --text "$text" --lengths 64,128,256,384,512 --depths 0,25,50,75,100 --samples 40 --digits 3 \
+  $fathom eval needle "$out/$name/model" --text "$text" --lengths 64,128,256,384,512 --depths 0,25,50,75,100 --samples 20 --digits 3 \
     --needle "Remember {key} {value}." --question "Remember {key}" --tasks number,key --device "$device" \
     --out "$out/$name.json" --picture "$out/$name.svg"
   $fathom eval positions "$out/$name/model" --text "$text" --length 512 --windows 64 --ranges 8 --device "$device" \

@@ -78,7 +78,8 @@ class Run {
         trainer_(recipe, output_.start(), options.changes, options.world),
         progress_at_start_(run_progress(recipe, trainer_.position())),
         saved_step_(options.resume ? trainer_.state().step : -1) {
-    check_samples();
+    check(!samples() || !trainer_.tokenizer_folder().empty(),
+          "sample.prompts needs a tokenizer, and the data has none");
     announce();
   }
 
@@ -90,7 +91,7 @@ class Run {
   TrainOutcome finished_before() const;
 
  private:
-  void check_samples() const;
+  bool samples() const;
   void announce();
   void log_mixture();
   StepReport step();
@@ -125,13 +126,10 @@ class Run {
   TrainOutcome outcome_;
 };
 
-void Run::check_samples() const {
-  if (recipe_.sample.prompts.empty()) return;
+// The engine needs all layers and experts in one place.
+bool Run::samples() const {
   const Recipe::Parallel& p = recipe_.parallel;
-  check(p.pipeline == 1 && p.expert == 1,
-        "sample.prompts needs the whole model on a rank, and parallel.pipeline is {} and parallel.expert {}",
-        p.pipeline, p.expert);
-  check(!trainer_.tokenizer_folder().empty(), "sample.prompts needs a tokenizer, and the data has none");
+  return !recipe_.sample.prompts.empty() && options_.write_samples && p.pipeline == 1 && p.expert == 1;
 }
 
 void Run::announce() {
@@ -285,7 +283,7 @@ void Run::validate() {
 void Run::sample() {
   const std::vector<std::string>& prompts = recipe_.sample.prompts;
   const int64_t step = trainer_.state().step;
-  if (sampled_step_ == step || prompts.empty() || !options_.write_samples) return;
+  if (sampled_step_ == step || !samples()) return;
   sampled_step_ = step;
   const Model& model = trainer_.model();  // every rank has the newest weights then
   if (!metrics_) return;
