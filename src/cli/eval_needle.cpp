@@ -28,22 +28,13 @@ struct Options {
   bool json = false;
 };
 
-std::vector<std::string> parts_of(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t at = 0, end = 0; end != std::string::npos; at = end + 1) {
-    end = text.find(',', at);
-    parts.push_back(text.substr(at, end == std::string::npos ? end : end - at));
-  }
-  return parts;
-}
-
 NeedleSettings settings_of(const Options& o) {
   NeedleSettings s = o.settings;
   s.tasks.clear();
-  for (const std::string& name : parts_of(o.tasks)) s.tasks.push_back(needle_task_named(name));
-  for (const std::string& part : parts_of(o.lengths))
+  for (const std::string& name : comma_parts(o.tasks)) s.tasks.push_back(needle_task_named(name));
+  for (const std::string& part : comma_parts(o.lengths))
     s.lengths.push_back(parse_number<int64_t>("--lengths", part, {.low = 1}));
-  for (const std::string& part : parts_of(o.depths))
+  for (const std::string& part : comma_parts(o.depths))
     s.depths.push_back(parse_number<double>("--depths", part, {.low = 0, .high = 100}) / 100);
   check_needle_settings(s);
   return s;
@@ -59,8 +50,7 @@ void run(const Options& o) {
   Device device = Device::named(o.common.device, o.common.threads);
   const Model model = load_model(o.common, device);
   const int64_t room = std::min(longest, model.config.max_position_embeddings);
-  EngineOptions options{
-      .cache_tokens = o.sequences * (room + 64), .max_sequences = o.sequences, .absorbed = {}};
+  EngineOptions options = EngineOptions::for_sequences(o.sequences, room);
   options.token_budget = prompt_chunk(device, model, options, room);
   Engine engine(device, model, &tokenizer, options);
   catch_interrupts();

@@ -23,6 +23,16 @@ std::vector<int32_t> parse_token_ids(const std::string& where, const std::string
   return ids;
 }
 
+std::vector<std::string> comma_parts(const std::string& text) {
+  std::vector<std::string> parts;
+  for (size_t from = 0; from <= text.size();) {
+    const size_t comma = std::min(text.find(',', from), text.size());
+    parts.push_back(text.substr(from, comma - from));
+    from = comma + 1;
+  }
+  return parts;
+}
+
 std::string flag_name(const std::string& names) {
   return names.substr(names.rfind(',') + 1);
 }

@@ -17,6 +17,9 @@ namespace fathom {
 // "1,2,3", also with spaces, line ends or brackets between the numbers.
 std::vector<int32_t> parse_token_ids(const std::string& where, const std::string& text);
 
+// "a", "b" and "" of "a,b,".
+std::vector<std::string> comma_parts(const std::string& text);
+
 // "--max-tokens" of "-n,--max-tokens".
 std::string flag_name(const std::string& names);
 

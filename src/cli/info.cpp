@@ -13,6 +13,7 @@
 #include "io/checkpoint.h"
 #include "model/checkpoint_check.h"
 #include "model/config.h"
+#include "model/model_folder.h"
 #include "model/summary.h"
 #include "model/weights.h"
 
@@ -24,15 +25,9 @@ struct Options {
   bool json = false;
 };
 
-// The type weights and cache are held in: what config.json names, bf16 (as DeepSeek publishes) when it names
-// none.
+// The type weights and cache are held in.
 DType held_dtype(const std::string& path) {
-  const std::string file = config_file(path);
-  const Json json = read_json(file);
-  const JsonObject o(json, file);
-  const std::string name =
-      o.optional<std::string>("dtype", o.optional<std::string>("torch_dtype", "bfloat16"));
-  return name == "float32" ? DType::f32 : DType::bf16;
+  return config_dtype(config_file(path)) == "float32" ? DType::f32 : DType::bf16;
 }
 
 // Bytes of the weights in a model folder, which must be those of this config; 0 when it holds none.

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/parse_number.h"
+#include "cli/flags.h"
 #include "cli/plan.h"
 #include "cli/standard_streams.h"
 #include "io/file.h"
@@ -33,12 +34,8 @@ double most(const std::vector<double>& x) {
 
 PassTimes parse_pass_times(const std::string& text) {
   std::vector<double> times;
-  for (size_t from = 0; from <= text.size();) {
-    const size_t comma = std::min(text.find(',', from), text.size());
-    times.push_back(
-        parse_number<double>("--times", text.substr(from, comma - from), {.low = 0, .low_excluded = true}));
-    from = comma + 1;
-  }
+  for (const std::string& part : comma_parts(text))
+    times.push_back(parse_number<double>("--times", part, {.low = 0, .low_excluded = true}));
   check(times.size() == 3, "--times: three times with commas between them are needed, not '{}'", text);
   return {times[0], times[1], times[2]};
 }

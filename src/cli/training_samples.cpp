@@ -30,10 +30,8 @@ std::vector<std::string> training_samples(Device& device, const Model& model, co
     requests.push_back(request_of(recipe, model.config, tokenizer, prompt));
     longest = std::max(longest, static_cast<int64_t>(requests.back().prompt.size()) + recipe.sample.tokens);
   }
-  const auto n = static_cast<int64_t>(requests.size());
-  EngineOptions options{.max_sequences = n, .absorbed = {}};
-  // Each sequence has whole pages of its own.
-  options.cache_tokens = n * (std::min(longest, model.config.max_position_embeddings) + options.page_size);
+  const EngineOptions options = EngineOptions::for_sequences(
+      static_cast<int64_t>(requests.size()), std::min(longest, model.config.max_position_embeddings));
   Engine engine(device, model, &tokenizer, options);
   std::map<int64_t, size_t> prompt_of;  // a sequence's
   for (size_t i = 0; i < requests.size(); ++i) prompt_of[engine.submit(std::move(requests[i]))] = i;

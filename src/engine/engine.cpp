@@ -40,6 +40,13 @@ Engine::Engine(Device& device, const Model& model, const Tokenizer* tokenizer, c
       runner_(device, model, runner_options(o, blocks_.pages(), common_vocabulary(model.config, tokenizer))) {
 }
 
+EngineOptions EngineOptions::for_sequences(int64_t sequences, int64_t length) {
+  EngineOptions options;
+  options.max_sequences = sequences;
+  options.cache_tokens = sequences * (length + options.page_size);
+  return options;
+}
+
 int64_t Engine::bytes(const Model& model, const EngineOptions& o) {
   return Runner::bytes(model, runner_options(o, pages_wanted(model.config, o), model.config.vocab_size));
 }

@@ -26,6 +26,9 @@ struct EngineOptions {
   std::optional<bool> absorbed;  // forces one form of attention, for tests
   // Whether decoding batches are filled up to the size of a step that can be replayed; by default on a GPU.
   std::optional<bool> padded = {};
+
+  // For so many sequences at a time, each of up to `length` tokens in pages of its own.
+  static EngineOptions for_sequences(int64_t sequences, int64_t length);
 };
 
 // What one step gave one sequence: a token, and the text that can be shown now. Text lags behind the tokens

@@ -136,12 +136,15 @@ void write_config_files(const std::string& dir, const Config& config, DType dtyp
   write_file(file_in(dir, config_file_name), json.dump(2) + "\n");
 }
 
+std::string config_dtype(const std::string& path) {
+  const Json json = read_json(path);
+  const JsonObject o(json, path);
+  return o.optional<std::string>("dtype", o.optional<std::string>("torch_dtype", "bfloat16"));
+}
+
 void copy_model(const std::string& from, const std::string& to, const Config& config) {
   check_checkpoint(config, CheckpointReader(from));
-  const std::string path = file_in(from, config_file_name);
-  const Json json = read_json(path);
-  const JsonObject old(json, path);
-  const auto dtype = old.optional<std::string>("dtype", old.optional<std::string>("torch_dtype", "bfloat16"));
+  const std::string dtype = config_dtype(file_in(from, config_file_name));
 
   FilePatterns files = model_folder_files();
   files.insert(files.end(),

@@ -32,6 +32,10 @@ void load_weights(const Device& device, const Config& config, Weights& weights,
 // most of the checkpoint's elements (f16 becomes f32).
 Model load_model(const Device& device, const std::string& dir, std::optional<DType> dtype = {});
 
+// What a config.json says its weights are stored in, "bfloat16" (as DeepSeek publishes) where it says
+// nothing.
+std::string config_dtype(const std::string& path);
+
 // Names of the files of a model folder.
 FilePatterns model_folder_files();
 // Its files with the weights, each weight in its own type.
