@@ -18,15 +18,20 @@ void check_starts(const char* field, const Tensor& starts, int64_t total) {
 // What both directions share: the inputs' shapes, dtypes and sequence bounds.
 template <class Args>
 void check_inputs(const Device& device, const Args& a, bool causal) {
-  Dim N{"N"}, M{"M"}, H{"H"}, Dr{"Dr"}, Dv{"Dv"}, starts{"B+1"};
+  Dim N{"N"}, M{"M"}, H{"H"}, G{"G"}, Dr{"Dr"}, Dv{"Dv"}, starts{"B+1"};
   expect("attention out", a.out, {N, H, Dv});
   const DType any = a.out.dtype;
-  expect("attention k_rope", a.k_rope, {M, Dr}, any);
+  if (a.k_rope.rank == 0)
+    Dr = Dim{"Dr", 0};
+  else
+    expect("attention k_rope", a.k_rope, {M, Dr}, any);
   const int64_t Dn = (a.q.rank == 3 ? a.q.cols() : 0) - Dr;
   Dim q_width{"Dn+Dr", Dn + Dr}, kv_width{"Dn+Dv", Dn + Dv};
   expect("attention q", a.q, {N, H, q_width}, any);
   check(Dn >= 0, "attention q has {} columns a head, fewer than k_rope's {}", a.q.cols(), Dr.size());
-  expect("attention kv", a.kv, {M, H, kv_width}, any);
+  expect("attention kv", a.kv, {M, G, kv_width}, any);
+  check(G > 0 && H % G == 0, "attention kv has {} heads: they must divide the {} heads of q", G.size(),
+        H.size());
   if (a.lse) expect("attention lse", a.lse, {N, H}, stat_of(any));
   expect("attention q_starts", a.q_starts, {starts}, DType::i32);
   expect("attention kv_starts", a.kv_starts, {starts}, DType::i32);
@@ -65,7 +70,7 @@ void attention_backward(Device& device, const AttentionBackward& a) {
   check(a.lse || a.lse.count() == 0, "attention lse is missing");
   expect_like("attention dq", a.dq, a.q);
   expect_like("attention dkv", a.dkv, a.kv);
-  expect_like("attention dk_rope", a.dk_rope, a.k_rope);
+  if (a.k_rope.rank > 0 || a.dk_rope) expect_like("attention dk_rope", a.dk_rope, a.k_rope);
   expect_like("attention dout", a.dout, a.out);
   FATHOM_DISPATCH(attention_backward, device, a,
                   moves(a.dq, a.dkv, a.dk_rope, a.dout, a.out, a.lse, a.q, a.kv, a.k_rope),

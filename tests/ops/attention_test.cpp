@@ -9,6 +9,7 @@ namespace {
 
 struct Shape3 {
   int64_t H, Dn, Dr, Dv;
+  int64_t G = H;  // heads of keys and values
 };
 
 class AttentionTest : public OpTest {
@@ -44,7 +45,7 @@ class AttentionTest : public OpTest {
     }
   };
 
-  // k_rope is a column slice of rows that are `latent` columns wider.
+  // k_rope is a column slice of rows that are `latent` columns wider; with Dr = 0 it is absent.
   Problem problem(const Shape3& s, const std::vector<int32_t>& queries, const std::vector<int32_t>& prefix,
                   int64_t latent = 7) {
     std::vector<int32_t> q_starts = {0}, kv_starts = {0};
@@ -55,7 +56,7 @@ class AttentionTest : public OpTest {
     const int64_t N = q_starts.back(), M = kv_starts.back(), B1 = static_cast<int64_t>(q_starts.size());
     const int64_t D = s.Dn + s.Dr;
     Problem p{.q = random({N, s.H, D}),
-              .kv = random({M, s.H, s.Dn + s.Dv}),
+              .kv = random({M, s.G, s.Dn + s.Dv}),
               .rope_rows = random({M, latent + s.Dr}),
               .k_rope = {},
               .q_starts = integers({B1}, q_starts),
@@ -64,10 +65,11 @@ class AttentionTest : public OpTest {
               .out = output({N, s.H, s.Dv}),
               .lse = output_stat({N, s.H}),
               .dq = output({N, s.H, D}),
-              .dkv = output({M, s.H, s.Dn + s.Dv}),
+              .dkv = output({M, s.G, s.Dn + s.Dv}),
               .drope_rows = random({M, latent + s.Dr}),
               .dk_rope = {},
               .scale = 1.5 / std::sqrt(static_cast<double>(D))};
+    if (s.Dr == 0) return p;
     p.k_rope = columns(p.rope_rows, latent, s.Dr);
     p.dk_rope = columns(p.drope_rows, latent, s.Dr);
     return p;
@@ -99,6 +101,32 @@ TEST_P(AttentionTest, HeadsOfTheModels) {
     expect_right(problem(s, {1, 65, 64, 200}, {0, 0, 0, 0}, 16));
     expect_right(problem(s, {3, 0, 130}, {70, 5, 1}, 16));
   }
+}
+
+// Keys and values that several heads share, with and without a part that all share.
+TEST_P(AttentionTest, GroupedQueries) {
+  for (const Shape3& s : {Shape3{6, 24, 8, 16, 2}, Shape3{4, 8, 0, 8, 4}, Shape3{5, 7, 0, 9, 1}}) {
+    expect_right(problem(s, {1, 2, 63, 64, 65, 130}, {0, 0, 0, 0, 0, 0}));
+    expect_right(problem(s, {3, 0, 130}, {70, 5, 1}));
+  }
+  expect_right(problem({36, 4, 0, 4, 12}, {40}, {3}));  // more heads than groups of the rotary gradient
+}
+
+// Head sizes of Llama's form that have kernels of their own on a GPU: MHA, GQA and MQA.
+TEST_P(AttentionTest, GroupedHeadsOfTheModels) {
+  const std::vector<int64_t> few = {32}, all = {128, 64, 32};  // a CPU has one kernel
+  for (const int64_t D : device_.on_host() ? few : all)
+    for (const int64_t G : {4, 2, 1}) {
+      expect_right(problem({4, D, 0, D, G}, {1, 65, 64, 200}, {0, 0, 0, 0}));
+      expect_right(problem({4, D, 0, D, G}, {3, 0, 130}, {70, 5, 1}));
+    }
+}
+
+TEST_P(AttentionTest, GroupedQueriesInMoreTilesThanAGpuHasBlocks) {
+  std::vector<int32_t> queries(60), before(60, 0);
+  for (int i = 0; i < 60; ++i) queries[i] = i == 20 ? 270 : i * 7 % 11;
+  const int64_t D = device_.on_host() ? 16 : 128;
+  expect_right(problem({8, D, 0, D, 2}, queries, before));
 }
 
 // On a GPU a block then takes one tile after another, some of them of many keys.
@@ -168,15 +196,17 @@ TEST_P(AttentionTest, BatchAndThreadsDoNotChangeBits) {
 }
 
 TEST_P(AttentionTest, GradientsMatchDifferences) {
-  const Problem p = problem({2, 3, 2, 4}, {3, 0, 4}, {0, 1, 2});
-  const auto ref = [](const Pair& pair) { return pair.ref; };
-  auto forward = [&](Device& d) { attention_forward(d, p.forward(ref)); };
-  Device reference = Device::reference();
-  forward(reference);
-  attention_backward(reference, p.backward(ref));
-  expect_gradient("dq", p.q.ref, p.dq.ref, p.out.ref, p.dout.ref, forward);
-  expect_gradient("dkv", p.kv.ref, p.dkv.ref, p.out.ref, p.dout.ref, forward);
-  expect_gradient("dk_rope", p.k_rope.ref, p.dk_rope.ref, p.out.ref, p.dout.ref, forward);
+  for (const Shape3& s : {Shape3{2, 3, 2, 4}, Shape3{4, 3, 2, 4, 2}, Shape3{3, 3, 0, 4, 1}}) {
+    const Problem p = problem(s, {3, 0, 4}, {0, 1, 2});
+    const auto ref = [](const Pair& pair) { return pair.ref; };
+    auto forward = [&](Device& d) { attention_forward(d, p.forward(ref)); };
+    Device reference = Device::reference();
+    forward(reference);
+    attention_backward(reference, p.backward(ref));
+    expect_gradient("dq", p.q.ref, p.dq.ref, p.out.ref, p.dout.ref, forward);
+    expect_gradient("dkv", p.kv.ref, p.dkv.ref, p.out.ref, p.dout.ref, forward);
+    if (s.Dr > 0) expect_gradient("dk_rope", p.k_rope.ref, p.dk_rope.ref, p.out.ref, p.dout.ref, forward);
+  }
 }
 
 // A key that no query of a sequence may see, and the next sequence's keys, change nothing.
@@ -212,7 +242,8 @@ TEST_P(AttentionTest, NamesTheFieldThatIsWrong) {
   refuses("fewer than k_rope's", [](auto& a) { a.q = a.q.columns(0, 7); });
   refuses("attention kv ", [](auto& a) { a.kv = a.kv.columns(0, 20); });
   refuses("M=9", [](auto& a) { a.k_rope = a.k_rope.slice(0, 9); });
-  refuses("attention k_rope", [](auto& a) { a.k_rope = {}; });
+  refuses("attention kv ", [](auto& a) { a.k_rope = {}; });
+  refuses("attention kv has 2 heads", [](auto& a) { a.kv = Tensor(a.kv.data, a.kv.dtype, {10, 2, 40}); });
   refuses("attention dout", [](auto& a) { a.dout = a.dout.slice(0, 8); });
   refuses("attention dq", [](auto& a) { a.dq = a.dq.columns(0, 8); });
   refuses("attention lse", [](auto& a) { a.lse = {}; });

@@ -26,11 +26,13 @@ TEST_P(RopeTest, TableAndTurn) {
                          .factor = 1.25};
       });
       expect_close("cos_sin", cos_sin);
-      for (bool inverse : {false, true}) {
-        run(rope,
-            [&](auto pick) { return Rope{.x = pick(x), .cos_sin = pick(cos_sin), .inverse = inverse}; });
-        expect_close("x", x);
-      }
+      for (const RopePairs pairs : {RopePairs::neighbours, RopePairs::halves})
+        for (bool inverse : {false, true}) {
+          run(rope, [&](auto pick) {
+            return Rope{.x = pick(x), .cos_sin = pick(cos_sin), .inverse = inverse, .pairs = pairs};
+          });
+          expect_close("x", x);
+        }
     }
 }
 
@@ -51,6 +53,15 @@ TEST_P(RopeTest, PairsAreInterleaved) {
   const Pair x = filled({1, 1, 4}, any(), [](int64_t i) { return i == 2; });
   const Pair quarter = filled({1, 4}, stat(), [](int64_t i) { return i % 2; });
   run(rope, [&](auto pick) { return Rope{.x = pick(x), .cos_sin = pick(quarter)}; });
+  for (int64_t c = 0; c < 4; ++c) EXPECT_EQ(element(x.target, 0, c), c == 3);
+}
+
+// Or 2k and 2k+1's places are k and k + Dr/2.
+TEST_P(RopeTest, PairsOfHalves) {
+  const Pair x = filled({1, 1, 4}, any(), [](int64_t i) { return i == 1; });
+  const Pair quarter = filled({1, 4}, stat(), [](int64_t i) { return i % 2; });
+  run(rope,
+      [&](auto pick) { return Rope{.x = pick(x), .cos_sin = pick(quarter), .pairs = RopePairs::halves}; });
   for (int64_t c = 0; c < 4; ++c) EXPECT_EQ(element(x.target, 0, c), c == 3);
 }
 

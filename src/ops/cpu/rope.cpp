@@ -40,32 +40,44 @@ inline void store_pairs(F32 d, Pairs x, bf16* p) {
   hn::StoreU(both, d32, reinterpret_cast<uint32_t*>(p));
 }
 
+// The two members of pairs that lie in the halves of a head.
+inline Pairs load_halves(F32 d, const auto* p, int64_t half) {
+  return {load(d, p), load(d, p + half)};
+}
+inline void store_halves(F32 d, Pairs x, auto* p, int64_t half) {
+  store(d, x.even, p), store(d, x.odd, p + half);
+}
+
 // Rotates all heads of one token, which share each vector of cosines and sines.
 template <class T>
-void rotate_heads(T* x, const float* cos_sin, int64_t heads, int64_t stride, int64_t Dr, float sign) {
+void rotate_heads(T* x, const float* cos_sin, int64_t heads, int64_t stride, int64_t Dr, float sign,
+                  RopePairs pairs) {
   const F32 d;
-  const int64_t step = 2 * static_cast<int64_t>(hn::Lanes(d));
-  int64_t c = 0;
+  const bool neighbours = pairs == RopePairs::neighbours;
+  const int64_t step = static_cast<int64_t>(hn::Lanes(d)), half = Dr / 2;
+  int64_t k = 0;
   if (HWY_TARGET != HWY_SCALAR)  // one pair at a time gains nothing
-    for (; c + step <= Dr; c += step) {
-      const Pairs table = load_pairs(d, cos_sin + c);
+    for (; k + step <= half; k += step) {
+      const Pairs table = load_pairs(d, cos_sin + 2 * k);
       const Vec cos = table.even, sin = hn::Mul(table.odd, hn::Set(d, sign));
       for (int64_t h = 0; h < heads; ++h) {
-        T* p = x + h * stride + c;
-        const Pairs v = load_pairs(d, p);
-        store_pairs(
-            d,
-            {hn::NegMulAdd(v.odd, sin, hn::Mul(v.even, cos)), hn::MulAdd(v.odd, cos, hn::Mul(v.even, sin))},
-            p);
+        T* p = x + h * stride + (neighbours ? 2 * k : k);
+        const Pairs v = neighbours ? load_pairs(d, p) : load_halves(d, p, half);
+        const Pairs rotated = {hn::NegMulAdd(v.odd, sin, hn::Mul(v.even, cos)),
+                               hn::MulAdd(v.odd, cos, hn::Mul(v.even, sin))};
+        if (neighbours)
+          store_pairs(d, rotated, p);
+        else
+          store_halves(d, rotated, p, half);
       }
     }
   for (int64_t h = 0; h < heads; ++h)
-    for (int64_t i = c; i < Dr; i += 2) {
-      T* p = x + h * stride + i;
-      const float cos = cos_sin[i], sin = sign * cos_sin[i + 1];
-      const float even = to_float(p[0]), odd = to_float(p[1]);
-      p[0] = T(even * cos - odd * sin);
-      p[1] = T(even * sin + odd * cos);
+    for (int64_t i = k; i < half; ++i) {
+      T &re = x[h * stride + (neighbours ? 2 * i : i)], &im = (&re)[neighbours ? 1 : half];
+      const float cos = cos_sin[2 * i], sin = sign * cos_sin[2 * i + 1];
+      const float a = to_float(re), b = to_float(im);
+      re = T(a * cos - b * sin);
+      im = T(a * sin + b * cos);
     }
 }
 
@@ -90,7 +102,7 @@ void rope(Device& device, const Rope& a) {
     parallel_ranges(device.threads(), a.x.shape[0], 1, [&](int, int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n)
         rotate_heads(a.x.row<T>(n * H), a.cos_sin.row<float>(n), H, a.x.row_stride, a.x.cols(),
-                     a.inverse ? -1.0f : 1.0f);
+                     a.inverse ? -1.0f : 1.0f, a.pairs);
     });
   });
 }

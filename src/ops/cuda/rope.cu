@@ -28,17 +28,18 @@ __global__ void make_table(float* cos_sin, int64_t stride, const int32_t* positi
 
 template <class T>
 __global__ void rotate(T* x, int64_t x_stride, const float* cos_sin, int64_t table_stride, int64_t rows,
-                       int H, int half, float sign) {
+                       int H, int half, float sign, RopePairs pairs) {
   wait_for_previous_kernel();
   const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   if (i >= rows * half) return;
   const int64_t row = i / half, k = i % half;
   const float* table = cos_sin + row / H * table_stride + 2 * k;
   const float cos = table[0], sin = sign * table[1];
-  T* pair = x + row * x_stride + 2 * k;
-  const float even = to_float(pair[0]), odd = to_float(pair[1]);
-  pair[0] = from_float<T>(even * cos - odd * sin);
-  pair[1] = from_float<T>(even * sin + odd * cos);
+  const bool neighbours = pairs == RopePairs::neighbours;
+  T *re = x + row * x_stride + (neighbours ? 2 * k : k), *im = re + (neighbours ? 1 : half);
+  const float a = to_float(*re), b = to_float(*im);
+  *re = from_float<T>(a * cos - b * sin);
+  *im = from_float<T>(a * sin + b * cos);
 }
 
 }  // namespace
@@ -60,7 +61,7 @@ void rope(Device& device, const Rope& a) {
     const int64_t half = a.x.cols() / 2, rows = a.x.rows();
     launch_chained(device, dim3(static_cast<unsigned>(ceil_div(rows * half, threads))), threads, 0,
                    rotate<gpu_t<T>>, data<T>(a.x), a.x.row_stride, data<float>(a.cos_sin),
-                   a.cos_sin.row_stride, rows, a.x.shape[1], half, a.inverse ? -1 : 1);
+                   a.cos_sin.row_stride, rows, a.x.shape[1], half, a.inverse ? -1 : 1, a.pairs);
   });
 }
 

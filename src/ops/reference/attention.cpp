@@ -31,12 +31,20 @@ void for_each_query(const Args& a, bool causal, const Body& body) {
       body(n, kv[b], causal ? kv[b + 1] - (q[b + 1] - n) + 1 : kv[b + 1]);
 }
 
+// The row of kv (or dkv) that head h reads of key m.
+template <class Args>
+int64_t kv_row(const Args& a, int64_t m, int64_t h) {
+  const int64_t H = a.q.shape[1], G = a.kv.shape[1];
+  return m * G + h / (H / G);
+}
+
 template <class T, class Args>
 T score(const Args& a, int64_t n, int64_t m, int64_t h) {
-  const int64_t H = a.q.shape[1], Dr = a.k_rope.cols(), Dn = a.q.cols() - Dr;
-  const T* q = a.q.template row<T>(n * H + h);
-  const T *k_nope = a.kv.template row<T>(m * H + h), *k_rope = a.k_rope.template row<T>(m);
-  return static_cast<T>(a.scale) * (dot(q, k_nope, Dn) + dot(q + Dn, k_rope, Dr));
+  const int64_t H = a.q.shape[1], Dr = shared_key_columns(a), Dn = a.q.cols() - Dr;
+  const T *q = a.q.template row<T>(n * H + h), *k_nope = a.kv.template row<T>(kv_row(a, m, h));
+  T product = dot(q, k_nope, Dn);
+  if (Dr > 0) product += dot(q + Dn, a.k_rope.template row<T>(m), Dr);
+  return static_cast<T>(a.scale) * product;
 }
 
 }  // namespace
@@ -52,7 +60,8 @@ void attention_forward(Device& device, const AttentionForward& a) {
         for (int64_t m = begin; m < end; ++m) sum += p[m] = std::exp(p[m] - largest);
         T* out = a.out.row<T>(n * H + h);
         std::fill_n(out, Dv, T{0});
-        for (int64_t m = begin; m < end; ++m) add_scaled(out, p[m] / sum, a.kv.row<T>(m * H + h) + Dn, Dv);
+        for (int64_t m = begin; m < end; ++m)
+          add_scaled(out, p[m] / sum, a.kv.row<T>(kv_row(a, m, h)) + Dn, Dv);
         if (a.lse) a.lse.row<T>(n)[h] = largest + std::log(sum);
       }
     });
@@ -63,23 +72,25 @@ void attention_forward(Device& device, const AttentionForward& a) {
 // scale ds^T q.
 void attention_backward(Device&, const AttentionBackward& a) {
   with_dtype<double, float>("attention_backward", a.q.dtype, [&]<class T>(T) {
-    const int64_t H = a.q.shape[1], Dr = a.k_rope.cols(), Dv = a.out.cols(), Dn = a.kv.cols() - Dv;
-    zero<T>(a.dq), zero<T>(a.dkv), zero<T>(a.dk_rope);
+    const int64_t H = a.q.shape[1], Dr = shared_key_columns(a), Dv = a.out.cols(), Dn = a.kv.cols() - Dv;
+    zero<T>(a.dq), zero<T>(a.dkv);
+    if (Dr > 0) zero<T>(a.dk_rope);
     for_each_query(a, true, [&](int64_t n, int64_t begin, int64_t end) {
       for (int64_t h = 0; h < H; ++h) {
         const T *q = a.q.row<T>(n * H + h), *dout = a.dout.row<T>(n * H + h);
         const T dout_out = dot(dout, a.out.row<T>(n * H + h), Dv), lse = a.lse.row<T>(n)[h];
         T* dq = a.dq.row<T>(n * H + h);
         for (int64_t m = begin; m < end; ++m) {
-          const T *kv = a.kv.row<T>(m * H + h), *k_rope = a.k_rope.row<T>(m);
-          T* dkv = a.dkv.row<T>(m * H + h);
+          const T* kv = a.kv.row<T>(kv_row(a, m, h));
+          T* dkv = a.dkv.row<T>(kv_row(a, m, h));
           const T p = std::exp(score<T>(a, n, m, h) - lse);
           const T ds = p * (dot(dout, kv + Dn, Dv) - dout_out) * static_cast<T>(a.scale);
           add_scaled(dkv + Dn, p, dout, Dv);
           add_scaled(dkv, ds, q, Dn);
-          add_scaled(a.dk_rope.row<T>(m), ds, q + Dn, Dr);
           add_scaled(dq, ds, kv, Dn);
-          add_scaled(dq + Dn, ds, k_rope, Dr);
+          if (Dr == 0) continue;
+          add_scaled(a.dk_rope.row<T>(m), ds, q + Dn, Dr);
+          add_scaled(dq + Dn, ds, a.k_rope.row<T>(m), Dr);
         }
       }
     });

@@ -23,11 +23,14 @@ void rope(Device&, const Rope& a) {
     for (int64_t r = 0; r < a.x.rows(); ++r) {
       T* x = a.x.row<T>(r);
       const T* table = a.cos_sin.row<T>(r / H);
-      for (int64_t k = 0; k < a.x.cols(); k += 2) {
-        const T cos = table[k], sin = a.inverse ? -table[k + 1] : table[k + 1];
-        const T even = x[k], odd = x[k + 1];
-        x[k] = even * cos - odd * sin;
-        x[k + 1] = even * sin + odd * cos;
+      const int64_t half = a.x.cols() / 2;
+      for (int64_t k = 0; k < half; ++k) {
+        const bool neighbours = a.pairs == RopePairs::neighbours;
+        T &re = x[neighbours ? 2 * k : k], &im = x[neighbours ? 2 * k + 1 : k + half];
+        const T cos = table[2 * k], sin = a.inverse ? -table[2 * k + 1] : table[2 * k + 1];
+        const T before = re;
+        re = before * cos - im * sin;
+        im = before * sin + im * cos;
       }
     }
   });

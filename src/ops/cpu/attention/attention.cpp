@@ -26,7 +26,8 @@ constexpr float log2_e = std::numbers::log2e_v<float>, ln_2 = std::numbers::ln2_
 
 // Head sizes, and row lengths of packed blocks.
 struct Sizes {
-  int64_t H, Dn, Dr, Dv, D = Dn + Dr;
+  int64_t H, G, Dn, Dr, Dv, D = Dn + Dr;
+  int64_t sharing = H / G;  // heads of queries that share a head of keys and values
   int64_t ld_qk = padded(D), ld_v = padded(Dv);
   int64_t qk_panels = round_up(D, panel_width) / panel_width,
           v_panels = round_up(Dv, panel_width) / panel_width;
@@ -34,7 +35,17 @@ struct Sizes {
 };
 template <class Args>
 Sizes sizes_of(const Args& a) {
-  return {.H = a.q.shape[1], .Dn = a.kv.cols() - a.out.cols(), .Dr = a.k_rope.cols(), .Dv = a.out.cols()};
+  return {.H = a.q.shape[1],
+          .G = a.kv.shape[1],
+          .Dn = a.kv.cols() - a.out.cols(),
+          .Dr = shared_key_columns(a),
+          .Dv = a.out.cols()};
+}
+
+// The keys and values from token m on that head h reads: rows z.G * row_stride apart.
+template <class T, class Args>
+const T* key_values(const Args& a, const Sizes& z, int64_t m, int64_t h) {
+  return a.kv.template row<T>(m * z.G + h / z.sharing);
 }
 
 // The causal mask of a block of queries and `keys` keys: query i sees the first visible(i) keys.
@@ -47,8 +58,8 @@ struct CausalMask {
 template <class T, class Args>
 void pack_keys_transposed(const Args& a, const Sizes& z, int64_t h, int64_t m, int64_t keys, float* out) {
   const int64_t panel = z.D * panel_width;
-  pack_transposed(a.kv.template row<T>(m * z.H + h), z.H * a.kv.row_stride, keys, z.Dn, out, panel,
-                  panel_width);
+  pack_transposed(key_values<T>(a, z, m, h), z.G * a.kv.row_stride, keys, z.Dn, out, panel, panel_width);
+  if (z.Dr == 0) return;
   pack_transposed(a.k_rope.template row<T>(m), a.k_rope.row_stride, keys, z.Dr, out + z.Dn * panel_width,
                   panel, panel_width);
 }
@@ -136,7 +147,7 @@ void forward_run(const AttentionForward& a, const Sizes& z, const QueryRun& run,
   for (int64_t key = 0; key < run.keys; key += key_block) {
     const int64_t keys = std::min(key_block, run.keys - key), m = run.m + key;
     pack_keys_transposed<T>(a, z, run.h, m, keys, w.keys);
-    pack_rows(a.kv.row<T>(m * z.H + run.h) + z.Dn, z.H * a.kv.row_stride, keys, z.Dv, w.values, z.ld_v, 1);
+    pack_rows(key_values<T>(a, z, m, run.h) + z.Dn, z.G * a.kv.row_stride, keys, z.Dv, w.values, z.ld_v, 1);
     for (int64_t row = 0; row < run.queries; row += query_block) {
       const int64_t rows = std::min(query_block, run.queries - row);
       const CausalMask mask{run.visible + row - key, keys};
@@ -151,16 +162,19 @@ void forward_run(const AttentionForward& a, const Sizes& z, const QueryRun& run,
 }
 
 struct BackwardScratch {
-  float *q, *dout, *dq, *lse, *delta;                           // the whole sequence's queries
-  float *keys, *keys_transposed, *values_transposed, *dk, *dv;  // one key block
+  float *q, *dout, *dq, *lse, *delta;                 // the whole sequence's queries
+  float *keys, *keys_transposed, *values_transposed;  // one key block
+  float *dk, *dv;  // one key block, or all keys where several heads add to them
   float *p, *ds;
   size_t bytes;
-  BackwardScratch(const Sizes& z, int64_t queries, void* memory) {
+  BackwardScratch(const Sizes& z, int64_t queries, int64_t all_keys, void* memory) {
     ScratchLayout layout(memory);
     auto take = [&](int64_t count) { return layout.take<float>(count); };
     q = take(queries * z.ld_qk), dq = take(queries * z.ld_qk), dout = take(queries * z.ld_v);
     lse = take(queries), delta = take(queries);
-    keys = take(key_block * z.ld_qk), dk = take(key_block * z.ld_qk), dv = take(key_block * z.ld_v);
+    keys = take(key_block * z.ld_qk);
+    const int64_t gradients = z.sharing == 1 ? key_block : all_keys;
+    dk = take(gradients * z.ld_qk), dv = take(gradients * z.ld_v);
     keys_transposed = take(z.key_panels * panel_width * z.D);
     values_transposed = take(z.key_panels * panel_width * z.Dv);
     p = take(query_block * score_ld), ds = take(query_block * score_ld);
@@ -183,7 +197,7 @@ void probability_row(float* p, float* ds, int64_t visible, int64_t keys, float l
 
 // One pair of blocks: the five GEMMs of the backward pass.
 void backward_block(const Sizes& z, const BackwardScratch& w, int64_t row, int64_t rows,
-                    const CausalMask& mask) {
+                    const CausalMask& mask, float* dk, float* dv) {
   const float *q = w.q + row * z.ld_qk, *dout = w.dout + row * z.ld_v;
   score_block(rows, mask, q, z.ld_qk, w.keys_transposed, z.D, w.p);
   score_block(rows, mask, dout, z.ld_v, w.values_transposed, z.Dv, w.ds);
@@ -195,9 +209,9 @@ void backward_block(const Sizes& z, const BackwardScratch& w, int64_t row, int64
     return Range{std::max<int64_t>(0, first - mask.first + 1), rows};
   };
   const int64_t keys = mask.visible(rows - 1);
-  block_gemm(keys, z.v_panels, OperandA<true>{w.p, score_ld}, OperandB{dout, z.ld_v, panel_width}, w.dv,
-             z.ld_v, true, from_edge);
-  block_gemm(keys, z.qk_panels, OperandA<true>{w.ds, score_ld}, OperandB{q, z.ld_qk, panel_width}, w.dk,
+  block_gemm(keys, z.v_panels, OperandA<true>{w.p, score_ld}, OperandB{dout, z.ld_v, panel_width}, dv, z.ld_v,
+             true, from_edge);
+  block_gemm(keys, z.qk_panels, OperandA<true>{w.ds, score_ld}, OperandB{q, z.ld_qk, panel_width}, dk,
              z.ld_qk, true, from_edge);
   block_gemm(rows, z.qk_panels, OperandA<false>{w.ds, score_ld}, OperandB{w.keys, z.ld_qk, panel_width},
              w.dq + row * z.ld_qk, z.ld_qk, true, [&](int64_t, int64_t end, int64_t) {
@@ -220,34 +234,46 @@ void pack_queries(const AttentionBackward& a, const Sizes& z, const QueryRun& ru
   }
 }
 
-// One head of one sequence. dk_rope [keys, Dr] is the task's own sum over its heads; `add` is false for the
-// first of them.
+// Stores the gradients dk and dv of a block of keys, to which no further head adds. dk_rope [keys, Dr] is the
+// task's own sum over its heads; `add` is false for the first of them.
+template <class T>
+void store_key_gradients(const AttentionBackward& a, const Sizes& z, int64_t m, int64_t keys, int64_t g,
+                         const float* dk, const float* dv, float* dk_rope, bool add) {
+  for (int64_t i = 0; i < keys; ++i, dk += z.ld_qk, dv += z.ld_v, dk_rope += z.Dr) {
+    T* dkv = a.dkv.row<T>((m + i) * z.G + g);
+    scale_row(dk, dkv, z.Dn, ln_2);
+    scale_row(dv, dkv + z.Dn, z.Dv, 1);
+    for (int64_t c = 0; c < z.Dr; ++c) dk_rope[c] = (add ? dk_rope[c] : 0.0f) + ln_2 * dk[z.Dn + c];
+  }
+}
+
+// One head of one sequence. The heads that share keys and values come one after another and add up.
 template <class T>
 void backward_head(const AttentionBackward& a, const Sizes& z, const QueryRun& run, const BackwardScratch& w,
                    float* dk_rope, bool add) {
+  const int64_t place = run.h % z.sharing;
   pack_queries<T>(a, z, run, w);
   for (int64_t key = 0; key < run.keys; key += key_block) {
-    const int64_t keys = std::min(key_block, run.keys - key), m = run.m + key, first = m * z.H + run.h;
+    const int64_t keys = std::min(key_block, run.keys - key), m = run.m + key;
+    const T* kv = key_values<T>(a, z, m, run.h);
     pack_keys_transposed<T>(a, z, run.h, m, keys, w.keys_transposed);
-    pack_transposed(a.kv.row<T>(first) + z.Dn, z.H * a.kv.row_stride, keys, z.Dv, w.values_transposed,
-                    z.Dv * panel_width, panel_width);
-    pack_rows(a.kv.row<T>(first), z.H * a.kv.row_stride, keys, z.Dn, w.keys, z.ld_qk, 1);
-    pack_rows(a.k_rope.row<T>(m), a.k_rope.row_stride, keys, z.Dr, w.keys + z.Dn, z.ld_qk, 1);
-    std::fill_n(w.dk, keys * z.ld_qk, 0.0f);
-    std::fill_n(w.dv, keys * z.ld_v, 0.0f);
+    pack_transposed(kv + z.Dn, z.G * a.kv.row_stride, keys, z.Dv, w.values_transposed, z.Dv * panel_width,
+                    panel_width);
+    pack_rows(kv, z.G * a.kv.row_stride, keys, z.Dn, w.keys, z.ld_qk, 1);
+    if (z.Dr > 0) pack_rows(a.k_rope.row<T>(m), a.k_rope.row_stride, keys, z.Dr, w.keys + z.Dn, z.ld_qk, 1);
+    float *dk = w.dk, *dv = w.dv;
+    if (z.sharing > 1) dk += key * z.ld_qk, dv += key * z.ld_v;
+    if (place == 0) {
+      std::fill_n(dk, keys * z.ld_qk, 0.0f);
+      std::fill_n(dv, keys * z.ld_v, 0.0f);
+    }
     for (int64_t row = 0; row < run.queries; row += query_block) {
       const int64_t rows = std::min(query_block, run.queries - row);
       const CausalMask mask{run.visible + row - key, keys};
-      if (mask.visible(rows - 1) > 0) backward_block(z, w, row, rows, mask);
+      if (mask.visible(rows - 1) > 0) backward_block(z, w, row, rows, mask, dk, dv);
     }
-    for (int64_t i = 0; i < keys; ++i) {
-      T* dkv = a.dkv.row<T>(first + i * z.H);
-      const float* dk = w.dk + i * z.ld_qk;
-      scale_row(dk, dkv, z.Dn, ln_2);
-      scale_row(w.dv + i * z.ld_v, dkv + z.Dn, z.Dv, 1);
-      float* sum = dk_rope + (key + i) * z.Dr;
-      for (int64_t c = 0; c < z.Dr; ++c) sum[c] = (add ? sum[c] : 0.0f) + ln_2 * dk[z.Dn + c];
-    }
+    if (place == z.sharing - 1)
+      store_key_gradients<T>(a, z, m, keys, run.h / z.sharing, dk, dv, dk_rope + key * z.Dr, add);
   }
   for (int64_t i = 0; i < run.queries; ++i)
     scale_row(w.dq + i * z.ld_qk, a.dq.row<T>((run.n + i) * z.H + run.h), z.D, static_cast<float>(a.scale));
@@ -300,28 +326,31 @@ void attention_forward(Device& device, const AttentionForward& a) {
   });
 }
 
-// Tasks: a fixed grouping of the heads of every sequence, so that dk_rope's sum does not depend on the number
-// of threads.
+// Tasks: a fixed grouping of the heads of keys and values of every sequence, so that dk_rope's sum does not
+// depend on the number of threads.
 void attention_backward(Device& device, const AttentionBackward& a) {
   const Sizes z = sizes_of(a);
   const int32_t *q = a.q_starts.as<int32_t>(), *kv = a.kv_starts.as<int32_t>();
-  const int64_t B = a.q_starts.count() - 1, M = a.k_rope.rows(), groups = std::min<int64_t>(z.H, 32);
-  int64_t longest = 0;
-  for (int64_t b = 0; b < B; ++b) longest = std::max<int64_t>(longest, q[b + 1] - q[b]);
+  const int64_t B = a.q_starts.count() - 1, M = a.kv.shape[0], groups = std::min<int64_t>(z.G, 32);
+  int64_t longest = 0, most_keys = 0;
+  for (int64_t b = 0; b < B; ++b) {
+    longest = std::max<int64_t>(longest, q[b + 1] - q[b]);
+    most_keys = std::max<int64_t>(most_keys, kv[b + 1] - kv[b]);
+  }
   with_dtype<float, bf16>("attention_backward", a.q.dtype, [&]<class T>(T) {
     float* parts = static_cast<float*>(device.shared_scratch(groups * M * z.Dr * sizeof(float)));
-    const size_t bytes = BackwardScratch(z, longest, nullptr).bytes;
+    const size_t bytes = BackwardScratch(z, longest, most_keys, nullptr).bytes;
     parallel_tasks(device.threads(), B * groups, [&](int thread, int64_t task) {
       const int64_t b = task / groups, g = task % groups, queries = q[b + 1] - q[b], keys = kv[b + 1] - kv[b];
-      const BackwardScratch w(z, longest, device.scratch(thread, bytes));
-      const int64_t first = z.H * g / groups, end = z.H * (g + 1) / groups;
+      const BackwardScratch w(z, longest, most_keys, device.scratch(thread, bytes));
+      const int64_t first = z.G * g / groups * z.sharing, end = z.G * (g + 1) / groups * z.sharing;
       for (int64_t h = first; h < end; ++h)
         backward_head<T>(
             a, z,
             {.h = h, .n = q[b], .queries = queries, .m = kv[b], .keys = keys, .visible = keys - queries + 1},
-            w, parts + (g * M + kv[b]) * z.Dr, h > first);
+            w, parts + (g * M + kv[b]) * z.Dr, h >= first + z.sharing);
     });
-    sum_groups<T>(device, parts, groups, a.dk_rope);
+    if (z.Dr > 0) sum_groups<T>(device, parts, groups, a.dk_rope);
   });
 }
 
