@@ -87,7 +87,28 @@ PRESETS = {
     "tied_stale_head": {
         "form": "deepseek", "tie_word_embeddings": True, "stale_head": True,
     },
+    # Models that MLA is compared with: grouped-query attention, dense (transformers' Llama) and ...
+    "llama": {"model": "llama", "num_key_value_heads": 2, "length": 40},
+    # ... one head of keys and values for all, with YaRN past the original length; bf16.
+    "llama_mqa": {
+        "model": "llama", "num_key_value_heads": 1, "dtype": "bfloat16", "head_dim": 12, "length": 60, "rope_theta": 5000,
+        "rope_scaling": {"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 24},
+    },
+    # DeepSeekMoE, the paper's predecessor: DeepSeek-V2's experts with multi-head attention in Llama's form.
+    "deepseek_moe": {"model": "deepseek", "form": "deepseek", "num_key_value_heads": 4, "n_routed_experts": 8, "num_experts_per_tok": 3},
 }  # fmt: skip
+
+# What the config.json of the other two models has of COMMON.
+LLAMA = (
+    "attention_bias", "attention_dropout", "bos_token_id", "hidden_act", "hidden_size", "initializer_range", "intermediate_size",
+    "max_position_embeddings", "model_type", "num_attention_heads", "num_hidden_layers", "rms_norm_eps", "rope_scaling", "rope_theta",
+    "tie_word_embeddings", "use_cache", "vocab_size",
+)  # fmt: skip
+EXPERTS = (
+    "aux_loss_alpha", "first_k_dense_replace", "moe_intermediate_size", "moe_layer_freq", "n_routed_experts", "n_shared_experts",
+    "norm_topk_prob", "num_experts_per_tok", "scoring_func", "seq_aux",
+)  # fmt: skip
+FIELDS = {"deepseek_v2": tuple(COMMON), "llama": LLAMA, "deepseek": LLAMA + EXPERTS}
 
 
 # How a checkpoint is written and run unless its preset says otherwise.
@@ -98,4 +119,5 @@ def preset(name):
     """(config.json of DeepSeek's form, how to write and run it)."""
     chosen = dict(PRESETS[name])
     how = {key: chosen.pop(key, default) for key, default in HOW.items()}
-    return {**COMMON, **chosen}, how
+    model = chosen.pop("model", "deepseek_v2")
+    return {**{key: COMMON[key] for key in FIELDS[model]}, **chosen, "model_type": model}, how

@@ -86,9 +86,9 @@ def route(self, hidden_states):
     return logits, gates(self, scores, indices), indices
 
 
-def rotary_frequencies(config):
-    """(frequencies f64, factor of cos and sin), plain or YaRN, in double precision."""
-    rope, dim = config.rope_parameters, config.qk_rope_head_dim
+def rotary_frequencies(config, dim):
+    """(frequencies f64, factor of cos and sin) of heads of `dim` columns, plain or YaRN, in double precision."""
+    rope = config.rope_parameters
     base = rope["rope_theta"]
     pair = torch.arange(dim // 2, dtype=torch.float64)
     frequency = base ** (-2 * pair / dim)
@@ -116,7 +116,7 @@ def mscale_ratio(rope, factor):
 
 
 def rotary_angles(self, x, position_ids):
-    frequency, ratio = rotary_frequencies(self.config)
+    frequency, ratio = rotary_frequencies(self.config, self.config.qk_rope_head_dim)
     torch.testing.assert_close(frequency.float(), self.original_inv_freq.float().cpu(), rtol=2e-6, atol=0)
     torch.testing.assert_close(ratio, self.attention_scaling)
     dtype = torch.promote_types(x.dtype, torch.float32)
@@ -160,6 +160,8 @@ def mend():
 def check_softmax_scale(model):
     """Stops where transformers lacks YaRN's factor of the softmax scale (before its pull request 47435)."""
     config, rope = model.config, model.config.rope_parameters
+    if not isinstance(model.model.layers[0].self_attn, hf.DeepseekV2Attention):
+        return
     scale = (config.qk_nope_head_dim + config.qk_rope_head_dim) ** -0.5
     if rope["rope_type"] == "yarn" and rope.get("mscale_all_dim"):
         scale *= (0.1 * rope["mscale_all_dim"] * math.log(rope["factor"]) + 1) ** 2 if rope["factor"] > 1 else 1

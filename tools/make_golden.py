@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes a golden folder: a small random DeepSeek-V2 checkpoint and what Hugging Face transformers computes from it.
+"""Makes a golden folder: a small random checkpoint of DeepSeek-V2 or of a model it is compared with, and what Hugging Face transformers computes from it.
 
   make_golden.py --preset NAME --out DIR          one of golden_presets.py
   make_golden.py --config FILE --out DIR          any config.json (add --form, --dtype, --shards)
@@ -47,9 +47,10 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
-from transformers import DeepseekV2Config, DeepseekV2ForCausalLM
+from transformers import DeepseekV2ForCausalLM
 
 import hf_deepseek
+import hf_llama
 from golden_presets import HOW, PRESETS, preset
 from make_balance import make_balance
 from make_router_bias import make_router_bias
@@ -60,7 +61,7 @@ PROMPT, NEW_TOKENS, SMALLEST_MARGIN, SEEDS = 6, 16, 1e-3, 200
 def build(config, seed, dtype):
     """A random model in f64 whose weights are exact in `dtype`: rows scaled by fan-in, norms around 1."""
     torch.manual_seed(seed)
-    model = DeepseekV2ForCausalLM(config).double()
+    model = hf_llama.model_of(config).double()
     for name, parameter in model.named_parameters():
         draw = torch.randn(parameter.shape, dtype=torch.float64)
         if name.endswith("norm.weight"):
@@ -102,7 +103,8 @@ def per_expert(name, tensor):
 
 def write_deepseek(folder, raw_config, tensors, dtype, shards):
     """config.json as DeepSeek publishes it, and the tensors over `shards` files with an index."""
-    config = {"architectures": ["DeepseekV2ForCausalLM"], **raw_config, "torch_dtype": dtype, "transformers_version": "4.39.3"}
+    architecture = "DeepseekForCausalLM" if raw_config["model_type"] == "deepseek" else "DeepseekV2ForCausalLM"
+    config = {"architectures": [architecture], **raw_config, "torch_dtype": dtype, "transformers_version": "4.39.3"}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     generation = {"_from_model_config": True, "bos_token_id": config["bos_token_id"], "eos_token_id": config["eos_token_id"]}
     (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
@@ -134,7 +136,7 @@ def write_checkpoint(folder, model, raw_config, how):
             tensors["lm_head.weight"] = torch.ones_like(tensors["model.embed_tokens.weight"])
         write_deepseek(folder, raw_config, tensors, how["dtype"], how["shards"])
         return
-    stored = DeepseekV2ForCausalLM(model.config)
+    stored = hf_llama.model_of(model.config)
     stored.load_state_dict(model.state_dict())
     for name, parameter in stored.named_parameters():
         parameter.data = parameter.data.to(stored_type(name, how["dtype"]))
@@ -205,8 +207,7 @@ def compute(model, how, split, seed):
 
 def make(folder, raw_config, how, first_seed):
     raw_config = {"eos_token_id": raw_config["vocab_size"] - 1, **raw_config}
-    config = DeepseekV2Config(**json.loads(json.dumps(raw_config)))
-    config._attn_implementation, config._experts_implementation = "sdpa", "eager"
+    config = hf_llama.config_of(json.loads(json.dumps(raw_config)))
     dtype = "deepseek bfloat16" if (how["form"], how["dtype"]) == ("deepseek", "bfloat16") else how["dtype"]
     for seed in range(first_seed, first_seed + SEEDS):
         model = build(config, seed, dtype)
@@ -253,6 +254,7 @@ def main():
     parser.add_argument("--shards", type=int)
     args = parser.parse_args()
     hf_deepseek.mend()
+    hf_llama.mend()
     torch.set_num_threads(1)  # the same sums in the same order everywhere
     if args.all:
         for name in PRESETS:

@@ -36,10 +36,11 @@ void print_statistics(const Generation& r, const Request& q, const Model& model)
                   ending(r, q));
   const CacheBytes cache = cache_bytes_per_token(model.config, model.dtype);
   print_message(
-      "latent cache {:.2f} KiB/token in {}; plain multi-head attention of these heads, H*(Dn+Dv) per "
+      "{} cache {:.2f} KiB/token in {}; plain multi-head attention of these heads, H*(Dn+Dv) per "
       "layer: {:.1f} KiB/token ({:.1f}x)\n",
-      static_cast<double>(cache.mla) / 1024, name_of(model.dtype), static_cast<double>(cache.mha) / 1024,
-      static_cast<double>(cache.mha) / static_cast<double>(cache.mla));
+      model.config.is_mla() ? "latent" : "key-value", static_cast<double>(cache.own) / 1024,
+      name_of(model.dtype), static_cast<double>(cache.mha) / 1024,
+      static_cast<double>(cache.mha) / static_cast<double>(cache.own));
 }
 
 void print_json(const Generation& r, const Request& q, const Model& model) {
@@ -58,7 +59,7 @@ void print_json(const Generation& r, const Request& q, const Model& model) {
       {"prefill_tokens_per_second", rate(q.prompt.size(), r.prefill)},
       {"decode_seconds", r.decode},
       {"decode_tokens_per_second", rate(decoded, r.decode)},
-      {"latent_cache_bytes_per_token", cache.mla},
+      {model.config.is_mla() ? "latent_cache_bytes_per_token" : "cache_bytes_per_token", cache.own},
       {"multi_head_cache_bytes_per_token", cache.mha},
   };
   write_output(json.dump(2) + "\n");

@@ -52,7 +52,10 @@ void print_json(const Config& c, DType dtype, int64_t stored) {
       {"weight_bytes",
        {{"f32", checkpoint_bytes(c, DType::f32)}, {"bf16", checkpoint_bytes(c, DType::bf16)}}},
       {"kv_cache_bytes_per_token",
-       {{"mla", cache.mla}, {"mha", cache.mha}, {"gqa8", cache.gqa8}, {"mqa", cache.mqa}}},
+       {{c.is_mla() ? "mla" : "own", cache.own},
+        {"mha", cache.mha},
+        {"gqa8", cache.gqa8},
+        {"mqa", cache.mqa}}},
       {"kv_cache_dtype", name_of(dtype)},
       {"layers", c.num_hidden_layers},
       {"moe_layers", c.n_moe_layers()},
@@ -63,6 +66,8 @@ void print_json(const Config& c, DType dtype, int64_t stored) {
 }
 
 std::string attention_text(const Config& c) {
+  if (!c.is_mla())
+    return fmt::format("{}, {} heads of {}", attention_name(c), c.num_attention_heads, c.qk_head_dim());
   const std::string query = c.q_lora_rank ? fmt::format("query latent {}", c.q_lora_rank) : "no query latent";
   return fmt::format("MLA, {} heads of {}+{} / {}, latent {}, {}", c.num_attention_heads, c.qk_nope_head_dim,
                      c.qk_rope_head_dim, c.v_head_dim, c.kv_lora_rank, query);
@@ -115,9 +120,9 @@ void print_text(const Config& c, DType dtype, int64_t stored) {
   print_output("cache per token in {}:\n", name_of(dtype));
   const auto row = [&](const char* name, int64_t bytes) {
     print_output("  {:<16}{:>10}   {:.1f}x\n", name, human_bytes(static_cast<double>(bytes)),
-                 static_cast<double>(bytes) / static_cast<double>(cache.mla));
+                 static_cast<double>(bytes) / static_cast<double>(cache.own));
   };
-  row("MLA", cache.mla);
+  row(attention_name(c).c_str(), cache.own);
   row("MHA", cache.mha);
   row("GQA, 8 groups", cache.gqa8);
   row("MQA", cache.mqa);

@@ -32,7 +32,8 @@ struct Layout {
   Tensor kept_stat(Shape shape) { return training ? stat(shape) : Tensor(); }
 
   AttentionActivations attention();
-  void serving_attention(AttentionActivations& a);
+  void latents(AttentionActivations& a);
+  void serving_latents(AttentionActivations& a);
   MlpActivations mlp(int64_t width, MlpActivations& shared);
   ExpertActivations experts();
   SentTokens sent();
@@ -45,40 +46,44 @@ struct Layout {
 };
 
 AttentionActivations Layout::attention() {
-  const int64_t N = size.tokens, M = size.keys, H = c.num_attention_heads, Rq = c.q_lora_rank,
-                Rkv = c.kv_lora_rank;
+  const int64_t N = size.tokens, M = c.is_mla() ? size.keys : std::max(size.keys, N),
+                H = c.num_attention_heads;
   AttentionActivations a;
+  if (c.is_mla()) latents(a);
+  a.q = part(recompute.up_projections, once.attention.q, {N, H, c.qk_head_dim()});
+  a.kv = part(recompute.up_projections, once.attention.kv, {M, c.kv_heads(), c.kv_head_dim()});
+  a.out = part(recompute.attention, once.attention.out, {N, H, c.v_head_dim});
+  a.lse = kept_stat({N, H});
+  if (training) return a;
+  if (c.is_mla()) serving_latents(a);
+  if (size.chunks < 2) return a;
+  a.lse = stat({N, H});
+  a.merged = stat({N, H, c.v_head_dim});
+  a.merged_lse = stat({N, H});
+  return a;
+}
+
+void Layout::latents(AttentionActivations& a) {
+  const int64_t N = size.tokens, Rq = c.q_lora_rank, Rkv = c.kv_lora_rank;
   if (Rq > 0) {
     a.q_a = any({N, Rq});
     if (training) a.q_a_normed = part(recompute.norms, once.attention.q_a_normed, {N, Rq});
     a.q_a_rstd = kept_stat({N});
   }
-  a.q = part(recompute.up_projections, once.attention.q, {N, H, c.qk_head_dim()});
   a.latent = any({N, c.cache_width()});
   if (training) a.c_kv = part(recompute.norms, once.attention.c_kv, {N, Rkv});
   a.c_kv_rstd = kept_stat({N});
-  a.kv = part(recompute.up_projections, once.attention.kv, {M, H, c.qk_nope_head_dim + c.v_head_dim});
-  a.out = part(recompute.attention, once.attention.out, {N, H, c.v_head_dim});
-  a.lse = kept_stat({N, H});
-  if (!training) {
-    a.norm_in_place(Rkv);
-    serving_attention(a);
-  }
-  return a;
 }
 
-void Layout::serving_attention(AttentionActivations& a) {
-  const int64_t N = size.tokens, H = c.num_attention_heads;
-  if (size.chunks == 0) {
-    a.q_latent = any({N, H, c.kv_lora_rank});
-    a.ctx = any({N, H, c.kv_lora_rank});
+void Layout::serving_latents(AttentionActivations& a) {
+  const int64_t N = size.tokens, H = c.num_attention_heads, Rkv = c.kv_lora_rank;
+  a.norm_in_place(Rkv);
+  if (size.chunks > 0) {
+    a.prefix = any({size.keys, c.cache_width()});
     return;
   }
-  a.prefix = any({size.keys, c.cache_width()});
-  if (size.chunks == 1) return;
-  a.lse = stat({N, H});
-  a.merged = stat({N, H, c.v_head_dim});
-  a.merged_lse = stat({N, H});
+  a.q_latent = any({N, H, Rkv});
+  a.ctx = any({N, H, Rkv});
 }
 
 MlpActivations Layout::mlp(int64_t width, MlpActivations& shared) {
@@ -152,8 +157,8 @@ AttentionGradients Layout::attention_gradients() {
   AttentionGradients g;
   g.q = any({N, H, c.qk_head_dim()});
   if (c.q_lora_rank > 0) g.q_a = any({N, c.q_lora_rank});
-  g.kv = any({N, H, c.qk_nope_head_dim + c.v_head_dim});
-  g.latent = any({N, c.cache_width()});
+  g.kv = any({N, c.kv_heads(), c.kv_head_dim()});
+  if (c.is_mla()) g.latent = any({N, c.cache_width()});
   return g;
 }
 

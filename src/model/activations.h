@@ -17,11 +17,12 @@ namespace fathom {
 struct AttentionGradients {
   Tensor q;       // [N, H, Dn+Dr]
   Tensor q_a;     // [N, Rq]
-  Tensor kv;      // [N, H, Dn+Dv]
+  Tensor kv;      // [N, H, Dn+Dv], with grouped-query attention [N, G, Dr+Dv]
   Tensor latent;  // [N, Rkv+Dr]
 };
 
-// M = keys expanded at a time (N without a cache).
+// M = keys expanded at a time (N without a cache). Grouped-query attention has q, kv, out and lse (and
+// merged) alone; its kv [max(M, N), G, Dr+Dv] are rotated keys and values as they are cached.
 struct AttentionActivations {
   Tensor q_a;         // [N, Rq]           query latent, before its norm
   Tensor q_a_normed;  // [N, Rq]

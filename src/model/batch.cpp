@@ -36,6 +36,10 @@ struct Multiplications {
         absorbed_pair(static_cast<double>(2 * c.kv_lora_rank + c.qk_rope_head_dim)) {}
 };
 
+// Of grouped-query attention, where reading the cache in place costs a reading of every key for every query:
+// how often a key is moved to be gathered (read, written, and read by attention).
+constexpr int64_t passes_to_gather = 3;
+
 }  // namespace
 
 LatentCache allocate_cache(const Config& config, Arena& arena, DType dtype, int64_t pages,
@@ -117,14 +121,20 @@ bool absorbed_is_cheaper(const Config& c, std::span<const int32_t> new_tokens,
   for (size_t b = 0; b < new_tokens.size(); ++b) {
     const double queries = new_tokens[b], keys = lengths[b];
     const double pairs = queries * (keys - (queries - 1) / 2);
-    expanded += keys * per.latent + pairs * per.expanded_pair;
-    absorbed += queries * per.latent + pairs * per.absorbed_pair;
+    if (c.is_mla()) {
+      expanded += keys * per.latent + pairs * per.expanded_pair;
+      absorbed += queries * per.latent + pairs * per.absorbed_pair;
+    } else {
+      expanded += keys * passes_to_gather;
+      absorbed += pairs;
+    }
   }
   return absorbed < expanded;
 }
 
 // Of n new tokens after m others, absorbing saves m latents and costs more for at least n * m pairs.
 int64_t most_absorbed_tokens(const Config& c) {
+  if (!c.is_mla()) return 2 * passes_to_gather;  // without a prefix n (n + 1) / 2 pairs and n keys
   const Multiplications per(c);
   const double more = per.absorbed_pair - per.expanded_pair;
   const auto longest = static_cast<double>(c.max_position_embeddings);

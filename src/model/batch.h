@@ -115,7 +115,8 @@ void upload_batch(const Device& device, const Config& config, const HostBatch& h
 void check_tokens(const Config& config, std::span<const int32_t> tokens, std::span<const int32_t> positions);
 
 // Whether absorbed attention needs fewer operations than expanded attention for sequences with these numbers
-// of new tokens and whole lengths (docs/architecture.md has the arithmetic).
+// of new tokens and whole lengths (docs/architecture.md has the arithmetic). With grouped-query attention
+// there is nothing to absorb: whether it moves fewer keys to read the cache in place than to gather it.
 bool absorbed_is_cheaper(const Config& config, std::span<const int32_t> new_tokens,
                          std::span<const int32_t> lengths);
 // The most new tokens of one sequence for which it can be cheaper, whatever their prefix.

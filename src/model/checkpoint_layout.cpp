@@ -5,20 +5,35 @@
 namespace fathom {
 namespace {
 
-constexpr std::string_view fused = "gate_up_proj";
+// `name` with `word` in place of `fused`.
+std::string renamed(std::string name, std::string_view fused, std::string_view word) {
+  return name.replace(name.rfind(fused), fused.size(), word);
+}
 
 // Of the matrix `name` [rows, C], which belongs to this expert (or to none).
 void append_matrix(std::vector<StoredPart>& parts, const std::string& name, int64_t rows, int64_t columns,
                    int64_t expert) {
-  const size_t at = name.rfind(fused);
-  if (at == std::string::npos) {
-    parts.push_back({name, {rows, columns}, expert, 0});
+  constexpr std::string_view fused = "gate_up_proj";
+  if (name.find(fused) == std::string::npos) {
+    parts.push_back({name, {rows, columns}, rows, expert});
     return;
   }
-  const std::string prefix = name.substr(0, at), suffix = name.substr(at + fused.size());
   const int64_t width = rows / 2;
-  parts.push_back({prefix + "gate_proj" + suffix, {width, columns}, expert, 0});
-  parts.push_back({prefix + "up_proj" + suffix, {width, columns}, expert, width});
+  parts.push_back({renamed(name, fused, "gate_proj"), {width, columns}, width, expert, 0});
+  parts.push_back({renamed(name, fused, "up_proj"), {width, columns}, width, expert, width});
+}
+
+// Of kv_proj, whose heads' keys and values alternate.
+void append_heads(std::vector<StoredPart>& parts, const WeightInfo& weight) {
+  const int64_t rows = weight.shape[0] / 2, width = rows / weight.kv_heads;
+  for (const bool values : {false, true})
+    for (int64_t g = 0; g < weight.kv_heads; ++g)
+      parts.push_back({renamed(weight.name, "kv_proj", values ? "v_proj" : "k_proj"),
+                       {rows, weight.shape[1]},
+                       width,
+                       -1,
+                       (2 * g + values) * width,
+                       g * width});
 }
 
 }  // namespace
@@ -27,7 +42,9 @@ std::vector<StoredPart> stored_parts(const WeightInfo& weight) {
   const std::vector<int64_t>& shape = weight.shape;
   std::vector<StoredPart> parts;
   if (shape.size() == 1) {
-    parts.push_back({weight.name, shape});
+    parts.push_back({weight.name, shape, shape[0]});
+  } else if (weight.kv_heads > 0) {
+    append_heads(parts, weight);
   } else if (shape.size() == 2) {
     append_matrix(parts, weight.name, shape[0], shape[1], -1);
   } else {
@@ -44,7 +61,7 @@ std::vector<StoredTensor> stored_tensors(const Config& config, const StorageType
   for (const NamedWeight& w : list_weights(config, {}))
     if (const std::optional<DType> type = types(w.info))
       for (StoredPart& part : stored_parts(w.info))
-        all.push_back({std::move(part.name), *type, std::move(part.shape)});
+        if (part.stored_row == 0) all.push_back({std::move(part.name), *type, std::move(part.shape)});
   return all;
 }
 

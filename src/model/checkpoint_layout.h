@@ -9,15 +9,21 @@
 
 namespace fathom {
 
-// A tensor of a checkpoint: these rows of one of our weights, of one of its experts where it has several.
+// Rows of one of our weights, of one of its experts where it has several, that stand together in a tensor of
+// a checkpoint: `rows` of them from first_row on are that tensor's from stored_row on.
 struct StoredPart {
   std::string name;
-  std::vector<int64_t> shape;
-  int64_t expert = -1, first_row = 0;
+  std::vector<int64_t> shape;  // of the whole tensor of the checkpoint
+  int64_t rows = 0;
+  int64_t expert = -1, first_row = 0, stored_row = 0;
+
+  // Elements of a row.
+  int64_t columns() const { return shape.size() == 1 ? 1 : shape.back(); }
 };
 
-// The parts of a weight: one, or two where gate_proj and up_proj are one matrix of ours, for every expert
-// apart. Newer transformers saves all experts as one tensor of the weight's own name and shape instead.
+// The parts of a weight: one; two where gate_proj and up_proj are one matrix of ours, for every expert apart;
+// two for every head where k_proj and v_proj are. Newer transformers saves all experts as one tensor of the
+// weight's own name and shape instead.
 std::vector<StoredPart> stored_parts(const WeightInfo& weight);
 
 // What a checkpoint of the whole model has, in its order: of every weight in the type that `types` says.

@@ -7,12 +7,13 @@
 #include "model/config_fields.h"
 
 namespace fathom {
-namespace {
 
 const char* name_of(TopkMethod method) {
   if (method == TopkMethod::noaux_tc) return "noaux_tc";
   return method == TopkMethod::greedy ? "greedy" : "group_limited_greedy";
 }
+
+namespace {
 
 TopkMethod read_topk_method(const JsonObject& o) {
   const auto method = o.defaulted<std::string>("topk_method", "greedy");
@@ -39,21 +40,42 @@ void read_special_tokens(const JsonObject& o, Config& c) {
     c.eos_token_ids = {o.required<int64_t>("eos_token_id")};
 }
 
-void read_attention(const JsonObject& o, Config& c) {
-  c.num_attention_heads = o.required<int64_t>("num_attention_heads");
+// Heads of one rotary part, as Llama has them.
+void read_grouped_attention(const JsonObject& o, Config& c) {
+  c.kv_lora_rank = c.qk_nope_head_dim = 0;
+  c.num_key_value_heads = o.optional<int64_t>("num_key_value_heads", c.num_attention_heads);
+  check(c.num_key_value_heads > 0, "{}: field 'num_key_value_heads' is {}: expected 1 to {}", o.where(),
+        c.num_key_value_heads, c.num_attention_heads);
+  check(o.has("head_dim") || (c.num_attention_heads > 0 && c.hidden_size % c.num_attention_heads == 0),
+        "{}: field 'head_dim' is absent, and num_attention_heads {} does not divide hidden_size {}",
+        o.where(), c.num_attention_heads, c.hidden_size);
+  c.qk_rope_head_dim = c.v_head_dim =
+      o.has("head_dim") ? o.required<int64_t>("head_dim") : c.hidden_size / c.num_attention_heads;
+}
+
+void read_latent_attention(const JsonObject& o, Config& c) {
   c.q_lora_rank = read_nullable(o, "q_lora_rank", 1536, 0);
   c.kv_lora_rank = o.defaulted<int64_t>("kv_lora_rank", 512);
   c.qk_nope_head_dim = o.defaulted<int64_t>("qk_nope_head_dim", 128);
   c.qk_rope_head_dim = o.defaulted<int64_t>("qk_rope_head_dim", 64);
   c.v_head_dim = o.defaulted<int64_t>("v_head_dim", 128);
   c.attention_bias = o.defaulted<bool>("attention_bias", false);
+}
+
+void read_attention(const JsonObject& o, Config& c) {
+  c.num_attention_heads = o.required<int64_t>("num_attention_heads");
+  if (has_grouped_attention(o))
+    read_grouped_attention(o, c);
+  else
+    read_latent_attention(o, c);
   read_rope(o, c);
 }
 
 void read_moe(const JsonObject& o, Config& c) {
-  c.n_routed_experts = read_nullable(o, "n_routed_experts", 64, 0);  // DeepSeek's code takes null as none
+  const bool v2 = !has_grouped_attention(o);
+  c.n_routed_experts = read_nullable(o, "n_routed_experts", v2 ? 64 : 0, 0);  // DeepSeek's code: null is none
   if (c.n_routed_experts == 0) return;
-  c.n_shared_experts = read_nullable(o, "n_shared_experts", 2, 0);
+  c.n_shared_experts = read_nullable(o, "n_shared_experts", v2 ? 2 : 0, 0);
   c.num_experts_per_tok = o.required<int64_t>("num_experts_per_tok");
   c.moe_intermediate_size = o.defaulted<int64_t>("moe_intermediate_size", 1407);
   c.first_k_dense_replace = o.defaulted<int64_t>("first_k_dense_replace", 0);
@@ -67,11 +89,6 @@ void read_moe(const JsonObject& o, Config& c) {
   c.routed_scaling_factor = o.defaulted<double>("routed_scaling_factor", 1);
   c.aux_loss_alpha = o.defaulted<double>("aux_loss_alpha", 0.001);
   c.seq_aux = o.defaulted<bool>("seq_aux", true);
-}
-
-OrderedJson eos_json(const std::vector<int64_t>& ids) {
-  if (ids.empty()) return nullptr;
-  return ids.size() == 1 ? OrderedJson(ids[0]) : OrderedJson(ids);
 }
 
 }  // namespace
@@ -108,51 +125,6 @@ std::string config_file(const std::string& path) {
 Config read_config(const std::string& path) {
   const std::string file = config_file(path);
   return config_from_json(read_json(file), file);
-}
-
-OrderedJson config_to_json(const Config& c, const std::string& dtype) {
-  OrderedJson j = {
-      {"architectures", {"DeepseekV2ForCausalLM"}}, {"model_type", "deepseek_v2"},
-      {"attention_bias", c.attention_bias},         {"attention_dropout", 0.0},
-      {"aux_loss_alpha", c.aux_loss_alpha},
-  };
-  j["bos_token_id"] = c.bos_token_id ? OrderedJson(*c.bos_token_id) : OrderedJson(nullptr);
-  j["eos_token_id"] = eos_json(c.eos_token_ids);
-  // transformers has no word for a dense model but that every layer comes before the first MoE layer.
-  j["first_k_dense_replace"] = c.n_routed_experts ? c.first_k_dense_replace : c.num_hidden_layers;
-  j["hidden_act"] = "silu";
-  j["hidden_size"] = c.hidden_size;
-  j["initializer_range"] = c.initializer_range;
-  j["intermediate_size"] = c.intermediate_size;
-  j["kv_lora_rank"] = c.kv_lora_rank;
-  j["max_position_embeddings"] = c.max_position_embeddings;
-  j["moe_intermediate_size"] = c.moe_intermediate_size;
-  j["moe_layer_freq"] = c.moe_layer_freq;
-  j["n_group"] = c.n_group;
-  j["n_routed_experts"] = c.n_routed_experts;
-  j["n_shared_experts"] = c.n_shared_experts;
-  j["norm_topk_prob"] = c.norm_topk_prob;
-  j["num_attention_heads"] = c.num_attention_heads;
-  j["num_experts_per_tok"] = c.num_experts_per_tok;
-  j["num_hidden_layers"] = c.num_hidden_layers;
-  j["num_key_value_heads"] = c.num_attention_heads;
-  j["q_lora_rank"] = c.q_lora_rank ? OrderedJson(c.q_lora_rank) : OrderedJson(nullptr);
-  j["qk_nope_head_dim"] = c.qk_nope_head_dim;
-  j["qk_rope_head_dim"] = c.qk_rope_head_dim;
-  j["rms_norm_eps"] = c.rms_norm_eps;
-  j["rope_scaling"] = rope_scaling_json(c.rope_scaling);
-  j["rope_theta"] = c.rope_theta;
-  j["routed_scaling_factor"] = c.routed_scaling_factor;
-  j["scoring_func"] = "softmax";
-  j["seq_aux"] = c.seq_aux;
-  j["tie_word_embeddings"] = c.tie_word_embeddings;
-  j["topk_group"] = c.topk_group;
-  j["topk_method"] = name_of(c.topk_method);
-  j["torch_dtype"] = dtype;
-  j["use_cache"] = true;
-  j["v_head_dim"] = c.v_head_dim;
-  j["vocab_size"] = c.vocab_size;
-  return j;
 }
 
 }  // namespace fathom

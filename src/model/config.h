@@ -6,6 +6,7 @@
 //   Dn qk_nope_head_dim, Dr qk_rope_head_dim, Dv v_head_dim (parts of a head)
 //   E n_routed_experts, K num_experts_per_tok, F moe_intermediate_size (width of one routed expert)
 //   D expert groups, M groups that a token may use (device-limited routing)
+//   G num_key_value_heads, of grouped-query attention (models for comparison)
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -57,6 +58,10 @@ struct Config {
   int64_t qk_rope_head_dim = 64;   // Dr, the decoupled rotary part; its key is shared by all heads
   int64_t v_head_dim = 128;        // Dv
   bool attention_bias = false;     // biases on q_a_proj, kv_a_proj_with_mqa and o_proj
+  // Not 0: grouped-query attention instead, as Llama has it, for comparison (Ainslie et al. 2023): G heads of
+  // keys and values, each shared by H / G heads of queries; H is multi-head, 1 multi-query attention. A head
+  // is one rotary part (qk_nope_head_dim is 0), the two latent ranks are 0.
+  int64_t num_key_value_heads = 0;  // G
   double rope_theta = 10000;
   RopeScaling rope_scaling;
 
@@ -81,8 +86,15 @@ struct Config {
   std::vector<int64_t> eos_token_ids = {2};  // any of them ends a text; none: nothing does
 
   int64_t qk_head_dim() const { return qk_nope_head_dim + qk_rope_head_dim; }
-  // Elements cached per token and layer: the latent and the shared rotary key.
-  int64_t cache_width() const { return kv_lora_rank + qk_rope_head_dim; }
+  bool is_mla() const { return num_key_value_heads == 0; }
+  // Heads of keys and values that attention reads, and the columns of each: its own part of the key, the
+  // value.
+  int64_t kv_heads() const { return is_mla() ? num_attention_heads : num_key_value_heads; }
+  int64_t kv_head_dim() const { return (is_mla() ? qk_nope_head_dim : qk_head_dim()) + v_head_dim; }
+  // Elements cached per token and layer: the latent and the shared rotary key, or G keys and values.
+  int64_t cache_width() const {
+    return is_mla() ? kv_lora_rank + qk_rope_head_dim : kv_heads() * kv_head_dim();
+  }
   bool is_moe_layer(int64_t layer) const {
     return n_routed_experts > 0 && layer >= first_k_dense_replace && layer % moe_layer_freq == 0;
   }
@@ -94,10 +106,11 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
-// Reads config.json as Hugging Face transformers does. An absent field has the default of its
-// DeepseekV2Config, except the sizes that no two models share: they are required. A field that would change
-// the results and is not supported is an Error that names it, or, where the model still runs, a warning.
-// `where` is in the errors.
+// Reads config.json as Hugging Face transformers does. Its model_type is deepseek_v2, or of a model with
+// grouped-query attention llama (dense) or deepseek (DeepSeekMoE, the paper's predecessor). An absent field
+// has the default of its DeepseekV2Config (LlamaConfig, DeepseekConfig), except the sizes that no two models
+// share: they are required. A field that would change the results and is not supported is an Error that names
+// it, or, where the model still runs, a warning. `where` is in the errors.
 Config config_from_json(const Json& json, const std::string& where);
 // The config.json that `path` is, or that the folder of this path holds.
 std::string config_file(const std::string& path);

@@ -34,14 +34,27 @@ class Rules {
   const std::string& where_;
 };
 
-void check_attention(const Config& c, const Rules& rules) {
-  rules.in_range("num_attention_heads", c.num_attention_heads, 1, 4096);
+void check_latents(const Config& c, const Rules& rules) {
   rules.in_range("q_lora_rank", c.q_lora_rank, 0);
   rules.in_range("kv_lora_rank", c.kv_lora_rank, 1);
   rules.in_range("qk_nope_head_dim", c.qk_nope_head_dim, 1, 4096);
-  rules.in_range("qk_rope_head_dim", c.qk_rope_head_dim, 2, 4096);
-  rules.holds(c.qk_rope_head_dim % 2 == 0, "qk_rope_head_dim", c.qk_rope_head_dim,
-              "it must be even (rotary pairs)");
+}
+void check_groups(const Config& c, const Rules& rules) {
+  rules.in_range("num_key_value_heads", c.num_key_value_heads, 1, c.num_attention_heads);
+  rules.holds(c.num_attention_heads % c.num_key_value_heads == 0, "num_key_value_heads",
+              c.num_key_value_heads,
+              fmt::format("it must divide num_attention_heads, {}", c.num_attention_heads));
+}
+
+void check_attention(const Config& c, const Rules& rules) {
+  rules.in_range("num_attention_heads", c.num_attention_heads, 1, 4096);
+  if (c.is_mla())
+    check_latents(c, rules);
+  else
+    check_groups(c, rules);
+  const char* rotary = c.is_mla() ? "qk_rope_head_dim" : "head_dim";
+  rules.in_range(rotary, c.qk_rope_head_dim, 2, 4096);
+  rules.holds(c.qk_rope_head_dim % 2 == 0, rotary, c.qk_rope_head_dim, "it must be even (rotary pairs)");
   rules.in_range("v_head_dim", c.v_head_dim, 1, 4096);
   rules.positive("rope_theta", c.rope_theta);
   const RopeScaling& r = c.rope_scaling;

@@ -5,6 +5,11 @@
 
 namespace fathom {
 
+const char* name_of(TopkMethod method);
+
+// Whether its model_type is one with grouped-query attention instead of MLA.
+bool has_grouped_attention(const JsonObject& config);
+
 // Errors and warnings about fields whose effect fathom does not have, each named once.
 void check_supported(const JsonObject& config);
 

@@ -28,7 +28,7 @@ void check_quantization(const JsonObject& config) {
 void check_shape(const JsonObject& config) {
   const auto heads = config.optional<int64_t>("num_attention_heads", 0);
   const auto kv_heads = config.optional<int64_t>("num_key_value_heads", heads);
-  check(kv_heads == heads,
+  check(kv_heads == heads || has_grouped_attention(config),
         "{}: field 'num_key_value_heads' is {} and num_attention_heads is {}: they must be equal",
         config.where(), kv_heads, heads);
   // transformers' other name for n_routed_experts.
@@ -38,10 +38,37 @@ void check_shape(const JsonObject& config) {
         experts, config.has("n_routed_experts") ? config.json()["n_routed_experts"].dump() : "absent");
 }
 
+// What the classes of grouped-query attention do not have: a model with it would not load there.
+void check_grouped(const JsonObject& config) {
+  const auto type = config.defaulted<std::string>("model_type", "");
+  check(!config.defaulted<bool>("attention_bias", false),
+        "{}: field 'attention_bias' is true: only false is supported with model_type '{}'", config.where(),
+        type);
+  const auto absent = [&](std::initializer_list<const char*> keys, const char* what) {
+    for (const char* key : keys)
+      check(!config.has(key), "{}: field '{}' is given: model_type '{}' has no {}", config.where(), key, type,
+            what);
+  };
+  absent({"kv_lora_rank", "q_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"},
+         "latent attention");
+  if (type == "llama") return absent({"n_routed_experts", "num_experts"}, "experts; 'deepseek' has them");
+  expect_text(config, "topk_method", "greedy");
+  const auto factor = config.optional<double>("routed_scaling_factor", 1);
+  check(factor == 1, "{}: field 'routed_scaling_factor' is {}: model_type '{}' has none", config.where(),
+        factor, type);
+}
+
 }  // namespace
 
+bool has_grouped_attention(const JsonObject& config) {
+  const auto type = config.defaulted<std::string>("model_type", "deepseek_v2");
+  check(type == "deepseek_v2" || type == "deepseek" || type == "llama",
+        "{}: field 'model_type' is '{}': expected deepseek_v2, deepseek or llama", config.where(), type);
+  return type != "deepseek_v2";
+}
+
 void check_supported(const JsonObject& config) {
-  expect_text(config, "model_type", "deepseek_v2");
+  if (has_grouped_attention(config)) check_grouped(config);
   expect_text(config, "hidden_act", "silu");
   expect_text(config, "scoring_func", "softmax");
   check(!config.defaulted<bool>("mlp_bias", false), "{}: field 'mlp_bias' is true: only false is supported",

@@ -37,7 +37,7 @@ Config extended(const Config& config, int64_t to, int64_t from, const std::strin
   if (!again) {
     r.type = RopeType::yarn;
     r.beta_fast = 32, r.beta_slow = 1;
-    r.mscale = r.mscale_all_dim = paper_mscale;
+    if (c.is_mla()) r.mscale = r.mscale_all_dim = paper_mscale;  // else YaRN's own, 0.1 ln(s) + 1
   }
   r.attention_factor.reset();  // was for the factor before
   r.original_max_position_embeddings = original;
@@ -46,10 +46,11 @@ Config extended(const Config& config, int64_t to, int64_t from, const std::strin
   Config plain = c;
   plain.rope_scaling = {};
   check(rope_parameters(c).inv_freq != rope_parameters(plain).inv_freq,
-        "{}: cannot be extended to {} tokens: with qk_rope_head_dim {} and rope_theta {} every rotary pair "
+        "{}: cannot be extended to {} tokens: with {} {} and rope_theta {} every rotary pair "
         "turns "
         "more than {} times in {} tokens, and YaRN stretches none",
-        where, to, c.qk_rope_head_dim, c.rope_theta, r.beta_fast, original);
+        where, to, c.is_mla() ? "qk_rope_head_dim" : "head_dim", c.qk_rope_head_dim, c.rope_theta,
+        r.beta_fast, original);
   check_config(c, where);
   return c;
 }

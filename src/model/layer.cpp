@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "model/gqa.h"
 #include "model/mla.h"
 #include "model/mlp.h"
 #include "model/moe.h"
@@ -44,7 +45,8 @@ void layer_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, Laye
 void attention_half_forward(const Pass& p, const LayerWeights& w, LayerActivations& a, int64_t layer,
                             const Tensor& x) {
   norm_input(p, w, a, x);
-  mla_forward(p, w.self_attn, a.attention, layer, a.input_normed, a.middle);
+  const auto attention = p.config.is_mla() ? mla_forward : gqa_forward;
+  attention(p, w.self_attn, a.attention, layer, a.input_normed, a.middle);
   residual_add(p.device, {.stream = a.middle, .x = x});
 }
 
@@ -80,7 +82,8 @@ void mlp_half_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, L
 void attention_half_backward(const Pass& p, const LayerWeights& w, LayerWeights& dw, LayerActivations& a,
                              Gradients& g, const Tensor& x) {
   if (p.recompute.norms) norm_input(p, w, a, x);
-  mla_backward(p, w.self_attn, dw.self_attn, a.attention, g, a.input_normed, g.stream, g.branch);
+  const auto attention_backward = p.config.is_mla() ? mla_backward : gqa_backward;
+  attention_backward(p, w.self_attn, dw.self_attn, a.attention, g, a.input_normed, g.stream, g.branch);
   const Tensor dmiddle = g.stream;
   if (p.deferred) std::swap(a.middle, g.stream);
   rmsnorm_backward(p.device, {.dx = g.stream,
@@ -98,7 +101,8 @@ void layer_backward_weight(const Pass& p, LayerWeights& dw, const LayerActivatio
     moe_backward_weight(p, dw.moe, a.moe, a.middle_normed, a.dout);
   else
     mlp_backward_weight(p, dw.mlp, a.mlp, a.middle_normed, a.dout);
-  mla_backward_weight(p, dw.self_attn, a.attention, a.attention.gradients(), a.input_normed, a.dmiddle());
+  const auto attention = p.config.is_mla() ? mla_backward_weight : gqa_backward_weight;
+  attention(p, dw.self_attn, a.attention, a.attention.gradients(), a.input_normed, a.dmiddle());
 }
 
 }  // namespace fathom

@@ -3,11 +3,9 @@
 // k_rope]. Of a long prefix they are expanded and attended to in chunks, which bounds the memory.
 #include "model/mla.h"
 
-#include <utility>
-
+#include "model/attention_steps.h"
 #include "ops/absorb.h"
 #include "ops/attention.h"
-#include "ops/attention_merge.h"
 #include "ops/latent_attention.h"
 #include "ops/latent_cache.h"
 #include "ops/linear.h"
@@ -17,10 +15,6 @@
 namespace fathom {
 namespace {
 
-// View of a [N, H, W] tensor as [N, H*W].
-Tensor flat(const Tensor& t) {
-  return t.reshape({t.shape[0], t.shape[1] * t.shape[2]});
-}
 // The rotary part of the latent rows, as the one head that all share: [N, 1, Dr].
 Tensor shared_rope_key(const Config& c, const Tensor& latent) {
   return latent.columns(c.kv_lora_rank, c.qk_rope_head_dim).reshape({latent.shape[0], 1, c.qk_rope_head_dim});
@@ -92,28 +86,18 @@ void attend_tokens(const Pass& p, const AttentionActivations& a, const Tensor& k
                   p.batch.sequence_starts, true);
 }
 
-// The same over the cache, in chunks. All queries see all keys of a chunk but those of the last, which holds
-// their own.
+// The same over the cache, in chunks.
 void attend_cached(const Pass& p, const AttentionWeights& w, const AttentionActivations& a, int64_t layer) {
-  const std::vector<KeyChunk>& chunks = p.batch.chunks;
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    const bool last = i + 1 == chunks.size();
-    const Tensor rows = a.prefix.slice(0, chunks[i].keys);
+  for_each_chunk(p, a, [&](const KeyChunk& chunk, bool last) {
+    const Tensor rows = a.prefix.slice(0, chunk.keys);
     latent_cache_read(p.device, {.out = rows,
                                  .pages = p.batch.cache->pages[layer],
                                  .block_table = p.batch.block_table,
-                                 .first = chunks[i].first,
-                                 .kv_starts = chunks[i].starts});
+                                 .first = chunk.first,
+                                 .kv_starts = chunk.starts});
     attend_expanded(p, a, expand(p, w, a, rows.columns(0, p.config.kv_lora_rank)),
-                    rows.columns(p.config.kv_lora_rank, p.config.qk_rope_head_dim), chunks[i].starts, last);
-    if (chunks.size() > 1)
-      attention_merge(p.device, {.merged = a.merged,
-                                 .merged_lse = a.merged_lse,
-                                 .part = a.out,
-                                 .part_lse = a.lse,
-                                 .out = last ? a.out : Tensor(),
-                                 .first = i == 0});
-  }
+                    rows.columns(p.config.kv_lora_rank, p.config.qk_rope_head_dim), chunk.starts, last);
+  });
 }
 
 // W_UK and W_UV of every head: [H, Dn+Dv, Rkv].
@@ -152,26 +136,13 @@ void recompute(const Pass& p, const AttentionWeights& w, AttentionActivations& a
   if (p.recompute.attention) attend_tokens(p, a, a.kv);
 }
 
-// Each gradient takes the place of what it is the gradient of, whose memory then serves the next layer.
-void keep_gradients(AttentionActivations& a, AttentionGradients& d) {
-  std::swap(a.q, d.q);
-  std::swap(a.q_a, d.q_a);
-  std::swap(a.kv, d.kv);
-  std::swap(a.latent, d.latent);
-}
-
 }  // namespace
 
 void mla_forward(const Pass& p, const AttentionWeights& w, AttentionActivations& a, int64_t layer,
                  const Tensor& x, const Tensor& out) {
   const auto keys = [&] {
     latents(p, w, a, x);
-    if (p.batch.cache)
-      latent_cache_write(p.device, {.pages = p.batch.cache->pages[layer],
-                                    .latent = a.latent,
-                                    .block_table = p.batch.block_table,
-                                    .sequence = p.batch.sequence,
-                                    .positions = p.batch.positions});
+    if (p.batch.cache) write_cache(p, layer, a.latent);
   };
   const bool absorbed = p.batch.absorbed();
   p.run_concurrently(keys, [&] {

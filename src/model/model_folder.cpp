@@ -22,8 +22,8 @@ std::vector<CheckpointPart> parts_of(const NamedWeight& w) {
   std::vector<CheckpointPart> parts;
   for (const StoredPart& part : stored_parts(w.info)) {
     const Tensor whole = part.expert < 0 ? w.weight.data : w.weight.data[part.expert];
-    const int64_t rows = part.shape[0];
-    parts.push_back({part.name, rows == whole.shape[0] ? whole : whole.slice(part.first_row, rows)});
+    parts.push_back({part.name, part.rows == whole.shape[0] ? whole : whole.slice(part.first_row, part.rows),
+                     part.stored_row * part.columns()});
   }
   return parts;
 }
@@ -76,14 +76,15 @@ std::vector<CheckpointPart> checkpoint_parts(const Config& config, const Weights
 
 std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights& weights) {
   std::vector<NamedTensor> all;
+  assert(config.is_mla());
   for (const CheckpointPart& part : checkpoint_parts(config, weights))
     all.push_back({part.name, part.tensor});
   return all;
 }
 
-std::vector<TensorSlice> whole_slices(const std::vector<CheckpointPart>& parts) {
+std::vector<TensorSlice> slices_of_parts(const std::vector<CheckpointPart>& parts) {
   std::vector<TensorSlice> slices;
-  for (const CheckpointPart& part : parts) slices.push_back({part.name, 0, part.tensor});
+  for (const CheckpointPart& part : parts) slices.push_back({part.name, part.first, part.tensor});
   return slices;
 }
 
@@ -105,7 +106,8 @@ void load_weights(const Device& device, const Config& config, Weights& weights,
       });
     else
       for (const CheckpointPart& stored : parts_of(w))
-        load(stored.name, stored.tensor, [&](const Tensor& host) { checkpoint.read(stored.name, host); });
+        load(stored.name, stored.tensor,
+             [&](const Tensor& host) { checkpoint.read_elements(stored.name, stored.first, host); });
   }
   roundings.say(checkpoint.path());
 }
@@ -164,7 +166,7 @@ void save_model(const Device& device, const std::string& dir, const Model& model
   const CheckpointFiles weights = weight_files(model.config, model.dtype);
   AtomicFolder folder(dir, model_folder_files());
   write_tensors(device, folder.path(), weights.files,
-                whole_slices(checkpoint_parts(model.config, model.weights)));
+                slices_of_parts(checkpoint_parts(model.config, model.weights)));
   write_index(folder.path(), weights);
   write_config_files(folder.path(), model.config, model.dtype);
   folder.commit();

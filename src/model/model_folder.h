@@ -10,17 +10,19 @@
 
 namespace fathom {
 
-// A view of weights under a name of a Hugging Face checkpoint.
+// A view of weights that are a tensor of a Hugging Face checkpoint, or its elements from `first` on.
 struct CheckpointPart {
   std::string name;
   Tensor tensor;
+  int64_t first = 0;
 };
-// All that are present, gate_proj and up_proj apart and every expert on its own.
+// All that are present, gate_proj and up_proj apart, keys and values head by head, and every expert on its
+// own.
 std::vector<CheckpointPart> checkpoint_parts(const Config& config, const Weights& weights,
                                              const ModelPart& part = {});
-// The same, to be written.
+// The same, to be written. checkpoint_tensors is of a model with MLA, whose parts are whole tensors.
 std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights& weights);
-std::vector<TensorSlice> whole_slices(const std::vector<CheckpointPart>& parts);
+std::vector<TensorSlice> slices_of_parts(const std::vector<CheckpointPart>& parts);
 
 // Fills the allocated weights of a part from a checkpoint of the whole model (check_checkpoint says which are
 // refused), converting types; a warning tells how many were rounded. Experts stand in it one by one, or fused

@@ -36,6 +36,7 @@ class Verification {
   // Logits and loss, as `head` hands them to the loss.
   void compare_head(const std::string& prefix, const Tolerance& tolerance,
                     const std::function<void(const LossFunction&)>& head);
+  Tensor gathered(const std::vector<CheckpointPart>& parts, Arena& memory) const;
   void compare_gradients(Weights& grads, const Tolerance& tolerance);
 
   void whole_forward(Activations& a);
@@ -244,19 +245,34 @@ void Verification::layers_backward(Activations& a) {
 }
 
 void Verification::compare_gradients(Weights& grads, const Tolerance& tolerance) {
-  std::unordered_map<std::string, ConstTensor> known;
-  for (const NamedTensor& t : checkpoint_tensors(config(), grads)) known[t.name] = t.tensor;
+  std::unordered_map<std::string, std::vector<CheckpointPart>> known;
+  for (const CheckpointPart& part : checkpoint_parts(config(), grads)) known[part.name].push_back(part);
   for (const NamedWeight& w : list_weights(config(), grads))
-    if (w.weight.data.rank == 3) known[w.info.name] = w.weight.data;  // experts fused
+    if (w.weight.data.rank == 3) known[w.info.name] = {{w.info.name, w.weight.data}};  // experts fused
   for (const SafetensorsEntry& entry : golden_.tensors()) {
     if (!entry.name.starts_with("grad.")) continue;
     const auto found = known.find(entry.name.substr(5));
     check(found != known.end(), "{}: '{}' is no tensor of this model", golden_.path(), entry.name);
-    const ConstTensor want = golden_.tensor(entry.name), got = found->second;
+    const ConstTensor want = golden_.tensor(entry.name);
+    Arena memory;
+    const Tensor got = gathered(found->second, memory);
     check(want.rank == got.rank && want.shape == got.shape, "{}: '{}' has shape {}, expected {}",
           golden_.path(), entry.name, want.shape_text(), got.shape_text());
     compare(entry.name, got, want, tolerance);
   }
+}
+
+// The parts of one tensor, one after another.
+Tensor Verification::gathered(const std::vector<CheckpointPart>& parts, Arena& memory) const {
+  const Tensor& first = parts.front().tensor;
+  if (parts.size() == 1) return first;
+  int64_t rows = 0;
+  for (const CheckpointPart& part : parts) rows += part.tensor.rows();
+  memory = Arena("a gradient", rows * first.cols() * size_of(first.dtype) + 256, device_);
+  const Tensor whole = memory.allocate(first.dtype, {rows, first.cols()});
+  for (const CheckpointPart& part : parts)
+    copy(device_, whole.slice(part.first / first.cols(), part.tensor.rows()), part.tensor);
+  return whole;
 }
 
 }  // namespace

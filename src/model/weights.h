@@ -28,6 +28,7 @@ struct AttentionWeights {
   Weight kv_a_bias;           // [Rkv+Dr]         with attention_bias
   Weight kv_a_layernorm;      // [Rkv]
   Weight kv_b_proj;           // [H*(Dn+Dv), Rkv] per head: W_UK (Dn rows), then W_UV (Dv rows)
+  Weight kv_proj;             // [G*(Dn+Dr+Dv), C] grouped-query attention instead: per head W_K, then W_V
   Weight o_proj;              // [C, H*Dv]        W_O
   Weight o_bias;              // [C]              with attention_bias
 };
@@ -75,11 +76,14 @@ constexpr bool is_trained(WeightKind kind) {
 }
 
 struct WeightInfo {
-  std::string name;  // Hugging Face's, where gate_proj and up_proj are one: "....gate_up_proj.weight"
+  // Hugging Face's, where gate_proj and up_proj are one, "....gate_up_proj.weight", and k_proj and v_proj
+  // "....kv_proj.weight".
+  std::string name;
   std::vector<int64_t> shape;
   WeightKind kind;
   int64_t first_expert = 0;  // of a weight of the routed experts: the one that its first matrix belongs to
   int64_t layer = -1;        // that it belongs to; none: embedding, final norm, head
+  int64_t kv_heads = 0;      // of kv_proj: G
 };
 
 // Calls f(info, member) for every tensor that this part of a model of this config has, in checkpoint order.

@@ -44,7 +44,8 @@ double cos_sin_factor(const RopeScaling& r) {
 double softmax_scale(const Config& c) {
   const RopeScaling& r = c.rope_scaling;
   const double scale = 1 / std::sqrt(static_cast<double>(c.qk_head_dim()));
-  if (r.type == RopeType::plain || r.mscale_all_dim == 0) return scale;
+  // Llama's attention takes YaRN's temperature from cos and sin alone.
+  if (r.type == RopeType::plain || r.mscale_all_dim == 0 || !c.is_mla()) return scale;
   const double m = temperature(r.factor, r.mscale_all_dim);
   return scale * (m * m);
 }

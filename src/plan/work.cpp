@@ -91,47 +91,72 @@ struct Ops {
         {"grouped_linear_backward_weight", operations, (size.accumulate ? 2 : 1) * E * O * I * stat + moved});
   }
 
+  // Of attention, which may recompute it.
+  void add_kept_norm(LayerWork& layer, int64_t columns, bool accumulate_dx) const {
+    add_norm(layer.attention, columns, accumulate_dx);
+    layer.norms.push_back(norm(static_cast<double>(columns)));
+  }
+  void add_latent_attention(LayerWork& layer) const;
+  void add_grouped_attention(LayerWork& layer) const;
   void add_attention(LayerWork& layer) const;
   void add_mlp(LayerWork& layer, int64_t width, bool accumulate_dx) const;
   void add_router(PassWork& work) const;
   void add_routed(LayerWork& layer) const;
 
  private:
-  // Of a token: queries, keys and values of all heads, the shared rotary key, the outputs.
+  // Of a token: queries and outputs of all heads, keys and values, MLA's shared rotary key.
   double attended_elements() const {
-    const int64_t head = c.qk_head_dim() + c.qk_nope_head_dim + 2 * c.v_head_dim;
-    return static_cast<double>(c.num_attention_heads * head + c.qk_rope_head_dim);
+    return static_cast<double>(c.num_attention_heads * (c.qk_head_dim() + c.v_head_dim) +
+                               c.kv_heads() * c.kv_head_dim() + (c.is_mla() ? c.qk_rope_head_dim : 0));
   }
 };
 
-// model/mla.cpp, with the norms and residual sums of model/layer.cpp.
-void Ops::add_attention(LayerWork& layer) const {
+// model/mla.cpp.
+void Ops::add_latent_attention(LayerWork& layer) const {
   const int64_t H = c.num_attention_heads, D = c.qk_head_dim();
   PassWork& work = layer.attention;
-  const auto normed = [&](int64_t width, bool accumulate_dx) {
-    add_norm(work, width, accumulate_dx);
-    layer.norms.push_back(norm(static_cast<double>(width)));
-  };
-  normed(c.hidden_size, true);
   const Projection q = projection(H * D, c.q_lora_rank > 0 ? c.q_lora_rank : c.hidden_size,
                                   /*accumulate_dx=*/c.q_lora_rank == 0);
   if (c.q_lora_rank > 0) {
     add(work, projection(c.q_lora_rank, c.hidden_size, true));
-    normed(c.q_lora_rank, false);
+    add_kept_norm(layer, c.q_lora_rank, false);
   }
   add(work, q);
   add(work, projection(c.cache_width(), c.hidden_size));
-  normed(c.kv_lora_rank, false);
+  add_kept_norm(layer, c.kv_lora_rank, false);
   for (const int64_t heads : {H, int64_t{1}})
     for (Work* pass : {&work.forward, &work.input_gradient}) pass->push_back(rope(heads));
-  const Projection kv = projection(H * (c.qk_nope_head_dim + c.v_head_dim), c.kv_lora_rank);
+  const Projection kv = projection(H * c.kv_head_dim(), c.kv_lora_rank);
   add(work, kv);
   layer.up_projections = {forward(q), rope(H), forward(kv)};
+}
+
+// model/gqa.cpp.
+void Ops::add_grouped_attention(LayerWork& layer) const {
+  const int64_t H = c.num_attention_heads, G = c.num_key_value_heads;
+  PassWork& work = layer.attention;
+  const Projection q = projection(H * c.qk_head_dim(), c.hidden_size, true),
+                   kv = projection(G * c.kv_head_dim(), c.hidden_size);
+  add(work, q);
+  add(work, kv);
+  for (const int64_t heads : {H, G})
+    for (Work* pass : {&work.forward, &work.input_gradient}) pass->push_back(rope(heads));
+  layer.up_projections = {forward(q), rope(H), forward(kv), rope(G)};
+}
+
+// Either, with the norms and residual sums of model/layer.cpp.
+void Ops::add_attention(LayerWork& layer) const {
+  PassWork& work = layer.attention;
+  add_kept_norm(layer, c.hidden_size, true);
+  if (c.is_mla())
+    add_latent_attention(layer);
+  else
+    add_grouped_attention(layer);
   work.forward.push_back(attention_forward());
   work.input_gradient.push_back(attention_backward());
   layer.attended = {attention_forward()};
-  add(work, projection(c.hidden_size, H * c.v_head_dim));
-  normed(c.hidden_size, true);
+  add(work, projection(c.hidden_size, c.num_attention_heads * c.v_head_dim));
+  add_kept_norm(layer, c.hidden_size, true);
   append(work.forward, {residual_add(), residual_add()});
 }
 

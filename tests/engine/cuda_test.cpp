@@ -54,7 +54,7 @@ std::vector<std::vector<int32_t>> answers(const std::string& device_name, const 
 
 TEST(CudaEngine, GivesTheTokensOfTheCpu) {
   FATHOM_NEEDS_GPU();
-  for (const Config& config : {v2_like(), lite_like()})
+  for (const Config& config : {v2_like(), lite_like(), gqa_like(), llama_like()})
     for (const int64_t cache_tokens : {400, 2000}) {  // with 400 sequences are preempted
       const auto want = answers("cpu", config, cache_tokens), got = answers("cuda", config, cache_tokens);
       ASSERT_EQ(got.size(), want.size());

@@ -242,7 +242,9 @@ std::vector<Route> routes() {
   return {{"v2_reference_f64", v2_like(), Backend::reference, DType::f64},
           {"lite_reference_f64", lite_like(), Backend::reference, DType::f64},
           {"v2_cpu_f32", v2_like(), Backend::cpu, DType::f32},
-          {"lite_cpu_f32", lite_like(), Backend::cpu, DType::f32}};
+          {"lite_cpu_f32", lite_like(), Backend::cpu, DType::f32},
+          {"gqa_reference_f64", gqa_like(), Backend::reference, DType::f64},
+          {"llama_cpu_f32", llama_like(), Backend::cpu, DType::f32}};
 }
 INSTANTIATE_TEST_SUITE_P(All, EngineParity, ::testing::ValuesIn(routes()),
                          [](const auto& info) { return std::string(info.param.name); });

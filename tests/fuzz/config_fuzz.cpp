@@ -20,7 +20,7 @@ void read_config(const fathom::Json& json) {
   if (fathom::config_from_json(again, "again") != c) std::abort();
   for (const double f : fathom::rope_parameters(c).inv_freq)
     if (!std::isfinite(f)) std::abort();
-  if (fathom::cache_bytes_per_token(c, fathom::DType::f32).mla <= 0) std::abort();
+  if (fathom::cache_bytes_per_token(c, fathom::DType::f32).own <= 0) std::abort();
 }
 
 template <class Action>

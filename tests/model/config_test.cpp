@@ -266,5 +266,72 @@ TEST(Config, MissingFileIsNamed) {
             std::string::npos);
 }
 
+Json llama() {
+  return Json::parse(
+      R"({"model_type": "llama", "vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 3, "intermediate_size": 48,
+    "num_attention_heads": 4, "num_key_value_heads": 2})");
+}
+Json deepseek_moe() {
+  Json json = llama();
+  json.update(
+      {{"model_type", "deepseek"}, {"n_routed_experts", 8}, {"num_experts_per_tok", 2}, {"head_dim", 12}});
+  return json;
+}
+
+TEST(Config, ReadsGroupedQueryAttention) {
+  const Config c = config_from_json(llama(), "config.json");
+  EXPECT_FALSE(c.is_mla());
+  EXPECT_EQ(c.qk_head_dim(), 8);
+  EXPECT_EQ(c.v_head_dim, 8);
+  EXPECT_EQ(c.cache_width(), 2 * 2 * 8);
+  EXPECT_EQ(c.n_moe_layers(), 0);
+  Json all_heads = llama();
+  all_heads.erase("num_key_value_heads");
+  EXPECT_EQ(config_from_json(all_heads, "config.json").num_key_value_heads, 4);
+  const Config moe = config_from_json(deepseek_moe(), "config.json");
+  EXPECT_EQ(moe.n_moe_layers(), 3);
+  EXPECT_EQ(moe.n_shared_experts, 0);  // the default of DeepSeekMoE's own class
+  EXPECT_EQ(moe.qk_head_dim(), 12);
+}
+
+TEST(Config, GroupedQueryAttentionWrittenAndReadAgainIsTheSame) {
+  for (const Json& json : {llama(), deepseek_moe()}) {
+    const Config c = config_from_json(json, "config.json");
+    const OrderedJson written = config_to_json(c, "bfloat16");
+    EXPECT_EQ(written["model_type"], json["model_type"]);
+    EXPECT_FALSE(written.contains("kv_lora_rank"));
+    EXPECT_EQ(config_from_json(Json::parse(written.dump()), "again"), c);
+  }
+  EXPECT_EQ(config_to_json(config_from_json(llama(), ""), "bfloat16")["architectures"][0],
+            "LlamaForCausalLM");
+}
+
+TEST(Config, GroupedQueryAttentionNamesWhatItLacks) {
+  const auto error = [](Json json, const char* key, const Json& value) {
+    json[key] = value;
+    return error_of([&] { config_from_json(json, "config.json"); });
+  };
+  EXPECT_EQ(error(llama(), "num_key_value_heads", 3),
+            "config.json: field 'num_key_value_heads' is 3: it must divide num_attention_heads, 4");
+  EXPECT_EQ(error(llama(), "num_key_value_heads", 0),
+            "config.json: field 'num_key_value_heads' is 0: expected 1 to 4");
+  EXPECT_EQ(error(llama(), "head_dim", 7),
+            "config.json: field 'head_dim' is 7: it must be even (rotary pairs)");
+  EXPECT_EQ(
+      error(llama(), "hidden_size", 30),
+      "config.json: field 'head_dim' is absent, and num_attention_heads 4 does not divide hidden_size 30");
+  EXPECT_EQ(error(llama(), "attention_bias", true),
+            "config.json: field 'attention_bias' is true: only false is supported with model_type 'llama'");
+  EXPECT_EQ(error(llama(), "kv_lora_rank", 16),
+            "config.json: field 'kv_lora_rank' is given: model_type 'llama' has no latent attention");
+  EXPECT_EQ(error(llama(), "n_routed_experts", 8),
+            "config.json: field 'n_routed_experts' is given: model_type 'llama' has no experts; 'deepseek' "
+            "has them");
+  EXPECT_EQ(error(deepseek_moe(), "routed_scaling_factor", 2),
+            "config.json: field 'routed_scaling_factor' is 2: model_type 'deepseek' has none");
+  EXPECT_EQ(error(llama(), "model_type", "qwen"),
+            "config.json: field 'model_type' is 'qwen': expected deepseek_v2, deepseek or llama");
+}
+
 }  // namespace
 }  // namespace fathom

@@ -269,6 +269,7 @@ TEST_P(DeferredTest, V2LikeInStages) {
 }
 TEST_P(DeferredTest, TiedAndBiased) {
   expect_the_usual(lite_like(), {0, 3});
+  expect_the_usual(gqa_like(), {0, 1, 3});
 }
 TEST_P(DeferredTest, BiasedWithAQueryLatent) {
   Config c = v2_like();

@@ -24,11 +24,11 @@ TEST(Summary, ParametersOfThePublishedModels) {
 
 TEST(Summary, CacheOfThePublishedModels) {
   const CacheBytes v2 = cache_bytes_per_token(published("deepseek-v2.json"), DType::bf16);
-  EXPECT_EQ(v2.mla, 69'120);
+  EXPECT_EQ(v2.own, 69'120);
   EXPECT_EQ(v2.mha, 2 * 2 * 128 * 128 * 60);
   EXPECT_EQ(v2.gqa8, 2 * 2 * 8 * 128 * 60);
   EXPECT_EQ(v2.mqa, 2 * 2 * 128 * 60);
-  EXPECT_EQ(cache_bytes_per_token(published("deepseek-v2-lite.json"), DType::bf16).mla, 2 * 15'552);
+  EXPECT_EQ(cache_bytes_per_token(published("deepseek-v2-lite.json"), DType::bf16).own, 2 * 15'552);
 }
 
 }  // namespace

@@ -114,6 +114,7 @@ TEST_P(WeightGradientsTest, V2Like) {
 }
 TEST_P(WeightGradientsTest, TiedAndBiased) {
   expect_the_same_for_all_splits(lite_like());
+  expect_the_same_for_all_splits(gqa_like());
 }
 TEST_P(WeightGradientsTest, BiasedWithAQueryLatent) {
   Config c = v2_like();

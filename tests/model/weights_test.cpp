@@ -14,7 +14,7 @@ namespace fathom::testing {
 namespace {
 
 TEST(Weights, EveryTensorIsAllocatedOnceInTheListedShape) {
-  for (const Config& c : {v2_like(), lite_like()}) {
+  for (const Config& c : {v2_like(), lite_like(), gqa_like(), llama_like()}) {
     Model m = make_model(Device::cpu(1), c, DType::f32);
     int64_t count = 0;
     for (const NamedWeight& w : list_weights(c, m.weights)) {

@@ -36,6 +36,25 @@ inline Config lite_like() {
   return c;
 }
 
+// Grouped-query attention with DeepSeekMoE, and in Llama's form: dense, multi-query, with YaRN.
+inline Config gqa_like() {
+  Config c = v2_like();
+  c.num_attention_heads = 6, c.num_key_value_heads = 2, c.q_lora_rank = c.kv_lora_rank = 0;
+  c.qk_nope_head_dim = 0, c.qk_rope_head_dim = c.v_head_dim = 4, c.rope_scaling = {};
+  c.topk_method = TopkMethod::greedy, c.n_group = c.topk_group = 1, c.routed_scaling_factor = 1;
+  return c;
+}
+inline Config llama_like() {
+  Config c = gqa_like();
+  const Config dense;
+  c.num_key_value_heads = 1;
+  c.n_routed_experts = c.n_shared_experts = c.num_experts_per_tok = c.first_k_dense_replace = 0;
+  c.moe_intermediate_size = dense.moe_intermediate_size, c.aux_loss_alpha = dense.aux_loss_alpha;
+  c.rope_scaling.type = RopeType::yarn, c.rope_scaling.factor = 4;
+  c.rope_scaling.original_max_position_embeddings = 16;
+  return c;
+}
+
 // The head sizes of every DeepSeek-V2 and widths of whole tiles, so that given some hundred rows the kernels
 // run that real models use. Every expert is chosen, so that rounding cannot move a token to another one.
 inline Config real_heads() {

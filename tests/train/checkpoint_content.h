@@ -16,7 +16,7 @@ class Content {
  public:
   Content(const Config& config, DType dtype)
       : model(random_model(config, dtype)),
-        weights(whole_slices(checkpoint_parts(config, model.weights))),
+        weights(slices_of_parts(checkpoint_parts(config, model.weights))),
         state_memory_("state", 3 * weight_bytes(config, stat_of(dtype)) + (1 << 20)) {
     Rng rng(3);
     for (const StoredTensor& t : optimizer_tensors(config, dtype)) {

@@ -32,7 +32,8 @@ struct Case {
 inline const std::vector<Case>& cases() {
   static const std::vector<Case> all = {{"odd sizes and a choice bias in f32", odd_sizes(), DType::f32},
                                         {"dense and MoE in bf16", v2_like(), DType::bf16},
-                                        {"tied embeddings in bf16", lite_like(), DType::bf16}};
+                                        {"tied embeddings in bf16", lite_like(), DType::bf16},
+                                        {"grouped-query attention in bf16", gqa_like(), DType::bf16}};
   return all;
 }
 
