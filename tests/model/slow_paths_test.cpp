@@ -26,9 +26,11 @@ TEST(SlowPaths, NameTheSizesAndTheCost) {
   c.v_head_dim = 160;
   EXPECT_THAT(slow_paths(c, DType::bf16),
               ElementsAre(AllOf(HasSubstr("heads of 192"), HasSubstr("160 (v_head_dim)"),
-                                HasSubstr("a few percent"), HasSubstr("192/128"))));
+                                HasSubstr("a few percent"), HasSubstr("192/128"), HasSubstr("128/128"))));
   EXPECT_THAT(slow_paths(c, DType::f32), IsEmpty());
   c = deepseek_v2();
+  c.qk_nope_head_dim = 64;  // with the rotary part the heads of grouped-query attention
+  EXPECT_THAT(slow_paths(c, DType::bf16), IsEmpty());
   c.kv_lora_rank = 256;
   EXPECT_THAT(slow_paths(c, DType::bf16),
               ElementsAre(AllOf(HasSubstr("kv_lora_rank 256"), HasSubstr("decoding"))));

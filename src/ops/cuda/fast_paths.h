@@ -16,20 +16,26 @@ constexpr bool vectorizable_width(int64_t columns) {
 struct HeadDims {
   int64_t qk, v;
 };
-// Those with mma.sync kernels.
-constexpr std::array<HeadDims, 3> mma_heads = {HeadDims{192, 128}, HeadDims{96, 64}, HeadDims{48, 32}};
+// Those with mma.sync kernels: // of MLA, then of grouped-query attention.
+constexpr std::array<HeadDims, 6> mma_heads = {HeadDims{192, 128}, HeadDims{96, 64}, HeadDims{48, 32},
+                                               HeadDims{128, 128}, HeadDims{64, 64}, HeadDims{32, 32}};
 // Those with wgmma kernels (Hopper), and what the rotary part must be a multiple of.
-constexpr HeadDims wgmma_heads = {192, 128};
+constexpr std::array<HeadDims, 2> wgmma_heads = {HeadDims{192, 128}, HeadDims{128, 128}};
 constexpr int64_t wgmma_rope_multiple = 64;
 constexpr int64_t max_head_dim = 256;  // of the SIMT kernels
 
-constexpr bool has_mma_heads(int64_t qk, int64_t v, int64_t rope) {
+template <size_t n>
+constexpr bool contains(const std::array<HeadDims, n>& list, int64_t qk, int64_t v) {
   bool found = false;
-  for (const HeadDims& h : mma_heads) found = found || (h.qk == qk && h.v == v);
-  return found && vectorizable_width(rope);
+  for (const HeadDims& h : list) found = found || (h.qk == qk && h.v == v);
+  return found;
+}
+// rope: columns of the key that all heads share; 0 without such a part.
+constexpr bool has_mma_heads(int64_t qk, int64_t v, int64_t rope) {
+  return contains(mma_heads, qk, v) && vectorizable_width(rope);
 }
 constexpr bool has_wgmma_heads(int64_t qk, int64_t v, int64_t rope) {
-  return qk == wgmma_heads.qk && v == wgmma_heads.v && rope % wgmma_rope_multiple == 0;
+  return contains(wgmma_heads, qk, v) && rope % wgmma_rope_multiple == 0;
 }
 
 // Latent attention: the width of the latent, and of the rotary key.

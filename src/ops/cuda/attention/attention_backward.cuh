@@ -13,7 +13,7 @@ struct AttentionGradients {
   int64_t dout_stride;
   const float* lse;    // [N, H]
   const float* delta;  // [N, H]: dout . out
-  float* rope_heads;   // [H, M, Dr]: dk_rope of each head
+  float* rope_heads;   // [G, M, Dr]: dk_rope of each head of keys
   int64_t M;
 };
 

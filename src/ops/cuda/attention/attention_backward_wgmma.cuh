@@ -7,18 +7,19 @@ namespace fathom::cuda {
 constexpr int backward_tile_rows = 64;
 
 // The block's own rows and a pipeline of tiles of the other side; *_k: queries or keys, *_v: values or douts.
-template <bool all_threads_arrive>
+template <class Head_, bool all_threads_arrive>
 struct BackwardStorage {
-  static constexpr int stages = 3, tile_rows = backward_tile_rows;
-  Bf16 block_k[block_rows * head_dim_k], block_v[block_rows * head_dim_v];
-  Bf16 tile_k[stages][tile_rows * head_dim_k], tile_v[stages][tile_rows * head_dim_v];
+  using Head = Head_;
+  static constexpr int stages = Head::k > 128 ? 3 : 4, tile_rows = backward_tile_rows;
+  Bf16 block_k[block_rows * Head::k], block_v[block_rows * Head::v];
+  Bf16 tile_k[stages][tile_rows * Head::k], tile_v[stages][tile_rows * Head::v];
   OwnRows own;
   PipelineBarriers<stages, all_threads_arrive> barriers;
 
   // Rows after the end of a sequence belong to the next one: zeros them. Called by all consumer threads.
   __device__ void zero_tail(int stage, int64_t valid) {
-    zero_rows<tile_rows>(tile_k[stage], tile_rows * head_dim_k, valid);
-    zero_rows<tile_rows>(tile_v[stage], tile_rows * head_dim_v, valid);
+    zero_rows<tile_rows>(tile_k[stage], tile_rows * Head::k, valid);
+    zero_rows<tile_rows>(tile_v[stage], tile_rows * Head::v, valid);
     consumer_sync();
   }
 };
@@ -31,15 +32,17 @@ __device__ void specialize_attention(Storage& m, const Produce& produce, const C
 // The producer's loop over tiles of keys and values from row `first` on; by one thread.
 template <class Storage>
 __device__ void load_key_tiles(Storage& m, PipelineState<Storage::stages>& state,
-                               const AttentionTensorMaps& maps, int Dn, int64_t first, int64_t tiles, int h) {
+                               const AttentionTensorMaps& maps, int Dn, int64_t first, int64_t tiles,
+                               int kv_head) {
+  using Head = typename Storage::Head;
   constexpr int rows = Storage::tile_rows;
   for (int64_t j = 0; j < tiles; ++j, state.advance()) {
     const int64_t key = first + j * rows;
     Barrier& full = m.barriers.full[state.stage];
     m.barriers.empty[state.stage].wait(state.parity ^ 1);
-    full.arrive_expect_tx(rows * (k_row_bytes + v_row_bytes));
-    load_keys<rows>(full, m.tile_k[state.stage], maps, Dn, key, h);
-    load_values<rows>(full, m.tile_v[state.stage], maps, Dn, key, h);
+    full.arrive_expect_tx(rows * (Head::k_bytes + Head::v_bytes));
+    load_keys<Head, rows>(full, m.tile_k[state.stage], maps, Dn, key, kv_head);
+    load_values<Head, rows>(full, m.tile_v[state.stage], maps, Dn, key, kv_head);
   }
 }
 

@@ -12,7 +12,8 @@ constexpr int rows_per_warp = query_tile / attention_warps;
 template <class T, bool causal>
 __global__ void forward(AttentionInputs<T> in, AttentionOutput<T> o) {
   extern __shared__ float shared[];
-  const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
+  const int h = blockIdx.y, kv_head = in.kv_head(h), lane = threadIdx.x % warp_size,
+            warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, blockIdx.x, query_tile);
   if (tile.group < 0) return;
   const SequenceBounds s(in, tile.group);
@@ -26,8 +27,8 @@ __global__ void forward(AttentionInputs<T> in, AttentionOutput<T> o) {
   const int64_t keys_end = s.visible_end<causal>(tile.end - 1);
   for (int64_t key = s.keys; key < keys_end; key += key_tile) {
     __syncthreads();
-    fill_keys(keys, in, key, s.keys_end - key, h);
-    fill_values(values, in, key, s.keys_end - key, h);
+    fill_keys(keys, in, key, s.keys_end - key, kv_head);
+    fill_values(values, in, key, s.keys_end - key, kv_head);
     __syncthreads();
     for (int i = 0; i < rows_per_warp; ++i) {
       const int row = warp * rows_per_warp + i;

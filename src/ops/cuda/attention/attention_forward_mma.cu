@@ -27,7 +27,8 @@ template <int Dk, int Dv, bool causal>
 __global__ void __launch_bounds__(mma_threads) forward(MmaInputs in, AttentionOutput<Bf16> o) {
   extern __shared__ __align__(128) std::byte shared[];
   const Storage<Dk, Dv> m{reinterpret_cast<Bf16*>(shared)};
-  const int h = blockIdx.y, lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
+  const int h = blockIdx.y, kv_head = in.kv_head(h), lane = threadIdx.x % warp_size,
+            warp = threadIdx.x / warp_size;
   const RowTile tile = find_row_tile(in.q_starts, in.B, longest_tile_first(), mma_rows);
   if (tile.group < 0) return;
   const SequenceBounds s(in, tile.group);
@@ -38,8 +39,8 @@ __global__ void __launch_bounds__(mma_threads) forward(MmaInputs in, AttentionOu
   const auto load_tile = [&](int64_t j) {
     const int64_t key = s.keys + j * key_tile_rows;
     if (j < tiles) {
-      load_keys<key_tile_rows>(m.keys(j), in, key, s.keys_end - key, h);
-      load_values<key_tile_rows>(m.values(j), in, key, s.keys_end - key, h);
+      load_keys<key_tile_rows>(m.keys(j), in, key, s.keys_end - key, kv_head);
+      load_values<key_tile_rows>(m.values(j), in, key, s.keys_end - key, kv_head);
     }
     __pipeline_commit();
   };

@@ -15,8 +15,9 @@ using MmaGradients = AttentionGradients<Bf16>;
 // Whether the inputs are bf16 with rows aligned to 16 bytes, as cp.async and TMA need.
 template <class Args>
 bool inputs_aligned(const Args& a) {
-  return a.q.dtype == DType::bf16 && vectorizable_width(a.k_rope.cols()) && rows_aligned_to_16_bytes(a.q) &&
-         rows_aligned_to_16_bytes(a.kv) && rows_aligned_to_16_bytes(a.k_rope);
+  return a.q.dtype == DType::bf16 && vectorizable_width(shared_key_columns(a)) &&
+         rows_aligned_to_16_bytes(a.q) && rows_aligned_to_16_bytes(a.kv) &&
+         rows_aligned_to_16_bytes(a.k_rope);
 }
 
 // dout is loaded 16 bytes at a time, dq and dkv are stored 4 bytes at a time.
@@ -182,13 +183,13 @@ __device__ void score_gradients_qk(float (&ds)[tiles][4], const float (&p)[tiles
 template <int k_columns, int v_columns>
 __device__ void store_key_gradients(const MmaInputs& in, const MmaGradients& g,
                                     const float (&dk)[k_columns][4], const float (&dv)[v_columns][4],
-                                    int64_t first_row, int64_t end, int h, int lane) {
+                                    int64_t first_row, int64_t end, int kv_head, int lane) {
 #pragma unroll
   for (int row = 0; row < 2; ++row) {
     const int64_t key = first_row + row * 8;
     if (key >= end) continue;
-    Bf16* dkv = g.dkv + (key * in.H + h) * g.dkv_stride;
-    float* rope = g.rope_heads + (h * g.M + key) * in.Dr;
+    Bf16* dkv = g.dkv + (key * in.G + kv_head) * g.dkv_stride;
+    float* rope = g.rope_heads + (kv_head * g.M + key) * in.Dr;
 #pragma unroll
     for (int n = 0; n < k_columns; ++n) {
       const int c = column_of(n, 0, lane);

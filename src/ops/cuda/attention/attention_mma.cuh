@@ -15,7 +15,7 @@ struct HeadDim {
 // Calls body(HeadDim) and returns true for head sizes with an instantiation and rows aligned to 16 bytes.
 template <class Args, class Body>
 bool with_head_dim(const Args& a, const Body& body) {
-  if (!inputs_aligned(a) || !has_mma_heads(a.q.cols(), a.out.cols(), a.k_rope.cols())) return false;
+  if (!inputs_aligned(a) || !has_mma_heads(a.q.cols(), a.out.cols(), shared_key_columns(a))) return false;
   [&]<size_t... i>(std::index_sequence<i...>) {
     const auto take = [&](auto dims) {
       if (a.q.cols() == dims.Dk && a.out.cols() == dims.Dv) body(dims);
@@ -33,15 +33,17 @@ __device__ void load_queries(const SmemTile<Dk>& tile, const MmaInputs& in, int6
 }
 template <int rows, int Dk>
 __device__ void load_keys(const SmemTile<Dk>& tile, const MmaInputs& in, int64_t first, int64_t valid,
-                          int h) {
+                          int kv_head) {
   cp_async_rows<rows>(tile, valid, [&](int r, int c) {
-    return c < in.Dn ? in.key_value(first + r, h) + c : in.k_rope + (first + r) * in.rope_stride + c - in.Dn;
+    return c < in.Dn ? in.key_value(first + r, kv_head) + c
+                     : in.k_rope + (first + r) * in.rope_stride + c - in.Dn;
   });
 }
 template <int rows, int Dv>
 __device__ void load_values(const SmemTile<Dv>& tile, const MmaInputs& in, int64_t first, int64_t valid,
-                            int h) {
-  cp_async_rows<rows>(tile, valid, [&](int r, int c) { return in.key_value(first + r, h) + in.Dn + c; });
+                            int kv_head) {
+  cp_async_rows<rows>(tile, valid,
+                      [&](int r, int c) { return in.key_value(first + r, kv_head) + in.Dn + c; });
 }
 
 // c += a b^T for rows `row` .. `row` + 15 of a and the first `columns` rows of b.

@@ -25,16 +25,18 @@ __device__ void fill_queries(float* tile, const AttentionInputs<T>& in, int64_t 
             [&](int row, int c) { return to_float(in.query(first + row, h)[c]); });
 }
 template <class T>
-__device__ void fill_keys(float* tile, const AttentionInputs<T>& in, int64_t first, int64_t valid, int h) {
+__device__ void fill_keys(float* tile, const AttentionInputs<T>& in, int64_t first, int64_t valid,
+                          int kv_head) {
   fill_tile(tile, key_tile, in.Dk(), valid, [&](int row, int c) {
-    return c < in.Dn ? to_float(in.key_value(first + row, h)[c])
+    return c < in.Dn ? to_float(in.key_value(first + row, kv_head)[c])
                      : to_float(in.k_rope[(first + row) * in.rope_stride + c - in.Dn]);
   });
 }
 template <class T>
-__device__ void fill_values(float* tile, const AttentionInputs<T>& in, int64_t first, int64_t valid, int h) {
+__device__ void fill_values(float* tile, const AttentionInputs<T>& in, int64_t first, int64_t valid,
+                            int kv_head) {
   fill_tile(tile, key_tile, in.Dv, valid,
-            [&](int row, int c) { return to_float(in.key_value(first + row, h)[in.Dn + c]); });
+            [&](int row, int c) { return to_float(in.key_value(first + row, kv_head)[in.Dn + c]); });
 }
 
 __device__ inline float dot(const float* x, const float* y, int n) {

@@ -1,14 +1,19 @@
-// Attention with wgmma in the manner of FlashAttention-3 (Shah et al. 2024), for DeepSeek-V2's head sizes:
-// 192 for queries and keys, 128 for values. A block owns 128 rows of one head (queries, or keys in the
-// backward pass), each consumer warpgroup 64 of them, and iterates over tiles of the other side, which the
-// producer warp loads ahead.
+// Attention with wgmma in the manner of FlashAttention-3 (Shah et al. 2024), for DeepSeek-V2's head sizes,
+// 192 for queries and keys and 128 for values, and for grouped-query attention's 128. A block owns 128 rows
+// of one head (queries, or keys in the backward pass), each consumer warpgroup 64 of them, and iterates over
+// tiles of the other side, which the producer warp loads ahead.
 #pragma once
 #include "ops/cuda/attention/attention_fragments.cuh"
 #include "ops/cuda/hopper/pipeline.cuh"
 
 namespace fathom::cuda {
 
-constexpr int head_dim_k = wgmma_heads.qk, head_dim_v = wgmma_heads.v;
+// The columns of a query or key and of a value, and the bytes of such rows.
+template <int k_, int v_>
+struct WgmmaHead {
+  static constexpr int k = k_, v = v_;
+  static constexpr int k_bytes = k * sizeof(Bf16), v_bytes = v * sizeof(Bf16);
+};
 static_assert(wgmma_rope_multiple == swizzle_width);
 constexpr int block_rows = 128;  // rows that a block owns
 constexpr int box_rows = 64;     // of a TMA box
@@ -34,10 +39,29 @@ inline CUtensorMap tensor_map_of_rows(const Tensor& t) {
       box_rows);
 }
 
-// Whether these kernels take the heads, the alignment of the rows and the GPU.
+// Of the inputs of both directions.
 template <class Args>
-bool wgmma_supports(const Device& device, const Args& a) {
-  return has_wgmma(device) && inputs_aligned(a) && has_wgmma_heads(a.q.cols(), a.out.cols(), a.k_rope.cols());
+AttentionTensorMaps tensor_maps_of(const Args& a) {
+  AttentionTensorMaps maps{.q = tensor_map_of_heads(a.q), .kv = tensor_map_of_heads(a.kv)};
+  if (shared_key_columns(a) > 0) maps.k_rope = tensor_map_of_rows(a.k_rope);
+  return maps;
+}
+
+// Calls body(WgmmaHead) and returns true if these kernels take the heads, the alignment of the rows and the
+// GPU.
+template <class Args, class Body>
+bool with_wgmma_head(const Device& device, const Args& a, const Body& body) {
+  if (!has_wgmma(device) || !inputs_aligned(a) ||
+      !has_wgmma_heads(a.q.cols(), a.out.cols(), shared_key_columns(a)))
+    return false;
+  [&]<size_t... i>(std::index_sequence<i...>) {
+    const auto take = [&](auto head) {
+      if (a.q.cols() == head.k && a.out.cols() == head.v) body(head);
+    };
+    (take(WgmmaHead<wgmma_heads[i].qk, wgmma_heads[i].v>()), ...);
+  }
+  (std::make_index_sequence<wgmma_heads.size()>());
+  return true;
 }
 
 // TMA loads of `rows` rows from `first` on, by one thread; the barrier must expect their bytes.
@@ -48,29 +72,27 @@ __device__ void load_columns(Barrier& barrier, Bf16* to, const CUtensorMap& map,
     for (int row = 0; row < rows; row += box_rows)
       tma_load(barrier, to + (c * rows + row * swizzle_width), map, column + c, first + row, matrix);
 }
-template <int rows>
+template <class Head, int rows>
 __device__ void load_queries(Barrier& barrier, Bf16* to, const AttentionTensorMaps& maps, int64_t first,
                              int h) {
-  load_columns<rows>(barrier, to, maps.q, 0, head_dim_k, first, h);
+  load_columns<rows>(barrier, to, maps.q, 0, Head::k, first, h);
 }
-template <int rows>
+template <class Head, int rows>
 __device__ void load_douts(Barrier& barrier, Bf16* to, const AttentionTensorMaps& maps, int64_t first,
                            int h) {
-  load_columns<rows>(barrier, to, maps.dout, 0, head_dim_v, first, h);
+  load_columns<rows>(barrier, to, maps.dout, 0, Head::v, first, h);
 }
-template <int rows>
+template <class Head, int rows>
 __device__ void load_keys(Barrier& barrier, Bf16* to, const AttentionTensorMaps& maps, int Dn, int64_t first,
-                          int h) {
-  load_columns<rows>(barrier, to, maps.kv, 0, Dn, first, h);
-  load_columns<rows>(barrier, to + Dn * rows, maps.k_rope, 0, head_dim_k - Dn, first, 0);
+                          int kv_head) {
+  load_columns<rows>(barrier, to, maps.kv, 0, Dn, first, kv_head);
+  load_columns<rows>(barrier, to + Dn * rows, maps.k_rope, 0, Head::k - Dn, first, 0);
 }
-template <int rows>
+template <class Head, int rows>
 __device__ void load_values(Barrier& barrier, Bf16* to, const AttentionTensorMaps& maps, int Dn,
-                            int64_t first, int h) {
-  load_columns<rows>(barrier, to, maps.kv, Dn, head_dim_v, first, h);
+                            int64_t first, int kv_head) {
+  load_columns<rows>(barrier, to, maps.kv, Dn, Head::v, first, kv_head);
 }
-
-constexpr int k_row_bytes = head_dim_k * sizeof(Bf16), v_row_bytes = head_dim_v * sizeof(Bf16);
 
 // scores = the warpgroup's 64 own rows times the tile's rows transposed, over `width` columns.
 template <int width, int n8>

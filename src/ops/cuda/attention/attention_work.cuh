@@ -5,25 +5,27 @@
 
 namespace fathom::cuda {
 
-// The items of the persistent blocks are the tiles of 128 own rows of every head: those of `heads_at_once`
-// heads, then the next heads'.
+// The items of the persistent blocks are the tiles of 128 own rows of every head, of queries or of keys:
+// those of `heads_at_once` heads, then the next heads'.
 struct AttentionWork {
   WorkQueue queue;
-  int heads_at_once;
+  int heads, heads_at_once;
 
-  // Heads whose keys and values fit in L2 together; `streams` > 1 when more is read along with them, unless
-  // the groups become so few that the blocks do not end together.
-  AttentionWork(const Device& device, const MmaInputs& in, int64_t keys, int streams = 1)
-      : queue{device.cuda_context().counters(WorkQueue::counters_needed)} {
-    constexpr int64_t enough_groups = 8;
-    const int64_t bytes = std::max<int64_t>(1, keys / std::max(in.B, 1)) * (head_dim_k + head_dim_v) *
+  // Heads of queries whose keys and values fit in L2 together; `streams` > 1 when more is read along with
+  // them, unless so few sets of heads are left that the blocks do not end together. As many heads of keys
+  // that several heads of queries read: their blocks go through one head of queries after another, about
+  // together.
+  AttentionWork(const Device& device, const MmaInputs& in, int item_heads, int64_t keys, int streams = 1)
+      : queue{device.cuda_context().counters(WorkQueue::counters_needed)}, heads(item_heads) {
+    constexpr int64_t enough_sets = 8;
+    const int64_t bytes = std::max<int64_t>(1, keys / std::max(in.B, 1)) * (in.Dn + in.Dr + in.Dv) *
                           static_cast<int64_t>(sizeof(Bf16));
-    const int64_t fitting = device.cuda_context().properties().l2CacheSize / bytes;
-    const int64_t heads = fitting / streams * enough_groups <= in.H ? fitting / streams : fitting;
-    heads_at_once = static_cast<int>(std::clamp<int64_t>(heads, 1, in.H));
+    const int64_t fitting = device.cuda_context().properties().l2CacheSize / bytes * in.group;
+    const int64_t at_once = fitting / streams * enough_sets <= heads ? fitting / streams : fitting;
+    heads_at_once = static_cast<int>(std::clamp<int64_t>(at_once, 1, heads));
   }
-  static dim3 grid(const Device& device, const MmaInputs& in, int64_t rows) {
-    return persistent_grid(device, max_row_tiles(rows, in.B, block_rows) * in.H);
+  dim3 grid(const Device& device, const MmaInputs& in, int64_t rows) const {
+    return persistent_grid(device, max_row_tiles(rows, in.B, block_rows) * heads);
   }
 };
 
@@ -35,11 +37,11 @@ struct AttentionItem {
   template <bool last_rows_first>
   __device__ static AttentionItem find(const int32_t* starts, const MmaInputs& in, const AttentionWork& work,
                                        int row_tiles, int item) {
-    const int per_group = row_tiles * work.heads_at_once;
-    const int first_head = item / per_group * work.heads_at_once, in_group = item % per_group;
-    const int heads = min(work.heads_at_once, in.H - first_head), tile = in_group / heads;
+    const int per_set = row_tiles * work.heads_at_once;
+    const int first_head = item / per_set * work.heads_at_once, in_set = item % per_set;
+    const int heads = min(work.heads_at_once, work.heads - first_head), tile = in_set / heads;
     return {find_row_tile(starts, in.B, last_rows_first ? row_tiles - 1 - tile : tile, block_rows),
-            first_head + in_group % heads};
+            first_head + in_set % heads};
   }
 };
 
@@ -66,7 +68,7 @@ struct OwnRows {
   __device__ void produce(const int32_t* starts, const MmaInputs& in, const AttentionWork& work,
                           const Load& load, const Rest& rest) {
     const bool leader = threadIdx.x % warp_size == 0;
-    const int row_tiles = count_row_tiles(starts, in.B, block_rows), items = row_tiles * in.H;
+    const int row_tiles = count_row_tiles(starts, in.B, block_rows), items = row_tiles * work.heads;
     unsigned parity = 0;
     int next = work.queue.first();
     while (next < items) {
