@@ -5,6 +5,7 @@
 //   BxP+N          B sequences together, P tokens of prompt and N new ones each: prefill and decode apart
 //   RxP+N:B        the same, then R such requests at once, of which B run at a time
 //   RxP+N:B@RATE   ... arriving RATE a second
+//   BxP+N!         B sequences together, of which decoding alone is timed: each prompt is read once
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -36,6 +37,7 @@ struct Load {
   int64_t requests = 0, prompt = 0, new_tokens = 0;
   int64_t running = 0;  // at a time
   double rate = 0;      // requests a second; 0: all at once
+  bool decode_only = false;
 
   bool mixed() const { return running < requests; }
 };
@@ -46,10 +48,11 @@ Load load_named(const std::string& text) {
   const int read =
       std::sscanf(text.c_str(), "%ldx%ld+%ld:%ld@%lf", &requests, &prompt, &new_tokens, &running, &load.rate);
   load.requests = requests, load.prompt = prompt, load.new_tokens = new_tokens;
+  load.decode_only = read == 3 && text.ends_with('!');
   load.running = read > 3 ? running : requests;
   check(read >= 3 && requests > 0 && prompt > 0 && new_tokens > 0 && load.running > 0 &&
             load.running <= requests && load.rate >= 0,
-        "a load is BxP+N, RxP+N:B or RxP+N:B@RATE, not '{}'", text);
+        "a load is BxP+N, BxP+N!, RxP+N:B or RxP+N:B@RATE, not '{}'", text);
   return load;
 }
 
@@ -82,18 +85,17 @@ class BatchBench {
   Rates pure_rates(const Limits& limits) {
     prefill(), decode();  // warms up
     const double prefilled = prefill(), decoded = decode();
-    const auto B = static_cast<double>(load_.running), steps = static_cast<double>(load_.new_tokens);
-    const Rates rates{B * static_cast<double>(load_.prompt) / prefilled, B * steps / decoded};
-    const double bytes = step_bytes(model_.config, model_.dtype, B,
-                                    static_cast<double>(load_.prompt) + steps / 2),
-                 bound = limits.bytes / bytes * B;
-    fmt::print(
-        "{} x {} + {}, {} tokens in a step: prefill {:.0f} tokens/s; decode {:.0f} tokens/s, {:.2f} ms a "
-        "step, "
-        "{:.0f}% of the {:.0f} that {:.2f} GB of weights and cache a step allow\n",
-        load_.running, load_.prompt, load_.new_tokens, options_.token_budget, rates.prefill, rates.decode,
-        1e3 * decoded / steps, 100 * rates.decode / bound, bound, bytes * 1e-9);
+    const Rates rates{running() * static_cast<double>(load_.prompt) / prefilled, rate_of(decoded)};
+    fmt::print("{} x {} + {}, {} tokens in a step: prefill {:.0f} tokens/s; {}\n", load_.running,
+               load_.prompt, load_.new_tokens, options_.token_budget, rates.prefill,
+               decode_text(limits, decoded));
     return rates;
+  }
+
+  void decode_only(const Limits& limits) {
+    const double decoded = decode(/*warm_up=*/profiled_steps);
+    fmt::print("{} x {} + {}: {}\n", load_.running, load_.prompt, load_.new_tokens,
+               decode_text(limits, decoded));
   }
 
   // All requests as they arrive. The ratio is to reading all prompts and then decoding all tokens at the pure
@@ -146,7 +148,7 @@ class BatchBench {
     EngineOptions o;
     o.max_sequences = load_.running, o.share_prefixes = false;
     const auto cache_for = [&](int64_t tokens) {
-      const int64_t most = load_.prompt + std::max(load_.new_tokens, profiled_steps) + lead(tokens);
+      const int64_t most = load_.prompt + load_.new_tokens + profiled_steps + lead(tokens);
       return load_.running * (most / o.page_size + 1) * o.page_size;
     };
     // At least half a step is left for prompts.
@@ -177,20 +179,38 @@ class BatchBench {
     return seconds_since(start);
   }
 
-  // Seconds of the steps in which all sequences decode.
-  double decode() {
-    start_all(load_.new_tokens);
+  double running() const { return static_cast<double>(load_.running); }
+  double rate_of(double decoded) const { return running() * static_cast<double>(load_.new_tokens) / decoded; }
+
+  // Of decoding all new tokens in this many seconds.
+  std::string decode_text(const Limits& limits, double decoded) const {
+    const auto steps = static_cast<double>(load_.new_tokens);
+    const double bytes = step_bytes(model_.config, model_.dtype, running(),
+                                    static_cast<double>(load_.prompt) + steps / 2),
+                 bound = limits.bytes / bytes * running();
+    return fmt::format(
+        "decode {:.0f} tokens/s, {:.2f} ms a step, {:.0f}% of the {:.0f} that {:.2f} GB of weights and cache "
+        "a "
+        "step allow",
+        rate_of(decoded), 1e3 * decoded / steps, 100 * rate_of(decoded) / bound, bound, bytes * 1e-9);
+  }
+
+  // Seconds of the steps in which all sequences decode, after `warm_up` of them.
+  double decode(int64_t warm_up = 0) {
+    start_all(load_.new_tokens + warm_up);
+    for (int64_t i = 0; i < warm_up; ++i) decode_step();
     const Clock::time_point start = Clock::now();
-    for (int64_t i = 0; i < load_.new_tokens; ++i) {
-      const auto made = static_cast<int64_t>(engine_.step().size());
-      check(made == load_.running,
-            "{} of {} sequences gave a token: they need more context than "
-            "max_position_embeddings = {}",
-            made, load_.running, model_.config.max_position_embeddings);
-    }
+    for (int64_t i = 0; i < load_.new_tokens; ++i) decode_step();
     const double seconds = seconds_since(start);
     stop_all();
     return seconds;
+  }
+  void decode_step() {
+    const auto made = static_cast<int64_t>(engine_.step().size());
+    check(made == load_.running,
+          "{} of {} sequences gave a token: they need more context than "
+          "max_position_embeddings = {}",
+          made, load_.running, model_.config.max_position_embeddings);
   }
 
   // Until every sequence decodes; `steps` more are possible.
@@ -224,6 +244,10 @@ void bench_batches(const std::string& path, DType dtype, const std::string& on, 
   fmt::print("{} {} on {}, {:.0f} GB/s copied\n", path, name_of(dtype), device.name(), limits.bytes * 1e-9);
   for (const Load& load : loads) {
     BatchBench bench(device, model, load, budget);
+    if (load.decode_only) {
+      bench.decode_only(limits);
+      continue;
+    }
     const Rates pure = bench.pure_rates(limits);
     if (load.mixed())
       bench.mixed(pure);
@@ -242,7 +266,7 @@ int main(int argc, char** argv) {
     fmt::print(
         stderr,
         "usage: batch_bench CONFIG f32|bf16 DEVICE TOKENS LOAD...   (TOKENS in a step, 0: the default; "
-        "LOAD: BxP+N, RxP+N:B or RxP+N:B@RATE)\n");
+        "LOAD: BxP+N, BxP+N!, RxP+N:B or RxP+N:B@RATE)\n");
     return 1;
   }
   std::vector<bench::Load> loads;

@@ -194,12 +194,16 @@ Json config_fields() {
   rope.type = RopeType::yarn, rope.truncate = false;
   rope.attention_factor = rope.mscale = rope.mscale_all_dim = 1;
   every.q_lora_rank = 1;
+  Config grouped = every;
+  grouped.num_key_value_heads = 1;
   Json fields = Json::object();
-  const OrderedJson all = config_to_json(every, "float32");
-  for (const auto& [key, value] : all.items()) {
-    if (!value.is_object()) fields[key] = value;
-    if (value.is_object())
-      for (const auto& [inner, inner_value] : value.items()) fields[key + "." + inner] = inner_value;
+  for (const Config& c : {every, grouped}) {
+    const OrderedJson all = config_to_json(c, "float32");
+    for (const auto& [key, value] : all.items()) {
+      if (!value.is_object()) fields[key] = value;
+      if (value.is_object())
+        for (const auto& [inner, inner_value] : value.items()) fields[key + "." + inner] = inner_value;
+    }
   }
   return fields;
 }

@@ -33,14 +33,15 @@ class Content {
   }
 
   Model model;
-  std::vector<TensorSlice> weights, state;  // whole tensors
+  std::vector<TensorSlice> weights, state;  // whole tensors, or with grouped-query attention heads of them
 
  private:
   Arena state_memory_;
 };
 
 inline TensorSlice part_of(const TensorSlice& whole, int64_t begin, int64_t end) {
-  return {whole.name, begin, whole.values.reshape({whole.values.count()}).slice(begin, end - begin)};
+  return {whole.name, whole.first + begin,
+          whole.values.reshape({whole.values.count()}).slice(begin, end - begin)};
 }
 
 enum class Deal { in_a_row, each_tensor, whole_tensors, all_on_the_last, scattered };

@@ -45,6 +45,7 @@ TEST_F(CheckpointOfRanks, IsThatOfOneProcessByteForByte) {
 TEST_F(CheckpointOfRanks, HoldsTheTensorsAndTheirHashes) {
   if (rank() > 0) return;
   for (const Case& c : cases()) {
+    if (!c.config.is_mla()) continue;  // keys and values are no whole tensors in memory
     const Content content(c.config, c.dtype);
     write_alone(c, content, *this / c.name);
     const std::string folder = step_in(*this / c.name);

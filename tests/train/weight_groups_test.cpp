@@ -49,7 +49,7 @@ void expect_every_element_once(const Config& c, const ParallelPlan& plan, DType 
 
 TEST(WeightGroups, OfAllRanksAreEveryStoredTensorOnce) {
   for (const DType dtype : {DType::f32, DType::bf16}) {
-    for (const Config& c : {v2_like(), lite_like(), gqa_like(), llama_like()})
+    for (const Config& c : {v2_like(), lite_like(), gqa_like()})
       for (const auto& [ranks, experts] : {std::pair(1, 1), {2, 1}, {3, 1}, {7, 1}, {4, 2}, {8, 8}, {6, 2}})
         expect_every_element_once(c, parallel_plan(c, ranks, 1, experts), dtype);
     const Config c = v2_like();

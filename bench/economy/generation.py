@@ -1,0 +1,41 @@
+"""How many tokens a second a model generates when the memory of one device is full of cache, by batch_bench."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+
+
+@dataclass
+class Generation:
+    name: str
+    sequences: int
+    tokens_per_second: float
+    share_of_bound: float  # of what reading weights and cache allows
+
+
+PAGE = 64  # tokens
+
+
+def sequences_that_fit(run, scale, weight_bytes):
+    """What the memory holds beside the weights: `context` tokens each, and a page for what is not full."""
+    each = (scale.context + 2 * PAGE) * run.cache
+    return int((scale.memory - weight_bytes) // each)
+
+
+def generate(run, scale, batch_bench, folder, device):
+    weights = run.parameters * 2
+    sequences = sequences_that_fit(run, scale, weights)
+    if sequences < 1:
+        sys.exit(f"economy: {run.name}: no sequence of {scale.context} tokens fits in {scale.memory:.3g} bytes beside the weights")
+    config = folder / "generation.json"
+    config.write_text(json.dumps(run.fields | {"max_position_embeddings": 2 * scale.context}))
+    load = f"{sequences}x{scale.context - scale.answer}+{scale.answer}!"
+    command = [str(batch_bench), str(config), "bf16", device, "0", load]
+    done = subprocess.run(command, capture_output=True, text=True, env={"OMP_WAIT_POLICY": "passive", **os.environ})
+    found = re.search(r"decode (\d+) tokens/s.*?(\d+)% of", done.stdout)
+    if done.returncode or not found:
+        sys.exit(f"economy: {' '.join(command)} failed:\n{done.stderr}{done.stdout}")
+    return Generation(run.name, sequences, float(found[1]), float(found[2]) / 100)

@@ -1,0 +1,104 @@
+"""Trains the models with the fathom program and reads what their runs wrote."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from statistics import mean, median
+
+
+@dataclass
+class Run:
+    name: str
+    fields: dict
+    active: int  # parameters that a token uses, without the input embedding
+    parameters: int
+    cache: int  # bytes a token, bf16
+    compute: float  # operations of the training run, by formula
+    seconds: float  # of its steps, at their median speed
+    loss: float  # of the validation sequences, at the end
+    curve: list  # (tokens, validation loss)
+    metrics: list  # lines of metrics.jsonl with a loss
+
+
+def toml(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value)
+
+
+def recipe(scale, model, data, out, device):
+    """The recipe of a run, as text."""
+    tables = {
+        "model": {
+            "vocab_size": scale.vocabulary, "max_position_embeddings": scale.sequence_length,
+            "initializer_range": scale.initializer_range, **model.fields,
+        },
+        "data": {"train": str(data), "sequence_length": scale.sequence_length},
+        "optimizer": {"lr": model.lr},
+        "schedule": {"steps": scale.steps, "warmup_steps": scale.steps // 20, "decay": "cosine", "final_factor": 0.1},
+        "batch": {"sequences": scale.sequences, "micro_batch": scale.micro_batch},
+        "validation": {"every": max(scale.steps // 8, 1), "sequences": scale.validation},
+        "checkpoint": {"every": 0},
+        "run": {"output": str(out), "device": device, "precision": scale.precision, "log_every": max(scale.steps // 40, 1)},
+    }  # fmt: skip
+    return "\n".join(f"[{name}]\n" + "\n".join(f"{k} = {toml(v)}" for k, v in table.items()) + "\n" for name, table in tables.items())
+
+
+def operations_per_token(info, fields, length):
+    """Forward and backward: 6 for each active parameter, and the scores and sums of causal attention."""
+    heads, layers = fields["num_attention_heads"], fields["num_hidden_layers"]
+    head = fields.get("head_dim")
+    columns = 2 * head if head else fields["qk_nope_head_dim"] + fields["qk_rope_head_dim"] + fields["v_head_dim"]
+    return 6 * (info["active_parameters"] + layers * heads * (length + 1) / 2 * columns)
+
+
+class Trainer:
+    def __init__(self, fathom, scale, data, folder, device, seed=1):
+        self.fathom, self.scale, self.data, self.folder, self.device, self.seed = fathom, scale, data, folder, device, seed
+
+    def call(self, *args):
+        environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
+        done = subprocess.run([self.fathom, *map(str, args)], capture_output=True, text=True, env=environment)
+        if done.returncode:
+            sys.exit(f"economy: fathom {' '.join(map(str, args))} failed:\n{done.stderr}{done.stdout}")
+        return done.stdout
+
+    def train(self, model):
+        """A run of this model, or the one that stands in its folder if it is of the same recipe."""
+        out = self.folder / re.sub(r"\W+", "-", model.name.lower()).strip("-")
+        text = recipe(self.scale, model, self.data, out, self.device)
+        config = out.with_suffix(".toml")
+        if not (config.exists() and config.read_text() == text and (out / "model/config.json").exists()):
+            config.unlink(missing_ok=True)
+            fresh = config.with_suffix(".new.toml")
+            fresh.write_text(text)
+            subprocess.run(["rm", "-rf", str(out)], check=True)
+            print(f"  {model.name} ...", flush=True)
+            self.call("train", "--config", fresh, "--run.seed", self.seed)
+            fresh.rename(config)
+        return self.read(model, out)
+
+    def read(self, model, out):
+        lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+        steps = [line for line in lines if "loss" in line]
+        per_step = self.scale.sequences * self.scale.sequence_length
+        curve = [(line["step"] * per_step, line["validation_loss"]) for line in lines if "validation_loss" in line]
+        info = json.loads(self.call("info", "--json", out / "model"))
+        cache = next(iter(info["kv_cache_bytes_per_token"].values()))
+        cache *= 2 / {"f32": 4, "bf16": 2}[info["kv_cache_dtype"]]
+        tokens = self.scale.steps * per_step
+        speed = median(line["tokens_per_second"] for line in steps[1:] if "tokens_per_second" in line)
+        fields = json.loads((out / "model/config.json").read_text())
+        return Run(
+            model.name, fields, info["active_parameters"], info["parameters"], int(cache),
+            tokens * operations_per_token(info, fields, self.scale.sequence_length), tokens / speed, curve[-1][1], curve, steps,
+        )  # fmt: skip
+
+
+def late_mean(run, key):
+    """The mean of a metric over the last quarter of a run; None where it has none."""
+    values = [line[key] for line in run.metrics[-(len(run.metrics) // 4 or 1) :] if key in line]
+    return mean(values) if values else None
