@@ -72,6 +72,8 @@ __device__ void dkv_tiles(DkvStorage<Head>& m, const AttentionTensorMaps& maps, 
     // Of a head's seeing queries, those that do not see this warp's first key, less the count of all.
     const int unseeing =
         static_cast<int>(it.rows.row - seeing.s.visible_end(seeing.first)) + warp * 16 + 1 - seeing.count;
+    // With narrow keys there are registers to compute dP during P's exponentials, and dV during dS.
+    constexpr bool overlapped = Head::k <= 128;
     float dk[Head::k / 8][4] = {}, dv[Head::v / 8][4] = {};
     RegisterOperand<tile_rows> p, ds_operand;
     warpgroup_fence_operand(dk), warpgroup_fence_operand(dv);  // zeros, before any wgmma is in flight
@@ -81,11 +83,15 @@ __device__ void dkv_tiles(DkvStorage<Head>& m, const AttentionTensorMaps& maps, 
       const int stage = uniform(state.stage);
       m.barriers.full[stage].wait(state.parity);
       if (valid < tile_rows) m.zero_tail(stage, valid);
-      float scores[tile_rows / 8][4];
+      float scores[tile_rows / 8][4], ds[tile_rows / 8][4];
       warpgroup_arrive();
       wgmma_scores<Head::k>(scores, m.block_k, m.tile_k[stage]);
       warpgroup_commit();
-      warpgroup_wait<0>();  // also the previous tile's dK
+      if (overlapped) {
+        wgmma_scores<Head::v>(ds, m.block_v, m.tile_v[stage]);
+        warpgroup_commit();
+      }
+      warpgroup_wait<overlapped>();  // also the previous tile's dK
       warpgroup_fence_operand(scores);
       if (previous >= 0) m.barriers.consumer_release(previous);
       previous = stage;
@@ -93,15 +99,17 @@ __device__ void dkv_tiles(DkvStorage<Head>& m, const AttentionTensorMaps& maps, 
         apply_mask_kq(scores, first + lane / 4, lane);
       probabilities_kq(scores, scale, m.lse[stage], lane);
       p.set(scores);
-      float ds[tile_rows / 8][4];
       warpgroup_arrive();
-      wgmma_scores<Head::v>(ds, m.block_v, m.tile_v[stage]);
-      warpgroup_commit();
+      if (!overlapped) {
+        wgmma_scores<Head::v>(ds, m.block_v, m.tile_v[stage]);
+        warpgroup_commit();
+      }
       wgmma_ab(dv, p, m.tile_v[stage]);
       warpgroup_commit();
-      warpgroup_wait<0>();
+      warpgroup_wait<overlapped>();
       warpgroup_fence_operand(ds);
       score_gradients_kq(ds, p, in.scale, m.delta[stage], lane);
+      if (overlapped) warpgroup_wait<0>();
       ds_operand.set(ds);
       warpgroup_arrive();
       wgmma_ab(dk, ds_operand, m.tile_k[stage]);
