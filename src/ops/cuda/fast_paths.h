@@ -52,4 +52,11 @@ constexpr bool has_mma_latent(int64_t latent, int64_t rope) {
   return found;
 }
 
+// Heads of grouped-query attention over a paged cache with mma.sync kernels: keys and queries, values.
+constexpr std::array<HeadDims, 3> mma_paged_heads = {HeadDims{128, 128}, HeadDims{64, 64}, HeadDims{32, 32}};
+
+constexpr bool has_mma_paged_heads(int64_t qk, int64_t v) {
+  return contains(mma_paged_heads, qk, v);
+}
+
 }  // namespace fathom::cuda

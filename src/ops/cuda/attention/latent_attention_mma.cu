@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(threads, 2)
   const SmemTile<width> queries{shared.queries}, latents{shared.latents};
   const SmemTile<rows> p{shared.p};
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, split = blockIdx.y;
-  const int64_t n = blockIdx.x, length = q.positions[n] + 1, splits = splits_of(length);
+  const int64_t n = blockIdx.x, length = q.positions[n] + 1, splits = results.rule.splits_of(length);
   if (split >= splits) return;
   const int64_t begin = length * split / splits, end = length * (split + 1) / splits;
   const int b = q.sequence[n], first_head = blockIdx.z * heads;
