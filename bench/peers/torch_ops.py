@@ -5,7 +5,8 @@
 
 Peers are PyTorch's operators: attention is scaled_dot_product_attention by the fastest of its backends, and cuDNN's own time is
 named too where it takes the sizes; experts' products are grouped_mm (bf16); backward passes are those of autograd, weight gradients in
-the weights' type. Latent attention over 512+64 bf16 has FlashMLA, a program that FATHOM_FLASHMLA names: called with the number
+the weights' type. With grouped heads scaled_dot_product_attention gets enable_gqa; paged attention's peer is the same over a contiguous
+cache, which it need not look up. Latent attention over 512+64 bf16 has FlashMLA, a program that FATHOM_FLASHMLA names: called with the number
 of contexts, their length and the number of heads, it prints milliseconds.
 """
 
@@ -62,11 +63,11 @@ def timed(peer, body):
 
 
 def attention_times(direction, q, k, v, causal):
-    times = {}
+    times, gqa = {}, q.shape[1] != k.shape[1]
     for peer, backend in BACKENDS.items():
         try:
             with sdpa_kernel(backend):
-                run = lambda: F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+                run = lambda: F.scaled_dot_product_attention(q, k, v, is_causal=causal, enable_gqa=gqa)
                 times |= timed(peer, run if direction == "forward" else backward_of(run(), (q, k, v)))
         except (RuntimeError, torch.OutOfMemoryError):
             continue  # does not take these sizes
@@ -78,6 +79,17 @@ def attention(direction, batch, length, heads, nope, rope, value, dtype):
     q, k = (randn(batch, heads, length, nope + rope, dtype=dtype, grad=True) for _ in range(2))
     v = randn(batch, heads, length, value, dtype=dtype, grad=True)
     return attention_times(direction, q, k, v, causal=True)
+
+
+def grouped_attention(direction, batch, length, heads, kv_heads, key, value, dtype):
+    q, k, v = (randn(batch, n, length, d, dtype=dtype, grad=True) for n, d in ((heads, key), (kv_heads, key), (kv_heads, value)))
+    return attention_times(direction, q, k, v, causal=True)
+
+
+def paged_attention(batch, length, heads, kv_heads, key, value, dtype):
+    q = randn(batch, heads, 1, key, dtype=dtype)
+    k, v = (randn(batch, length, kv_heads, d, dtype=dtype).transpose(1, 2) for d in (key, value))
+    return attention_times("forward", q, k, v, causal=False)
 
 
 def prefix_attention(queries, keys, heads, nope, rope, value, dtype):
@@ -180,6 +192,8 @@ def numbers(*groups):
 
 OPERATORS = (
     (r"attention_(forward|backward) (\d+)x(\d+) H(\d+) (\d+)\+(\d+)/(\d+) (\w+)", attention),
+    (r"attention_(forward|backward) (\d+)x(\d+) H(\d+) G(\d+) (\d+)/(\d+) (\w+)", grouped_attention),
+    (r"paged_attention (\d+)x(\d+) H(\d+) G(\d+) (\d+)/(\d+) (\w+)", paged_attention),
     (r"attention_forward (\d+) after (\d+) H(\d+) (\d+)\+(\d+)/(\d+) (\w+)", prefix_attention),
     (r"latent_attention (\d+)x(\d+) H(\d+) 512\+64 bf16", latent_attention),
     (r"linear_(forward|backward_input|backward_weight) (\d+)x(\d+)x(\d+) (\w+)", linear),
