@@ -48,5 +48,18 @@ TEST(SlowPaths, NameTheSizesAndTheCost) {
               ElementsAre(HasSubstr("experts' matrix products"), HasSubstr("norms")));
 }
 
+TEST(SlowPaths, OfGroupedQueryAttention) {
+  Config c = deepseek_v2();
+  c.num_key_value_heads = 8;
+  c.kv_lora_rank = c.q_lora_rank = c.qk_nope_head_dim = 0;
+  for (const int64_t head : {128, 64, 32}) {
+    c.qk_rope_head_dim = c.v_head_dim = head;
+    EXPECT_THAT(slow_paths(c, DType::bf16), IsEmpty()) << head;
+  }
+  c.qk_rope_head_dim = c.v_head_dim = 80;
+  EXPECT_THAT(slow_paths(c, DType::bf16),
+              ElementsAre(AllOf(HasSubstr("heads of 80 (head_dim)"), HasSubstr("128/128, 64/64, 32/32"))));
+}
+
 }  // namespace
 }  // namespace fathom::testing
