@@ -58,10 +58,10 @@ class Economy:
             trainer.call("prepare", *self.args.corpus, "--train-tokenizer", self.scale.vocabulary, "--validation", 0.01, "--out", data)
         return data
 
-    def run(self, model):
+    def run(self, model, steps=None):
         """The run of a model, trained once."""
         if model.name not in self.known:
-            self.known[model.name] = self.trainer.train(model)
+            self.known[model.name] = self.trainer.train(model, steps or self.scale.steps)
         return self.known[model.name]
 
     def picture(self, name, *chart_arguments, **options):
@@ -110,7 +110,7 @@ class Economy:
     def balance(self):
         rows = []
         for model in balance_models(self.scale):
-            run = self.run(model)
+            run = self.run(model, self.scale.balance_steps)
             metrics = {key: late_mean(run, key) for key in ("expert_load", "group_load", "dropped")}
             self.results.setdefault("balance", {})[run.name] = metrics | {"loss": run.loss}
             rows.append((run.name, *(number(value) for value in metrics.values()), f"{run.loss:.4f}"))
@@ -139,9 +139,8 @@ class Economy:
 
     def write(self):
         (self.out / "economy.json").write_text(json.dumps(self.results, indent=2) + "\n")
-        text = "\n".join(self.text)
-        (self.out / "economy.md").write_text(text)
-        print(text)
+        (self.out / "economy.md").write_text("\n".join(self.text))
+        print(self.text[-1], flush=True)
 
 
 def main():
@@ -165,7 +164,7 @@ def main():
     for part in parts:
         print(f"{part}:", flush=True)
         getattr(economy, part)()
-    economy.write()
+        economy.write()
     print(f"{time.monotonic() - start:.0f} s in all")
 
 

@@ -17,23 +17,28 @@ class Generation:
 
 
 PAGE = 64  # tokens
+BUDGET = 16384  # tokens of a step while prompts are read
 
 
-def sequences_that_fit(run, scale, weight_bytes):
-    """What the memory holds beside the weights: `context` tokens each, and a page for what is not full."""
-    each = (scale.context + 2 * PAGE) * run.cache
-    return int((scale.memory - weight_bytes) // each)
+def sequences_that_fit(run, scale):
+    """What the memory holds beside the weights. The first sequences decode while the last prompts are read: batch_bench keeps room
+    for that (`lead`)."""
+    weights = 2 * run.parameters
+    sequences = int((scale.memory - weights) // (scale.context * run.cache))
+    while sequences > 0:
+        lead = 2 * sequences * scale.context // BUDGET + 2
+        if weights + sequences * (scale.context + lead + 2 * PAGE) * run.cache <= scale.memory:
+            return sequences
+        sequences -= 1
+    sys.exit(f"economy: {run.name}: no sequence of {scale.context} tokens fits in {scale.memory:.3g} bytes beside the weights")
 
 
 def generate(run, scale, batch_bench, folder, device):
-    weights = run.parameters * 2
-    sequences = sequences_that_fit(run, scale, weights)
-    if sequences < 1:
-        sys.exit(f"economy: {run.name}: no sequence of {scale.context} tokens fits in {scale.memory:.3g} bytes beside the weights")
+    sequences = sequences_that_fit(run, scale)
     config = folder / "generation.json"
     config.write_text(json.dumps(run.fields | {"max_position_embeddings": 2 * scale.context}))
     load = f"{sequences}x{scale.context - scale.answer}+{scale.answer}!"
-    command = [str(batch_bench), str(config), "bf16", device, "0", load]
+    command = [str(batch_bench), str(config), "bf16", device, str(BUDGET), load]
     done = subprocess.run(command, capture_output=True, text=True, env={"OMP_WAIT_POLICY": "passive", **os.environ})
     found = re.search(r"decode (\d+) tokens/s.*?(\d+)% of", done.stdout)
     if done.returncode or not found:

@@ -6,25 +6,26 @@ from dataclasses import dataclass
 BALANCE = {"aux_loss_alpha": 0.003, "device_balance_alpha": 0.05, "communication_balance_alpha": 0.02}
 
 
-def llama(hidden, layers, groups, ffn, head=64):
+# Heads have together twice as many columns as the hidden state: like DeepSeek-V2, whose latent is small beside them.
+def llama(hidden, layers, groups, ffn, head=32):
     """A dense model with grouped-query attention: heads of `head` columns, `groups` of keys and values."""
     return {
         "model_type": "llama", "hidden_size": hidden, "num_hidden_layers": layers, "intermediate_size": ffn,
-        "num_attention_heads": hidden // head, "num_key_value_heads": groups, "head_dim": head,
+        "num_attention_heads": 2 * hidden // head, "num_key_value_heads": groups, "head_dim": head,
     }  # fmt: skip
 
 
-def mla(hidden, head=64):
+def mla(hidden, head=32):
     """Multi-head latent attention in the paper's proportions (section 2.1): a latent of 4 heads, a rotary key of half a head."""
     return {
-        "num_attention_heads": hidden // head, "q_lora_rank": 0, "kv_lora_rank": 4 * head, "qk_nope_head_dim": head,
+        "num_attention_heads": 2 * hidden // head, "q_lora_rank": 0, "kv_lora_rank": 4 * head, "qk_nope_head_dim": head,
         "qk_rope_head_dim": head // 2, "v_head_dim": head,
     }  # fmt: skip
 
 
-def grouped(hidden, groups, head=64):
+def grouped(hidden, groups, head=32):
     """Grouped-query attention in a model with experts, DeepSeekMoE's form."""
-    return {"model_type": "deepseek", "num_attention_heads": hidden // head, "num_key_value_heads": groups, "head_dim": head}
+    return {"model_type": "deepseek", "num_attention_heads": 2 * hidden // head, "num_key_value_heads": groups, "head_dim": head}
 
 
 def experts(hidden, layers, ffn, width, routed, active, shared=2):
@@ -60,6 +61,7 @@ class Scale:
     dense: list  # smallest first
     attention: tuple  # (hidden, fields of the experts, groups of GQA, lr): the model whose attention changes
     balance: tuple  # (fields, lr): the model whose balance losses change, with groups of experts
+    balance_steps: int
     context: int  # of generation: prompt and answer
     answer: int
     memory: float  # bytes of weights and cache that generation may take
@@ -71,22 +73,21 @@ def balanced(fields, groups, used):
     return fields | {"topk_method": "group_limited_greedy", "n_group": groups, "topk_group": used, "capacity_factor": 1.0}
 
 
-SMALL, MEDIUM = experts(512, 8, 1408, 128, 48, 6), experts(1024, 10, 2816, 256, 48, 6)
+SMALL, MEDIUM = experts(256, 6, 704, 64, 48, 6), experts(384, 8, 1056, 96, 48, 6)
 TINY, LITTLE = experts(64, 3, 176, 16, 16, 4), experts(128, 3, 352, 32, 16, 4)
 
 SCALES = {
     "gpu": Scale(
-        vocabulary=8192, sequence_length=512, sequences=48, steps=800, validation=256, micro_batch=48, precision="bf16",
-        moe=[Model("MoE + MLA, S", SMALL | mla(512), 1.5e-3), Model("MoE + MLA, M", MEDIUM | mla(1024), 1e-3)],
+        vocabulary=8192, sequence_length=512, sequences=48, steps=2600, validation=256, micro_batch=48, precision="bf16",
+        moe=[Model("MoE + MLA, S", SMALL | mla(256), 3e-3), Model("MoE + MLA, M", MEDIUM | mla(384), 2.5e-3)],
         dense=[
-            Model("dense GQA-8, 512 x 8", llama(512, 8, 8, 1408), 1.5e-3),
-            Model("dense GQA-8, 512 x 16", llama(512, 16, 8, 1408), 1.5e-3),
-            Model("dense GQA-8, 1024 x 10", llama(1024, 10, 8, 2816), 1e-3),
-            Model("dense GQA-8, 1024 x 18", llama(1024, 18, 8, 2816), 1e-3),
-            Model("dense GQA-8, 1536 x 18", llama(1536, 18, 8, 4096), 7e-4),
+            Model("dense GQA-8, 256 x 6", llama(256, 6, 8, 704), 3e-3),
+            Model("dense GQA-8, 384 x 8", llama(384, 8, 8, 1056), 2.5e-3),
+            Model("dense GQA-8, 512 x 10", llama(512, 10, 8, 1408), 2e-3),
+            Model("dense GQA-8, 768 x 10", llama(768, 10, 8, 2112), 1.5e-3),
         ],
-        attention=(1024, MEDIUM, 8, 1e-3),
-        balance=(balanced(SMALL | mla(512), 8, 3), 1.5e-3),
+        attention=(256, SMALL, 8, 3e-3),
+        balance=(balanced(SMALL | mla(256), 8, 3), 3e-3), balance_steps=650,
         context=32768, answer=64, memory=70e9,
     ),
     "cpu": Scale(
@@ -98,7 +99,7 @@ SCALES = {
             Model("dense GQA-2, 128 x 4", llama(128, 4, 2, 352, 16), 6e-3),
         ],
         attention=(64, TINY, 2, 8e-3),
-        balance=(balanced(TINY | mla(64, 16), 4, 2), 8e-3),
+        balance=(balanced(TINY | mla(64, 16), 4, 2), 8e-3), balance_steps=60,
         context=512, answer=8, memory=2e7, initializer_range=0.05,
     ),
 }  # fmt: skip
@@ -108,7 +109,7 @@ def attention_models(scale):
     """The same experts with MHA, GQA, MQA and MLA (tables 8 and 9 of the paper)."""
     hidden, fields, groups, lr = scale.attention
     head = scale.moe[0].fields["v_head_dim"]
-    heads = hidden // head
+    heads = 2 * hidden // head
     kinds = {"MHA": heads, f"GQA-{groups}": groups, "MQA": 1}
     models = [Model(f"MoE, {kind}", fields | grouped(hidden, g, head), lr) for kind, g in kinds.items()]
     latent = fields | mla(hidden, head)

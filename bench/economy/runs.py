@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ def toml(value):
     return json.dumps(value)
 
 
-def recipe(scale, model, data, out, device):
+def recipe(scale, model, steps, data, out, device):
     """The recipe of a run, as text."""
     tables = {
         "model": {
@@ -38,11 +39,11 @@ def recipe(scale, model, data, out, device):
         },
         "data": {"train": str(data), "sequence_length": scale.sequence_length},
         "optimizer": {"lr": model.lr},
-        "schedule": {"steps": scale.steps, "warmup_steps": scale.steps // 20, "decay": "cosine", "final_factor": 0.1},
+        "schedule": {"steps": steps, "warmup_steps": steps // 20, "decay": "cosine", "final_factor": 0.1},
         "batch": {"sequences": scale.sequences, "micro_batch": scale.micro_batch},
-        "validation": {"every": max(scale.steps // 8, 1), "sequences": scale.validation},
+        "validation": {"every": max(steps // 8, 1), "sequences": scale.validation},
         "checkpoint": {"every": 0},
-        "run": {"output": str(out), "device": device, "precision": scale.precision, "log_every": max(scale.steps // 40, 1)},
+        "run": {"output": str(out), "device": device, "precision": scale.precision, "log_every": max(steps // 40, 1)},
     }  # fmt: skip
     return "\n".join(f"[{name}]\n" + "\n".join(f"{k} = {toml(v)}" for k, v in table.items()) + "\n" for name, table in tables.items())
 
@@ -66,35 +67,37 @@ class Trainer:
             sys.exit(f"economy: fathom {' '.join(map(str, args))} failed:\n{done.stderr}{done.stdout}")
         return done.stdout
 
-    def train(self, model):
+    def train(self, model, steps):
         """A run of this model, or the one that stands in its folder if it is of the same recipe."""
         out = self.folder / re.sub(r"\W+", "-", model.name.lower()).strip("-")
-        text = recipe(self.scale, model, self.data, out, self.device)
+        text = recipe(self.scale, model, steps, self.data, out, self.device)
         config = out.with_suffix(".toml")
         if not (config.exists() and config.read_text() == text and (out / "model/config.json").exists()):
             config.unlink(missing_ok=True)
             fresh = config.with_suffix(".new.toml")
             fresh.write_text(text)
-            subprocess.run(["rm", "-rf", str(out)], check=True)
+            shutil.rmtree(out, ignore_errors=True)
             print(f"  {model.name} ...", flush=True)
             self.call("train", "--config", fresh, "--run.seed", self.seed)
+            for checkpoint in out.glob("step-*"):  # to resume from; the model folder stays
+                shutil.rmtree(checkpoint)
             fresh.rename(config)
-        return self.read(model, out)
+        return self.read(model, steps, out)
 
-    def read(self, model, out):
+    def read(self, model, steps, out):
         lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-        steps = [line for line in lines if "loss" in line]
+        with_loss = [line for line in lines if "loss" in line]
         per_step = self.scale.sequences * self.scale.sequence_length
         curve = [(line["step"] * per_step, line["validation_loss"]) for line in lines if "validation_loss" in line]
         info = json.loads(self.call("info", "--json", out / "model"))
         cache = next(iter(info["kv_cache_bytes_per_token"].values()))
         cache *= 2 / {"f32": 4, "bf16": 2}[info["kv_cache_dtype"]]
-        tokens = self.scale.steps * per_step
-        speed = median(line["tokens_per_second"] for line in steps[1:] if "tokens_per_second" in line)
+        tokens = steps * per_step
+        speed = median(line["tokens_per_second"] for line in with_loss[1:] if "tokens_per_second" in line)
         fields = json.loads((out / "model/config.json").read_text())
         return Run(
             model.name, fields, info["active_parameters"], info["parameters"], int(cache),
-            tokens * operations_per_token(info, fields, self.scale.sequence_length), tokens / speed, curve[-1][1], curve, steps,
+            tokens * operations_per_token(info, fields, self.scale.sequence_length), tokens / speed, curve[-1][1], curve, with_loss,
         )  # fmt: skip
 
 

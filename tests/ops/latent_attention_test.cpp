@@ -49,6 +49,7 @@ TEST_P(LatentAttentionTest, HeadsOfTheModels) {
   expect_attention(16, 512, 64, 16, {1, 64, 65, 300}, {0, 1, 2, 3, 3}, {0, 63, 64, 299, 100}, 8);
   expect_attention(21, 512, 64, 16, {33}, {0}, {32}, 8);
   expect_attention(8, 128, 32, 64, {70, 5000}, {0, 1}, {69, 4999}, 16);
+  expect_attention(24, 128, 16, 64, {70, 3000}, {0, 1}, {69, 2999}, 32);
 }
 
 // Batches of very different lengths, whose tiles are divided among the blocks of a GPU in uneven parts, with

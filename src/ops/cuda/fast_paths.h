@@ -42,9 +42,11 @@ constexpr bool has_wgmma_heads(int64_t qk, int64_t v, int64_t rope) {
 struct LatentDims {
   int latent, rope;
 };
-constexpr std::array<LatentDims, 2> mma_latents = {LatentDims{512, 64},   // every DeepSeek-V2
-                                                   LatentDims{128, 32}};  // recipes/small.toml
-constexpr int64_t max_latent = 512;                                       // of the SIMT kernel
+constexpr std::array<LatentDims, 3> mma_latents = {
+    LatentDims{512, 64},             // every DeepSeek-V2
+    LatentDims{128, 32},             // recipes/small.toml
+    LatentDims{128, 16}};            // heads of 32 in the paper's proportions
+constexpr int64_t max_latent = 512;  // of the SIMT kernel
 
 constexpr bool has_mma_latent(int64_t latent, int64_t rope) {
   bool found = false;

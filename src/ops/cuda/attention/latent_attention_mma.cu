@@ -48,7 +48,8 @@ __device__ void compute_scores(float (*scores)[rows + 4], const SmemTile<width>&
   for (int k = 0; k < width; k += 32) {
     const Fragment right = ldmatrix_x4(latents.at(first + lane % 8, k + lane / 8 * 8));
     mma_m16n8k16(even, queries.a_fragment(0, k, lane), right.r[0], right.r[1]);
-    mma_m16n8k16(odd, queries.a_fragment(0, k + 16, lane), right.r[2], right.r[3]);
+    if (k + 16 < width)  // else these columns are the next row's
+      mma_m16n8k16(odd, queries.a_fragment(0, k + 16, lane), right.r[2], right.r[3]);
   }
   const int h = lane / 4, row = first + lane % 4 * 2;
   for (int i = 0; i < 4; ++i) scores[h + i / 2 * 8][row + i % 2] = even[i] + odd[i];
