@@ -78,7 +78,7 @@ TINY, LITTLE = experts(64, 3, 176, 16, 16, 4), experts(128, 3, 352, 32, 16, 4)
 
 SCALES = {
     "gpu": Scale(
-        vocabulary=8192, sequence_length=512, sequences=48, steps=2600, validation=256, micro_batch=48, precision="bf16",
+        vocabulary=8192, sequence_length=512, sequences=48, steps=2200, validation=256, micro_batch=48, precision="bf16",
         moe=[Model("MoE + MLA, S", SMALL | mla(256), 3e-3), Model("MoE + MLA, M", MEDIUM | mla(384), 2.5e-3)],
         dense=[
             Model("dense GQA-8, 256 x 6", llama(256, 6, 8, 704), 3e-3),
@@ -87,7 +87,7 @@ SCALES = {
             Model("dense GQA-8, 768 x 10", llama(768, 10, 8, 2112), 1.5e-3),
         ],
         attention=(256, SMALL, 8, 3e-3),
-        balance=(balanced(SMALL | mla(256), 8, 3), 3e-3), balance_steps=650,
+        balance=(balanced(SMALL | mla(256), 8, 3), 3e-3), balance_steps=600,
         context=32768, answer=64, memory=70e9,
     ),
     "cpu": Scale(
