@@ -11,6 +11,7 @@
 #include "support/compare.h"
 #include "support/mpirun.h"
 #include "support/paths.h"
+#include "train/training_run.h"
 
 namespace fathom::testing {
 namespace {
@@ -124,6 +125,41 @@ TEST(TrainOnRanks, ThreadsBoundToOneProcessorAreWarnedOf) {
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(count(run.err, "each rank has 2 threads, but the launcher has bound it to 1 processor"), 1)
       << run.err;
+}
+
+// Its steps on two expert ranks are those of one process. Where no rank has the whole model there are no
+// samples.
+TEST(TrainOnRanks, TheQuickstartsRecipeRunsOnExpertRanks) {
+  FATHOM_NEEDS_MPIRUN();
+  const SmallRun small;
+  const std::string config = source_dir() + "/recipes/quickstart.toml";
+  const auto flags = [&](const std::string& name) {
+    return Flags{
+        {"schedule.steps", "3"}, {"schedule.warmup_steps", "1"},     {"run.log_every", "1"},
+        {"run.threads", "1"},    {"data.train", small.path("data")}, {"run.output", small.output(name)}};
+  };
+  std::vector<Setting> settings;
+  for (const auto& [key, value] : flags("alone")) settings.push_back(flag_setting(key, value));
+  train(read_recipe(config, settings), {});
+  std::string command = program() + " train --config " + config + " --parallel.expert 2";
+  for (const auto& [key, value] : flags("ranks")) command += " --" + key + " '" + value + "'";
+  const Outcome ranks = run_shell(mpirun(2, command));
+  ASSERT_EQ(ranks.exit_code, 0) << ranks.err;
+  EXPECT_EQ(count(ranks.err, "sample.prompts is ignored: no rank has the whole model"), 1) << ranks.err;
+  EXPECT_EQ(count(ranks.out, "finished after step 3"), 1) << ranks.out;
+  std::ifstream got(small.output("ranks") + "/metrics.jsonl"), want(small.output("alone") + "/metrics.jsonl");
+  int lines = 0;
+  for (std::string a, b; std::getline(want, b); ++lines) {
+    ASSERT_TRUE(std::getline(got, a));
+    const Json one = Json::parse(b), other = Json::parse(a);
+    const char* name = one.contains("loss") ? "loss" : "validation_loss";
+    const double loss = one.at(name);
+    EXPECT_NEAR(other.at(name).get<double>(), loss, tolerance(DType::f32) * loss) << b;
+  }
+  EXPECT_EQ(lines, 4) << "three steps and a validation";
+  for (const char* file : {"/model/model.safetensors", "/step-00000003/optimizer.safetensors"})
+    EXPECT_EQ(std::filesystem::file_size(small.output("ranks") + file),
+              std::filesystem::file_size(small.output("alone") + file));
 }
 
 // Those of the paper's two models, on two stages of two expert ranks as on one process: all that they say of
