@@ -11,10 +11,11 @@ enum class Anomaly { none, loss_not_finite, norm_not_finite, loss_spike, norm_sp
 // "the loss is far above what it was" and so on; empty for none.
 std::string text_of(Anomaly anomaly);
 
-// The finite values of the last steps, the newest last, and what was skipped: a part of the run's state.
+// The finite values of the last steps, the newest last, and what was done: a part of the run's state.
 struct AnomalyHistory {
   std::deque<double> losses = {}, norms = {};
   int64_t skipped = 0, in_a_row = 0;  // steps: in all, and the last ones
+  std::deque<int64_t> flagged = {};   // of the last steps, those that were not like the ones before
 };
 
 class AnomalyWatch {

@@ -33,6 +33,7 @@ void add_recipe(Ignored& out, const Recipe& r, const ValidationData& validation)
   out.add(!r.model.init_from.empty(), "model.initializer_range", "the weights come from model.init_from");
   out.add(r.parallel.pipeline == 1, "parallel.schedule", "parallel.pipeline is 1");
   out.add(!r.anomaly.skip, "anomaly.most_skipped", "anomaly.skip is false");
+  out.add(r.anomaly.rollback == 0, "anomaly.most_rollbacks", "anomaly.rollback is 0");
   out.add(r.parallel.pipeline > 1 || r.parallel.expert > 1, "sample.prompts", "no rank has the whole model");
   for (const char* key : {"sample.every", "sample.tokens", "sample.temperature"})
     out.add(r.sample.prompts.empty(), key, "sample.prompts is empty");

@@ -1,6 +1,6 @@
 // Training batches from token shards. The stream is cut into windows of sequence_length+1 tokens, one every
-// sequence_length tokens: inputs and, one further, their targets. They are read in a WindowOrder. The
-// loader's whole state is one number, the count of windows read.
+// sequence_length tokens: inputs and, one further, their targets. They are read in a WindowOrder. Beside
+// it the loader's whole state is one number, the count of windows read.
 #pragma once
 #include <condition_variable>
 #include <cstdint>

@@ -34,4 +34,14 @@ OutputFolder::OutputFolder(Communicator& ranks, const std::string& output, bool 
   start_ = broadcast_text(ranks, start_);
 }
 
+std::string newest_checkpoint(Communicator& ranks, const std::string& output) {
+  std::optional<std::string> newest;
+  together(ranks, [&] {
+    if (ranks.rank() > 0) return;
+    newest = latest_checkpoint(output);
+    check(newest.has_value(), "{}: no whole checkpoint to go back to", output);
+  });
+  return broadcast_text(ranks, newest.value_or(""));
+}
+
 }  // namespace fathom

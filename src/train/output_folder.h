@@ -23,4 +23,7 @@ class OutputFolder {
   std::string start_;
 };
 
+// The newest whole checkpoint. Every rank calls it. Error when there is none.
+std::string newest_checkpoint(Communicator& ranks, const std::string& output);
+
 }  // namespace fathom

@@ -85,7 +85,11 @@ void visit_recipe(R& r, F&& f) {
   f("anomaly.deviations", r.anomaly.deviations, at_least_0, by_request,
     "a loss or gradient norm so many deviations above their median is a spike");
   f("anomaly.most_skipped", r.anomaly.most_skipped, at_least_0, free_to_change,
-    "steps in a row that may be skipped; one more ends the run");
+    "steps in a row that may be skipped; one more ends the run, or rolls it back");
+  f("anomaly.rollback", r.anomaly.rollback, Range{0, 65536}, by_request,
+    "so many flagged steps of the last anomaly.window go back to the last checkpoint; 0: never");
+  f("anomaly.most_rollbacks", r.anomaly.most_rollbacks, at_least_0, free_to_change,
+    "of the whole run; after them it ends");
   f("sample.prompts", r.sample.prompts, any_value, free_to_change,
     "texts that the model continues while it trains, into samples.jsonl; none: no samples");
   f("sample.every", r.sample.every, at_least_0, free_to_change, "steps between; 0: with each checkpoint");
@@ -312,6 +316,9 @@ void check_together(const Recipe& r, const std::string& where) {
         where);
   check(b.ramp_from <= b.sequences, "{}: batch.ramp_from = {} must be at most batch.sequences = {}", where,
         b.ramp_from, b.sequences);
+  const Recipe::Anomalies& a = r.anomaly;
+  check(a.rollback <= a.window, "{}: anomaly.rollback = {} must be at most anomaly.window = {}", where,
+        a.rollback, a.window);
   check_schedule(r, where);
 }
 

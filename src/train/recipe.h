@@ -80,12 +80,15 @@ struct Recipe {
     int64_t keep = 2;      // the newest ones that stay
   } checkpoint;
 
-  // Steps that are not like those before (train/anomaly_watch.h): flagged, or left out of the training.
+  // Steps that are not like those before (train/anomaly_watch.h): flagged, left out of the training, or, when
+  // they come again and again, undone by going back to a checkpoint (train/anomaly_reaction.h).
   struct Anomalies {
-    bool skip = false;          // such a step changes no weight
-    int64_t window = 64;        // steps that the next one is compared with
-    double deviations = 8;      // above their median from which on it is a spike
-    int64_t most_skipped = 10;  // in a row; one more ends the run
+    bool skip = false;           // such a step changes no weight
+    int64_t window = 64;         // steps that the next one is compared with
+    double deviations = 8;       // above their median from which on it is a spike
+    int64_t most_skipped = 10;   // in a row; one more ends the run, or rolls it back
+    int64_t rollback = 0;        // of the last `window` steps, as many as roll the run back; 0: never
+    int64_t most_rollbacks = 3;  // of the whole run; the next one ends it
   } anomaly;
 
   // Texts that the model writes while it trains, for people to read: OUT/samples.jsonl.

@@ -10,10 +10,12 @@
 #include "base/log.h"
 #include "comm/agreement.h"
 #include "io/checkpoint.h"
+#include "io/descriptor.h"
 #include "model/model_folder.h"
 #include "ops/router_bias.h"
 #include "train/identity.h"
 #include "train/not_finite.h"
+#include "train/output_folder.h"
 
 namespace fathom {
 namespace {
@@ -70,6 +72,10 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
       watch_(recipe.anomaly.window, recipe.anomaly.deviations) {
   open_data();
   start(world, checkpoint, changes);
+  start_loader();
+}
+
+void Trainer::start_loader() {
   const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
   const StepSizes sizes = {.windows =
                                [this](int64_t windows_read) {
@@ -84,8 +90,13 @@ Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std:
 
 WindowOrder Trainer::window_order() const {
   const Recipe::Data& data = recipe_.data;
-  if (data.weights.empty()) return {training_windows_, data.sequence_length, recipe_.run.seed};
-  return {window_sources(data, training_shards_), state_.mixture, data.sequence_length, recipe_.run.seed};
+  const int64_t T = data.sequence_length;
+  const uint64_t seed = recipe_.run.seed;
+  WindowOrder order = data.weights.empty()
+                          ? WindowOrder(training_windows_, T, seed)
+                          : WindowOrder(window_sources(data, training_shards_), state_.mixture, T, seed);
+  for (const RollBack& rollback : state_.rollbacks) order.reorder(rollback.taken);
+  return order;
 }
 
 TrainingMemory Trainer::memory_taken() const {
@@ -137,19 +148,49 @@ void Trainer::start(World* world, const std::string& checkpoint, const std::vect
     const OrderedJson config = config_to_json(config_, "");
     for (const auto& [key, value] : config.items()) world->check_same("model." + key, value.dump());
   }
-  now.mixture = mixture_start(recipe_.data.weights);
   if (checkpoint.empty()) {
+    now.mixture = mixture_start(recipe_.data.weights);
     trained_.start(device_, recipe_.model.init_from, recipe_.run.seed);
+    state_ = now;
   } else {
     check_recipe(checkpoint, recipe_, config_, changes);
-    state_ = load_checkpoint(ranks_.everyone(), device_, checkpoint, trained_.model(), trained_.optimizer());
-    trained_.start_gathering();  // an older checkpoint's master copies may be weights now
-    check_same_run(checkpoint, state_, now, training_shards_);
-    now.mixture = mixture_start(recipe_.data.weights, &state_.mixture, state_.windows_read);
-    watch_.history = state_.anomalies;
+    const RunState then = load(checkpoint);
+    check_same_run(checkpoint, then, now, training_shards_);
+    go_on(then, now);
   }
-  state_.data_tokens = now.data_tokens, state_.data = now.data, state_.tokenizer = now.tokenizer;
-  state_.mixture = now.mixture;
+}
+
+RunState Trainer::load(const std::string& checkpoint) {
+  trained_.finish_gathering();
+  RunState state =
+      load_checkpoint(ranks_.everyone(), device_, checkpoint, trained_.model(), trained_.optimizer());
+  trained_.start_gathering();  // an older checkpoint's master copies may be weights now
+  return state;
+}
+
+void Trainer::go_on(RunState then, const RunState& now) {
+  then.data_tokens = now.data_tokens, then.data = now.data, then.tokenizer = now.tokenizer;
+  then.mixture = mixture_start(recipe_.data.weights, &then.mixture, then.windows_read);
+  state_ = std::move(then);
+  watch_.history = state_.anomalies;
+}
+
+// The checkpoint's numbers stay those that the next steps are compared with; what was flagged before it is
+// not held against them.
+void Trainer::roll_back(const StepReport& report) {
+  wait_for_checkpoint();
+  const std::string checkpoint = newest_checkpoint(ranks_.everyone(), recipe_.run.output);
+  const RunState before = state_;
+  go_on(load(checkpoint), before);
+  state_.rollbacks = before.rollbacks;
+  state_.rollbacks.push_back(
+      {report.step, state_.step, report.why, loader_->order().taken(state_.windows_read)});
+  watch_.history.flagged.clear(), watch_.history.in_a_row = 0;
+  state_.anomalies = watch_.history;
+  together(ranks_.everyone(), [&] {
+    if (ranks_.writes()) note_rollback(file_in(checkpoint, "trainer.json"), state_);
+  });
+  start_loader();
 }
 
 StepReport Trainer::step() {
@@ -167,7 +208,8 @@ StepReport Trainer::step() {
   trained_.reduce_gradients();
   read_totals(report);
   watch(report);
-  if (!report.skipped) update_weights(report);
+  if (report.reaction == Reaction::roll_back) return report;
+  if (report.reaction == Reaction::train) update_weights(report);
   state_.step = report.step;
   state_.anomalies = watch_.history;
   state_.tokens += report.tokens;
@@ -186,27 +228,20 @@ void Trainer::update_weights(const StepReport& report) {
 // All ranks have the same sums, and decide the same.
 void Trainer::watch(StepReport& report) {
   const Recipe::Anomalies& a = recipe_.anomaly;
-  AnomalyHistory& history = watch_.history;
+  const auto rollbacks = static_cast<int64_t>(state_.rollbacks.size());
   report.anomaly = watch_.judge(report.loss, report.grad_norm);
-  report.skipped = a.skip && report.anomaly != Anomaly::none;
-  history.in_a_row = report.skipped ? history.in_a_row + 1 : 0;
-  history.skipped += report.skipped ? 1 : 0;
-  const bool too_many = history.in_a_row > a.most_skipped;
-  if (!report.skipped || too_many) check_finite(report);
-  check(!too_many,
-        "step {}: {} (loss {:g}, norm {:g}); {} steps in a row would be skipped, more than "
-        "anomaly.most_skipped = {}; the last checkpoint is the newest good state",
-        report.step, text_of(report.anomaly), report.loss, report.grad_norm, history.in_a_row,
-        a.most_skipped);
+  report.reaction = react(a, report.anomaly, report.step, rollbacks, watch_.history);
+  if (report.reaction < Reaction::roll_back) return;
+  report.why = reason_text(a, report.anomaly, rollbacks, watch_.history) + origin_of(report);
+  check(report.reaction == Reaction::roll_back,
+        "step {}: {} (loss {:g}, norm {:g}); the last checkpoint is the newest good state", report.step,
+        report.why, report.loss, report.grad_norm);
 }
 
 // All ranks have the same sums, and come here together.
-void Trainer::check_finite(const StepReport& report) {
-  const bool loss = std::isfinite(report.loss);
-  if (loss && std::isfinite(report.grad_norm)) return;
-  const std::string origin = origin_of_not_finite(device_, ranks_, trained_, totals_.loss(device_));
-  fail("step {}: the {} is {}{}; the last checkpoint is the newest good state", report.step,
-       loss ? "gradient norm" : "loss", loss ? report.grad_norm : report.loss, origin);
+std::string Trainer::origin_of(const StepReport& report) {
+  if (std::isfinite(report.loss) && std::isfinite(report.grad_norm)) return {};
+  return origin_of_not_finite(device_, ranks_, trained_, totals_.loss(device_));
 }
 
 // All that the host wants to know of a step comes with one wait.

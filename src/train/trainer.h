@@ -11,6 +11,7 @@
 #include "comm/world.h"
 #include "ops/balance.h"
 #include "tensor/device.h"
+#include "train/anomaly_reaction.h"
 #include "train/anomaly_watch.h"
 #include "train/expert_load.h"
 #include "train/loader.h"
@@ -39,7 +40,10 @@ struct StepReport {
   double expert_load = 0;  // ExpertLoad::expert_load() of it
   double dropped = 0;      // ExpertLoad::dropped_share() of it
   Anomaly anomaly = Anomaly::none;
-  bool skipped = false;  // for its sake: no weight was changed
+  Reaction reaction = Reaction::train;  // train, skip or roll_back
+  std::string why = {};                 // it is roll_back, in words
+
+  bool skipped() const { return reaction == Reaction::skip; }
 };
 
 class Trainer {
@@ -55,9 +59,12 @@ class Trainer {
   // The schedule's length is reached.
   bool finished() const { return run_finished(recipe_, position()); }
   // Trains on batch_sequences() sequences. When the loss or the gradient is not finite: an Error naming the
-  // step, thrown before any weight changes, on all ranks. With anomaly.skip that step is skipped instead, as
-  // one with a spike is, until there are too many in a row.
+  // step, thrown before any weight changes, on all ranks; but see react(). Where the answer is roll_back
+  // nothing but roll_back() may follow.
   StepReport step();
+  // Goes back to the newest whole checkpoint, and on from there with the data in another order. That is noted
+  // in the checkpoint. Error when there is none.
+  void roll_back(const StepReport& report);
   // Mean loss per target of the validation data; nothing when there is none.
   std::optional<double> validation_loss();
 
@@ -95,17 +102,22 @@ class Trainer {
   WindowOrder window_order() const;
   // Fills the weights and this run's part of state_; from a checkpoint, the rest.
   void start(World* world, const std::string& checkpoint, const std::vector<std::string>& changes);
+  // Fills the weights and the optimizer's state.
+  RunState load(const std::string& checkpoint);
+  // The run stands at what `then`, a checkpoint's, says; its data and tokenizer are those of `now`.
+  void go_on(RunState then, const RunState& now);
+  void start_loader();
   void finish_written_checkpoint();
   // On every rank, or it counts on none.
   bool take_snapshots();
   bool take_snapshot();
   void update_choice_biases();
   void read_totals(StepReport& report);
-  // Fills in whether the step is to be skipped. Error after too many.
+  // Fills in what is wrong with the step, and what is done about it. Error where that is to end.
   void watch(StepReport& report);
   void update_weights(const StepReport& report);
-  // An Error that says on which rank the loss or the gradient is not finite.
-  void check_finite(const StepReport& report);
+  // On which rank the loss or the gradient is not finite; empty where both are finite.
+  std::string origin_of(const StepReport& report);
   // Packs this rank's i-th micro-batch of the validation data. Returns its targets.
   int64_t pack_validation(int64_t i, PackedBatch& packed) const;
 

@@ -19,16 +19,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view prefix = "step-";
-constexpr int64_t format_version = 1;
 constexpr const char* optimizer_file = "optimizer.safetensors";
 constexpr std::array tokenizer_files = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"};
-
-Json read_trainer_json(const std::string& path) {
-  Json json = read_json(path);
-  const auto format = JsonObject(json, path).required<int64_t>("format");
-  check(format == format_version, "{}: format {} is not known: expected {}", path, format, format_version);
-  return json;
-}
 
 // Why the folder is no whole checkpoint (a copy that stopped half-way, say); empty: it is one. An Error of
 // any of its files is what is asked for here, so it is caught here.
@@ -81,44 +73,6 @@ FilePatterns checkpoint_names() {
   FilePatterns files = model_names();
   files.insert(files.end(), {optimizer_file, "trainer.json", checksums_file});
   return files;
-}
-
-OrderedJson anomalies_to_json(const AnomalyHistory& history) {
-  return {{"losses", history.losses},
-          {"log_norms", history.norms},
-          {"skipped", history.skipped},
-          {"in_a_row", history.in_a_row}};
-}
-
-AnomalyHistory anomalies_from_json(const JsonObject& json) {
-  const auto losses = json.required<std::vector<double>>("losses"),
-             norms = json.required<std::vector<double>>("log_norms");
-  return {.losses = {losses.begin(), losses.end()},
-          .norms = {norms.begin(), norms.end()},
-          .skipped = json.required<int64_t>("skipped"),
-          .in_a_row = json.required<int64_t>("in_a_row")};
-}
-
-void write_trainer_json(const std::string& folder, const RunState& state, const Recipe& recipe) {
-  OrderedJson trainer = {{"format", format_version},         {"step", state.step},
-                         {"tokens", state.tokens},           {"windows_read", state.windows_read},
-                         {"data_tokens", state.data_tokens}, {"data", state.data},
-                         {"tokenizer", state.tokenizer},     {"recipe", recipe_to_json(recipe)}};
-  if (const MixtureStart& m = state.mixture; !m.weights.empty())
-    trainer["mixture"] = {{"weights", m.weights}, {"since", m.since}, {"taken", m.taken}};
-  if (recipe.anomaly.skip) trainer["anomalies"] = anomalies_to_json(state.anomalies);
-  write_file(file_in(folder, "trainer.json"), trainer.dump(2) + "\n");
-}
-
-MixtureStart read_mixture(const JsonObject& trainer, int64_t windows_read) {
-  if (!trainer.has("mixture")) return {};
-  const JsonObject o = trainer.child("mixture");
-  MixtureStart m = {o.required<std::vector<double>>("weights"), o.required<int64_t>("since"),
-                    o.required<std::vector<int64_t>>("taken")};
-  m.check_whole(o.where());
-  check(m.since <= windows_read, "{}: begins after {} windows, of {} that were read", o.where(), m.since,
-        windows_read);
-  return m;
 }
 
 // A model folder with the tokenizer's files.
@@ -239,7 +193,7 @@ FolderContent checkpoint_content(const Recipe& recipe, const RunState& state, co
                              const std::string& folder, const FileChecksums& checksums) {
     write_model_files(folder, checksums);
     write_checksums(folder, checksums);
-    write_trainer_json(folder, state, recipe);
+    write_run_state(file_in(folder, "trainer.json"), state, recipe);
   };
   content.when_in_place = [=] { prune_checkpoints(output, recipe.checkpoint.keep, state.step); };
   return content;
@@ -253,15 +207,7 @@ std::vector<TensorSlice> checkpoint_slices(const Optimizer& optimizer) {
 
 RunState load_checkpoint(Communicator& ranks, const Device& device, const std::string& checkpoint,
                          Model& model, Optimizer& optimizer) {
-  const std::string path = file_in(checkpoint, "trainer.json");
-  const Json json = read_trainer_json(path);
-  const JsonObject o(json, path);
-  RunState state = {o.required<int64_t>("step"),         o.required<int64_t>("tokens"),
-                    o.required<int64_t>("windows_read"), o.required<int64_t>("data_tokens"),
-                    o.optional<std::string>("data", ""), o.optional<std::string>("tokenizer", "")};
-  if (o.has("anomalies")) state.anomalies = anomalies_from_json(o.child("anomalies"));
-  check(state.step >= 0 && state.tokens >= 0 && state.windows_read >= 0, "{}: negative counters", path);
-  state.mixture = read_mixture(o, state.windows_read);
+  RunState state = read_run_state(file_in(checkpoint, "trainer.json"));
   verify_checksums(ranks, checkpoint, device.threads());
   load_weights(device, model.config, model.weights, CheckpointReader(checkpoint), model.part);
   optimizer.load(device, file_in(checkpoint, optimizer_file));

@@ -10,26 +10,12 @@
 
 #include "comm/communicator.h"
 #include "model/model.h"
-#include "train/anomaly_watch.h"
 #include "train/checkpoint_writer.h"
 #include "train/optimizer.h"
 #include "train/recipe.h"
-#include "train/window_order.h"
+#include "train/run_state.h"
 
 namespace fathom {
-
-// What a run needs besides tensors to continue exactly where it stood.
-struct RunState {
-  int64_t step = 0;          // steps done
-  int64_t tokens = 0;        // tokens learnt from
-  int64_t windows_read = 0;  // of the data loader
-  int64_t data_tokens = 0;   // size of the training data
-  // What it was trained on; empty: a checkpoint of an earlier release does not say.
-  std::string data = {};          // TokenShards::fingerprint()
-  std::string tokenizer = {};     // tokenizer_identity()
-  MixtureStart mixture = {};      // with data.weights
-  AnomalyHistory anomalies = {};  // saved where the recipe skips steps by it
-};
 
 // The newest whole checkpoint folder in `output`, if there is one. Newer ones with a file that is missing or
 // cut off are passed over, with a warning that says why.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 
 #include "base/error.h"
@@ -15,6 +14,7 @@
 #include "train/ignored.h"
 #include "train/memory_report.h"
 #include "train/metrics.h"
+#include "train/mixture_report.h"
 #include "train/output_folder.h"
 #include "train/run_description.h"
 #include "train/trainer.h"
@@ -60,11 +60,15 @@ struct Interval {
 
   void add(const StepReport& report, double step_seconds) {
     seconds += step_seconds, tokens += report.tokens;
-    if (report.skipped) return;
+    if (report.skipped()) return;
     targets += report.targets;
     loss += report.loss * static_cast<double>(report.targets);
   }
-  double mean_loss() const { return loss / static_cast<double>(std::max<int64_t>(targets, 1)); }
+  // Nothing where all its steps were skipped.
+  std::optional<double> mean_loss() const {
+    if (targets == 0) return std::nullopt;
+    return loss / static_cast<double>(targets);
+  }
   double tokens_per_second() const { return static_cast<double>(tokens) / seconds; }
 };
 
@@ -93,9 +97,10 @@ class Run {
  private:
   bool samples() const;
   void announce();
-  void log_mixture();
   StepReport step();
   std::optional<Ending> ending();
+  void roll_back(const StepReport& report);
+  void open_metrics(int64_t after_step);
   void after_step(const StepReport& report, double seconds);
   std::string balance_text(const BalanceLevels& balance) const;
   std::vector<NamedValue> step_values(const StepReport& report, double seconds) const;
@@ -118,10 +123,11 @@ class Run {
   Trainer trainer_;
   std::optional<Profile> profile_;  // of the trainer's device
   std::optional<Metrics> metrics_;
-  const double progress_at_start_;
-  double step_seconds_ = 0;  // of all steps
+  double progress_at_start_;  // or after the last roll-back
+  double step_seconds_ = 0;   // of all steps since
   Interval interval_;
   DeadExperts dead_experts_;
+  bool checkpoint_due_ = false;
   int64_t saved_step_, validated_step_ = -1, sampled_step_ = -1;
   TrainOutcome outcome_;
 };
@@ -139,7 +145,7 @@ void Run::announce() {
       "model: {} parameters, {} active per token; {} sequences of {} tokens to train on, {} to validate",
       count(parameter_count(c)), count(active_parameter_count(c, false)), count(trainer_.training_windows()),
       recipe_.data.sequence_length, count(trainer_.validation_windows()));
-  log_mixture();
+  log_mixture(recipe_, trainer_);
   const ParallelPlan& plan = trainer_.ranks().plan();
   if (plan.ranks > 1)
     log::info("{} ranks of {} threads: {} pipeline stages x {} expert ranks x {} of data parallelism",
@@ -148,34 +154,6 @@ void Run::announce() {
   if (options_.resume) log::info("resumed after step {}", trainer_.state().step);
   const ValidationData validation = {trainer_.has_validation_shards(), trainer_.validation_windows() > 0};
   for (const std::string& sentence : ignored_settings(recipe_, c, validation)) log::warn("{}", sentence);
-}
-
-// Windows that the whole run will read.
-int64_t run_windows(const Recipe& r, int64_t epoch) {
-  const int64_t T = r.data.sequence_length;
-  if (r.run.epochs > 0) return static_cast<int64_t>(std::ceil(r.run.epochs * static_cast<double>(epoch)));
-  if (r.schedule.tokens > 0) return (r.schedule.tokens + T - 1) / T;
-  int64_t windows = 0, step = 0;
-  for (; step < r.schedule.steps && windows * T < r.batch.ramp_tokens; ++step)
-    windows += batch_sequences(r.batch, windows * T);
-  return windows + (r.schedule.steps - step) * r.batch.sequences;
-}
-
-// How often each source was read, and will be in the whole run; nothing without weights.
-void Run::log_mixture() {
-  constexpr double often = 4;  // more repeats teach little (Muennighoff et al. 2023)
-  const WindowOrder& order = trainer_.order();
-  const int64_t read = trainer_.state().windows_read, all = run_windows(recipe_, order.windows());
-  const std::vector<int64_t> now = order.taken(read), end = order.taken(std::max(read, all));
-  for (size_t s = 0; s < recipe_.data.weights.size(); ++s) {
-    const auto windows = static_cast<double>(std::max<int64_t>(1, order.sources()[s].windows));
-    const double epochs = static_cast<double>(end[s]) / windows;
-    const std::string text =
-        fmt::format("{}: weight {:g}, {} sequences, read {:.2f} times so far, {:.2f} times in the whole run",
-                    recipe_.data.train[s], recipe_.data.weights[s], human_count(windows),
-                    static_cast<double>(now[s]) / windows, epochs);
-    epochs > often ? log::warn("{}", text) : log::info("{}", text);
-  }
 }
 
 // Rank 0 says when time is up; a signal to any rank ends all.
@@ -224,6 +202,8 @@ std::vector<NamedValue> Run::step_values(const StepReport& r, double seconds) co
   if (!r.load.moe_layers.empty())
     values.push_back({"dead_experts", static_cast<double>(dead_experts_.count())});
   if (r.anomaly != Anomaly::none) values.push_back({"anomaly", static_cast<double>(r.anomaly)});
+  if (const auto& rollbacks = trainer_.state().rollbacks; !rollbacks.empty())
+    values.push_back({"rollbacks", static_cast<double>(rollbacks.size())});
   return values;
 }
 
@@ -232,9 +212,9 @@ void Run::flag(const StepReport& r) {
     log::warn("step {}: expert {} of layer {} was not chosen in {} steps", r.step, expert, layer,
               DeadExperts::patience);
   if (r.anomaly == Anomaly::none) return;
-  const std::string skipped = r.skipped ? fmt::format("; the step is skipped, number {} of this run",
-                                                      trainer_.state().anomalies.skipped)
-                                        : "";
+  const std::string skipped = r.skipped() ? fmt::format("; the step is skipped, number {} of this run",
+                                                        trainer_.state().anomalies.skipped)
+                                          : "";
   log::warn("step {}: {} (loss {:.4f}, norm {:.2f}){}", r.step, text_of(r.anomaly), r.loss, r.grad_norm,
             skipped);
 }
@@ -246,10 +226,12 @@ void Run::log_line(const StepReport& r) {
     length = fmt::format("  epoch {:.2f}/{:g}", trainer_.epochs(), recipe_.run.epochs);
   std::string dropped;
   if (recipe_.model.capacity_factor > 0) dropped = fmt::format("  dropped {:.1f}%", 100 * r.dropped);
-  log::info("step {}{}  loss {:.4f}  {}  norm {:.2f}  lr {:.2e}  load {:.2f}{}  {} tokens/s  ETA {}", r.step,
-            length, interval_.mean_loss(), balance_text(r.balance), r.grad_norm, r.lr, r.expert_load, dropped,
+  const std::optional<double> mean = interval_.mean_loss();
+  const std::string loss = mean ? fmt::format("{:.4f}", *mean) : "none";
+  log::info("step {}{}  loss {}  {}  norm {:.2f}  lr {:.2e}  load {:.2f}{}  {} tokens/s  ETA {}", r.step,
+            length, loss, balance_text(r.balance), r.grad_norm, r.lr, r.expert_load, dropped,
             human_count(interval_.tokens_per_second()), human_duration(std::max(0.0, seconds_left())));
-  outcome_.loss = interval_.mean_loss();
+  outcome_.loss = mean.value_or(outcome_.loss);
   interval_ = {};
 }
 
@@ -267,7 +249,10 @@ void Run::after_step(const StepReport& r, double seconds) {
   }
   if (is_multiple(recipe_.validation.every)) validate();
   if (is_multiple(recipe_.sample.every)) sample();
-  if (is_multiple(recipe_.checkpoint.every) && !trainer_.finished()) save();  // the last one: see go()
+  checkpoint_due_ = checkpoint_due_ || is_multiple(recipe_.checkpoint.every);
+  // What a run may go back to must be good.
+  const bool wait = recipe_.anomaly.rollback > 0 && r.anomaly != Anomaly::none;
+  if (checkpoint_due_ && !wait && !trainer_.finished()) save();  // the last one: see go()
 }
 
 void Run::validate() {
@@ -293,6 +278,7 @@ void Run::sample() {
 }
 
 void Run::save() {
+  checkpoint_due_ = false;
   if (saved_step_ == trainer_.state().step) return;
   if (recipe_.sample.every == 0) sample();
   if (metrics_) metrics_->flush();
@@ -313,18 +299,43 @@ StepReport Run::step() {
   return report;
 }
 
+void Run::open_metrics(int64_t after_step) {
+  if (!writes(options_)) return;
+  metrics_.reset();
+  metrics_.emplace(recipe_.run.output, after_step);
+  write_run_description(recipe_.run.output, recipe_, trainer_.model().config, ranks_.size(),
+                        trainer_.state().rollbacks);
+}
+
+// From here on all is as after a resume from that checkpoint.
+void Run::roll_back(const StepReport& r) {
+  trainer_.roll_back(r);
+  const RunState& state = trainer_.state();
+  log::warn(
+      "step {}: {} (loss {:g}, norm {:g}): back to the checkpoint of step {}, roll-back {} of at most {}; "
+      "the "
+      "data that follows comes in another order",
+      r.step, r.why, r.loss, r.grad_norm, state.step, state.rollbacks.size(), recipe_.anomaly.most_rollbacks);
+  open_metrics(state.step);
+  dead_experts_ = {}, interval_ = {}, checkpoint_due_ = false;
+  step_seconds_ = 0, progress_at_start_ = run_progress(recipe_, trainer_.position());
+  saved_step_ = sampled_step_ = state.step;
+  validated_step_ = is_multiple(recipe_.validation.every) ? state.step : -1;
+}
+
 // The last checkpoint comes after the model: where it stands, the run is complete.
 TrainOutcome Run::go() {
-  if (writes(options_)) {
-    metrics_.emplace(recipe_.run.output, options_.resume ? trainer_.state().step : -1);
-    write_run_description(recipe_.run.output, recipe_, trainer_.model().config, ranks_.size());
-  }
-  if (!options_.resume) sample();  // what cannot be sampled is said before hours have passed
+  open_metrics(options_.resume ? trainer_.state().step : -1);
+  if (!options_.resume) sample();            // what cannot be sampled is said before hours have passed
+  if (recipe_.anomaly.rollback > 0) save();  // of a new run: there is always one to go back to
   std::optional<Ending> why = ending();
   for (; !why; why = ending()) {
     const auto start = Clock::now();
     const StepReport report = step();
-    after_step(report, seconds_since(start));
+    if (report.reaction == Reaction::roll_back)
+      roll_back(report);
+    else
+      after_step(report, seconds_since(start));
   }
   outcome_.ending = *why;
   outcome_.step = trainer_.state().step;

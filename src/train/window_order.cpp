@@ -17,6 +17,13 @@ uint64_t seed_of_source(uint64_t seed, size_t source) {
   return bits[0] | static_cast<uint64_t>(bits[1]) << 32;
 }
 
+// Of the order number `round`, counted from 1, that a source's windows come in.
+uint64_t seed_of_order(uint64_t seed, size_t round) {
+  constexpr uint64_t stream = 0x72656f72646572;  // of this draw alone
+  const auto bits = philox(seed, round, stream);
+  return bits[0] | static_cast<uint64_t>(bits[1]) << 32;
+}
+
 std::vector<int64_t> plus(std::vector<int64_t> a, const std::vector<int64_t>& b) {
   std::transform(a.begin(), a.end(), b.begin(), a.begin(), std::plus<>());
   return a;
@@ -83,14 +90,28 @@ WindowOrder::WindowOrder(std::vector<WindowSource> sources, const MixtureStart& 
     if (start_.weights[s] > 0) windows_ += sources_[s].windows;
 }
 
+void WindowOrder::reorder(const std::vector<int64_t>& taken) {
+  check(taken.size() == sources_.size(), "a roll-back with {} sources in a run with {}", taken.size(),
+        sources_.size());
+  reordered_.push_back(taken);
+}
+
+// The order before the last change, at a place that the last change chose, and so on to the first order.
+int64_t WindowOrder::place(size_t source, int64_t number, uint64_t seed) const {
+  const int64_t n = sources_[source].windows, epoch = number / n;
+  int64_t i = number % n;
+  for (size_t round = reordered_.size(); round > 0; --round) {
+    const int64_t kept = std::clamp<int64_t>(reordered_[round - 1][source] - epoch * n, 0, n);
+    if (i < kept) continue;
+    i = kept + Shuffle(n - kept, seed_of_order(seed, round), static_cast<uint64_t>(epoch))(i - kept);
+  }
+  return sources_[source].begin + Shuffle(n, seed, static_cast<uint64_t>(epoch))(i) * sequence_length_;
+}
+
 int64_t WindowOrder::operator()(int64_t i) const {
-  const auto place = [&](const WindowSource& source, int64_t number, uint64_t seed) {
-    const int64_t n = source.windows;
-    return source.begin + Shuffle(n, seed, static_cast<uint64_t>(number / n))(number % n) * sequence_length_;
-  };
-  if (!mixture_) return place(sources_[0], i, seed_);
+  if (!mixture_) return place(0, i, seed_);
   const auto [source, number] = (*mixture_)(i - start_.since);
-  return place(sources_[source], start_.taken[source] + number, seed_of_source(seed_, source));
+  return place(source, start_.taken[source] + number, seed_of_source(seed_, source));
 }
 
 std::vector<int64_t> WindowOrder::taken(int64_t windows_read) const {

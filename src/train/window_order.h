@@ -1,6 +1,6 @@
 // The order in which a run reads windows: those of one stream, or of several sources in proportion to weights
 // (train/mixture.h). Each epoch of the stream, or of a source, reads all its windows once, in an order of its
-// own.
+// own. A run that was rolled back goes on with the rest in another order.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -49,6 +49,11 @@ class WindowOrder {
   WindowOrder(std::vector<WindowSource> sources, const MixtureStart& start, int64_t sequence_length,
               uint64_t seed);
 
+  // Where `taken` of each source's samples are read, what follows comes in another order, but for how the
+  // sources take turns: what is left of an epoch is shuffled anew, and so is each later epoch. The second
+  // time it is another order than the first. `taken` must not fall.
+  void reorder(const std::vector<int64_t>& taken);
+
   // The first token of number `i` of the windows that the run reads.
   int64_t operator()(int64_t i) const;
   // Windows that are one epoch: all that can be read.
@@ -58,8 +63,11 @@ class WindowOrder {
   std::vector<int64_t> taken(int64_t windows_read) const;
 
  private:
+  int64_t place(size_t source, int64_t number, uint64_t seed) const;
+
   std::vector<WindowSource> sources_;
-  std::optional<Mixture> mixture_;  // of several
+  std::vector<std::vector<int64_t>> reordered_;  // what was taken before, each time
+  std::optional<Mixture> mixture_;               // of several
   MixtureStart start_;
   int64_t sequence_length_, windows_ = 0;
   uint64_t seed_;

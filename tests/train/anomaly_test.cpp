@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <sstream>
 
 #include "base/rng.h"
 #include "small_run.h"
@@ -95,10 +96,10 @@ TEST(Anomaly, ASkippedStepChangesNoWeight) {
   for (int step = 1; step <= 20; ++step) {
     const std::string before = testing::weight_bytes_of(trainer);
     const StepReport report = trainer.step();
-    EXPECT_EQ(report.skipped, report.anomaly != Anomaly::none);
-    EXPECT_EQ(testing::weight_bytes_of(trainer) == before, report.skipped) << step;
+    EXPECT_EQ(report.skipped(), report.anomaly != Anomaly::none);
+    EXPECT_EQ(testing::weight_bytes_of(trainer) == before, report.skipped()) << step;
     EXPECT_EQ(trainer.state().step, step) << "its data is not read again";
-    (report.skipped ? skipped : done) += 1;
+    (report.skipped() ? skipped : done) += 1;
   }
   EXPECT_GE(skipped, 2);
   EXPECT_GE(done, 2);
@@ -131,6 +132,24 @@ TEST(Anomaly, AResumedRunSkipsTheSameSteps) {
   };
   EXPECT_EQ(anomalies("whole"), anomalies("parts"));
   EXPECT_GE(anomalies("whole").at("skipped"), 2);
+}
+
+// Also where nothing is skipped: what a step is compared with is not lost with the process.
+TEST(Anomaly, AResumedRunFlagsTheSameSteps) {
+  const SmallRun small;
+  train(small.recipe("whole", eager), {});
+  train(small.recipe("parts", joined(eager, {{"run.stop_at", "9"}})), {});
+  train(small.recipe("parts", eager), {.resume = true, .on_profile = {}});
+  const auto flagged = [&](const char* run) {
+    std::string steps;
+    std::istringstream lines(read_file(small.output(run) + "/metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);)
+      if (const Json json = parse_json(line, run); json.contains("anomaly"))
+        steps += fmt::format("{}:{} ", json.at("step").dump(), json.at("anomaly").dump());
+    return steps;
+  };
+  EXPECT_EQ(flagged("parts"), flagged("whole"));
+  EXPECT_THAT(flagged("whole"), HasSubstr(" 10:")) << "none was decided by what came before the resume";
 }
 
 TEST(Anomaly, TooManyInARowEndTheRun) {

@@ -116,7 +116,7 @@ TEST_F(ParallelTraining, SkipsTheSameStepsOnAllRanks) {
   std::string skipped;
   for (int step = 1; step <= 20; ++step) {
     const std::string before = hash_of(weight_bytes_of(trainer));
-    const bool this_one = trainer.step().skipped;
+    const bool this_one = trainer.step().skipped();
     skipped += this_one ? "yes " : "no ";
     EXPECT_EQ(hash_of(weight_bytes_of(trainer)) == before, this_one) << step;
   }
