@@ -149,6 +149,15 @@ class Check:
         width = self.page.evaluate("document.documentElement.scrollWidth")
         self.expect(width <= 390, f"{width} pixels wide on a phone of 390")
 
+    def roll_backs(self):
+        shown = self.page.locator("#rollbacks li").all_inner_texts()
+        files = [json.loads(path.read_text()) for path in (run / "run.json" for run in self.runs) if path.exists()]
+        want = [one for file in files for one in file.get("rollbacks", [])]
+        self.expect(len(shown) == len(want), f"{len(shown)} roll-backs shown, {len(want)} in the files")
+        for text, one in zip(shown, want):
+            for part in (f"from step {one['step']} ", f"of step {one['to']}: ", one["why"].split("\u2028")[0]):
+                self.expect(part in text, f"roll-back {one} is shown as {text!r}")
+
     def take_pictures(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, width, height, scheme in (("light", 1280, 900, "light"), ("dark", 1280, 900, "dark"), ("phone", 390, 1100, "dark")):
@@ -186,7 +195,7 @@ def main():
         page.goto(arguments.page.resolve().as_uri())
         check = Check(page, arguments.runs)
         for part in (check.every_value_has_a_chart, check.ends_of_curves, check.switches, check.zoom, check.heat_map,
-                     check.fits_a_phone):
+                     check.roll_backs, check.fits_a_phone):
             part()
         if arguments.pictures:
             check.take_pictures(arguments.pictures)

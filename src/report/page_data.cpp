@@ -10,7 +10,7 @@
 namespace fathom {
 namespace {
 
-constexpr size_t longest_value = 2000;  // of a recipe, in the page
+constexpr size_t longest_value = 2000;  // of a recipe, or a reason, in the page
 
 // As many digits as a picture needs: a double has 17.
 double rounded(double value) {
@@ -76,6 +76,9 @@ OrderedJson run_json(const RunFolder& run, const std::string& name) {
   json["samples"] = OrderedJson::array();
   for (const TextSample& sample : run.samples)
     json["samples"].push_back({{"step", sample.step}, {"prompt", sample.prompt}, {"text", sample.text}});
+  json["rollbacks"] = OrderedJson::array();
+  for (const RunRollBack& r : run.rollbacks)
+    json["rollbacks"].push_back({{"step", r.step}, {"to", r.to}, {"why", r.why.substr(0, longest_value)}});
   json["recipe"] = recipe_json(run.recipe);
   return json;
 }

@@ -47,13 +47,24 @@ std::string newest_trainer_json(const std::string& run) {
   return newest;
 }
 
-OrderedJson read_description(const std::string& run) {
-  OrderedJson recipe = OrderedJson::object();
-  std::string path = file_in(run, "run.json");
+std::vector<RunRollBack> rollbacks_of(const Json& description, const std::string& path) {
+  std::vector<RunRollBack> all;
+  const JsonObject object(description, path);
+  for (const Json& one : object.optional<std::vector<Json>>("rollbacks", {})) {
+    const JsonObject o(one, path);
+    all.push_back({o.required<int64_t>("step"), o.required<int64_t>("to"), o.required<std::string>("why")});
+  }
+  return all;
+}
+
+void read_description(RunFolder& run) {
+  OrderedJson& recipe = run.recipe;
+  std::string path = file_in(run.path, "run.json");
   const bool described = fs::exists(path);
-  if (!described) path = newest_trainer_json(run);
-  if (path.empty()) return recipe;
+  if (!described) path = newest_trainer_json(run.path);
+  if (path.empty()) return;
   const Json description = checked_description(path);
+  run.rollbacks = rollbacks_of(description, path);
   flatten(description["recipe"], "", recipe);
   const std::string config = file_in(folder_of(path), "config.json");
   if (described && description.contains("config"))
@@ -61,7 +72,6 @@ OrderedJson read_description(const std::string& run) {
   else if (fs::exists(config))
     flatten(read_json(config), "model.", recipe);
   if (description.contains("ranks")) recipe["ranks"] = description["ranks"];
-  return recipe;
 }
 
 // Cut between characters of UTF-8.
@@ -111,7 +121,7 @@ RunFolder read_run_folder(const std::string& path, const ReportLimits& limits) {
   check(fs::exists(metrics), "{}: there is none; {} is not what fathom train has written", metrics, path);
   RunFolder run;
   run.path = path;
-  run.recipe = read_description(path);
+  read_description(run);
   run.metrics = read_metrics(metrics, limits.buckets);
   run.load = read_load(file_in(path, "expert_load.jsonl"), limits.load_columns, limits.load_bytes);
   run.samples = read_samples(file_in(path, "samples.jsonl"), limits);

@@ -23,6 +23,12 @@ struct TextSample {
   std::string prompt, text;
 };
 
+// From a step that went wrong back to a checkpoint.
+struct RunRollBack {
+  int64_t step = 0, to = 0;
+  std::string why;
+};
+
 struct RunFolder {
   std::string path;
   MetricsLog metrics;
@@ -31,6 +37,7 @@ struct RunFolder {
   // Key to value as `fathom train` takes them, the model's fields among them; empty where the run does not
   // say.
   OrderedJson recipe = OrderedJson::object();
+  std::vector<RunRollBack> rollbacks;
 };
 
 // A run that goes on may be read too. Error naming the file that is missing, malformed or of another version.

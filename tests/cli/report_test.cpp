@@ -107,7 +107,9 @@ TEST_F(ReportCommand, ChromiumShowsIt) {
   write_file(path("hostile/metrics.jsonl"), metrics);
   write_file(path("hostile/samples.jsonl"),
              "{\"step\":1,\"prompt\":" + hostile + ",\"text\":" + hostile + "}\n");
-  write_file(path("hostile/run.json"), "{\"format\":1,\"recipe\":{" + hostile + ":" + hostile + "}}");
+  write_file(path("hostile/run.json"), "{\"format\":1,\"recipe\":{" + hostile + ":" + hostile +
+                                           "},\"rollbacks\":[{\"step\":40,\"to\":30,\"why\":" + hostile +
+                                           "}]}");
 
   for (const std::string& runs :
        {path("first"), path("first") + " " + path("second"), path("first") + " " + path("hostile")}) {

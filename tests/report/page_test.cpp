@@ -25,7 +25,9 @@ RunFolder hostile_run(const TempDir& dir) {
   const std::string text = OrderedJson(hostile).dump();
   write_file(dir / "metrics.jsonl", "{\"step\":1,\"time\":1,\"loss\":5," + text + ":null}\n");
   write_file(dir / "samples.jsonl", "{\"step\":1,\"prompt\":" + text + ",\"text\":" + text + "}\n");
-  write_file(dir / "run.json", "{\"format\":1,\"recipe\":{" + text + ":" + text + "},\"config\":{}}");
+  write_file(dir / "run.json", "{\"format\":1,\"recipe\":{" + text + ":" + text +
+                                   "},\"config\":{},\"rollbacks\":[{\"step\":9,\"to\":5,\"why\":" + text +
+                                   "}]}");
   return read_run_folder(dir.path(), {});
 }
 
@@ -55,6 +57,7 @@ TEST(ReportPage, NothingOfARunRunsAsScript) {
   const Json parsed = Json::parse(data).at("runs").at(0);
   EXPECT_EQ(parsed.at("samples").at(0).at("text"), hostile) << "it is all there, as it was";
   EXPECT_EQ(parsed.at("recipe").at(hostile), hostile);
+  EXPECT_EQ(parsed.at("rollbacks").at(0).at("why"), hostile);
   EXPECT_TRUE(parsed.at("series").contains(hostile));
 }
 

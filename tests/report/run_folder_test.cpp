@@ -49,6 +49,18 @@ TEST_F(RunFolderTest, TheRecipeHasTheModelsFields) {
   EXPECT_EQ(recipe["ranks"], 2);
 }
 
+TEST_F(RunFolderTest, SaysWhereTheRunWasRolledBack) {
+  write("run.json", R"({"format": 1, "recipe": {}})");
+  EXPECT_THAT(read().rollbacks, SizeIs(0));
+  write("run.json", R"({"format": 1, "recipe": {}, "rollbacks": [{"step": 7, "to": 5, "why": "a spike"}]})");
+  ASSERT_THAT(read().rollbacks, SizeIs(1));
+  EXPECT_EQ(read().rollbacks[0].step, 7);
+  EXPECT_EQ(read().rollbacks[0].to, 5);
+  EXPECT_EQ(read().rollbacks[0].why, "a spike");
+  write("run.json", R"({"format": 1, "recipe": {}, "rollbacks": [{"step": 7, "why": "a spike"}]})");
+  EXPECT_THAT(error(), HasSubstr("run.json: field 'to' is missing"));
+}
+
 TEST_F(RunFolderTest, OfAnEarlierReleaseTheNewestCheckpointSays) {
   for (const int step : {3, 20}) {
     const std::string folder = fmt::format("step-{:08}/", step);

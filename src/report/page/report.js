@@ -1,6 +1,6 @@
 // The page: one chart for each value, then the experts' load, samples and recipes. The data, made by
 // report/page_data.cpp, is {runs: [{name, path, start, last_step, series: {NAME: {steps, last, low, high}}, load, samples,
-// recipe}]}.
+// rollbacks, recipe}]}.
 'use strict';
 
 const colors = ['#3b7dd8', '#e4572e', '#2a9d5c', '#b455c4', '#c98a00', '#0fa3b1', '#d6336c', '#7a6ff0', '#7d8b00',
@@ -18,6 +18,7 @@ const charts = [
   {name: 'gpu_memory', title: 'GPU memory', note: 'in use on the fullest GPU', format: 'bytes'},
   {name: 'expert_load', title: 'Expert load', note: 'busiest expert over the average, of the worst layer', format: 'ratio'},
   {name: 'dead_experts', title: 'Dead experts', note: 'not chosen in 100 steps', format: 'count'},
+  {name: 'rollbacks', title: 'Roll-backs', note: 'to the last checkpoint, so far', format: 'count'},
   {name: 'group_load', title: 'Load of groups', note: 'busiest group of experts over the average, of the worst layer',
     format: 'ratio'},
   {name: 'dropped', title: 'Dropped', note: 'share of the choices of experts that were dropped', format: 'percent'},
@@ -56,6 +57,8 @@ function main() {
     else view.shown.delete(run);
     prepare();
   });
+
+  drawRollBacks(byId('rollbacks'), runs);
 
   byId('controls').addEventListener('submit', (event) => event.preventDefault());
   byId('controls').addEventListener('input', () => {

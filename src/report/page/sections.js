@@ -47,6 +47,13 @@ function drawRuns(table, runs, onChange) {
   table.replaceChildren(element('thead', {}, head), element('tbody', {}, ...rows));
 }
 
+function drawRollBacks(list, runs) {
+  const all = runs.flatMap((run) => run.rollbacks.map((rollBack) => ({run, ...rollBack})));
+  list.hidden = all.length === 0;
+  list.replaceChildren(...all.map(({run, step, to, why}) => element('li', {}, swatch(run.color),
+    `${run.name}: rolled back from step ${step} to the checkpoint of step ${to}: ${why}`)));
+}
+
 const samplesAtFirst = 6;
 
 // The newest first.
