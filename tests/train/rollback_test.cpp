@@ -236,6 +236,26 @@ TEST_F(RollBackTest, OfAMixtureGoesOnInEachSource) {
   EXPECT_THAT(json_of(last("whole") + "trainer.json").at("rollbacks")[0].at("taken"), ElementsAre(10, 30));
 }
 
+TEST_F(RollBackTest, AListThatCannotBeIsAnErrorThatNamesTheFile) {
+  const std::string path = run("out", {}, {{"run.stop_at", "5"}}).checkpoint + "/trainer.json";
+  const auto error_with = [&](const Json& rollbacks) {
+    Json trainer = json_of(path);
+    trainer["rollbacks"] = rollbacks;
+    write_file(path, trainer.dump());
+    return error_of([&] { run("out", {}, {}, true); });
+  };
+  const Json good = {{"step", 4}, {"to", 3}, {"why", "x"}, {"taken", {12}}};
+  for (const auto& [key, value] :
+       {std::pair<const char*, Json>("to", 4), {"taken", Json::array()}, {"taken", {-1}}}) {
+    Json bad = good;
+    bad[key] = value;
+    EXPECT_THAT(error_with(Json::array({bad})), HasSubstr(path + ": 'rollbacks' has one from step 4 to "));
+  }
+  EXPECT_THAT(error_with(Json::array({{{"step", 4}}})), HasSubstr(path + ": field 'to' is missing"));
+  EXPECT_THAT(error_with({{"step", 4}}), HasSubstr(path + ": field 'rollbacks'"));
+  EXPECT_EQ(error_with(Json::array({good})), "");
+}
+
 TEST_F(RollBackTest, SettingsThatCannotWorkAreNamed) {
   EXPECT_THAT(error_of([&] {
                 small_.recipe("out", {{"anomaly.rollback", "65"}});
