@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <functional>
 
 #include "base/error.h"
@@ -22,20 +21,10 @@ MergeTable::MergeTable(std::span<const MergeRule> rules) {
   }
 }
 
-PieceCache::Entry& PieceCache::slot(std::string_view piece) {
-  std::array<uint64_t, 3> words{};
-  std::memcpy(words.data(), piece.data(), piece.size());
-  uint64_t h = (words[0] ^ piece.size()) * 0x9e3779b97f4a7c15ull;
-  h = (h ^ h >> 32 ^ words[1]) * 0xbf58476d1ce4e5b9ull;
-  h = (h ^ h >> 32 ^ words[2]) * 0x94d049bb133111ebull;
-  return entries_[h >> (64 - std::countr_zero(slots))];
-}
-
-void PieceCache::store(Entry& entry, std::string_view piece, std::span<const int32_t> ids) {
-  std::copy(piece.begin(), piece.end(), entry.bytes.begin());
-  std::copy(ids.begin(), ids.end(), entry.ids.begin());
-  entry.length = static_cast<uint8_t>(piece.size());
-  entry.count = static_cast<uint8_t>(ids.size());
+Bpe::Bpe(const std::array<int32_t, 256>& byte_ids, std::span<const MergeRule> rules)
+    : byte_ids_(byte_ids), table_(rules), byte_ranks_(256 * 256) {
+  for (size_t pair = 0; pair < byte_ranks_.size(); ++pair)
+    byte_ranks_[pair] = table_.find(byte_ids[pair >> 8], byte_ids[pair & 0xff]).rank;
 }
 
 void Bpe::merge(std::string_view piece, BpeScratch& scratch, std::vector<int32_t>& out) const {
@@ -49,10 +38,14 @@ void Bpe::merge(std::string_view piece, BpeScratch& scratch, std::vector<int32_t
 void Bpe::merge_short(std::string_view piece, std::vector<int32_t>& out) const {
   std::array<int32_t, short_piece> ids;
   std::array<uint32_t, short_piece> ranks;  // ranks[i]: of the pair (i, i + 1)
-  size_t n = 0;
-  for (const char c : piece)
-    if (const int32_t id = byte_ids_[static_cast<unsigned char>(c)]; id >= 0) ids[n++] = id;
-  for (size_t i = 0; i + 1 < n; ++i) ranks[i] = table_.find(ids[i], ids[i + 1]).rank;
+  size_t n = 0, pair = 0;
+  for (const char c : piece) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte_ids_[byte] < 0) continue;
+    pair = (pair << 8 | byte) & 0xffff;
+    if (n > 0) ranks[n - 1] = byte_ranks_[pair];
+    ids[n++] = byte_ids_[byte];
+  }
   while (n > 1) {
     const size_t best =
         static_cast<size_t>(std::min_element(ranks.begin(), ranks.begin() + (n - 1)) - ranks.begin());

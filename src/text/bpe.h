@@ -46,30 +46,6 @@ class MergeTable {
   int shift_ = 0;
 };
 
-// Ids of pieces met before. Natural text repeats its words, so most pieces never reach the merge loop. Direct
-// mapped: a new piece takes the place of the one in its slot.
-class PieceCache {
- public:
-  PieceCache() : entries_(slots) {}
-
-  static constexpr size_t max_bytes = 22, max_ids = 10;
-  struct alignas(64) Entry {              // a cache line
-    std::array<char, max_bytes> bytes{};  // zero beyond length
-    uint8_t length = 0, count = 0;
-    std::array<int32_t, max_ids> ids;
-  };
-  // The slot of a piece of at most max_bytes; it may hold another piece.
-  Entry& slot(std::string_view piece);
-  static bool holds(const Entry& entry, std::string_view piece) {
-    return entry.length == piece.size() && std::string_view(entry.bytes.data(), entry.length) == piece;
-  }
-  static void store(Entry& entry, std::string_view piece, std::span<const int32_t> ids);
-
- private:
-  static constexpr size_t slots = size_t{1} << 17;
-  std::vector<Entry> entries_;
-};
-
 // Working memory of one thread.
 struct BpeScratch {
   struct Symbol {
@@ -82,8 +58,7 @@ struct BpeScratch {
 class Bpe {
  public:
   // byte_ids[b] is the id of byte b, -1 if the vocabulary has none: such bytes vanish.
-  Bpe(const std::array<int32_t, 256>& byte_ids, std::span<const MergeRule> rules)
-      : byte_ids_(byte_ids), table_(rules) {}
+  Bpe(const std::array<int32_t, 256>& byte_ids, std::span<const MergeRule> rules);
 
   // Appends the ids of `piece` to `out`. O(n log n).
   void merge(std::string_view piece, BpeScratch& scratch, std::vector<int32_t>& out) const;
@@ -99,6 +74,7 @@ class Bpe {
 
   std::array<int32_t, 256> byte_ids_;
   MergeTable table_;
+  std::vector<uint32_t> byte_ranks_;  // [256 * 256] of pairs of bytes, which every merge begins with
 };
 
 }  // namespace fathom

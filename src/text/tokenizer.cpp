@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
+#include "text/piece_cache.h"
 #include "text/tokenizer_definition.h"
 #include "text/utf8.h"
 
@@ -39,6 +40,7 @@ class Encoder {
       if (malformed > 0) encode_malformed(text.substr(0, malformed), out);
       text.remove_prefix(malformed);
     }
+    finish(out);
   }
 
   void encode_malformed(std::string_view bytes, std::vector<int32_t>& out) {
@@ -49,20 +51,41 @@ class Encoder {
       else
         piece += replacement_character;
     }
-    encode_piece(piece, out);
+    encode_part(piece, out);
   }
 
   void encode_piece(std::string_view piece, std::vector<int32_t>& out) {
-    if (piece.size() > PieceCache::max_bytes) return merge(piece, out);
-    PieceCache::Entry& entry = cache_.slot(piece);
-    if (PieceCache::holds(entry, piece)) {
-      out.insert(out.end(), entry.ids.begin(), entry.ids.begin() + entry.count);
-      return;
+    size_t n = definition_.join_filter.first_part(piece);
+    for (; n < piece.size(); n = definition_.join_filter.first_part(piece)) {
+      encode_part(piece.substr(0, n), out);
+      piece.remove_prefix(n);
     }
-    const size_t begin = out.size();
-    merge(piece, out);
-    const std::span ids = std::span(out).subspan(begin);
-    if (ids.size() <= PieceCache::max_ids) PieceCache::store(entry, piece, ids);
+    encode_part(piece, out);
+  }
+
+  // The cache is larger than the processor's: parts wait while their slots are loaded.
+  void encode_part(std::string_view part, std::vector<int32_t>& out) {
+    if (part.size() > PieceCache::max_bytes) {
+      finish(out);
+      return merge(part, out);
+    }
+    const PieceCache::Key& key = waiting_[waiting_count_++] = PieceCache::key_of(part);
+    cache_.prefetch(key);
+    if (waiting_count_ == waiting_.size()) finish(out);
+  }
+
+  void finish(std::vector<int32_t>& out) {
+    for (size_t i = 0; i < waiting_count_; ++i) {
+      const PieceCache::Key& key = waiting_[i];
+      if (const PieceCache::Entry* known = cache_.find(key)) {
+        for (uint32_t k = 0; k < known->count; ++k) out.push_back(known->ids[k]);
+        continue;
+      }
+      const size_t begin = out.size();
+      merge(PieceCache::piece_of(key), out);
+      cache_.store(key, std::span(out).subspan(begin));
+    }
+    waiting_count_ = 0;
   }
 
   void merge(std::string_view piece, std::vector<int32_t>& out) {
@@ -75,6 +98,8 @@ class Encoder {
 
   const TokenizerDefinition& definition_;
   PieceCache cache_;
+  std::array<PieceCache::Key, 32> waiting_;
+  size_t waiting_count_ = 0;
   RegexScratch regex_;
   BpeScratch bpe_;
 };

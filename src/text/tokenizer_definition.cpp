@@ -47,7 +47,9 @@ class DefinitionReader {
     out_.ignore_merges = model.optional("ignore_merges", false);
     read_vocabulary(field(model, "vocab"));
     const std::vector<MergeRule> rules = read_merges(field(model, "merges"));
-    out_.bpe.emplace(byte_ids(model.optional<std::string>("unk_token", "")), rules);
+    const std::array<int32_t, 256> bytes = byte_ids(model.optional<std::string>("unk_token", ""));
+    out_.bpe.emplace(bytes, rules);
+    if (!out_.ignore_merges) out_.join_filter = JoinFilter(bytes, rules, out_.pieces);
   }
 
   void refuse(bool present, const char* feature) const {

@@ -12,6 +12,7 @@
 #include "io/json.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
+#include "text/join_filter.h"
 #include "text/pre_tokenizer.h"
 
 namespace fathom {
@@ -24,6 +25,7 @@ struct TokenizerDefinition {
   AddedTokens added{{}};
   std::optional<PreTokenizer> pre_tokenizer;
   std::optional<Bpe> bpe;
+  JoinFilter join_filter;
   bool ignore_merges = false;           // a piece that is a token itself is not merged
   std::vector<int32_t> prefix, suffix;  // put around a text when special tokens are asked for
   std::optional<int32_t> bos, eos;
