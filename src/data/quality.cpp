@@ -1,6 +1,7 @@
 #include "data/quality.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "base/error.h"
@@ -14,7 +15,8 @@ constexpr double none = -std::numeric_limits<double>::infinity(),
 
 // Gopher's eight words for English, and as common ones of other languages. A text is of the language that it
 // has most of.
-const std::array<std::vector<std::string_view>, 7> stop_words = {{
+constexpr size_t words_of_language = 8;
+const std::array<std::array<std::string_view, words_of_language>, 7> stop_words = {{
     {"the", "be", "to", "of", "and", "that", "have", "with"},
     {"der", "die", "und", "das", "nicht", "ist", "mit", "ein"},
     {"le", "la", "les", "de", "et", "que", "des", "dans"},
@@ -63,8 +65,9 @@ size_t count_sentences(std::string_view text) {
   size_t n = 0;
   bool within = false;
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool ascii = text[i] == '.' || text[i] == '!' || text[i] == '?';
-    const std::string_view three = text.substr(i, 3);
+    const char c = text[i];
+    const bool ascii = c == '.' || c == '!' || c == '?', may_be_wide = c == '\xe3' || c == '\xef';
+    const std::string_view three = may_be_wide ? text.substr(i, 3) : std::string_view();
     const bool wide = three == "\xe3\x80\x82" || three == "\xef\xbc\x81" || three == "\xef\xbc\x9f";
     n += (ascii || wide) && !within;
     within = ascii || wide;
@@ -87,15 +90,14 @@ Script script_of(std::span<const Word> words) {
   return 2 * latin > n ? Script::latin : Script::spaced;
 }
 
-size_t most_stop_words(std::span<const Word> words, const std::vector<std::vector<uint64_t>>& languages) {
-  size_t most = 0;
-  for (const std::vector<uint64_t>& language : languages) {
-    size_t found = 0;
-    for (const uint64_t stop : language)
-      found += std::any_of(words.begin(), words.end(), [&](const Word& w) { return w.hash == stop; });
-    most = std::max(most, found);
-  }
-  return most;
+size_t most_stop_words(std::span<const Word> words, const FlatMap<uint64_t>& stop_words) {
+  uint64_t found = 0;
+  for (const Word& word : words)
+    if (const uint64_t* bits = stop_words.find(word.hash)) found |= *bits;
+  int most = 0;
+  for (; found != 0; found >>= words_of_language)
+    most = std::max(most, std::popcount(found & ((1u << words_of_language) - 1)));
+  return static_cast<size_t>(most);
 }
 
 double count(size_t n) {
@@ -108,10 +110,12 @@ double count(size_t n) {
 struct JudgedText {
   std::string_view text;
   std::span<const Word> words;
-  const std::vector<std::vector<uint64_t>>& stop_words;
-  GramCounts& counts;
+  const FlatMap<uint64_t>& stop_words;
+  RepetitionScratch& scratch;
   Script script;
   Lines lines;
+  std::optional<Repeats> line_repeats, paragraph_repeats;  // once a rule has asked
+  RepeatedRuns runs;
 
   // A word of a script without spaces has about two characters, and each of them is a Word.
   size_t words_of(size_t n) const { return script == Script::any ? 2 * n : n; }
@@ -119,33 +123,43 @@ struct JudgedText {
 
 namespace {
 
-double mean_word_length(const JudgedText& t) {
+double mean_word_length(JudgedText& t) {
   size_t characters = 0;
   for (const Word& word : t.words) characters += word.characters;
   return share(characters, t.words.size());
 }
 
-double symbols(const JudgedText& t) {
+double symbols(JudgedText& t) {
   return share(occurrences(t.text, "#") + occurrences(t.text, "...") + occurrences(t.text, ellipsis),
                t.words.size());
 }
 
-double letters(const JudgedText& t) {
+double letters(JudgedText& t) {
   const auto n = std::count_if(t.words.begin(), t.words.end(), [](const Word& w) { return w.has_letter; });
   return share(static_cast<size_t>(n), t.words.size());
 }
 
-template <size_t n>
-double top_gram(const JudgedText& t) {
-  return top_gram_share(t.words, t.words_of(n), t.counts);
+const Repeats& lines_again(JudgedText& t) {
+  if (!t.line_repeats) t.line_repeats = repeated_lines(t.text, t.scratch);
+  return *t.line_repeats;
+}
+
+const Repeats& paragraphs_again(JudgedText& t) {
+  if (!t.paragraph_repeats) t.paragraph_repeats = repeated_paragraphs(t.text, t.scratch);
+  return *t.paragraph_repeats;
 }
 
 template <size_t n>
-double repeated_gram(const JudgedText& t) {
-  return repeated_gram_share(t.words, t.words_of(n), t.counts);
+double top_gram(JudgedText& t) {
+  return t.runs.top_share(t.words_of(n));
 }
 
-using T = const JudgedText&;
+template <size_t n>
+double repeated_gram(JudgedText& t) {
+  return t.runs.repeated_share(t.words_of(n));
+}
+
+using T = JudgedText&;
 const std::array<QualityRule, 23> rules = {{
     {"words", 50, 100'000, Script::any, [](T t) { return count(t.words.size()); }},
     {"mean_word_length", 3, 10, Script::spaced, mean_word_length},
@@ -157,13 +171,10 @@ const std::array<QualityRule, 23> rules = {{
     {"sentences", 3, any, Script::any, [](T t) { return count(count_sentences(t.text)); }},
     {"lorem_ipsum", none, 0, Script::any, [](T t) { return count(has_lorem_ipsum(t.text)); }},
     {"curly_braces", none, 0, Script::any, [](T t) { return count(occurrences(t.text, "{")); }},
-    {"repeated_lines", none, 0.3, Script::any, [](T t) { return repeated_lines(t.text, t.counts).count; }},
-    {"repeated_line_bytes", none, 0.2, Script::any,
-     [](T t) { return repeated_lines(t.text, t.counts).bytes; }},
-    {"repeated_paragraphs", none, 0.3, Script::any,
-     [](T t) { return repeated_paragraphs(t.text, t.counts).count; }},
-    {"repeated_paragraph_bytes", none, 0.2, Script::any,
-     [](T t) { return repeated_paragraphs(t.text, t.counts).bytes; }},
+    {"repeated_lines", none, 0.3, Script::any, [](T t) { return lines_again(t).count; }},
+    {"repeated_line_bytes", none, 0.2, Script::any, [](T t) { return lines_again(t).bytes; }},
+    {"repeated_paragraphs", none, 0.3, Script::any, [](T t) { return paragraphs_again(t).count; }},
+    {"repeated_paragraph_bytes", none, 0.2, Script::any, [](T t) { return paragraphs_again(t).bytes; }},
     {"top_2_gram", none, 0.2, Script::any, top_gram<2>},
     {"top_3_gram", none, 0.18, Script::any, top_gram<3>},
     {"top_4_gram", none, 0.16, Script::any, top_gram<4>},
@@ -195,15 +206,18 @@ QualityFilter::QualityFilter(const std::vector<std::string>& off) {
           did_you_mean(name, names));
   for (const QualityRule& rule : rules)
     if (std::find(off.begin(), off.end(), rule.name) == off.end()) rules_.push_back(&rule);
-  for (const auto& language : stop_words) {
-    stop_words_.emplace_back();
-    for (const std::string_view word : language) stop_words_.back().push_back(word_hash(word));
-  }
+  uint64_t bit = 1;
+  for (const auto& language : stop_words)
+    for (const std::string_view word : language) {
+      *stop_words_.insert(word_hash(word), 0).first |= bit;
+      bit <<= 1;
+    }
 }
 
 std::optional<QualityFailure> QualityFilter::failure(std::string_view text, std::span<const Word> words,
-                                                     GramCounts& counts) const {
-  const JudgedText judged = {text, words, stop_words_, counts, script_of(words), count_lines(text)};
+                                                     RepetitionScratch& scratch) const {
+  JudgedText judged = {text,         words, stop_words_,     scratch, script_of(words), count_lines(text),
+                       std::nullopt, {},    {words, scratch}};
   for (const QualityRule* rule : rules_) {
     if (rule->script == Script::spaced && judged.script == Script::any) continue;
     if (rule->script == Script::latin && judged.script != Script::latin) continue;

@@ -26,7 +26,7 @@ struct QualityRule {
   std::string_view name;
   double lowest, highest;
   Script script;
-  double (*measure)(const JudgedText&);
+  double (*measure)(JudgedText&);
 };
 // In the order in which they are looked at.
 std::span<const QualityRule> quality_rules();
@@ -46,11 +46,11 @@ class QualityFilter {
 
   // The first rule that the text breaks. `words` are the text's. An empty text has too few words.
   std::optional<QualityFailure> failure(std::string_view text, std::span<const Word> words,
-                                        GramCounts& counts) const;
+                                        RepetitionScratch& scratch) const;
 
  private:
   std::vector<const QualityRule*> rules_;
-  std::vector<std::vector<uint64_t>> stop_words_;  // hashes, of each language
+  FlatMap<uint64_t> stop_words_;  // the hash of a word: a bit for each language's word that it is
 };
 
 }  // namespace fathom

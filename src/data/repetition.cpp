@@ -1,11 +1,13 @@
 #include "data/repetition.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace fathom {
 namespace {
 
-Repeats repeated_pieces(std::string_view text, std::string_view separator, GramCounts& counts) {
+Repeats repeated_pieces(std::string_view text, std::string_view separator, RepetitionScratch& scratch) {
+  auto& counts = scratch.counts;
   counts.reset(16);
   size_t pieces = 0, bytes = 0, repeated = 0, repeated_bytes = 0;
   while (!text.empty()) {
@@ -17,7 +19,7 @@ Repeats repeated_pieces(std::string_view text, std::string_view separator, GramC
     piece = piece.substr(first, piece.find_last_not_of(" \t\r\n") + 1 - first);
     ++pieces;
     bytes += piece.size();
-    if (counts.insert(word_hash(piece), 1).second) continue;
+    if (counts.insert(word_hash(piece), {}).second) continue;
     ++repeated;
     repeated_bytes += piece.size();
   }
@@ -34,37 +36,59 @@ uint64_t characters_of(std::span<const Word> words) {
 
 }  // namespace
 
-Repeats repeated_lines(std::string_view text, GramCounts& counts) {
-  return repeated_pieces(text, "\n", counts);
+Repeats repeated_lines(std::string_view text, RepetitionScratch& scratch) {
+  return repeated_pieces(text, "\n", scratch);
 }
 
-Repeats repeated_paragraphs(std::string_view text, GramCounts& counts) {
-  return repeated_pieces(text, "\n\n", counts);
+Repeats repeated_paragraphs(std::string_view text, RepetitionScratch& scratch) {
+  return repeated_pieces(text, "\n\n", scratch);
 }
 
-double top_gram_share(std::span<const Word> words, size_t n, GramCounts& counts) {
-  if (words.size() < n + 1) return 0;
-  counts.reset(words.size());
-  uint64_t top = 0;
-  for (size_t i = 0; i + n <= words.size(); ++i) {
-    const auto [count, is_new] = counts.insert(gram_hash(&words[i], n), 1);
-    if (!is_new) top = std::max(top, ++*count * characters_of(words.subspan(i, n)));
+// Makes the runs n words long, and calls visit(begin, count) for each that stood there before, in order.
+template <class Visit>
+void RepeatedRuns::grow(size_t n, const Visit& visit) {
+  assert(n > length_);
+  auto& [counts, runs] = scratch_;
+  if (length_ == 0) {
+    runs.clear();
+    for (uint32_t i = 0; i < words_.size(); ++i) runs.push_back({0, i, false});
   }
-  return std::min(1.0, static_cast<double>(top) / static_cast<double>(characters_of(words)));
+  while (!runs.empty() && runs.back().begin + n > words_.size()) runs.pop_back();
+  counts.reset(runs.size());
+  for (uint32_t i = 0; i < runs.size(); ++i) {
+    RepetitionScratch::Run& run = runs[i];
+    run.hash = longer_gram_hash(run.hash, &words_[run.begin + length_], n - length_);
+    run.again = false;
+    const auto [count, is_new] = counts.insert(run.hash, {1, i});
+    if (is_new) continue;
+    run.again = runs[count->first].again = true;
+    visit(run.begin, ++count->count);
+  }
+  std::erase_if(runs, [](const RepetitionScratch::Run& run) { return !run.again; });
+  length_ = n;
 }
 
-double repeated_gram_share(std::span<const Word> words, size_t n, GramCounts& counts) {
-  if (words.size() < n + 1) return 0;
-  counts.reset(words.size());
+double RepeatedRuns::share(uint64_t characters) const {
+  return characters == 0 ? 0 : static_cast<double>(characters) / static_cast<double>(characters_of(words_));
+}
+
+double RepeatedRuns::top_share(size_t n) {
+  uint64_t top = 0;
+  grow(n, [&](size_t begin, uint64_t count) {
+    top = std::max(top, count * characters_of(words_.subspan(begin, n)));
+  });
+  return std::min(1.0, share(top));
+}
+
+double RepeatedRuns::repeated_share(size_t n) {
   uint64_t repeated = 0;
   size_t covered = 0;  // words before this one are counted or past
-  for (size_t i = 0; i + n <= words.size(); ++i) {
-    if (counts.insert(gram_hash(&words[i], n), 1).second) continue;
-    const size_t begin = std::max(i, covered);
-    repeated += characters_of(words.subspan(begin, i + n - begin));
-    covered = i + n;
-  }
-  return static_cast<double>(repeated) / static_cast<double>(characters_of(words));
+  grow(n, [&](size_t at, uint64_t) {
+    const size_t begin = std::max(at, covered);
+    repeated += characters_of(words_.subspan(begin, at + n - begin));
+    covered = at + n;
+  });
+  return share(repeated);
 }
 
 }  // namespace fathom

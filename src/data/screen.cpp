@@ -67,9 +67,9 @@ class DocumentCheck {
 
  private:
   std::optional<Verdict> verdict(std::string_view text, std::span<const Word> words) const {
-    GramCounts counts;
+    RepetitionScratch scratch;
     if (options_.quality)
-      if (const auto failure = quality_.failure(text, words, counts))
+      if (const auto failure = quality_.failure(text, words, scratch))
         return Verdict{fmt::format("quality/{}", failure->rule->name), failure->text()};
     if (!contamination_) return std::nullopt;
     const auto match = contamination_->find(words);

@@ -79,9 +79,12 @@ void WordSplitter::split(std::string_view text, std::vector<Word>& words) const 
 }
 
 uint64_t gram_hash(const Word* first, size_t n) {
-  uint64_t hash = n;
+  return longer_gram_hash(n, first, n);
+}
+
+uint64_t longer_gram_hash(uint64_t hash, const Word* next, size_t n) {
   for (size_t i = 0; i < n; ++i) {
-    hash = (hash ^ first[i].hash) * 0x9E3779B97F4A7C15u;
+    hash = (hash ^ next[i].hash) * 0x9E3779B97F4A7C15u;
     hash ^= hash >> 29;
   }
   return hash;

@@ -32,6 +32,9 @@ class WordSplitter {
 
 // The hash of words [first, first + n) in their order.
 uint64_t gram_hash(const Word* first, size_t n);
+// The hash of a run of words from that of its beginning, `hash` (0 for none), and the n words behind it. Only
+// comparable with others made in this way.
+uint64_t longer_gram_hash(uint64_t hash, const Word* next, size_t n);
 
 // The hash of a single word that is normalised already, for tables of words.
 uint64_t word_hash(std::string_view word);

@@ -12,8 +12,8 @@ namespace {
 std::string failure(const std::string& text, const std::vector<std::string>& off = {}) {
   std::vector<Word> words;
   WordSplitter().split(text, words);
-  GramCounts counts;
-  const auto found = QualityFilter(off).failure(text, words, counts);
+  RepetitionScratch scratch;
+  const auto found = QualityFilter(off).failure(text, words, scratch);
   return found ? found->text() : "";
 }
 

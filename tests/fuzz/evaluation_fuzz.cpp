@@ -31,8 +31,8 @@ void judge(const fathom::WordSplitter& splitter, std::string_view text, const st
   fathom::Contamination contamination(splitter, 13);
   contamination.add(text, place);
   if ((contamination.too_short() == 0) != contamination.find(words).has_value()) std::abort();
-  fathom::GramCounts counts;
-  fathom::QualityFilter().failure(text, words, counts);
+  fathom::RepetitionScratch scratch;
+  fathom::QualityFilter().failure(text, words, scratch);
 }
 
 }  // namespace
