@@ -16,6 +16,7 @@
 #include "cli/training_samples.h"
 #include "comm/agreement.h"
 #include "comm/launcher.h"
+#include "train/trainer.h"
 #include "train/training_run.h"
 
 namespace fathom {
@@ -41,6 +42,17 @@ void print_outcome(const TrainOutcome& o) {
   print_output("\nmodel: {}\n", o.model);
 }
 
+// Of the rank that waited longest. Every rank calls it.
+void report_data_wait(Profile& profile, Communicator& ranks) {
+  double seconds = 0;
+  for (const Profile::Part& part : profile.parts())
+    if (part.name == Trainer::data_wait) seconds += part.seconds;
+  ranks.host().run(AllReduce{.x = Tensor(&seconds, DType::f64, {1}), .reduction = Reduction::max});
+  if (ranks.rank() == 0)
+    print_message("{}: {:.3f} ms, {:.2f}% of the step\n", Trainer::data_wait, seconds * 1e3,
+                  100 * seconds / profile.seconds());
+}
+
 // Every rank calls it; rank 0 prints. The ops that are printed are its own.
 void report_profile(const Recipe& recipe, const std::string& trace, Device& device, Profile& profile,
                     Communicator& ranks) {
@@ -52,6 +64,7 @@ void report_profile(const Recipe& recipe, const std::string& trace, Device& devi
     if (ranks.rank() == 0) write_message(rank_table(title, times, hosts));
   }
   if (ranks.rank() == 0) print_profile(device, recipe.run.precision, profile, title);
+  report_data_wait(profile, ranks);
   write_trace(trace, title, profile, ranks, clock);
 }
 

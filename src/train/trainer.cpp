@@ -13,6 +13,7 @@
 #include "io/descriptor.h"
 #include "model/model_folder.h"
 #include "ops/router_bias.h"
+#include "tensor/profile.h"
 #include "train/identity.h"
 #include "train/not_finite.h"
 #include "train/output_folder.h"
@@ -193,10 +194,15 @@ void Trainer::roll_back(const StepReport& report) {
   start_loader();
 }
 
+const PackedStep& Trainer::next_data() {
+  const ProfilePart part(device_, data_wait);
+  return loader_->next();
+}
+
 StepReport Trainer::step() {
   finish_written_checkpoint();
   const Position before = position();
-  const PackedStep& packed = loader_->next();
+  const PackedStep& packed = next_data();
   StepReport report;
   report.step = before.step + 1;
   report.tokens = packed.tokens, report.targets = packed.targets;

@@ -56,6 +56,9 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
+  // The part of a profiled step in which it stands still for its data.
+  static constexpr const char* data_wait = "waiting for data";
+
   // The schedule's length is reached.
   bool finished() const { return run_finished(recipe_, position()); }
   // Trains on batch_sequences() sequences. When the loss or the gradient is not finite: an Error naming the
@@ -100,6 +103,7 @@ class Trainer {
  private:
   void open_data();
   WindowOrder window_order() const;
+  const PackedStep& next_data();
   // Fills the weights and this run's part of state_; from a checkpoint, the rest.
   void start(World* world, const std::string& checkpoint, const std::vector<std::string>& changes);
   // Fills the weights and the optimizer's state.

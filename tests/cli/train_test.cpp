@@ -127,7 +127,9 @@ TEST_F(TrainCommand, ProfileWritesATrace) {
   const Json events = read_json(dir_ / "trace.json")["traceEvents"];
   std::set<std::string> ops;
   double end = 0;
+  int waits = 0;
   for (const Json& e : events) {
+    waits += e["name"] == "waiting for data";
     if (e["ph"] == "M" || e["cat"] == "part") continue;
     ops.insert(e["name"].get<std::string>());
     EXPECT_EQ(e["cat"], "op") << "one process waits for nobody";
@@ -138,6 +140,7 @@ TEST_F(TrainCommand, ProfileWritesATrace) {
   }
   for (const char* op : {"linear_forward", "grouped_linear_backward_weight", "attention_backward", "adamw"})
     EXPECT_TRUE(ops.contains(op)) << op;
+  EXPECT_EQ(waits, 1) << "of the step for its batch";
 }
 
 TEST_F(TrainCommand, BadFlagsAreOneError) {
