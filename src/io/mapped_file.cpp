@@ -61,6 +61,12 @@ int MappedFile::read(uint64_t offset, std::span<std::byte> to) const noexcept {
   return 0;
 }
 
+void MappedFile::let_go(size_t begin, size_t end) const noexcept {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  begin = begin / page * page, end = end / page * page;
+  if (begin < end) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
 void MappedFile::check_size() const {
   struct stat info {};
   if (::fstat(file_.value(), &info) != 0) return;

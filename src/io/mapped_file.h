@@ -27,6 +27,9 @@ class MappedFile {
   // Copies bytes out of the file by read(2). Unlike the mapping's pages they take no memory besides, and a
   // file that has become shorter is an error. 0, or the errno; ENODATA past the file's end.
   int read(uint64_t offset, std::span<std::byte> to) const noexcept;
+  // Takes the pages of bytes [begin, end) out of this process's memory; they come back when they are looked
+  // at again.
+  void let_go(size_t begin, size_t end) const noexcept;
   // Error if the file has become shorter: what it lost of its last page then
   // reads as zeros, which nothing else reports. To be called after the bytes have been used.
   void check_size() const;

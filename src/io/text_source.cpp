@@ -30,10 +30,18 @@ struct TextSource::State {
   explicit State(const std::string& path) : file(path), decompressor(decompressor_for(path)) {}
 
   std::span<const std::byte> left() const { return file.bytes().subspan(position); }
+  // What is read does not stay in memory: a file may be larger.
+  void advance(size_t n) {
+    constexpr size_t most = size_t{4} << 20;
+    position += n;
+    if (position - held_from < most) return;
+    file.let_go(held_from, position);
+    held_from = position;
+  }
 
   MappedFile file;
   std::unique_ptr<Decompressor> decompressor;  // null for plain files
-  size_t position = 0;
+  size_t position = 0, held_from = 0;
 };
 
 TextSource::TextSource(const std::string& path) : state_(std::make_unique<State>(path)) {}
@@ -45,12 +53,12 @@ size_t TextSource::read(char* data, size_t size) {
   if (!s.decompressor) {
     const size_t n = std::min(size, s.left().size());
     if (n > 0) std::memcpy(data, s.left().data(), n);
-    s.position += n;
+    s.advance(n);
     return n;
   }
   while (size > 0) {
     const Decompressor::Progress done = s.decompressor->step(s.left(), {data, size}, s.file.path());
-    s.position += done.read;
+    s.advance(done.read);
     if (done.written > 0 || done.read == 0) return done.written;
   }
   return 0;

@@ -1,7 +1,10 @@
 #include "io/lines.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <vector>
 
 #include "io/file.h"
@@ -70,6 +73,30 @@ TEST(TextSource, RefusesDamagedFiles) {
   flipped[flipped.size() - 6] ^= 1;  // in the checksum
   write_file(dir / "b.gz", flipped);
   EXPECT_THAT(error_of([&] { lines_of(dir / "b.gz"); }), StartsWith(dir / "b.gz: corrupt gzip data"));
+}
+
+// Bytes of files that are mapped and in this process's memory.
+int64_t mapped_bytes_in_memory() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t size = 0, resident = 0, shared = 0;
+  statm >> size >> resident >> shared;
+  return shared * ::sysconf(_SC_PAGESIZE);
+}
+
+TEST(TextSource, AFileMayBeLargerThanMemory) {
+  const TempDir dir;
+  write_file(dir / "large.txt", "");
+  std::filesystem::resize_file(dir / "large.txt", 64 << 20);  // a hole: nothing is written
+  TextSource source(dir / "large.txt");
+  std::string piece(1 << 18, ' ');
+  const int64_t before = mapped_bytes_in_memory();
+  int64_t read = 0, most = 0;
+  while (const size_t n = source.read(piece.data(), piece.size())) {
+    read += static_cast<int64_t>(n);
+    most = std::max(most, mapped_bytes_in_memory() - before);
+  }
+  EXPECT_EQ(read, 64 << 20);
+  EXPECT_LT(most, 16 << 20);
 }
 
 TEST(LineReader, SkipsAByteOrderMarkAndRefusesUtf16) {
