@@ -50,7 +50,7 @@ class DocumentCheck {
   Finding find(const std::string& text) const {
     Finding finding;
     std::vector<Word> words;
-    splitter_.split(text, words);
+    if (looks_at_words()) splitter_.split(text, words);
     finding.drop = verdict(text, words);
     if (finding.drop) return finding;
     if (deduplicates()) {
@@ -66,6 +66,7 @@ class DocumentCheck {
   const std::optional<Contamination>& contamination() const { return contamination_; }
 
  private:
+  bool looks_at_words() const { return options_.quality || contamination_ || options_.near_duplicates > 0; }
   std::optional<Verdict> verdict(std::string_view text, std::span<const Word> words) const {
     RepetitionScratch scratch;
     if (options_.quality)

@@ -26,31 +26,49 @@ uint32_t lower(uint32_t c) {
 }
 
 // A word while its characters come in.
-struct Open {
-  Word word{};
-  std::string normalised;
+class Open {
+ public:
+  explicit Open(std::string_view text) : text_(text) {}
 
-  void close(std::vector<Word>& words) {
-    if (normalised.empty()) return;
-    word.hash = word_hash(normalised);
-    words.push_back(word);
-    normalised.clear();
-  }
-
-  void add(std::string_view text, size_t at, CharClasses::Character c) {
-    if (normalised.empty()) {
-      word = {};
-      word.begin = static_cast<uint32_t>(at);
-      word.latin = (c.bits & latin) != 0;
+  bool empty() const { return word_.characters == 0; }
+  void add(size_t at, CharClasses::Character c) {
+    if (empty()) {
+      word_.begin = static_cast<uint32_t>(at);
+      word_.latin = (c.bits & latin) != 0;
     }
-    word.end = static_cast<uint32_t>(at) + static_cast<uint32_t>(c.length);
-    word.has_letter |= (c.bits & letter) != 0;
-    ++word.characters;
-    if (c.length == 1)
-      normalised += static_cast<char>(lower(static_cast<unsigned char>(text[at])));
-    else
-      append_utf8(normalised, lower(decode_valid_utf8(text.data() + at).value));
+    word_.end = static_cast<uint32_t>(at) + static_cast<uint32_t>(c.length);
+    word_.has_letter |= (c.bits & letter) != 0;
+    word_.spaceless |= (c.bits & spaceless) != 0;
+    ++word_.characters;
   }
+  void close(std::vector<Word>& words) {
+    if (empty()) return;
+    word_.hash = word_hash(normalised());
+    words.push_back(word_);
+    word_ = {};
+  }
+
+ private:
+  std::string_view normalised() {
+    const size_t n = word_.end - word_.begin;
+    if (n == word_.characters) {  // all of ASCII
+      buffer_.resize(n);
+      for (size_t i = 0; i < n; ++i)
+        buffer_[i] = static_cast<char>(lower(static_cast<unsigned char>(text_[word_.begin + i])));
+      return buffer_;
+    }
+    buffer_.clear();
+    for (const char* p = text_.data() + word_.begin; p < text_.data() + word_.end;) {
+      const CodePoint c = decode_valid_utf8(p);
+      append_utf8(buffer_, lower(c.value));
+      p += c.length;
+    }
+    return buffer_;
+  }
+
+  std::string_view text_;
+  Word word_{};
+  std::string buffer_;
 };
 
 }  // namespace
@@ -59,18 +77,15 @@ WordSplitter::WordSplitter() : classes_(classes, "words") {}
 
 void WordSplitter::split(std::string_view text, std::vector<Word>& words) const {
   words.clear();
-  Open open;
+  Open open(text);
   for (size_t at = 0; at < text.size();) {
     const size_t valid_end = at + valid_utf8_prefix(text.substr(at));
     while (at < valid_end) {
       const CharClasses::Character c = classes_.at(text.data() + at);
       const bool alone = (c.bits & spaceless) != 0;
       if (alone || !(c.bits & word_part)) open.close(words);
-      if (c.bits & word_part) open.add(text, at, c);
-      if (alone && !open.normalised.empty()) {
-        open.word.spaceless = true;
-        open.close(words);
-      }
+      if (c.bits & word_part) open.add(at, c);
+      if (alone) open.close(words);
       at += static_cast<size_t>(c.length);
     }
     open.close(words);
