@@ -34,9 +34,14 @@ class Contamination {
   std::optional<Match> find(std::span<const Word> words) const;
 
  private:
+  static constexpr int slot_bits = 24;
+  static size_t slot(uint64_t hash) { return hash >> (64 - slot_bits); }
+
   const WordSplitter& splitter_;
   size_t gram_words_;
   std::map<size_t, FlatMap<uint32_t>> grams_;  // by their number of words: hash to an index of places_
+  // How all of them begin, as bits of the hashes of their first words: elsewhere one look is enough.
+  std::vector<uint64_t> beginnings_;
   std::vector<std::string> places_;
   std::vector<Word> words_;
   int64_t texts_ = 0, too_short_ = 0;
