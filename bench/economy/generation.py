@@ -43,4 +43,5 @@ def generate(run, scale, batch_bench, folder, device):
     found = re.search(r"decode (\d+) tokens/s.*?(\d+)% of", done.stdout)
     if done.returncode or not found:
         sys.exit(f"economy: {' '.join(command)} failed:\n{done.stderr}{done.stdout}")
+    print(f"  {run.name}: {found[0]} what the memory allows", flush=True)
     return Generation(run.name, sequences, float(found[1]), float(found[2]) / 100)

@@ -88,7 +88,7 @@ SCALES = {
         ],
         attention=(256, SMALL, 8, 3e-3),
         balance=(balanced(SMALL | mla(256), 8, 3), 3e-3), balance_steps=600,
-        context=32768, answer=64, memory=70e9,
+        context=32768, answer=64, memory=12e9,
     ),
     "cpu": Scale(
         vocabulary=1024, sequence_length=64, sequences=8, steps=60, validation=32, micro_batch=8, precision="f32",
