@@ -298,7 +298,7 @@ TEST(Config, GroupedQueryAttentionWrittenAndReadAgainIsTheSame) {
   for (const Json& json : {llama(), deepseek_moe()}) {
     const Config c = config_from_json(json, "config.json");
     const OrderedJson written = config_to_json(c, "bfloat16");
-    EXPECT_EQ(written["model_type"], json["model_type"]);
+    EXPECT_EQ(written["model_type"].get<std::string>(), json["model_type"].get<std::string>());
     EXPECT_FALSE(written.contains("kv_lora_rank"));
     EXPECT_EQ(config_from_json(Json::parse(written.dump()), "again"), c);
   }
