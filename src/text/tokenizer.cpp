@@ -27,6 +27,22 @@ class Encoder {
     });
   }
 
+  void encode(std::span<const TextRun> runs, std::vector<int32_t>& out) {
+    std::string ordinary;  // since the last added token
+    const auto flush = [&] {
+      encode_ordinary(ordinary, out);
+      ordinary.clear();
+    };
+    for (const TextRun& run : runs)
+      definition_.added.split(run.text, run.parse_special,
+                              [&](std::string_view part, const AddedToken* token) {
+                                if (!token) return void(ordinary += part);
+                                flush();
+                                out.push_back(token->id);
+                              });
+    flush();
+  }
+
  private:
   void encode_ordinary(std::string_view text, std::vector<int32_t>& out) {
     const PieceSink sink = [this, &out](std::string_view piece) { encode_piece(piece, out); };
@@ -169,6 +185,14 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, EncodeOptions opti
       std::equal(prefix.begin(), prefix.end(), ids.begin() + static_cast<long>(n)))
     ids.erase(ids.begin(), ids.begin() + static_cast<long>(n));
   ids.insert(ids.end(), definition_->suffix.begin(), definition_->suffix.end());
+  return ids;
+}
+
+std::vector<int32_t> Tokenizer::encode(std::span<const TextRun> runs) const {
+  std::vector<int32_t> ids;
+  std::unique_ptr<Encoder> encoder = pool_->take();
+  encoder->encode(runs, ids);
+  pool_->put_back(std::move(encoder));
   return ids;
 }
 

@@ -24,6 +24,12 @@ struct EncodeOptions {
   bool parse_special = true;
 };
 
+// A stretch of a text, and whether special tokens spelled out in it count as such.
+struct TextRun {
+  std::string_view text;
+  bool parse_special = true;
+};
+
 // encode() may be called from several threads at once.
 class Tokenizer {
  public:
@@ -38,6 +44,9 @@ class Tokenizer {
   ~Tokenizer();
 
   std::vector<int32_t> encode(std::string_view text, EncodeOptions options = {}) const;
+  // One text in several runs, of which some must not forge special tokens; nothing is added. Tokens and words
+  // that are no special tokens go across the runs' borders as in one text.
+  std::vector<int32_t> encode(std::span<const TextRun> runs) const;
   // The exact bytes. Ids without a token (models pad their vocabulary) decode to nothing.
   std::string decode(std::span<const int32_t> ids, bool skip_special = false) const;
 
