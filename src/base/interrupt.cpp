@@ -22,6 +22,13 @@ void catch_interrupts() {
   if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
+void catch_ctrl_c() {
+  flag.store(false);
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+}
+
 bool interrupted() {
   return flag.load();
 }

@@ -10,4 +10,8 @@ namespace fathom {
 void catch_interrupts();
 bool interrupted();
 
+// For programs that go on after Ctrl-C: it alone is caught from now on, the flag is down, and a read that
+// waits for input ends with EINTR. To be called again once the flag was seen.
+void catch_ctrl_c();
+
 }  // namespace fathom

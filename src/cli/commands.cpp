@@ -19,6 +19,7 @@ void refuse_ranks(CLI::App& command, const World& world) {
 }  // namespace
 
 void add_commands(CLI::App& app, World& world) {
+  add_chat(app);
   CLI::App* eval = app.add_subcommand("eval", "Evaluate a model");
   eval->require_subcommand(1);
   add_eval_needle(*eval);

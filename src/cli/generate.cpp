@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "cli/generate_report.h"
 #include "cli/model_argument.h"
 #include "cli/profile_report.h"
+#include "cli/sampling_flags.h"
 #include "cli/standard_streams.h"
 #include "cli/trace.h"
 #include "engine/engine.h"
@@ -33,15 +33,13 @@ struct Options {
   std::string model, standard_input;
   std::optional<std::string> prompt, prompt_file;
   std::optional<std::vector<int32_t>> prompt_ids;
-  std::optional<double> temperature, top_p, min_p;
-  std::optional<int64_t> top_k;
-  std::optional<uint64_t> seed;
+  SamplingFlags sampling;
   std::vector<std::string> stop;
   int64_t max_tokens = 256, page_size = 64;
   std::optional<int64_t> prompt_chunk;
   std::string device = "cpu", dtype, trace;  // dtype empty: what the model is stored in
   int threads = 0;
-  bool greedy = false, ignore_eos = false, no_bos = false, no_tokenizer = false, quiet = false, json = false;
+  bool ignore_eos = false, no_bos = false, no_tokenizer = false, quiet = false, json = false;
 };
 
 using Clock = std::chrono::steady_clock;
@@ -88,40 +86,10 @@ std::optional<Tokenizer> load_tokenizer(const Options& o) {
   return Tokenizer::load(o.model);
 }
 
-// Flags that a greedy choice does not look at.
-void warn_of_ignored_flags(const Options& o) {
-  std::string flags;
-  const auto add = [&flags](bool given, const char* flag) {
-    if (given) flags += (flags.empty() ? "" : ", ") + std::string(flag);
-  };
-  add(o.top_k.has_value(), "--top-k");
-  add(o.top_p.has_value(), "--top-p");
-  add(o.min_p.has_value(), "--min-p");
-  add(o.seed.has_value(), "--seed");
-  if (!flags.empty()) log::warn("temperature 0 always takes the most likely token: {} has no effect", flags);
-}
-
-// generation_config.json, overridden by flags. A filter given to a model that is greedy by itself means
-// sampling.
-SamplingParameters sampling(const Options& o, SamplingParameters p) {
-  const bool filters = o.top_k || o.top_p || o.min_p;
-  if (o.temperature)
-    p.temperature = *o.temperature;
-  else if (filters && p.temperature == 0)
-    p.temperature = 1;
-  if (o.greedy) p.temperature = 0;
-  p.top_k = o.top_k.value_or(p.top_k);
-  p.top_p = o.top_p.value_or(p.top_p);
-  p.min_p = o.min_p.value_or(p.min_p);
-  if (p.temperature == 0) warn_of_ignored_flags(o);
-  std::random_device random;
-  p.seed = o.seed ? *o.seed : random();
-  return p;
-}
-
 Request make_request(const Options& o, const Config& config, const std::optional<Tokenizer>& tokenizer) {
   const GenerationConfig defaults = read_generation_config(o.model, config);
-  Request r{prompt_tokens(o, tokenizer), sampling(o, defaults.sampling), {o.max_tokens, {}, o.stop}};
+  Request r{
+      prompt_tokens(o, tokenizer), sampling_of(o.sampling, defaults.sampling), {o.max_tokens, {}, o.stop}};
   if (!o.ignore_eos) r.stop.eos_token_ids = defaults.eos_token_ids;
   return r;
 }
@@ -223,20 +191,6 @@ void add_prompt_options(CLI::App& command, Options& o) {
   command.add_flag("--no-bos", o.no_bos, "add no BOS to the prompt where the tokenizer would");
 }
 
-void add_sampling_options(CLI::App& command, Options& o) {
-  CLI::Option* temperature = add_number(command, "--temperature", o.temperature,
-                                        "0: always the most likely token", Allowed<double>{.low = 0});
-  add_number(command, "--top-k", o.top_k, "sample from the k most likely tokens; 0: all",
-             Allowed<int64_t>{.low = 0});
-  add_number(command, "--top-p", o.top_p,
-             "sample from the most likely tokens that hold this much probability",
-             Allowed<double>{.low = 0, .high = 1, .low_excluded = true});
-  add_number(command, "--min-p", o.min_p, "drop tokens less likely than this times the most likely one",
-             Allowed<double>{0, 1});
-  add_number(command, "--seed", o.seed, "of the random numbers; by default another one each time");
-  command.add_flag("--greedy", o.greedy, "the same as --temperature 0")->excludes(temperature);
-}
-
 }  // namespace
 
 void add_generate(CLI::App& app) {
@@ -246,7 +200,7 @@ void add_generate(CLI::App& app) {
   add_prompt_options(*command, o);
   add_number(*command, "-n,--max-tokens", o.max_tokens, "generate at most this many tokens",
              Allowed<int64_t>{.low = 1});
-  add_sampling_options(*command, o);
+  add_sampling_flags(*command, o.sampling);
   command->add_option("--stop", o.stop, "text that ends the answer, not printed; may be given several times")
       ->allow_extra_args(false);
   command->add_flag("--ignore-eos", o.ignore_eos, "continue past end-of-sequence tokens");

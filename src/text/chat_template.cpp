@@ -81,6 +81,19 @@ std::vector<int32_t> ChatTemplate::encode(const Tokenizer& tokenizer, const Json
   return encode_marked(tokenizer, render(messages, options));
 }
 
+std::string ChatTemplate::answer_lead() const {
+  const std::string answer = "answer";
+  Json messages = Json::array({{{"role", "user"}, {"content", "question"}}});
+  const std::string prompt =
+      render(messages, {.add_generation_prompt = true, .variables = Json::object()}).bytes;
+  messages.push_back({{"role", "assistant"}, {"content", answer}});
+  const std::string whole = render(messages).bytes;
+  const size_t at = whole.find(answer, std::min(prompt.size(), whole.size()));
+  return whole.starts_with(prompt) && at != std::string::npos
+             ? whole.substr(prompt.size(), at - prompt.size())
+             : "";
+}
+
 std::vector<int32_t> encode_marked(const Tokenizer& tokenizer, const jinja::Text& text) {
   std::vector<TextRun> runs;
   for (size_t at = 0; at < text.size();) {

@@ -31,6 +31,9 @@ class ChatTemplate {
   // text. The template's BOS is the only one.
   std::vector<int32_t> encode(const Tokenizer& tokenizer, const Json& messages,
                               const ChatOptions& options = {}) const;
+  // What the template writes before an assistant's words and not behind a prompt for them: a blank in
+  // DeepSeek-V2, where a model begins its answer with it.
+  std::string answer_lead() const;
 
  private:
   jinja::Template template_;
