@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,27 +14,25 @@
 #include "cli/conversation.h"
 #include "cli/flags.h"
 #include "cli/line_reader.h"
-#include "cli/model_argument.h"
+#include "cli/model_flags.h"
+#include "cli/run_request.h"
 #include "cli/sampling_flags.h"
 #include "cli/standard_streams.h"
 #include "engine/engine.h"
 #include "engine/generation_config.h"
 #include "engine/prompt_chunk.h"
-#include "model/model_folder.h"
 #include "text/chat_template.h"
 #include "text/utf8.h"
 
 namespace fathom {
 namespace {
 
-struct Options {
-  std::string model, system, load;
+struct Options : ModelFlags {
+  std::string system, load;
   SamplingFlags sampling;
   std::vector<std::string> stop;
   int64_t max_tokens = 1024;
   std::optional<int64_t> context;
-  std::string device = "cpu", dtype;
-  int threads = 0;
 };
 
 constexpr const char* help_text =
@@ -50,21 +47,13 @@ Ctrl-C stops an answer, Ctrl-D ends the chat.
   /exit          end the chat
 )";
 
-using Clock = std::chrono::steady_clock;
-double seconds(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
-
-struct Figures {
-  size_t prompt = 0, generated = 0;
-  double prefill = 0, decode = 0;
-};
-
 class Chat {
  public:
   Chat(const Options& o, Device& device, const Model& model, const Tokenizer& tokenizer)
-      : tokenizer_(tokenizer),
+      : model_(model),
+        tokenizer_(tokenizer),
         template_(ChatTemplate::load(o.model)),
+        lead_(template_.answer_lead()),
         engine_(device, model, &tokenizer, engine_options(o, device, model)) {
     const GenerationConfig defaults = read_generation_config(o.model, model.config);
     sampling_ = sampling_of(o.sampling, defaults.sampling);
@@ -147,65 +136,53 @@ class Chat {
     check(valid_utf8_prefix(message) == message.size(), "the message is not valid UTF-8");
     conversation_.add("user", message);
     const ChatOptions prompt{.add_generation_prompt = true, .variables = Json::object()};
-    Request request{template_.encode(tokenizer_, conversation_.messages(), prompt), sampling_, stop_};
-    const auto length = static_cast<int64_t>(request.prompt.size());
+    request_ = {template_.encode(tokenizer_, conversation_.messages(), prompt), sampling_, stop_};
+    last_ = {};
+    const auto length = static_cast<int64_t>(request_.prompt.size());
     check(length < engine_.longest(),
           "the conversation has {} tokens and the longest one {}: /clear or /undo makes room", length,
           engine_.longest());
-    request.stop.max_tokens = std::min(stop_.max_tokens, engine_.longest() - length);
-    conversation_.add("assistant", generate(std::move(request)));
+    request_.stop.max_tokens = std::min(stop_.max_tokens, engine_.longest() - length);
+    conversation_.add("assistant", generate());
     ++sampling_.seed;
   }
 
-  // The answer, streamed. An interrupt ends it; what there is of it stays.
-  std::string generate(Request request) {
-    figures_ = {.prompt = request.prompt.size()};
-    const Clock::time_point start = Clock::now();
-    Clock::time_point first = start, last = start;
-    const std::string lead = template_.answer_lead();
-    const int64_t id = engine_.submit(std::move(request));
-    std::string text;
-    while (engine_.busy() && !interrupted())
-      for (const Output& out : engine_.step()) {
-        check(out.finish != FinishReason::error, "{}", out.error);
-        last = Clock::now();
-        if (figures_.generated++ == 0) first = last;
-        text += out.text;
-        // A lead that the template writes is not part of what is said.
-        const size_t skipped = text.size() == out.text.size() && out.text.starts_with(lead) ? lead.size() : 0;
-        write_output(std::string_view(out.text).substr(skipped), true);
-      }
-    engine_.abort(id);
+  // The answer, streamed. An interrupt ends it; what there is of it stays. A lead that the template writes is
+  // not part of what is said.
+  std::string generate() {
+    bool begun = false;
+    last_ = run_request(engine_, request_, [&](const std::string& text) {
+      const size_t skipped = !begun && text.starts_with(lead_) ? lead_.size() : 0;
+      begun = begun || !text.empty();
+      write_output(std::string_view(text).substr(skipped), true);
+    });
+    check(last_.error.empty(), "{}", last_.error);
     write_output("\n", true);
-    figures_.prefill = seconds(start, first), figures_.decode = seconds(first, last);
-    return text.starts_with(lead) ? text.substr(lead.size()) : text;
+    return last_.text.starts_with(lead_) ? last_.text.substr(lead_.size()) : last_.text;
   }
 
   void print_figures() const {
-    check(figures_.generated > 0, "nothing was answered yet");
-    const auto rate = [](double n, double time) { return time > 0 ? n / time : 0; };
-    print_message("the conversation has {} tokens, read in {:.3f} s; {} generated, {:.1f} tokens/s\n",
-                  figures_.prompt, figures_.prefill, figures_.generated,
-                  rate(static_cast<double>(figures_.generated - 1), figures_.decode));
+    check(!last_.ids.empty(), "nothing was answered yet");
+    print_statistics(last_, request_, model_);
   }
 
+  const Model& model_;
   const Tokenizer& tokenizer_;
   ChatTemplate template_;
+  std::string lead_;
   Engine engine_;
   Conversation conversation_;
   SamplingParameters sampling_;
   StopConditions stop_;
-  Figures figures_;
+  Request request_;  // the last one, and what came of it
+  Generation last_;
   bool over_ = false;
 };
 
 void chat(const Options& o) {
-  check_model_folder(o.model);
-  const Tokenizer tokenizer = Tokenizer::load(o.model);
-  std::optional<DType> dtype;
-  if (!o.dtype.empty()) dtype = dtype_named(o.dtype);
+  const Tokenizer tokenizer = load_tokenizer(o);
   Device device = Device::named(o.device, o.threads);
-  const Model model = load_model(device, o.model, dtype);
+  const Model model = load_model(o, device);
   Chat(o, device, model, tokenizer).run();
 }
 
@@ -215,7 +192,7 @@ void add_chat(CLI::App& app) {
   auto options = std::make_shared<Options>();
   Options& o = *options;
   CLI::App* command = app.add_subcommand("chat", "Talk to a model");
-  command->add_option("model", o.model, "model folder")->required();
+  add_model_flags(*command, o);
   command->add_option("--system", o.system, "what the assistant is told first");
   command->add_option("--load", o.load, "go on with a conversation that /save wrote");
   add_number(*command, "-n,--max-tokens", o.max_tokens, "tokens of an answer at most",
@@ -226,10 +203,6 @@ void add_chat(CLI::App& app) {
   add_sampling_flags(*command, o.sampling);
   command->add_option("--stop", o.stop, "text that ends an answer, not printed; may be given several times")
       ->allow_extra_args(false);
-  command->add_option("--device", o.device, "cpu, cuda, or cuda:N for another GPU than the first");
-  add_threads(*command, o.threads);
-  add_choice(*command, "--dtype", o.dtype,
-             "weights, activations and cache; by default what the model is stored in", {"f32", "bf16"});
   command->callback([options] { chat(*options); });
 }
 

@@ -17,7 +17,6 @@ class Conversation {
   void clear();
 
   const Json& messages() const { return messages_; }
-  bool empty() const { return messages_.empty(); }
 
   // A file {"messages": [...]}. Loading takes such a file or the list alone; an Error leaves the conversation
   // as it was.

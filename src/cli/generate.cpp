@@ -1,7 +1,6 @@
 // fathom generate MODEL: continues a prompt, streaming to standard output; statistics go to standard error.
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +13,9 @@
 #include "cli/flags.h"
 #include "cli/generate_report.h"
 #include "cli/model_argument.h"
+#include "cli/model_flags.h"
 #include "cli/profile_report.h"
+#include "cli/run_request.h"
 #include "cli/sampling_flags.h"
 #include "cli/standard_streams.h"
 #include "cli/trace.h"
@@ -22,30 +23,23 @@
 #include "engine/generation_config.h"
 #include "engine/prompt_chunk.h"
 #include "io/file.h"
-#include "model/model_folder.h"
 #include "text/tokenizer_identity.h"
 #include "text/utf8.h"
 
 namespace fathom {
 namespace {
 
-struct Options {
-  std::string model, standard_input;
+struct Options : ModelFlags {
+  std::string standard_input;
   std::optional<std::string> prompt, prompt_file;
   std::optional<std::vector<int32_t>> prompt_ids;
   SamplingFlags sampling;
   std::vector<std::string> stop;
   int64_t max_tokens = 256, page_size = 64;
   std::optional<int64_t> prompt_chunk;
-  std::string device = "cpu", dtype, trace;  // dtype empty: what the model is stored in
-  int threads = 0;
+  std::string trace;
   bool ignore_eos = false, no_bos = false, no_tokenizer = false, quiet = false, json = false;
 };
-
-using Clock = std::chrono::steady_clock;
-double seconds(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
 
 std::string prompt_text(const Options& o) {
   if (o.prompt) return *o.prompt;
@@ -79,7 +73,7 @@ std::vector<int32_t> prompt_tokens(const Options& o, const std::optional<Tokeniz
   return ids;
 }
 
-std::optional<Tokenizer> load_tokenizer(const Options& o) {
+std::optional<Tokenizer> tokenizer_of(const Options& o) {
   if (o.prompt_ids || o.no_tokenizer) return {};
   check(tokenizer_file(o.model).has_value(),
         "{}: the model has no tokenizer.json; with --no-tokenizer prompt and answer are token ids", o.model);
@@ -101,28 +95,6 @@ void check_length(size_t prompt, const Config& config) {
         config.max_position_embeddings);
 }
 
-// decoding() is called once the prompt is read.
-void run_engine(Engine& engine, const Request& request, bool stream, Generation& result,
-                const std::function<void()>& decoding) {
-  const Clock::time_point start = Clock::now();
-  Clock::time_point first = start, last = start;
-  engine.submit(request);
-  while (engine.busy() && !interrupted()) {
-    for (const Output& out : engine.step()) {
-      result.text += out.text;
-      result.finish = out.finish;
-      result.error = out.error;
-      if (stream) write_output(out.text, true);
-      if (out.finish == FinishReason::error) break;
-      last = Clock::now();
-      if (result.ids.empty()) first = last, decoding();
-      result.ids.push_back(out.token);
-    }
-  }
-  result.prefill = seconds(start, first);
-  result.decode = seconds(first, last);
-}
-
 void print_plainly(const Options& o, const Generation& result, const Request& request, const Model& model,
                    bool as_ids) {
   if (as_ids)
@@ -134,16 +106,14 @@ void print_plainly(const Options& o, const Generation& result, const Request& re
 void generate(const Options& o) {
   check_sources(o);
   check_model_folder(o.model);
-  const Clock::time_point start = Clock::now();
+  const auto start = std::chrono::steady_clock::now();
   const Config config = read_config(o.model);
-  const std::optional<Tokenizer> tokenizer = load_tokenizer(o);
+  const std::optional<Tokenizer> tokenizer = tokenizer_of(o);
   const Request request = make_request(o, config, tokenizer);
   check_sampling(request.sampling);
   check_length(request.prompt.size(), config);
-  std::optional<DType> dtype;
-  if (!o.dtype.empty()) dtype = dtype_named(o.dtype);
   Device device = Device::named(o.device, o.threads);
-  const Model model = load_model(device, o.model, dtype);
+  const Model model = load_model(o, device);
 
   const auto prompt = static_cast<int64_t>(request.prompt.size());
   const int64_t wanted = prompt + std::min(o.max_tokens, int64_t{1} << 32);
@@ -155,13 +125,19 @@ void generate(const Options& o) {
   options.token_budget =
       std::min(o.prompt_chunk.value_or(prompt_chunk(device, model, options, prompt)), prompt);
   Engine engine(device, model, tokenizer ? &*tokenizer : nullptr, options);
-  Generation result;
-  result.load = seconds(start, Clock::now());
+  const std::chrono::duration<double> load = std::chrono::steady_clock::now() - start;
   catch_interrupts();
+  const bool stream = tokenizer && !o.json;
   std::optional<Profile> profile;
-  run_engine(engine, request, tokenizer && !o.json, result, [&] {
-    if (!o.trace.empty()) profile.emplace(device);
-  });
+  Generation result = run_request(
+      engine, request,
+      [&](const std::string& text) {
+        if (stream) write_output(text, true);
+      },
+      [&] {
+        if (!o.trace.empty()) profile.emplace(device);
+      });
+  result.load = load.count();
 
   if (o.json)
     print_json(result, request, model);
@@ -175,7 +151,7 @@ void generate(const Options& o) {
 }
 
 void add_prompt_options(CLI::App& command, Options& o) {
-  command.add_option("model", o.model, "model folder")->required();
+  add_model_flags(command, o);
   command.add_option("input", o.standard_input, "- to read the prompt from standard input");
   command.add_option("-p,--prompt", o.prompt, "the prompt");
   command.add_option("--prompt-file", o.prompt_file,
@@ -207,10 +183,6 @@ void add_generate(CLI::App& app) {
   command->add_option(
       "--profile", o.trace,
       "print where the time goes while decoding, and write its trace, for Perfetto, to this file");
-  command->add_option("--device", o.device, "cpu, cuda, or cuda:N for another GPU than the first");
-  add_threads(*command, o.threads);
-  add_choice(*command, "--dtype", o.dtype,
-             "weights, activations and cache; by default what the model is stored in", {"f32", "bf16"});
   add_number(*command, "--page-size", o.page_size, "tokens in a page of the cache",
              Allowed<int64_t>{1, int64_t{1} << 20});
   add_number(*command, "--prompt-chunk", o.prompt_chunk,

@@ -1,0 +1,29 @@
+#include "cli/model_flags.h"
+
+#include "base/error.h"
+#include "cli/flags.h"
+#include "cli/model_argument.h"
+#include "model/model_folder.h"
+#include "text/tokenizer_identity.h"
+
+namespace fathom {
+
+void add_model_flags(CLI::App& command, ModelFlags& f) {
+  command.add_option("model", f.model, "model folder")->required();
+  command.add_option("--device", f.device, "cpu, cuda, or cuda:N for another GPU than the first");
+  add_threads(command, f.threads);
+  add_choice(command, "--dtype", f.dtype,
+             "weights, activations and cache; by default what the model is stored in", {"f32", "bf16"});
+}
+
+Tokenizer load_tokenizer(const ModelFlags& f) {
+  check_model_folder(f.model);
+  check(tokenizer_file(f.model).has_value(), "{}: the model has no tokenizer.json", f.model);
+  return Tokenizer::load(f.model);
+}
+
+Model load_model(const ModelFlags& f, Device& device) {
+  return load_model(device, f.model, f.dtype.empty() ? std::nullopt : std::optional(dtype_named(f.dtype)));
+}
+
+}  // namespace fathom

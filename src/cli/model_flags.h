@@ -1,0 +1,23 @@
+// Which model a command works with, and where it runs.
+#pragma once
+#include <CLI/App.hpp>
+#include <string>
+
+#include "model/model.h"
+#include "text/tokenizer.h"
+
+namespace fathom {
+
+struct ModelFlags {
+  std::string model, device = "cpu", dtype;  // dtype empty: what the model is stored in
+  int threads = 0;
+};
+
+// The model folder comes as an argument, before other arguments of the command.
+void add_model_flags(CLI::App& command, ModelFlags& flags);
+
+// Error when the folder holds no whole model with a tokenizer.
+Tokenizer load_tokenizer(const ModelFlags& flags);
+Model load_model(const ModelFlags& flags, Device& device);
+
+}  // namespace fathom
