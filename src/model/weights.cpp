@@ -23,18 +23,17 @@ void visit_attention(const Config& c, const std::string& prefix, AttentionWeight
     f({prefix + "q_a_layernorm.weight", {Rq}, norm}, w.q_a_layernorm);
     f({prefix + "q_b_proj.weight", {H * (Dn + Dr), Rq}, matrix}, w.q_b_proj);
   }
-  if (!c.is_mla()) {
+  if (c.is_mla()) {
+    f({prefix + "kv_a_proj_with_mqa.weight", {Rkv + Dr, C}, matrix}, w.kv_a_proj_with_mqa);
+    if (c.attention_bias) f({prefix + "kv_a_proj_with_mqa.bias", {Rkv + Dr}, bias}, w.kv_a_bias);
+    f({prefix + "kv_a_layernorm.weight", {Rkv}, norm}, w.kv_a_layernorm);
+    f({prefix + "kv_b_proj.weight", {H * (Dn + Dv), Rkv}, matrix}, w.kv_b_proj);
+  } else {
     const int64_t G = c.num_key_value_heads;
-    WeightInfo kv = {prefix + "kv_proj.weight", {G * (Dn + Dr + Dv), C}, matrix};
+    WeightInfo kv = {prefix + "kv_proj.weight", {G * c.kv_head_dim(), C}, matrix};
     kv.kv_heads = G;
     f(kv, w.kv_proj);
-    f({prefix + "o_proj.weight", {C, H * Dv}, matrix}, w.o_proj);
-    return;
   }
-  f({prefix + "kv_a_proj_with_mqa.weight", {Rkv + Dr, C}, matrix}, w.kv_a_proj_with_mqa);
-  if (c.attention_bias) f({prefix + "kv_a_proj_with_mqa.bias", {Rkv + Dr}, bias}, w.kv_a_bias);
-  f({prefix + "kv_a_layernorm.weight", {Rkv}, norm}, w.kv_a_layernorm);
-  f({prefix + "kv_b_proj.weight", {H * (Dn + Dv), Rkv}, matrix}, w.kv_b_proj);
   f({prefix + "o_proj.weight", {C, H * Dv}, matrix}, w.o_proj);
   if (c.attention_bias) f({prefix + "o_proj.bias", {C}, bias}, w.o_bias);
 }
