@@ -24,7 +24,7 @@ from equal_loss import nearest, saving  # noqa: E402
 from generation import generate  # noqa: E402
 from models import SCALES, attention_models, balance_models  # noqa: E402
 from picture import chart  # noqa: E402
-from runs import Trainer, late_mean  # noqa: E402
+from runs import Trainer, late_mean, run_program  # noqa: E402
 
 PARTS = ("compute", "attention", "balance", "generation")
 
@@ -54,8 +54,8 @@ class Economy:
         data = self.out / "data"
         if not (data / "tokenizer.json").exists():
             print("  preparing the text ...", flush=True)
-            trainer = Trainer(self.args.fathom, None, None, None, None)
-            trainer.call("prepare", *self.args.corpus, "--train-tokenizer", self.scale.vocabulary, "--validation", 0.01, "--out", data)
+            flags = ("--train-tokenizer", self.scale.vocabulary, "--validation", 0.01, "--out", data)
+            run_program(self.args.fathom, "prepare", *self.args.corpus, *flags)
         return data
 
     def run(self, model, steps=None):

@@ -1,11 +1,11 @@
 """How many tokens a second a model generates when the memory of one device is full of cache, by batch_bench."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
+
+from runs import run_program
 
 
 @dataclass
@@ -38,10 +38,9 @@ def generate(run, scale, batch_bench, folder, device):
     config = folder / "generation.json"
     config.write_text(json.dumps(run.fields | {"max_position_embeddings": 2 * scale.context}))
     load = f"{sequences}x{scale.context - scale.answer}+{scale.answer}!"
-    command = [str(batch_bench), str(config), "bf16", device, str(BUDGET), load]
-    done = subprocess.run(command, capture_output=True, text=True, env={"OMP_WAIT_POLICY": "passive", **os.environ})
-    found = re.search(r"decode (\d+) tokens/s.*?(\d+)% of", done.stdout)
-    if done.returncode or not found:
-        sys.exit(f"economy: {' '.join(command)} failed:\n{done.stderr}{done.stdout}")
+    printed = run_program(batch_bench, config, "bf16", device, BUDGET, load)
+    found = re.search(r"decode (\d+) tokens/s.*?(\d+)% of", printed)
+    if not found:
+        sys.exit(f"economy: batch_bench printed no decoding speed:\n{printed}")
     print(f"  {run.name}: {found[0]} what the memory allows", flush=True)
     return Generation(run.name, sequences, float(found[1]), float(found[2]) / 100)

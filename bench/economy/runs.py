@@ -56,16 +56,18 @@ def operations_per_token(info, fields, length):
     return 6 * (info["active_parameters"] + layers * heads * (length + 1) / 2 * columns)
 
 
-class Trainer:
-    def __init__(self, fathom, scale, data, folder, device, seed=1):
-        self.fathom, self.scale, self.data, self.folder, self.device, self.seed = fathom, scale, data, folder, device, seed
+def run_program(program, *arguments):
+    """What a program prints; its error ends everything."""
+    command = [str(program), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env={"OMP_WAIT_POLICY": "passive", **os.environ})
+    if done.returncode:
+        sys.exit(f"economy: {' '.join(command)} failed:\n{done.stderr}{done.stdout}")
+    return done.stdout
 
-    def call(self, *args):
-        environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
-        done = subprocess.run([self.fathom, *map(str, args)], capture_output=True, text=True, env=environment)
-        if done.returncode:
-            sys.exit(f"economy: fathom {' '.join(map(str, args))} failed:\n{done.stderr}{done.stdout}")
-        return done.stdout
+
+class Trainer:
+    def __init__(self, fathom, scale, data, folder, device):
+        self.fathom, self.scale, self.data, self.folder, self.device = fathom, scale, data, folder, device
 
     def train(self, model, steps):
         """A run of this model, or the one that stands in its folder if it is of the same recipe."""
@@ -78,7 +80,7 @@ class Trainer:
             fresh.write_text(text)
             shutil.rmtree(out, ignore_errors=True)
             print(f"  {model.name} ...", flush=True)
-            self.call("train", "--config", fresh, "--run.seed", self.seed)
+            run_program(self.fathom, "train", "--config", fresh)
             for checkpoint in out.glob("step-*"):  # to resume from; the model folder stays
                 shutil.rmtree(checkpoint)
             fresh.rename(config)
@@ -89,7 +91,7 @@ class Trainer:
         with_loss = [line for line in lines if "loss" in line]
         per_step = self.scale.sequences * self.scale.sequence_length
         curve = [(line["step"] * per_step, line["validation_loss"]) for line in lines if "validation_loss" in line]
-        info = json.loads(self.call("info", "--json", out / "model"))
+        info = json.loads(run_program(self.fathom, "info", "--json", out / "model"))
         cache = next(iter(info["kv_cache_bytes_per_token"].values()))
         cache *= 2 / {"f32": 4, "bf16": 2}[info["kv_cache_dtype"]]
         tokens = steps * per_step
