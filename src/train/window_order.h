@@ -50,7 +50,7 @@ class WindowOrder {
               uint64_t seed);
 
   // Where `taken` of each source's samples are read, what follows comes in another order, but for how the
-  // sources take turns: what is left of an epoch is shuffled anew, and so is each later epoch. The second
+  // sources take turns: what is left of an epoch is shuffled again, and so is each later epoch. The second
   // time it is another order than the first. `taken` must not fall.
   void reorder(const std::vector<int64_t>& taken);
 

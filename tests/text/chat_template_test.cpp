@@ -73,7 +73,9 @@ TEST(ChatTemplate, MessagesNeverBecomeSpecialTokens) {
 TEST(ChatTemplate, PublishedRenderings) {
   const char* folder = std::getenv("FATHOM_CHAT_TEMPLATES");
   if (!folder)
-    GTEST_SKIP() << "FATHOM_CHAT_TEMPLATES names no folder of chat templates with expected_renderings.jsonl";
+    GTEST_SKIP()
+        << "needs a folder of chat templates with expected_renderings.jsonl: FATHOM_CHAT_TEMPLATES=FOLDER "
+           "ctest --test-dir build/cpu -R text";
   std::istringstream lines(read_file(std::string(folder) + "/expected_renderings.jsonl"));
   for (std::string line; std::getline(lines, line);) {
     const Json c = Json::parse(line);
