@@ -42,10 +42,12 @@ constexpr bool has_wgmma_heads(int64_t qk, int64_t v, int64_t rope) {
 struct LatentDims {
   int latent, rope;
 };
-constexpr std::array<LatentDims, 3> mma_latents = {
-    LatentDims{512, 64},             // every DeepSeek-V2
-    LatentDims{128, 32},             // recipes/small.toml
-    LatentDims{128, 16}};            // heads of 32 in the paper's proportions
+constexpr LatentDims wide_latent = {512, 64};  // every DeepSeek-V2
+constexpr std::array<LatentDims, 2> narrow_latents = {
+    LatentDims{128, 32},   // recipes/small.toml
+    LatentDims{128, 16}};  // heads of 32 in the paper's proportions
+// Those with mma.sync kernels.
+constexpr std::array<LatentDims, 3> mma_latents = {wide_latent, narrow_latents[0], narrow_latents[1]};
 constexpr int64_t max_latent = 512;  // of the SIMT kernel
 
 constexpr bool has_mma_latent(int64_t latent, int64_t rope) {

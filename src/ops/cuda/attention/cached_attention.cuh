@@ -1,5 +1,6 @@
-// Attention of single queries to cached rows in splits, without tensor cores, for latent_attention.cu and
-// paged_attention.cu: any sizes, both dtypes. A block takes eight heads that read the same rows, a warp one.
+// Attention of single queries to cached rows in splits, for latent_attention.cu and paged_attention.cu. The
+// kernel here needs no tensor cores and takes any sizes and both dtypes: a block takes eight heads that read
+// the same rows, a warp one. cached_attention_mma.cu has the one with tensor cores.
 #pragma once
 #include "ops/cuda/attention/latent_cache.cuh"
 #include "ops/cuda/attention/split_kv.cuh"
@@ -19,12 +20,29 @@ struct CachedQueries {
   int H, group, slice, first_value, values;
   float scale;
 
+  // The queries from n on.
+  CachedQueries from(int64_t n) const {
+    CachedQueries q = *this;
+    q.first += n * H * first_stride, q.sequence += n, q.positions += n;
+    if (second) q.second += n * H * second_stride;
+    return q;
+  }
   __device__ float at(int64_t n, int h, int c) const {
     const int64_t row = n * H + h;
     return to_float(c < first_columns ? first[row * first_stride + c]
                                       : second[row * second_stride + c - first_columns]);
   }
 };
+
+// Whether the rows of queries and cache begin at multiples of 16 bytes, as cp.async needs.
+template <class T>
+bool rows_aligned(const CachedQueries<T>& q, const LatentCache<T>& cache) {
+  const auto aligned = [](const T* rows, int64_t stride) {
+    return rows_aligned_to_16_bytes(rows, stride * static_cast<int64_t>(sizeof(T)));
+  };
+  return aligned(q.first, q.first_stride) && aligned(q.second, q.second_stride) &&
+         aligned(cache.pages, cache.stride);
+}
 
 namespace cached {
 
@@ -107,5 +125,12 @@ void attend_cached(const Device& device, const CachedQueries<T>& q, int64_t N, c
     launch(device, grid, cached::threads, shared, cached::attend_split<n, T>, results, q, cache);
   });
 }
+
+// The same for bf16 with tensor cores, for the sizes of mma_paged_heads and narrow_latents (fast_paths.h) and
+// rows that begin at multiples of 16 bytes.
+bool cached_attention_mma_supports(const CachedQueries<__nv_bfloat16>& q,
+                                   const LatentCache<__nv_bfloat16>& cache);
+void cached_attention_mma(const Device& device, const CachedQueries<__nv_bfloat16>& q, int64_t N,
+                          const LatentCache<__nv_bfloat16>& cache, const SplitResults& results);
 
 }  // namespace fathom::cuda

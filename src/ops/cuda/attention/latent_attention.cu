@@ -1,13 +1,16 @@
-// Decoding over the paged latent cache with split-KV: the dispatch, and the kernel without tensor cores.
-// latent_attention_mma.cu is the one with tensor cores.
-#include "ops/cuda/attention/cached_attention.cuh"
+// Decoding over the paged latent cache: the dispatch to the kernels for each size, type and GPU.
 #include "ops/cuda/attention/latent_attention_wgmma.cuh"
 
 namespace fathom::cuda {
 namespace {
 
-constexpr SplitRule latent_splits = {.min_tokens = 32, .max_splits = 128};
-static_assert(latent_splits.max_splits <= most_splits);
+constexpr SplitRule latent_splits = {.min_tokens = 32, .max_splits = most_splits};
+
+// The cached rows of a narrow latent are short, and a split's results are R + 2 floats for each of H heads:
+// up to 48 heads, writing them for 32K tokens is 4% of reading these.
+SplitRule narrow_latent_splits(int64_t H) {
+  return {.min_tokens = 256, .max_splits = static_cast<int>(std::clamp<int64_t>(768 / H, 16, most_splits))};
+}
 
 // Whether the Hopper kernels take the sizes, types and alignments, and the GPU.
 bool wgmma_supports(const Device& device, const LatentAttention& a) {
@@ -21,21 +24,23 @@ bool wgmma_supports(const Device& device, const LatentAttention& a) {
 }
 
 template <class T>
-CachedQueries<T> cached_queries(const LatentQueries<T>& q) {
-  return {.first = q.latent,
-          .second = q.rope,
-          .first_stride = q.latent_stride,
-          .second_stride = q.rope_stride,
-          .first_columns = q.R,
-          .columns = q.R + q.Dr,
-          .sequence = q.sequence,
-          .positions = q.positions,
-          .H = q.H,
-          .group = q.H,
-          .slice = q.R + q.Dr,
+CachedQueries<gpu_t<T>> cached_queries(const LatentAttention& a) {
+  const auto H = static_cast<int>(a.out.shape[1]), R = static_cast<int>(a.out.cols()),
+             Dr = static_cast<int>(a.q_rope.cols());
+  return {.first = data<T>(a.q_latent),
+          .second = data<T>(a.q_rope),
+          .first_stride = a.q_latent.row_stride,
+          .second_stride = a.q_rope.row_stride,
+          .first_columns = R,
+          .columns = R + Dr,
+          .sequence = data<int32_t>(a.sequence),
+          .positions = data<int32_t>(a.positions),
+          .H = H,
+          .group = H,
+          .slice = R + Dr,
           .first_value = 0,
-          .values = q.R,
-          .scale = q.scale};
+          .values = R,
+          .scale = static_cast<float>(a.scale)};
 }
 
 }  // namespace
@@ -48,25 +53,22 @@ void latent_attention(Device& device, const LatentAttention& a) {
     return H <= max_few_heads ? latent_attention_few_heads(device, a)
                               : latent_attention_many_heads(device, a);
   with_dtype<float, bf16>("latent_attention", a.out.dtype, [&]<class T>(T) {
-    const LatentQueries<gpu_t<T>> all = {.latent = data<T>(a.q_latent),
-                                         .rope = data<T>(a.q_rope),
-                                         .latent_stride = a.q_latent.row_stride,
-                                         .rope_stride = a.q_rope.row_stride,
-                                         .sequence = data<int32_t>(a.sequence),
-                                         .positions = data<int32_t>(a.positions),
-                                         .H = static_cast<int>(H),
-                                         .R = static_cast<int>(R),
-                                         .Dr = static_cast<int>(a.q_rope.cols()),
-                                         .scale = static_cast<float>(a.scale)};
+    const CachedQueries<gpu_t<T>> all = cached_queries<T>(a);
     const LatentCache<gpu_t<T>> cache = latent_cache_of<T>(a.pages, a.block_table);
-    attend_in_splits(device, a.out, a.positions, a.block_table.cols() * a.pages.shape[1], latent_splits,
-                     [&](int64_t n, int64_t count, const SplitResults& results) {
-                       const LatentQueries<gpu_t<T>> some = all.from(n);
-                       if constexpr (std::is_same_v<T, bf16>)
-                         if (latent_attention_mma(device, some, count, cache, results)) return;
-                       attend_cached(device, cached_queries(some), count, cache, vectorizable(a.pages),
-                                     results);
-                     });
+    const auto attend = [&](const SplitRule& rule, const auto& kernel) {
+      attend_in_splits(device, a.out, a.positions, a.block_table.cols() * a.pages.shape[1], rule,
+                       [&](int64_t n, int64_t count, const SplitResults& results) {
+                         kernel(device, all.from(n), count, cache, results);
+                       });
+    };
+    if constexpr (std::is_same_v<T, bf16>) {
+      if (cached_attention_mma_supports(all, cache))
+        return attend(narrow_latent_splits(H), cached_attention_mma);
+      if (latent_attention_mma_supports(all, cache)) return attend(latent_splits, latent_attention_mma);
+    }
+    attend(latent_splits, [&](Device&, const auto& some, int64_t count, const auto&, const auto& results) {
+      attend_cached(device, some, count, cache, vectorizable(a.pages), results);
+    });
   });
 }
 

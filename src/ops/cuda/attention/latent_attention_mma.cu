@@ -1,6 +1,8 @@
-// Latent attention of bf16 with mma.sync: sixteen heads are the M dimension, so a cached row is read once for
-// all of them. A block iterates over its split of the context in tiles of 64 cached rows; its warps divide
-// the rows of a tile for Q K^T, then the columns of the output for P V.
+// Latent attention of bf16 with mma.sync for the wide latent, 512 + 64: sixteen heads are the M dimension, so
+// a cached row is read once for all of them. A block iterates over its split of the context in tiles of 64
+// cached rows; its warps divide the rows of a tile for Q K^T, then the columns of the output for P V. In
+// cached_attention_mma.cu, which has the other sizes, a warp holds outputs of all columns: here these would
+// be 128 registers for every eight heads.
 #include "ops/cuda/attention/latent_attention.cuh"
 #include "ops/cuda/attention/online_softmax.cuh"
 
@@ -10,10 +12,9 @@ namespace {
 constexpr int warps = 8, threads = warps * warp_size;
 constexpr int heads = 16, rows = 64;
 static_assert(rows == warps * 8);
+constexpr int R = wide_latent.latent, width = R + wide_latent.rope, warp_columns = R / warps;
 
-template <int R, int Dr>
 struct Storage {
-  static constexpr int width = R + Dr;
   Bf16 queries[heads * SmemTile<width>::ld];
   Bf16 latents[rows * SmemTile<width>::ld];
   Bf16 p[heads * SmemTile<rows>::ld];
@@ -22,7 +23,6 @@ struct Storage {
 };
 
 // Zeros from row `valid` on.
-template <int width>
 __device__ void cp_async_cached_rows(const SmemTile<width>& tile, const LatentCache<Bf16>& cache, int b,
                                      int64_t first, int64_t valid) {
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
@@ -39,7 +39,6 @@ __device__ void cp_async_cached_rows(const SmemTile<width>& tile, const LatentCa
 }
 
 // scores[h][the warp's eight rows], not yet scaled. Two accumulators shorten the chain of dependent mmas.
-template <int width>
 __device__ void compute_scores(float (*scores)[rows + 4], const SmemTile<width>& queries,
                                const SmemTile<width>& latents) {
   const int lane = threadIdx.x % warp_size, first = threadIdx.x / warp_size * 8;
@@ -77,13 +76,11 @@ __device__ float update_softmax(OnlineSoftmax& softmax, Bf16* p, const float* sc
   return factor;
 }
 
-template <int R, int Dr>
 __global__ void __launch_bounds__(threads, 2)
-    attend_split(SplitResults results, LatentQueries<Bf16> q, LatentCache<Bf16> cache) {
+    attend_split(SplitResults results, CachedQueries<Bf16> q, LatentCache<Bf16> cache) {
   wait_for_previous_kernel();
   extern __shared__ __align__(128) std::byte memory[];
-  auto& shared = *reinterpret_cast<Storage<R, Dr>*>(memory);
-  constexpr int width = R + Dr, warp_columns = R / warps;
+  auto& shared = *reinterpret_cast<Storage*>(memory);
   const SmemTile<width> queries{shared.queries}, latents{shared.latents};
   const SmemTile<rows> p{shared.p};
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, split = blockIdx.y;
@@ -93,7 +90,7 @@ __global__ void __launch_bounds__(threads, 2)
   const int b = q.sequence[n], first_head = blockIdx.z * heads;
   cp_async_rows<heads>(queries, q.H - first_head, [&](int h, int c) {
     const int64_t row = n * q.H + first_head + h;
-    return c < R ? q.latent + row * q.latent_stride + c : q.rope + row * q.rope_stride + c - R;
+    return c < R ? q.first + row * q.first_stride + c : q.second + row * q.second_stride + c - R;
   });
 
   OnlineSoftmax softmax[heads / warps];
@@ -143,28 +140,17 @@ __global__ void __launch_bounds__(threads, 2)
   }
 }
 
-bool aligned(const Bf16* rows, int64_t stride) {
-  return rows_aligned_to_16_bytes(rows, stride * static_cast<int64_t>(sizeof(Bf16)));
-}
-
 }  // namespace
 
-bool latent_attention_mma(const Device& device, const LatentQueries<Bf16>& q, int64_t N,
+bool latent_attention_mma_supports(const CachedQueries<Bf16>& q, const LatentCache<Bf16>& cache) {
+  return q.values == R && q.columns == width && rows_aligned(q, cache);
+}
+
+void latent_attention_mma(const Device& device, const CachedQueries<Bf16>& q, int64_t N,
                           const LatentCache<Bf16>& cache, const SplitResults& results) {
-  if (!has_mma_latent(q.R, q.Dr) || !aligned(q.latent, q.latent_stride) || !aligned(q.rope, q.rope_stride) ||
-      !aligned(cache.pages, cache.stride))
-    return false;
   const dim3 grid(static_cast<unsigned>(N), static_cast<unsigned>(results.splits),
                   static_cast<unsigned>(ceil_div(q.H, heads)));
-  [&]<size_t... i>(std::index_sequence<i...>) {
-    const auto take = [&]<int R, int Dr>() {
-      if (q.R == R && q.Dr == Dr)
-        launch_chained(device, grid, threads, sizeof(Storage<R, Dr>), attend_split<R, Dr>, results, q, cache);
-    };
-    (take.template operator()<mma_latents[i].latent, mma_latents[i].rope>(), ...);
-  }
-  (std::make_index_sequence<mma_latents.size()>());
-  return true;
+  launch_chained(device, grid, threads, sizeof(Storage), attend_split, results, q, cache);
 }
 
 }  // namespace fathom::cuda

@@ -6,8 +6,8 @@
 
 namespace fathom::cuda {
 
-// How many splits a context has depends on its length alone, so results depend neither on the batch nor on
-// the GPU.
+// How many splits a context has depends on its length and the rule of its op, so results depend neither on
+// the batch nor on the GPU.
 constexpr int most_splits = 128;  // of any rule
 struct SplitRule {
   int min_tokens, max_splits;  // of a split; of a context
