@@ -219,6 +219,10 @@ void attention_rows(Bench& b) {
       latent_row(b, {16, 512, 64}, B, depth, DType::bf16), b.clear();
     for (const auto& [B, depth] : {std::pair{128, 4096}, {32, 4096}, {1, 8192}})
       latent_row(b, {128, 512, 64}, B, depth, DType::bf16), b.clear();
+    // Narrow latents: those of heads of 32 in the paper's proportions, and recipes/small.toml's.
+    for (const auto& [B, depth] : {std::pair{154, 32768}, {1, 32768}, {1, 4096}})
+      latent_row(b, {24, 128, 16}, B, depth, DType::bf16), b.clear();
+    latent_row(b, {8, 128, 32}, 64, 4096, DType::bf16), b.clear();
   }
   for (DType t : {DType::f32, DType::bf16})
     for (int64_t depth : {512, 4096})

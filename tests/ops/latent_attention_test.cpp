@@ -67,6 +67,34 @@ TEST_P(LatentAttentionTest, BatchesOfTheModels) {
     expect_attention(H, 512, 64, page, lengths, order, positions, 8);
 }
 
+// Numbers of heads that fill the tiles of a GPU's kernel to different degrees, and contexts around the ends
+// of its steps of sixteen rows and its splits. The queries in the middle of a sequence end before its last
+// page.
+TEST_P(LatentAttentionTest, NarrowLatents) {
+  const std::vector<int32_t> lengths = {1, 15, 16, 17, 63, 64, 65, 255, 256, 257, 513, 3000},
+                             order = {11, 0, 3, 1, 2, 9, 8, 7, 10, 5, 4, 6, 11, 10};
+  std::vector<int32_t> positions;
+  for (int32_t b : order) positions.push_back(lengths[b] - 1);
+  positions[12] = 2047, positions[13] = 0;
+  using Shape = std::pair<int, int>;
+  const std::vector<Shape> few = {{5, 16}},  // a CPU has one kernel
+      all = {{1, 64},  {5, 16}, {8, 1},    {9, 7},   {16, 64}, {17, 16},
+             {24, 64}, {25, 3}, {32, 128}, {40, 64}, {65, 32}};
+  for (const auto& [H, page] : device_.on_host() ? few : all)
+    for (int64_t Dr : {16, 32}) expect_attention(H, 128, Dr, page, lengths, order, positions, 32);
+}
+
+// The most splits that a context can have, of unequal lengths.
+TEST_P(LatentAttentionTest, LongContextsOfNarrowLatents) {
+  expect_attention(24, 128, 16, 64, {9001}, {0, 0}, {9000, 8191}, 32);
+  if (!device_.on_host()) expect_attention(2, 128, 32, 64, {33001, 5}, {0, 1}, {33000, 4}, 32);
+}
+
+// Rows that do not begin at multiples of 16 bytes.
+TEST_P(LatentAttentionTest, UnalignedNarrowLatents) {
+  expect_attention(3, 128, 16, 16, {70}, {0}, {69}, 5);
+}
+
 TEST_P(LatentAttentionTest, ManyHeadsAndManyQueries) {
   expect_attention(128, 512, 64, 64, {200, 77}, {1, 0}, {76, 199}, 8);
   std::vector<int32_t> sequence(1100, 0), positions;  // more than one launch's
@@ -175,25 +203,28 @@ TEST_P(LatentAttentionTest, PagedEqualsContiguous) {
   EXPECT_EQ(relative_error(paged.target, whole.target), 0);
 }
 
+// Of sizes with and without a kernel of their own.
 TEST_P(LatentAttentionTest, BatchAndThreadsDoNotChangeBits) {
-  const Cache c = cache(random({2000, 24}), {600, 1400}, 16);
-  const Pair q = random({2, 5, 16}), q_rope = random({2, 5, 8}), together = output({2, 5, 16}),
-             alone = output({1, 5, 16});
-  const Pair s = integers({2}, {0, 1}), p = integers({2}, {599, 1399});
-  LatentAttention a{.out = together.target,
-                    .q_latent = q.target,
-                    .q_rope = q_rope.target,
-                    .pages = c.pages.target,
-                    .block_table = c.block_table.target,
-                    .sequence = s.target,
-                    .positions = p.target,
-                    .scale = 0.2};
-  latent_attention(device_, a);
-  Device single = device_of(GetParam().backend, 1);
-  a.out = alone.target, a.q_latent = q.target.slice(1, 1), a.q_rope = q_rope.target.slice(1, 1);
-  a.sequence = s.target.slice(1, 1), a.positions = p.target.slice(1, 1);
-  latent_attention(single, a);
-  EXPECT_EQ(relative_error(alone.target, together.target.slice(1, 1)), 0);
+  for (const auto& [R, Dr] : {std::pair<int64_t, int64_t>{16, 8}, {128, 16}}) {
+    const Cache c = cache(random({2000, R + Dr}), {600, 1400}, 16);
+    const Pair q = random({2, 5, R}), q_rope = random({2, 5, Dr}), together = output({2, 5, R}),
+               alone = output({1, 5, R});
+    const Pair s = integers({2}, {0, 1}), p = integers({2}, {599, 1399});
+    LatentAttention a{.out = together.target,
+                      .q_latent = q.target,
+                      .q_rope = q_rope.target,
+                      .pages = c.pages.target,
+                      .block_table = c.block_table.target,
+                      .sequence = s.target,
+                      .positions = p.target,
+                      .scale = 0.2};
+    latent_attention(device_, a);
+    Device single = device_of(GetParam().backend, 1);
+    a.out = alone.target, a.q_latent = q.target.slice(1, 1), a.q_rope = q_rope.target.slice(1, 1);
+    a.sequence = s.target.slice(1, 1), a.positions = p.target.slice(1, 1);
+    latent_attention(single, a);
+    EXPECT_EQ(relative_error(alone.target, together.target.slice(1, 1)), 0);
+  }
 }
 
 TEST_P(LatentAttentionTest, NamesTheFieldThatIsWrong) {

@@ -55,6 +55,21 @@ TEST_P(PagedAttentionTest, HeadsOfTheModels) {
   if (!device_.on_host()) expect_attention({64, 8, 128, 128}, 64, {70, 9000}, {0, 1}, {69, 8999});
 }
 
+// Groups that fill the tiles of a GPU's kernel to different degrees, and contexts around the ends of its
+// steps of sixteen rows and its splits.
+TEST_P(PagedAttentionTest, GroupsOfEverySize) {
+  const std::vector<int32_t> lengths = {1, 15, 16, 17, 255, 256, 257, 1500},
+                             order = {7, 0, 3, 1, 2, 6, 5, 4, 7, 7};
+  std::vector<int32_t> positions;
+  for (int32_t b : order) positions.push_back(lengths[b] - 1);
+  positions[8] = 1023, positions[9] = 0;
+  const std::vector<Heads> few = {{10, 2, 32, 32}, {17, 1, 64, 64}},  // a CPU has one kernel
+      all = {{2, 2, 32, 32},  {10, 2, 32, 32}, {17, 1, 32, 32},   {50, 2, 32, 32},   {9, 1, 64, 64},
+             {24, 1, 64, 64}, {66, 2, 64, 64}, {12, 1, 128, 128}, {34, 2, 128, 128}, {25, 1, 128, 128}};
+  for (const Heads& s : device_.on_host() ? few : all)
+    for (int64_t page : {7, 64}) expect_attention(s, page, lengths, order, positions);
+}
+
 TEST_P(PagedAttentionTest, OddSizes) {
   expect_attention({1, 1, 5, 3}, 3, {20}, {0}, {19});
   expect_attention({34, 2, 33, 7}, 3, {70}, {0}, {69});
