@@ -13,12 +13,18 @@ namespace {
 
 void cross_entropy_rows(Bench& b) {
   constexpr int64_t N = 256, V = 102400;
-  const Tensor logits = b.random(DType::f32, {N, V}), losses = b.zeros(DType::f32, {N});
+  const Tensor logits = b.random(DType::f32, {N, V}), losses = b.zeros(DType::f32, {N}),
+               entropies = b.zeros(DType::f32, {N});
   const Tensor targets = b.integers({N}, [](int64_t i) { return static_cast<int32_t>(i * 379); });
   const std::string shape = fmt::format("cross_entropy {}x{}", N, V);
   const double one = static_cast<double>(logits.bytes());
   b.row(shape + " loss only", one, 0,
         [&] { cross_entropy(b.device(), {.losses = losses, .logits = logits, .targets = targets}); });
+  b.row(shape + " loss and entropies", one, 0, [&] {
+    cross_entropy(
+        b.device(),
+        {.losses = losses, .entropies = entropies, .logits = logits, .targets = targets, .temperature = 0.7});
+  });
   for (DType t : {DType::f32, DType::bf16}) {
     const Tensor dlogits = b.zeros(t, {N, V});
     b.row(fmt::format("{} dlogits {}", shape, name_of(t)), one + static_cast<double>(dlogits.bytes()), 0,
