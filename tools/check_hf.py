@@ -3,6 +3,8 @@
 
   check_hf.py MODEL_DIR                            loads, runs a few random tokens, round-trips the tokenizer
   check_hf.py MODEL_DIR --logits FILE [--tokens N] compares with FILE (input_ids [B,T], logits [B,T,V]), first N positions
+  check_hf.py MODEL_DIR --scores FILE              of a ...ForSequenceClassification, with FILE (tokens [N], starts [B+1],
+                                                   scores [B, num_labels]): each text alone, and all padded into one batch
 
 The error is max over positions of max_v |ours - theirs| / max_v |theirs|, in f32; exit status 1 past --tolerance.
 Plain transformers is used unless config.json asks for what it ignores (see hf_deepseek.py), which is then said.
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 import hf_deepseek
 
@@ -36,11 +38,14 @@ def needs_mending(config):
 
 
 def load(folder):
-    asked = needs_mending(json.loads((folder / "config.json").read_text()))
+    config = json.loads((folder / "config.json").read_text())
+    asked = needs_mending(config)
     if asked:
         print(f"transformers ignores {', '.join(asked)}: mended by hf_deepseek.py")
         hf_deepseek.mend()
-    model, report = AutoModelForCausalLM.from_pretrained(
+    scoring = config["architectures"][0].endswith("ForSequenceClassification")
+    kind = AutoModelForSequenceClassification if scoring else AutoModelForCausalLM
+    model, report = kind.from_pretrained(
         folder, dtype=torch.float32, experts_implementation="eager", output_loading_info=True
     )
     for kind, names in report.items():
@@ -64,6 +69,25 @@ def compare(model, file, positions):
     return error.max().item() if error.isfinite().all() else float("inf")
 
 
+def compare_scores(model, file):
+    """Largest difference of a score, relative to the largest score."""
+    ours = load_file(file)
+    bounds = ours["starts"].tolist()
+    texts = [ours["tokens"].long()[begin:end] for begin, end in zip(bounds, bounds[1:])]
+    width, pad = max(map(len, texts)), model.config.pad_token_id
+    rows = torch.stack([torch.nn.functional.pad(text, (0, width - len(text)), value=pad) for text in texts])
+    mask = torch.arange(width) < torch.tensor([[len(text)] for text in texts])
+    with torch.no_grad():
+        alone = torch.cat([model(input_ids=text[None], use_cache=False).logits for text in texts])
+        padded = model(input_ids=rows, attention_mask=mask.long(), use_cache=False).logits
+    worst = 0
+    for name, theirs in (("each alone", alone), ("in one padded batch", padded)):
+        error = ((ours["scores"] - theirs).abs().max() / theirs.abs().max()).item()
+        print(f"scores of {len(texts)} texts, {name}: max relative error {error:.3e}")
+        worst = max(worst, error)
+    return worst
+
+
 def check_tokenizer(folder):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     broken = [
@@ -81,6 +105,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("--logits", type=Path)
+    parser.add_argument("--scores", type=Path)
     parser.add_argument("--tokens", type=int, help="compare only the first N positions, or run N random tokens")
     parser.add_argument("--tolerance", type=float, default=1e-4)
     args = parser.parse_args()
@@ -89,6 +114,8 @@ def main():
     good = True
     if args.logits:
         good = compare(model, args.logits, args.tokens) <= args.tolerance
+    elif args.scores:
+        good = compare_scores(model, args.scores) <= args.tolerance
     else:
         ids = torch.randint(0, model.config.vocab_size, (1, args.tokens or 16))
         with torch.no_grad():

@@ -59,6 +59,7 @@ void print_json(const Config& c, DType dtype, int64_t stored) {
       {"kv_cache_dtype", name_of(dtype)},
       {"layers", c.num_hidden_layers},
       {"moe_layers", c.n_moe_layers()},
+      {"num_labels", c.num_labels},
       {"max_position_embeddings", c.max_position_embeddings},
   };
   if (stored > 0) j["stored_weight_bytes"] = stored;
@@ -107,6 +108,7 @@ void print_text(const Config& c, DType dtype, int64_t stored) {
                              c.hidden_size, c.vocab_size));
   line("attention", attention_text(c));
   line("experts", experts_text(c));
+  if (c.has_score_head()) line("head", fmt::format("scores, {} a text", c.num_labels));
   line("context", context_text(c));
   line("parameters", with_commas(n));
   line("active per token", fmt::format("{} ({} with the input embedding)", with_commas(active),

@@ -23,6 +23,7 @@ Tokenizer load_tokenizer(const ModelFlags& f) {
 }
 
 Model load_model(const ModelFlags& f, Device& device) {
+  check_language_model(read_config(f.model), f.model);
   return load_model(device, f.model, f.dtype.empty() ? std::nullopt : std::optional(dtype_named(f.dtype)));
 }
 

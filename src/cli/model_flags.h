@@ -18,6 +18,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags);
 
 // Error when the folder holds no whole model with a tokenizer.
 Tokenizer load_tokenizer(const ModelFlags& flags);
+// Error, before anything is read of its weights, for a model that scores texts and generates none.
 Model load_model(const ModelFlags& flags, Device& device);
 
 }  // namespace fathom

@@ -85,6 +85,7 @@ void verify(const Options& o) {
   check_model_folder(o.model);
   const DType dtype = dtype_named(o.dtype);
   Device device = Device::named(o.device, o.threads);
+  check_language_model(read_config(o.model), o.model);
   const SafetensorsFile golden(o.golden);
   const Model model = load_model(device, o.model, dtype);
   OwnReference reference([&] { return load_model(Device::cpu(), o.model, DType::f32); });

@@ -38,6 +38,7 @@ Engine::Engine(Device& device, const Model& model, const Tokenizer* tokenizer, c
       blocks_(pages_wanted(model.config, o), o.page_size, o.share_prefixes),
       scheduler_(blocks_, o.max_sequences, o.token_budget),
       runner_(device, model, runner_options(o, blocks_.pages(), common_vocabulary(model.config, tokenizer))) {
+  check_language_model(model.config, "the engine");
 }
 
 EngineOptions EngineOptions::for_sequences(int64_t sequences, int64_t length) {

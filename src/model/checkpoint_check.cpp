@@ -78,7 +78,7 @@ class Comparison {
 // A tied model has no head of its own; one that is stored and differs was meant for something else.
 void warn_of_stale_head(const Config& config, const CheckpointReader& checkpoint) {
   constexpr std::string_view head = "lm_head.weight", embedding = "model.embed_tokens.weight";
-  if (!config.tie_word_embeddings || !checkpoint.entry(head) || checkpoint.same(head, embedding)) return;
+  if (!config.ties_head() || !checkpoint.entry(head) || checkpoint.same(head, embedding)) return;
   log::warn_once(
       fmt::format("{}: tensor '{}' is ignored: tie_word_embeddings is true, and it differs from '{}'",
                   checkpoint.file_of(head), head, embedding));

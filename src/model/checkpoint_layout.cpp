@@ -70,7 +70,7 @@ std::vector<StoredTensor> stored_tensors(const Config& config, DType dtype) {
 }
 
 bool is_derived(const Config& config, const std::string& name) {
-  return name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight");
+  return name.ends_with("rotary_emb.inv_freq") || (config.ties_head() && name == "lm_head.weight");
 }
 
 }  // namespace fathom

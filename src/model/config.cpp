@@ -114,6 +114,7 @@ Config config_from_json(const Json& json, const std::string& where) {
   c.initializer_range = o.defaulted<double>("initializer_range", 0.02);
   c.tie_word_embeddings = o.defaulted<bool>("tie_word_embeddings", false);
   read_special_tokens(o, c);
+  read_score_head(o, c);
   check_config(c, where);
   return c;
 }

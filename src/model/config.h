@@ -82,6 +82,12 @@ struct Config {
   double rms_norm_eps = 1e-6;
   double initializer_range = 0.02;
   bool tie_word_embeddings = false;
+  // Not 0: the head is no language model's but `score`, which gives so many numbers for a text: a reward
+  // model, transformers' ...ForSequenceClassification. The last token's are the text's. transformers finds
+  // that token as the last whose id is not pad_token_id; fathom knows lengths.
+  int64_t num_labels = 0;
+  std::optional<int64_t> pad_token_id;  // kept with such a head
+  std::string problem_type;             // which loss transformers takes for labels; kept with such a head
   std::optional<int64_t> bos_token_id = 1;
   std::vector<int64_t> eos_token_ids = {2};  // any of them ends a text; none: nothing does
 
@@ -99,6 +105,11 @@ struct Config {
     return n_routed_experts > 0 && layer >= first_k_dense_replace && layer % moe_layer_freq == 0;
   }
   int64_t n_moe_layers() const;
+  bool has_score_head() const { return num_labels > 0; }
+  // Rows of the head: what it says of a token.
+  int64_t head_rows() const { return has_score_head() ? num_labels : vocab_size; }
+  // Whether the head is the embedding.
+  bool ties_head() const { return tie_word_embeddings && !has_score_head(); }
   // D and M: the groups of experts, and how many of them a token may use. A greedy choice knows one group.
   int64_t expert_groups() const { return topk_method == TopkMethod::greedy ? 1 : n_group; }
   int64_t groups_per_token() const { return topk_method == TopkMethod::greedy ? 1 : topk_group; }
@@ -116,6 +127,13 @@ Config config_from_json(const Json& json, const std::string& where);
 std::string config_file(const std::string& path);
 // The same, read.
 Config read_config(const std::string& path);
+// The same model with a head of so many scores. `pad` is saved for transformers, which needs it to score
+// texts of several lengths together: Error when it ends texts, since transformers would not score their last
+// token.
+Config with_score_head(const Config& config, int64_t num_labels, std::optional<int64_t> pad,
+                       const std::string& where);
+// Error where a score head stands in place of a language model's.
+void check_language_model(const Config& config, const std::string& where);
 // Throws Error naming the field that cannot work.
 void check_config(const Config& config, const std::string& where);
 

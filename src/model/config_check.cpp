@@ -141,6 +141,8 @@ void check_config(const Config& c, const std::string& where) {
         c.rms_norm_eps);
   check(c.initializer_range >= 0 && c.initializer_range < 100,
         "{}: field 'initializer_range' is {}: expected 0 to 100", where, c.initializer_range);
+  if (c.has_score_head()) rules.in_range("num_labels", c.num_labels, 1, 1 << 16);
+  if (c.pad_token_id) rules.in_range("pad_token_id", *c.pad_token_id, 0, c.vocab_size - 1);
   check_products(c, where);
 }
 

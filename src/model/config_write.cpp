@@ -71,6 +71,7 @@ OrderedJson config_to_json(const Config& c, const std::string& dtype) {
   j["v_head_dim"] = c.v_head_dim;
   j["vocab_size"] = c.vocab_size;
   if (!c.is_mla()) take_grouped_form(c, j);
+  if (c.has_score_head()) write_score_head(c, j);
   return j;
 }
 

@@ -16,9 +16,9 @@ struct Chunk {
 // the cost.
 Chunk allocate_chunk(const Config& c, Arena& arena, DType dtype, int64_t rows, bool backward) {
   Chunk chunk;
-  chunk.logits = arena.allocate(stat_of(dtype), {rows, c.vocab_size});
+  chunk.logits = arena.allocate(stat_of(dtype), {rows, c.head_rows()});
   if (backward)
-    chunk.dlogits = dtype == DType::bf16 ? arena.allocate(dtype, {rows, c.vocab_size}) : chunk.logits;
+    chunk.dlogits = dtype == DType::bf16 ? arena.allocate(dtype, {rows, c.head_rows()}) : chunk.logits;
   return chunk;
 }
 
@@ -36,7 +36,7 @@ void for_each_chunk(const Device& device, const Model& m, int64_t N, Arena& scra
 }  // namespace
 
 int64_t logits_chunk_rows(const Config& c, DType dtype, int64_t N, bool on_host) {
-  return std::clamp<int64_t>(logits_chunk_bytes(on_host) / (c.vocab_size * size_of(stat_of(dtype))), 1,
+  return std::clamp<int64_t>(logits_chunk_bytes(on_host) / (c.head_rows() * size_of(stat_of(dtype))), 1,
                              std::max<int64_t>(N, 1));
 }
 
@@ -47,7 +47,7 @@ int64_t head_bytes(const Config& c, DType dtype, int64_t N, bool on_host) {
 }
 
 void head_logits(Device& device, const Model& m, const Tensor& hidden, const Tensor& logits) {
-  linear_forward(device, {.out = logits, .x = hidden, .w = m.weights.lm_head});
+  linear_forward(device, {.out = logits, .x = hidden, .w = m.weights.head});
 }
 
 void head_forward(Device& device, const Model& m, const Tensor& hidden, Arena& scratch,
@@ -60,17 +60,17 @@ void head_forward(Device& device, const Model& m, const Tensor& hidden, Arena& s
 
 void head_backward(Device& device, const Model& m, const Tensor& hidden, Arena& scratch,
                    const LossFunction& loss, const Tensor& dhidden, WeightGradients& grads) {
-  if (hidden.rows() == 0 && !grads.accumulate) clear(device, grads.weights.lm_head.data);
+  if (hidden.rows() == 0 && !grads.accumulate) clear(device, grads.weights.head.data);
   for_each_chunk(device, m, hidden.rows(), scratch, true, [&](int64_t first, const Chunk& chunk) {
     const int64_t n = chunk.logits.rows();
     head_logits(device, m, hidden.slice(first, n), chunk.logits);
     loss(first, chunk.logits, chunk.dlogits);
-    linear_backward_weight(device, {.dw = grads.weights.lm_head.data,
+    linear_backward_weight(device, {.dw = grads.weights.head.data,
                                     .dout = chunk.dlogits,
                                     .x = hidden.slice(first, n),
                                     .accumulate = grads.accumulate || first > 0});
     linear_backward_input(device,
-                          {.dx = dhidden.slice(first, n), .dout = chunk.dlogits, .w = m.weights.lm_head});
+                          {.dx = dhidden.slice(first, n), .dout = chunk.dlogits, .w = m.weights.head});
   });
 }
 

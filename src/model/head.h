@@ -1,5 +1,6 @@
-// The LM head, in chunks of rows so that [N, V] logits never exist at once: each chunk's logits go to a loss,
-// which answers with their gradient.
+// The head, in chunks of rows so that [N, V] logits never exist at once: each chunk's logits go to a loss,
+// which answers with their gradient. A score head's logits are scores, and V is num_labels
+// (Config::head_rows).
 #pragma once
 #include <functional>
 
@@ -18,7 +19,7 @@ int64_t logits_chunk_rows(const Config& config, DType dtype, int64_t N, bool on_
 // Bytes of the arena that head_forward and head_backward take for N rows.
 int64_t head_bytes(const Config& config, DType dtype, int64_t N, bool on_host);
 
-// logits = hidden lm_head^T, in the stat type.
+// logits = hidden head^T, in the stat type.
 void head_logits(Device& device, const Model& model, const Tensor& hidden /* [n, C] */,
                  const Tensor& logits /* [n, V] stat */);
 
@@ -29,7 +30,7 @@ using LossFunction = std::function<void(int64_t first, const Tensor& logits, con
 // Loss only.
 void head_forward(Device& device, const Model& model, const Tensor& hidden /* [N, C] */, Arena& scratch,
                   const LossFunction& loss);
-// Loss and gradients: dhidden = dlogits lm_head; grads' lm_head (=|+=) dlogits^T hidden. model_backward
+// Loss and gradients: dhidden = dlogits head; grads' head (=|+=) dlogits^T hidden. model_backward
 // follows.
 void head_backward(Device& device, const Model& model, const Tensor& hidden /* [N, C] */, Arena& scratch,
                    const LossFunction& loss, const Tensor& dhidden /* [N, C] */, WeightGradients& grads);

@@ -100,6 +100,7 @@ void load_weights(const Device& device, const Config& config, Weights& weights,
   for (const NamedWeight& w : list_weights(config, weights, part)) {
     const std::string& name = w.info.name;
     const Tensor& to = w.weight.data;
+    if (!to) continue;
     if (to.rank == 3 && checkpoint.entry(name))
       load(name, to, [&](const Tensor& host) {
         checkpoint.read_elements(name, w.info.first_expert * to[0].count(), host);

@@ -25,7 +25,7 @@ std::vector<NamedTensor> checkpoint_tensors(const Config& config, const Weights&
 std::vector<TensorSlice> slices_of_parts(const std::vector<CheckpointPart>& parts);
 
 // Fills the allocated weights of a part from a checkpoint of the whole model (check_checkpoint says which are
-// refused), converting types; a warning tells how many were rounded. Experts stand in it one by one, or fused
+// refused), converting types; what is not allocated is left out. A warning tells how many were rounded. Experts stand in it one by one, or fused
 // as newer transformers saves them (mlp.experts.gate_up_proj [E, 2F, C], down_proj [E, C, F]).
 void load_weights(const Device& device, const Config& config, Weights& weights,
                   const CheckpointReader& checkpoint, const ModelPart& part = {});

@@ -55,7 +55,7 @@ void embed_backward(const Pass& p, Weights& grads, Activations& a) {
   embedding_backward(p.device, {.dtable = grads.embed_tokens.data,
                                 .ids = p.batch.tokens,
                                 .dout = a.gradients.stream,
-                                .accumulate = p.accumulate || p.config.tie_word_embeddings});
+                                .accumulate = p.accumulate || p.config.ties_head()});
 }
 
 void final_norm(const Pass& p, const Weights& w, Activations& a) {

@@ -112,10 +112,13 @@ void visit(const Config& c, Weights& w, const Visitor& f, const ModelPart& part)
   }
   if (!part.has_head(c)) return;
   f({"model.norm.weight", row, WeightKind::norm}, w.norm);
-  if (c.tie_word_embeddings)
-    w.lm_head = w.embed_tokens;
+  if (c.ties_head())
+    w.head = w.embed_tokens;
   else
-    f({"lm_head.weight", table, WeightKind::matrix}, w.lm_head);
+    f({c.has_score_head() ? "score.weight" : "lm_head.weight",
+       {c.head_rows(), c.hidden_size},
+       WeightKind::matrix},
+      w.head);
 }
 
 std::vector<NamedWeight> list_weights(const Config& c, const Weights& weights, const ModelPart& part) {
@@ -211,7 +214,7 @@ int64_t active_parameter_count(const Config& c, bool with_input_embedding) {
   const int64_t one_expert = 3 * c.moe_intermediate_size * c.hidden_size;
   int64_t n =
       parameter_count(c) - c.n_moe_layers() * (c.n_routed_experts - c.num_experts_per_tok) * one_expert;
-  if (!with_input_embedding && !c.tie_word_embeddings) n -= c.vocab_size * c.hidden_size;
+  if (!with_input_embedding && !c.ties_head()) n -= c.vocab_size * c.hidden_size;
   return n;
 }
 

@@ -62,7 +62,8 @@ struct Weights {
   Weight embed_tokens;               // [V, C]
   std::vector<LayerWeights> layers;  // [num_hidden_layers]; those of other parts are empty
   Weight norm;                       // [C]
-  Weight lm_head;                    // [V, C]  the same memory as embed_tokens when they are tied
+  Weight
+      head;  // [V, C]  lm_head, the same memory as embed_tokens when they are tied; or score [num_labels, C]
 };
 
 // What a tensor is, which decides how it starts and in which type it is stored.

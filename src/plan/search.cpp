@@ -107,7 +107,7 @@ std::vector<Product> products(const Config& c, int64_t gpus, const SearchLimits&
   // What does not divide all ranks, divides no stage's; where a flag is wrong, it is said here.
   parallel_plan(c, static_cast<int>(gpus), limits.pipeline.value_or(1), limits.expert.value_or(1));
   std::vector<Product> all;
-  const int64_t most_stages = c.tie_word_embeddings ? 1 : c.num_hidden_layers,
+  const int64_t most_stages = c.ties_head() ? 1 : c.num_hidden_layers,
                 most_experts = c.n_moe_layers() > 0 ? c.n_routed_experts : 1;
   for (int64_t P = 1; P <= std::min(gpus, most_stages); ++P) {
     if (gpus % P != 0 || P != limits.pipeline.value_or(P)) continue;

@@ -245,7 +245,7 @@ PassWork head_work(const Config& config, const WorkSize& size, bool on_host) {
   PassWork work;
   ops.add_norm(work, config.hidden_size, false);
   const double N = ops.N, C = ops.C, any = ops.any, stat = ops.stat;
-  const auto V = static_cast<double>(config.vocab_size);
+  const auto V = static_cast<double>(config.head_rows());
   const auto rows = static_cast<double>(logits_chunk_rows(config, size.dtype, size.tokens, on_host));
   const double chunks = std::ceil(N / rows), weights = chunks * V * C, operations = 2 * N * V * C;
   const double added = size.accumulate ? 2 * chunks : 2 * chunks - 1;  // times the gradient is moved

@@ -20,7 +20,7 @@ std::vector<double> layer_costs(const Config& c) {
       parameters *= static_cast<double>(c.num_experts_per_tok) / static_cast<double>(c.n_routed_experts);
     if (w.info.layer >= 0)
       costs[static_cast<size_t>(w.info.layer)] += parameters;
-    else if (w.info.name != "model.embed_tokens.weight" || c.tie_word_embeddings)
+    else if (w.info.name != "model.embed_tokens.weight" || c.ties_head())
       costs.back() += parameters;
   }
   return costs;
@@ -82,7 +82,7 @@ ParallelPlan parallel_plan(const Config& c, int ranks, int64_t pipeline, int64_t
   const int64_t L = c.num_hidden_layers, E = c.n_routed_experts;
   check_ranks(ranks, pipeline, expert);
   check(pipeline <= L, "parallel.pipeline = {}: the model has only {} layers", pipeline, L);
-  check(pipeline == 1 || !c.tie_word_embeddings,
+  check(pipeline == 1 || !c.ties_head(),
         "parallel.pipeline = {}: tie_word_embeddings is true, and one stage cannot hold both ends", pipeline);
   check(expert == 1 || c.n_moe_layers() > 0, "parallel.expert = {}: the model has no MoE layers", expert);
   check(expert == 1 || E % expert == 0, "parallel.expert = {} does not divide n_routed_experts = {}", expert,

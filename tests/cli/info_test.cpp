@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "io/json.h"
+#include "support/byte_tokenizer.h"
 #include "support/paths.h"
 #include "support/program.h"
 
@@ -37,6 +38,27 @@ TEST(Info, CheckpointSaysWhatIsStored) {
   ASSERT_EQ(run.exit_code, 0) << run.err;
   const Json j = Json::parse(run.out);
   EXPECT_GT(j["stored_weight_bytes"], 0);
+}
+
+// A model that scores texts: info knows it, and what needs a language model refuses it before it reads weights.
+TEST(Info, ScoreModelsAreNoLanguageModels) {
+  const std::string model = root + "/tests/golden_scores/reward_v2";
+  const Outcome run = run_fathom("info --json " + model);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(Json::parse(run.out)["num_labels"], 1);
+  EXPECT_NE(run_fathom("info " + model).out.find("scores, 1 a text"), std::string::npos);
+  const char* what = "reward_v2: a model that scores texts";
+  EXPECT_TRUE(is_one_clear_error(run_fathom("generate --prompt-ids 1,2 " + model), what));
+  EXPECT_TRUE(is_one_clear_error(run_fathom("verify " + model + " " + model + "/golden.safetensors"), what));
+  // With a tokenizer beside it.
+  TempDir dir;
+  std::filesystem::copy(model, dir / "model");
+  write_file(dir / "model/tokenizer.json", byte_tokenizer_json().dump());
+  write_file(dir / "text.txt", "some words");
+  EXPECT_TRUE(is_one_clear_error(run_fathom("chat " + (dir / "model")), "model: a model that scores texts"));
+  EXPECT_TRUE(is_one_clear_error(
+      run_fathom("eval positions --length 2 --text " + (dir / "text.txt") + " " + (dir / "model")),
+      "model: a model that scores texts"));
 }
 
 TEST(Info, BadInputIsOneClearError) {

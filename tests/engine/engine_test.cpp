@@ -378,7 +378,7 @@ TEST_F(EngineTest, RequestsThatCannotWorkAreErrors) {
 
 TEST_F(EngineTest, PaddingOfTheVocabularyIsNeverPicked) {
   const int64_t known = tokenizer_.size();
-  const Tensor padding = model_.weights.lm_head.data.slice(known, model_.config.vocab_size - known);
+  const Tensor padding = model_.weights.head.data.slice(known, model_.config.vocab_size - known);
   ASSERT_GT(padding.rows(), 0);
   std::fill_n(padding.as<float>(), padding.count(), NAN);
   for (uint64_t seed = 0; seed < 8; ++seed)

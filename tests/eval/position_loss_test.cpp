@@ -63,7 +63,7 @@ TEST_F(PositionLosses, OfRangesAreTheMeans) {
 // A uniform model's loss is ln V everywhere.
 TEST_F(PositionLosses, OfAModelThatKnowsNothing) {
   const Model uniform = random_model(v2_like(), DType::f32);
-  const Tensor& head = uniform.weights.lm_head.data;
+  const Tensor& head = uniform.weights.head.data;
   std::fill_n(head.as<float>(), head.count(), 0.0F);
   for (const PositionLoss& p : losses(uniform, {}, 10, 5)) EXPECT_NEAR(p.loss, std::log(61), 1e-5);
 }

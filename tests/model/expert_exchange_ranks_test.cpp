@@ -124,7 +124,7 @@ class Step {
     initialize_weights(device, c.config, model_.weights, 1, part);
     // The first pass writes them, with no tokens too; but the head's, whose loss is not of here.
     const Tensor head =
-        c.config.tie_word_embeddings ? grads_.weights.embed_tokens.data : grads_.weights.lm_head.data;
+        c.config.tie_word_embeddings ? grads_.weights.embed_tokens.data : grads_.weights.head.data;
     for (const NamedWeight& w : gradients())
       fill(w.weight.data, [&](int64_t, int64_t) { return w.weight.data.data == head.data ? 0 : NAN; });
     batch_ = allocate_batch(memory_, host.size());

@@ -26,7 +26,7 @@ TEST(Weights, EveryTensorIsAllocatedOnceInTheListedShape) {
     EXPECT_LE(m.memory.used(), m.memory.size());
   }
   Model tied = make_model(Device::cpu(1), lite_like(), DType::f32);
-  EXPECT_EQ(tied.weights.lm_head.data.data, tied.weights.embed_tokens.data.data);
+  EXPECT_EQ(tied.weights.head.data.data, tied.weights.embed_tokens.data.data);
 }
 
 TEST(Weights, InitialisationDependsOnSeedAndNameOnly) {

@@ -80,7 +80,7 @@ TEST(Trainer, TiedEmbeddingsAndBiasesTrain) {
   const double before = trainer.validation_loss().value();
   while (!trainer.finished()) trainer.step();
   EXPECT_LT(trainer.validation_loss().value(), before / 2);
-  EXPECT_EQ(trainer.model().weights.lm_head.data.data, trainer.model().weights.embed_tokens.data.data);
+  EXPECT_EQ(trainer.model().weights.head.data.data, trainer.model().weights.embed_tokens.data.data);
 }
 
 TEST(Trainer, ValidationLeavesTheRunAlone) {
