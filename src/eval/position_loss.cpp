@@ -38,7 +38,7 @@ class WindowPass {
     upload(device_, work_.targets, ConstTensor(window.data() + 1, DType::i32, {size_.tokens}));
     const Tensor hidden = model_forward(device_, model_, work_.batch, work_.activations);
     const int64_t before = memory_.used();
-    head_forward(device_, model_, hidden, memory_, token_loss(device_, work_.targets, work_.losses, 1));
+    head_forward(device_, model_, hidden, memory_, token_loss(device_, work_.targets, {}, work_.losses, 1));
     memory_.rewind(before);
 
     std::vector<float> values(N);

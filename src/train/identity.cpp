@@ -96,15 +96,15 @@ std::string tokenizer_folder(const Recipe& recipe, const TokenShards& shards) {
 }
 
 void check_same_run(const std::string& checkpoint, const RunState& then, const RunState& now,
-                    const TokenShards& shards) {
-  const std::string trainer = checkpoint + "/trainer.json", shard = shards.paths().front();
+                    const std::string& data) {
+  const std::string trainer = checkpoint + "/trainer.json";
   check(then.data_tokens == now.data_tokens && (then.data.empty() || then.data == now.data),
         "{}: made with training data of {} tokens ({}), but now it is {} tokens ({}) from {}", trainer,
         then.data_tokens, then.data.empty() ? "no hash" : short_identity(then.data), now.data_tokens,
-        short_identity(now.data), shard);
+        short_identity(now.data), data);
   check(then.tokenizer.empty() || now.tokenizer.empty() || then.tokenizer == now.tokenizer,
         "{}: made with the tokenizer {}, but the training data's is {} ({})", trainer,
-        short_identity(then.tokenizer), short_identity(now.tokenizer), shard);
+        short_identity(then.tokenizer), short_identity(now.tokenizer), data);
   if (then.data.empty())
     log::warn("{}: made by an earlier release: it does not say which data and tokenizer it was trained with",
               trainer);

@@ -21,8 +21,9 @@ void check_same_tokenizer(const TokenShards& training, const TokenShards& valida
 // when there is no tokenizer.json.
 std::string tokenizer_folder(const Recipe& recipe, const TokenShards& shards);
 
-// A checkpoint continues with the data and the tokenizer it was made with. `now` has this run's.
+// A checkpoint continues with the data and the tokenizer it was made with. `now` has this run's, whose first
+// file is `data`.
 void check_same_run(const std::string& checkpoint, const RunState& then, const RunState& now,
-                    const TokenShards& shards);
+                    const std::string& data);
 
 }  // namespace fathom

@@ -1,54 +1,24 @@
-// Training batches from token shards. The stream is cut into windows of sequence_length+1 tokens, one every
-// sequence_length tokens: inputs and, one further, their targets. They are read in a WindowOrder. Beside
-// it the loader's whole state is one number, the count of windows read.
+// Training batches from windows, which are read in a WindowOrder. Beside it the loader's whole state is one
+// number, the count of windows read.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <mutex>
-#include <span>
 #include <thread>
 #include <vector>
 
-#include "model/batch.h"
+#include "train/packed_step.h"
 #include "train/share.h"
-#include "train/token_shard.h"
 #include "train/window_order.h"
+#include "train/windows.h"
 
 namespace fathom {
-
-struct Packing {
-  int64_t sequence_length = 0;
-  // false: a window is one sequence, as the paper packs its 4K. true: a sequence ends with its document (at
-  // an EOS, or before a BOS): attention and positions do not reach across, and a document's last token has no
-  // target.
-  bool document_mask = false;
-};
 
 // A tenth of all windows are exempt from token dropping (paper section 2.2.4). Whether this one is, number
 // `window` of those that the run reads, is drawn from the seed.
 bool exempt_from_dropping(uint64_t seed, int64_t window);
-
-// A batch and what each of its tokens is followed by.
-struct PackedBatch {
-  HostBatch batch;
-  std::vector<int32_t> targets;  // [N], CrossEntropy::ignore where the next token is another document's
-  int64_t counted = 0;           // targets that are not ignored
-};
-
-// Fills `out` with the windows that begin at these tokens, one after another. Each is a unit of token
-// dropping, none of them exempt.
-void pack_windows(const TokenShards& shards, const Packing& packing, std::span<const int64_t> begins,
-                  PackedBatch& out);
-
-// An optimizer step: of all its micro-batches, in order, those that this replica works on.
-struct PackedStep {
-  std::vector<PackedBatch> batches;
-  // Of all replicas:
-  int64_t micro_batches = 0, tokens = 0;
-  int64_t targets = 0;  // that are not ignored
-};
 
 // How a run divides windows into steps, and steps into micro-batches.
 struct StepSizes {
@@ -62,15 +32,14 @@ struct StepSizes {
 // Prepares the next step in a thread of its own while the last one is used.
 class Loader {
  public:
-  // Reads windows of the shards, which must outlive the loader, beginning after `windows_read` of them. The
-  // seed is that of exempt_from_dropping().
-  Loader(const TokenShards& shards, Packing packing, WindowOrder order, StepSizes sizes, uint64_t seed,
-         int64_t windows_read);
+  // Reads windows, which must outlive the loader, beginning after `windows_read` of them. The seed is that of
+  // exempt_from_dropping().
+  Loader(const Windows& windows, WindowOrder order, StepSizes sizes, uint64_t seed, int64_t windows_read);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // Valid until the next call. Error as pack_windows.
+  // Valid until the next call. Error as Windows::pack.
   const PackedStep& next();
   // Windows handed out by next() so far, over all epochs.
   int64_t windows_read() const { return windows_read_; }
@@ -81,12 +50,10 @@ class Loader {
   void work();
   // Returns the windows of the step.
   int64_t prepare(int64_t first, PackedStep& out) const;
-  // The micro-batch of n windows from number `first` on; or, where another replica works on it, its targets.
+  // The micro-batch of n windows from number `first` on.
   void pack(int64_t first, int64_t n, PackedBatch& out) const;
-  int64_t count_targets(int64_t first, int64_t n) const;
 
-  const TokenShards& shards_;
-  const Packing packing_;
+  const Windows& windows_;
   const WindowOrder order_;
   const StepSizes sizes_;
   const uint64_t seed_;

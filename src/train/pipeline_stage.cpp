@@ -177,7 +177,7 @@ Tensor PipelineStage::forward(InFlight& f) {
 Tensor PipelineStage::head_losses(InFlight& f) {
   const PipelineMemory::HeadWork head = memory_.begin_head(f.size.tokens);
   head_forward(device_, model_, f.activations.normed, memory_.head_scratch(),
-               token_loss(device_, f.targets, head.losses, 1));
+               token_loss(device_, f.targets, {}, head.losses, 1));
   return head.losses;
 }
 
@@ -190,7 +190,7 @@ void PipelineStage::input_gradient(const PipelineStep& s, InFlight& f) {
     const PipelineMemory::HeadWork head = memory_.begin_head(f.size.tokens);
     losses = head.losses, dhidden = head.dhidden;
     head_backward(device_, model_, a.normed, memory_.head_scratch(),
-                  token_loss(device_, f.targets, losses, s.loss_scale), dhidden, grads_);
+                  token_loss(device_, f.targets, {}, losses, s.loss_scale), dhidden, grads_);
   }
   model_backward(device_, model_, f.batch, a, dhidden, grads_);
   if (s.add) s.add(losses, a.balance_losses);

@@ -1,12 +1,13 @@
 // A training run as a file: every setting with its default. Read from TOML, where `[optimizer] lr = 3e-4` is
-// the key optimizer.lr; each key is also a flag of `fathom train` (--optimizer.lr 3e-4). The one table of
-// keys behind both is recipe_keys(). Paths are relative to the current directory, but for model.config in a
+// the key optimizer.lr; each key is also a flag of `fathom train` (--optimizer.lr 3e-4), or of the command that
+// a section is for. The one table of keys behind both is recipe_keys(). Paths are relative to the current directory, but for model.config in a
 // recipe file, which is relative to the file: a recipe brings its config along.
 #pragma once
 #include <cstdint>
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/json.h"
@@ -16,10 +17,18 @@
 
 namespace fathom {
 
+// What a recipe is for: the command that runs it.
+enum class Task { train, sft };
+constexpr std::string_view name_of(Task task) {
+  return task == Task::train ? "train" : "sft";
+}
+
 // How the learning rate continues after the warm-up.
 enum class Decay { constant, step, cosine };
 
 struct Recipe {
+  Task task = Task::train;
+
   // The model: a config.json, the model folder to start from, or neither; and on top any key of config.json.
   struct Model {
     std::string config;            // path of a config.json
@@ -123,6 +132,18 @@ struct Recipe {
     double hang_seconds = 600;  // a rank that the others have waited for so long ends the run; 0: never
   } parallel;
 
+  // Conversations, in data.train and data.validation (align/chat_data.h).
+  struct Chat {
+    std::string chat_template;    // a Jinja file; default: that of the tokenizer's folder
+    std::string overlong = "drop";  // than data.sequence_length: drop the row, or cut its end
+    bool strict = false;          // the first row that cannot be used is an error
+  } chat;
+
+  // Supervised fine-tuning.
+  struct Sft {
+    bool last_turn = false;  // learn a conversation's last answer only
+  } sft;
+
   std::set<std::string> given;  // the keys that were set, by a file or a flag
 };
 
@@ -137,8 +158,8 @@ struct RecipeKey {
   std::string otherwise;  // its default, as text
   OnResume on_resume;
 };
-// Every key, the fields of config.json among them as model.hidden_size and so on.
-std::vector<RecipeKey> recipe_keys();
+// Every key of a task, the fields of config.json among them as model.hidden_size and so on.
+std::vector<RecipeKey> recipe_keys(Task task = Task::train);
 
 // A key with its value, and where it was given, for errors: "recipe.toml:12" or "command line".
 struct Setting {
@@ -151,8 +172,9 @@ Setting flag_setting(const std::string& key, const std::string& text);
 std::vector<Setting> read_toml(const std::string& path);
 
 // A recipe file and the settings that override it. Error naming file, line, key and value for an unknown key,
-// a value of the wrong type or out of range, or settings that do not go together. `path` may be empty.
-Recipe read_recipe(const std::string& path, std::span<const Setting> overrides = {});
+// a value of the wrong type or out of range, a key of another task, or settings that do not go together.
+// `path` may be empty.
+Recipe read_recipe(const std::string& path, std::span<const Setting> overrides = {}, Task task = Task::train);
 
 // The value of every key except the model's fields.
 OrderedJson recipe_to_json(const Recipe& recipe);

@@ -5,7 +5,6 @@
 
 #include "tensor/memory.h"
 #include "tensor/profile.h"
-#include "model/token_loss.h"
 #include "train/training_memory.h"
 
 namespace fathom {
@@ -24,18 +23,19 @@ PackedBatch no_tokens() {
 
 }  // namespace
 
-double at_least_one(int64_t targets) {
-  return static_cast<double>(std::max<int64_t>(targets, 1));
+double over_weight(double weight) {
+  return weight > 0 ? weight : 1;
 }
 
 StepPasses::StepPasses(const Recipe& recipe, Device& device, const Config& config, RankGroups& ranks,
-                       TrainedModel& trained, StepTotals& totals)
+                       TrainedModel& trained, StepTotals& totals, Objective& objective)
     : recipe_(recipe),
       device_(device),
       config_(config),
       ranks_(ranks),
       trained_(trained),
       totals_(totals),
+      objective_(objective),
       memory_("activations", work_bytes(recipe, config, ranks.plan(), trained.model().part), device,
               "batch.micro_batch or data.sequence_length lowers it, and run.recompute_parts or "
               "run.recompute") {
@@ -46,7 +46,7 @@ StepPasses::StepPasses(const Recipe& recipe, Device& device, const Config& confi
     stage_.emplace(device_, trained_.model(), trained_.gradients(), ranks_.pipeline(), settings);
   } else {
     if (plan.expert > 1) exchange_.emplace(config_, trained_.model().part, device_, ranks_.expert_group());
-    lay_out(recipe_.batch.micro_batch);
+    lay_out(micro_batch_size(recipe_, recipe_.batch.micro_batch));
   }
 }
 
@@ -106,7 +106,7 @@ void StepPasses::run_stage(const PackedStep& step) {
   PipelineStep s = {
       .micro_batches = step.batches,
       .step = step_of(step),
-      .loss_scale = 1 / at_least_one(step.targets),
+      .loss_scale = 1 / over_weight(step.weight),
       .choices = totals_.choices(),
       .add = [this](const Tensor& losses,
                     const Tensor& balance_losses) { totals_.add(device_, losses, balance_losses); },
@@ -137,8 +137,9 @@ void StepPasses::micro_step(const PackedBatch& packed, const PackedStep& step, b
   if (counted) batch.step.choices = totals_.choices();
   micro_.activations.choices = counted ? ChoiceCounts() : totals_.choices();
   const Tensor hidden = model_forward(device_, model, batch, micro_.activations);
-  head_backward(device_, model, hidden, memory_, cross_entropy_loss(1 / at_least_one(step.targets)),
-                micro_.dhidden, grads);
+  const LossFunction loss = objective_.loss(device_, model, {packed, micro_, hidden, memory_},
+                                            1 / over_weight(step.weight));
+  head_backward(device_, model, hidden, memory_, loss, micro_.dhidden, grads);
   model_backward(device_, model, batch, micro_.activations, micro_.dhidden, grads);
   totals_.add(device_, micro_.losses, micro_.activations.balance_losses);
 }
@@ -155,31 +156,32 @@ void StepPasses::add_losses(const PackedBatch& packed) {
   const Batch batch = uploaded(packed);
   micro_.activations.choices = {};
   const Tensor hidden = model_forward(device_, trained_.model(), batch, micro_.activations);
-  head_forward(device_, trained_.model(), hidden, memory_, cross_entropy_loss(1));
+  const LossFunction loss = objective_.loss(device_, trained_.model(), {packed, micro_, hidden, memory_}, 1);
+  head_forward(device_, trained_.model(), hidden, memory_, loss);
   totals_.add(device_, micro_.losses);
 }
 
-// A step's or the validation's last micro-batch may have fewer windows than the others.
-void StepPasses::lay_out(int64_t windows) {
-  if (micro_.targets && micro_.targets.cols() == windows * recipe_.data.sequence_length) return;
+// Micro-batches differ in size: the last one of a step may have fewer windows than the others, and windows of
+// rows differ in length.
+void StepPasses::lay_out(const BatchSize& size) {
+  if (micro_.targets && size_.tokens == size.tokens && size_.units == size.units) return;
   memory_.rewind(0);
-  micro_ = allocate_micro_batch(recipe_, config_, trained_.model().part, memory_, windows);
+  micro_ = allocate_micro_batch(recipe_, config_, trained_.model().part, memory_, size);
+  size_ = size;
   micro_.activations.exchange = exchange_ ? &*exchange_ : nullptr;
 }
 
 Batch StepPasses::uploaded(const PackedBatch& packed, const TrainingStep& step) {
   const HostBatch& host = packed.batch;
-  lay_out(host.size().tokens / recipe_.data.sequence_length);
+  lay_out(micro_batch_size(recipe_, host.size().tokens, host.size().units));
   Batch batch = micro_.batch;
   batch.sequence_starts = batch.sequence_starts.slice(0, host.size().sequences + 1);
   upload_batch(device_, config_, host, batch);
   upload(device_, micro_.targets, ConstTensor(packed.targets.data(), DType::i32, {host.size().tokens}));
+  if (!packed.weights.empty())
+    upload(device_, micro_.weights, ConstTensor(packed.weights.data(), DType::f32, {host.size().tokens}));
   batch.step = step;
   return batch;
-}
-
-LossFunction StepPasses::cross_entropy_loss(double scale) {
-  return token_loss(device_, micro_.targets, micro_.losses, scale);
 }
 
 }  // namespace fathom

@@ -6,10 +6,10 @@
 #include <optional>
 
 #include "model/expert_exchange.h"
-#include "model/head.h"
 #include "tensor/arena.h"
-#include "train/loader.h"
 #include "train/micro_batch.h"
+#include "train/objective.h"
+#include "train/packed_step.h"
 #include "train/pipeline_stage.h"
 #include "train/rank_groups.h"
 #include "train/recipe.h"
@@ -22,14 +22,14 @@ class StepPasses {
  public:
   // Allocates all that passes work in. Everything must outlive this.
   StepPasses(const Recipe& recipe, Device& device, const Config& config, RankGroups& ranks,
-             TrainedModel& trained, StepTotals& totals);
+             TrainedModel& trained, StepTotals& totals, Objective& objective);
   StepPasses(const StepPasses&) = delete;
   StepPasses& operator=(const StepPasses&) = delete;
 
   // Of so many micro-batches in all: how many this rank's expert group takes together. A rank that has fewer
   // makes its last passes without tokens.
   int64_t count(int64_t micro_batches) const;
-  // All passes of a step. The gradients are then this rank's, of the loss's mean over all targets; they are
+  // All passes of a step. The gradients are then this rank's, of the loss over the step's weight; they are
   // reduced beside the last micro-batch's backward pass. Adds losses, balance losses and choices to the
   // totals.
   void step(const PackedStep& packed);
@@ -52,11 +52,10 @@ class StepPasses {
   void count_experts(const PackedBatch& packed, const PackedStep& step);
   // Adds the gradients of one micro-batch to those of the others.
   void micro_step(const PackedBatch& packed, const PackedStep& step, bool counted);
-  // Makes micro_ one of `windows` windows.
-  void lay_out(int64_t windows);
+  // Makes micro_ one of this size.
+  void lay_out(const BatchSize& size);
   // Brings a micro-batch to the device; the views hold until the next one.
   Batch uploaded(const PackedBatch& packed, const TrainingStep& step = {});
-  LossFunction cross_entropy_loss(double scale);
 
   const Recipe& recipe_;
   Device& device_;
@@ -64,14 +63,16 @@ class StepPasses {
   RankGroups& ranks_;
   TrainedModel& trained_;
   StepTotals& totals_;
+  Objective& objective_;
 
   std::optional<ExpertExchange> exchange_;  // with experts on several ranks, of one stage
   std::optional<PipelineStage> stage_;      // of several; it has a micro-batch's memory then
   Arena memory_;
+  BatchSize size_;  // of micro_
   MicroBatch micro_;
 };
 
-// A mean over nothing is 0, not NaN: a step of documents of one token has no target.
-double at_least_one(int64_t targets);
+// What a mean is taken over. Over nothing it is 0, not NaN: a step of documents of one token has no target.
+double over_weight(double weight);
 
 }  // namespace fathom

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <filesystem>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -46,38 +44,33 @@ Config checked_config(const Recipe& recipe, const TokenVocabulary& data) {
   return config;
 }
 
-// The paths that are folders: a shard that is named itself is of the split that it is named for.
-std::vector<std::string> folders_of(const std::vector<std::string>& paths) {
-  std::vector<std::string> folders;
-  for (const std::string& path : paths)
-    if (std::filesystem::is_directory(path)) folders.push_back(path);
-  return folders;
-}
-
 ParallelPlan plan_of(const Recipe& r, const Config& config, const World* world) {
   return parallel_plan(config, world ? world->size() : 1, r.parallel.pipeline, r.parallel.expert);
+}
+
+std::unique_ptr<Objective> objective_of(const TrainingKind& kind, const Recipe& recipe) {
+  return kind.make_objective ? kind.make_objective(recipe) : std::make_unique<TokenObjective>();
 }
 
 }  // namespace
 
 Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std::vector<std::string>& changes,
-                 World* world)
+                 World* world, const TrainingKind& kind)
     : recipe_(recipe),
       device_(device_of_rank(recipe, world)),
-      training_shards_(recipe.data.train, "train"),
-      config_(checked_config(recipe, training_shards_.vocabulary())),
+      data_(kind.open_data(recipe, device_.threads())),
+      config_(checked_config(recipe, data_.vocabulary)),
       ranks_(world, device_, plan_of(recipe, config_, world)),
       trained_(device_, ranks_, config_, recipe.run.precision),
       totals_(device_, config_),
-      passes_(recipe_, device_, config_, ranks_, trained_, totals_),
+      objective_(objective_of(kind, recipe)),
+      passes_(recipe_, device_, config_, ranks_, trained_, totals_, *objective_),
       watch_(recipe.anomaly.window, recipe.anomaly.deviations) {
-  open_data();
   start(world, checkpoint, changes);
   start_loader();
 }
 
 void Trainer::start_loader() {
-  const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
   const StepSizes sizes = {.windows =
                                [this](int64_t windows_read) {
                                  return batch_sequences(recipe_.batch,
@@ -85,17 +78,15 @@ void Trainer::start_loader() {
                                },
                            .micro_batch = recipe_.batch.micro_batch,
                            .replica = ranks_.replica()};
-  loader_ = std::make_unique<Loader>(training_shards_, packing, window_order(), sizes, recipe_.run.seed,
+  loader_ = std::make_unique<Loader>(*data_.training, window_order(), sizes, recipe_.run.seed,
                                      state_.windows_read);
 }
 
 WindowOrder Trainer::window_order() const {
-  const Recipe::Data& data = recipe_.data;
-  const int64_t T = data.sequence_length;
   const uint64_t seed = recipe_.run.seed;
-  WindowOrder order = data.weights.empty()
-                          ? WindowOrder(training_windows_, T, seed)
-                          : WindowOrder(window_sources(data, training_shards_), state_.mixture, T, seed);
+  WindowOrder order = recipe_.data.weights.empty()
+                          ? WindowOrder(data_.windows(), data_.stride, seed)
+                          : WindowOrder(data_.sources, state_.mixture, data_.stride, seed);
   for (const RollBack& rollback : state_.rollbacks) order.reorder(rollback.taken);
   return order;
 }
@@ -108,43 +99,14 @@ TrainingMemory Trainer::memory_taken() const {
           .exchange = passes_.exchange_bytes()};
 }
 
-void Trainer::open_data() {
-  const Recipe::Data& data = recipe_.data;
-  const int64_t windows = window_count(training_shards_.tokens(), data.sequence_length);
-  training_windows_ = windows;
-  if (!data.validation.empty())
-    own_validation_shards_.emplace(data.validation, "val");
-  else if (const auto folders = folders_of(data.train); !shard_files(folders, "val").empty())
-    own_validation_shards_.emplace(folders, "val");
-  if (own_validation_shards_) {
-    check_same_tokenizer(training_shards_, *own_validation_shards_);
-    validation_windows_ = window_count(own_validation_shards_->tokens(), data.sequence_length);
-  } else if (data.validation_fraction > 0) {
-    validation_windows_ =
-        static_cast<int64_t>(std::ceil(data.validation_fraction * static_cast<double>(windows)));
-    training_windows_ = first_validation_window_ = windows - validation_windows_;
-  }
-  if (own_validation_shards_ && validation_windows_ == 0)
-    log::warn("{}: {} tokens are too few for a sequence of {} + 1: there is no validation loss",
-              own_validation_shards_->paths().front(), own_validation_shards_->tokens(),
-              data.sequence_length);
-  if (recipe_.validation.sequences > 0)
-    validation_windows_ = std::min(validation_windows_, recipe_.validation.sequences);
-}
-
 void Trainer::start(World* world, const std::string& checkpoint, const std::vector<std::string>& changes) {
   RunState now;
-  now.data_tokens = training_shards_.tokens();
-  now.data = training_shards_.fingerprint(device_.threads(), recipe_.data.verify);
-  now.tokenizer = checked_tokenizer(recipe_, training_shards_,
-                                    own_validation_shards_ ? &*own_validation_shards_ : nullptr);
-  tokenizer_folder_ = fathom::tokenizer_folder(recipe_, training_shards_);
-  std::string validation;
-  if (own_validation_shards_)
-    validation = own_validation_shards_->fingerprint(device_.threads(), recipe_.data.verify);
+  now.data_tokens = data_.tokens;
+  now.data = data_.identity;
+  now.tokenizer = data_.tokenizer;
   if (world) {
     world->check_same("the training data", now.data);
-    world->check_same("the validation data", validation);
+    world->check_same("the validation data", data_.validation_identity);
     world->check_same("the tokenizer", now.tokenizer);
     const OrderedJson config = config_to_json(config_, "");
     for (const auto& [key, value] : config.items()) world->check_same("model." + key, value.dump());
@@ -156,7 +118,7 @@ void Trainer::start(World* world, const std::string& checkpoint, const std::vect
   } else {
     check_recipe(checkpoint, recipe_, config_, changes);
     const RunState then = load(checkpoint);
-    check_same_run(checkpoint, then, now, training_shards_);
+    check_same_run(checkpoint, then, now, data_.where);
     go_on(then, now);
   }
 }
@@ -205,7 +167,7 @@ StepReport Trainer::step() {
   const PackedStep& packed = next_data();
   StepReport report;
   report.step = before.step + 1;
-  report.tokens = packed.tokens, report.targets = packed.targets;
+  report.tokens = packed.tokens, report.targets = packed.targets, report.weight = packed.weight;
   report.lr = learning_rate(recipe_, before);
 
   totals_.clear(device_);
@@ -253,7 +215,8 @@ std::string Trainer::origin_of(const StepReport& report) {
 // All that the host wants to know of a step comes with one wait.
 void Trainer::read_totals(StepReport& report) {
   StepSums sums = totals_.read(device_, ranks_, trained_.optimizer());
-  report.loss = sums.loss / at_least_one(report.targets);
+  report.loss = sums.loss / over_weight(report.weight);
+  report.means = objective_means(report.weight);
   report.balance = sums.balance;
   report.grad_norm = std::sqrt(sums.squares);
   report.load = std::move(sums.load);
@@ -277,33 +240,43 @@ void Trainer::update_choice_biases() {
           {.bias = bias, .counts = totals_.choices().experts[static_cast<int64_t>(i)], .speed = speed});
 }
 
-int64_t Trainer::pack_validation(int64_t i, PackedBatch& packed) const {
-  const TokenShards& shards = own_validation_shards_ ? *own_validation_shards_ : training_shards_;
-  const Packing packing = {recipe_.data.sequence_length, recipe_.data.document_mask};
-  const int64_t micro = recipe_.batch.micro_batch, first = ranks_.replica().item(i) * micro;
-  std::vector<int64_t> begins;
-  for (int64_t w = first; w < std::min(first + micro, validation_windows_); ++w)
-    begins.push_back((first_validation_window_ + w) * packing.sequence_length);
-  pack_windows(shards, packing, begins, packed);
-  return packed.counted;
+void Trainer::pack_validation(int64_t i, PackedBatch& packed) const {
+  const Windows& windows = data_.validation ? *data_.validation : *data_.training;
+  const std::span<const int64_t> places = data_.validation_places;
+  const auto micro = static_cast<size_t>(recipe_.batch.micro_batch),
+             first = std::min(static_cast<size_t>(ranks_.replica().item(i)) * micro, places.size());
+  windows.pack(places.subspan(first, std::min(micro, places.size() - first)), packed);
 }
 
 std::optional<double> Trainer::validation_loss() {
-  if (validation_windows_ == 0) return std::nullopt;
+  if (validation_windows() == 0) return std::nullopt;
   const int64_t micro = recipe_.batch.micro_batch,
-                n = passes_.count((validation_windows_ + micro - 1) / micro);
+                n = passes_.count((validation_windows() + micro - 1) / micro);
   PackedBatch packed;
-  double targets = 0;
+  double weight = 0;
   totals_.clear(device_);
   for (int64_t i = 0; i < n; ++i) {
-    const int64_t counted = pack_validation(i, packed);
-    if (trained_.model().part.has_head(config_)) targets += static_cast<double>(counted);
+    pack_validation(i, packed);
+    if (trained_.model().part.has_head(config_)) weight += packed.weight;
     passes_.add_losses(packed);
   }
-  std::array<double, 2> sums = {totals_.loss(device_), targets};
+  std::array<double, 2> sums = {totals_.loss(device_), weight};
   ranks_.everyone().host().run(AllReduce{.x = Tensor(sums.data(), DType::f64, {2})});
+  validation_means_ = objective_means(sums[1]);
   if (sums[1] == 0) return std::nullopt;
   return sums[0] / sums[1];
+}
+
+// All ranks' sums over the weight.
+std::vector<Objective::Sum> Trainer::objective_means(double weight) {
+  std::vector<Objective::Sum> sums = objective_->take_sums();
+  std::vector<double> values;
+  for (const Objective::Sum& sum : sums) values.push_back(sum.value);
+  if (!values.empty())
+    ranks_.everyone().host().run(
+        AllReduce{.x = Tensor(values.data(), DType::f64, {static_cast<int64_t>(values.size())})});
+  for (size_t i = 0; i < sums.size(); ++i) sums[i].value = values[i] / over_weight(weight);
+  return sums;
 }
 
 std::string Trainer::save() {
@@ -312,7 +285,7 @@ std::string Trainer::save() {
   const bool beside = take_snapshots();
   saving_ = std::make_unique<CheckpointWriter>(
       ranks_.everyone(), beside ? snapshot_->device() : device_,
-      checkpoint_content(recipe_, state_, config_, tokenizer_folder_),
+      checkpoint_content(recipe_, state_, config_, tokenizer_files()),
       beside ? snapshot_->slices() : checkpoint_slices(trained_.optimizer()));
   if (beside)
     saving_->start();
@@ -350,7 +323,7 @@ bool Trainer::take_snapshot() {
 
 void Trainer::save_model_to(const std::string& dir) const {
   save_model_folder(ranks_.everyone(), device_, dir, config_, model().dtype,
-                    trained_.optimizer().weight_slices(), tokenizer_folder_);
+                    trained_.optimizer().weight_slices(), tokenizer_files());
 }
 
 }  // namespace fathom

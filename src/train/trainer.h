@@ -3,6 +3,7 @@
 // the same answers.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "train/anomaly_watch.h"
 #include "train/expert_load.h"
 #include "train/loader.h"
+#include "train/objective.h"
 #include "train/rank_groups.h"
 #include "train/recipe.h"
 #include "train/schedule.h"
@@ -23,6 +25,7 @@
 #include "train/step_totals.h"
 #include "train/trained_model.h"
 #include "train/training_checkpoint.h"
+#include "train/training_data.h"
 #include "train/training_memory.h"
 
 namespace fathom {
@@ -32,7 +35,9 @@ struct StepReport {
   int64_t step = 0;       // counted from 1
   int64_t tokens = 0;     // of this step
   int64_t targets = 0;    // of them, those with a target: fewer with document_mask
-  double loss = 0;        // mean cross-entropy per target, in nats
+  double weight = 0;      // of the targets: what means are taken over
+  double loss = 0;        // the objective's mean: cross-entropy per target, in nats
+  std::vector<Objective::Sum> means = {};  // what the objective measures beside it
   BalanceLevels balance;  // the balance losses, each times its alpha, summed over the MoE layers
   double grad_norm = 0;   // before clipping
   double lr = 0;
@@ -46,13 +51,21 @@ struct StepReport {
   bool skipped() const { return reaction == Reaction::skip; }
 };
 
+// What kind of training a run is. By default pretraining: token shards, and the cross-entropy of each next
+// token.
+struct TrainingKind {
+  std::function<TrainingData(const Recipe&, int threads)> open_data = open_token_shards;
+  std::function<std::unique_ptr<Objective>(const Recipe&)> make_objective = {};  // absent: TokenObjective
+};
+
 class Trainer {
  public:
   // Allocates everything once, opens the data and starts from fresh weights or model.init_from; with
   // `checkpoint`, from that folder instead, where the keys in `changes` may have other values than it was
   // made with. `world` is null for one process alone.
   explicit Trainer(const Recipe& recipe, const std::string& checkpoint = {},
-                   const std::vector<std::string>& changes = {}, World* world = nullptr);
+                   const std::vector<std::string>& changes = {}, World* world = nullptr,
+                   const TrainingKind& kind = {});
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
@@ -70,6 +83,8 @@ class Trainer {
   void roll_back(const StepReport& report);
   // Mean loss per target of the validation data; nothing when there is none.
   std::optional<double> validation_loss();
+  // What the objective measured beside it.
+  const std::vector<Objective::Sum>& validation_means() const { return validation_means_; }
 
   // Writes a checkpoint into run.output and prunes older ones. Returns its folder. On a GPU it is written
   // beside the next steps: it is there after wait_for_checkpoint(), which throws what went wrong, as does the
@@ -93,16 +108,14 @@ class Trainer {
   Device& device() { return device_; }
   RankGroups& ranks() { return ranks_; }
   double epochs() const { return loader_->epochs(); }
-  int64_t training_windows() const { return loader_->order().windows(); }
   const WindowOrder& order() const { return loader_->order(); }
-  int64_t validation_windows() const { return validation_windows_; }
-  // Whose files go into checkpoints; empty: there is no tokenizer.
-  const std::string& tokenizer_folder() const { return tokenizer_folder_; }
-  bool has_validation_shards() const { return own_validation_shards_.has_value(); }
+  int64_t training_windows() const { return order().windows(); }
+  int64_t validation_windows() const { return static_cast<int64_t>(data_.validation_places.size()); }
+  const TrainingData& data() const { return data_; }
 
  private:
-  void open_data();
   WindowOrder window_order() const;
+  TokenizerFolder tokenizer_files() const { return {data_.tokenizer_folder, data_.chat_template}; }
   const PackedStep& next_data();
   // Fills the weights and this run's part of state_; from a checkpoint, the rest.
   void start(World* world, const std::string& checkpoint, const std::vector<std::string>& changes);
@@ -117,30 +130,29 @@ class Trainer {
   bool take_snapshot();
   void update_choice_biases();
   void read_totals(StepReport& report);
+  std::vector<Objective::Sum> objective_means(double weight);
   // Fills in what is wrong with the step, and what is done about it. Error where that is to end.
   void watch(StepReport& report);
   void update_weights(const StepReport& report);
   // On which rank the loss or the gradient is not finite; empty where both are finite.
   std::string origin_of(const StepReport& report);
-  // Packs this rank's i-th micro-batch of the validation data. Returns its targets.
-  int64_t pack_validation(int64_t i, PackedBatch& packed) const;
+  // Packs this rank's i-th micro-batch of the validation data.
+  void pack_validation(int64_t i, PackedBatch& packed) const;
 
   const Recipe recipe_;
   Device device_;
-  TokenShards training_shards_;
-  std::optional<TokenShards> own_validation_shards_;
-  std::string tokenizer_folder_;
-  int64_t training_windows_ = 0, validation_windows_ = 0, first_validation_window_ = 0;
-
+  const TrainingData data_;
   const Config config_;
   mutable RankGroups ranks_;
   TrainedModel trained_;
   StepTotals totals_;  // of the current step
+  const std::unique_ptr<Objective> objective_;
   StepPasses passes_;
 
   RunState state_;
   AnomalyWatch watch_;
   std::unique_ptr<Loader> loader_;
+  std::vector<Objective::Sum> validation_means_;
 
   std::unique_ptr<Snapshot> snapshot_;  // on a GPU, from the first checkpoint on
   bool snapshots_fit_ = true;

@@ -20,7 +20,9 @@ namespace {
 
 constexpr std::string_view prefix = "step-";
 constexpr const char* optimizer_file = "optimizer.safetensors";
-constexpr std::array tokenizer_files = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"};
+constexpr const char* chat_template_file = "chat_template.jinja";
+constexpr std::array tokenizer_files = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                                        chat_template_file};
 
 // Why the folder is no whole checkpoint (a copy that stopped half-way, say); empty: it is one. An Error of
 // any of its files is what is asked for here, so it is caught here.
@@ -56,11 +58,13 @@ std::vector<std::pair<int64_t, std::string>> checkpoints_in(const std::string& o
   return found;
 }
 
-void copy_tokenizer(const std::string& from, const std::string& to) {
-  if (from.empty()) return;
+void copy_tokenizer(const TokenizerFolder& from, const std::string& to) {
+  if (from.path.empty()) return;
   for (const char* name : tokenizer_files)
-    if (const std::string path = file_in(from, name); fs::is_regular_file(path))
+    if (const std::string path = file_in(from.path, name); fs::is_regular_file(path))
       write_file(file_in(to, name), read_file(path));
+  if (!from.chat_template.empty())
+    write_file(file_in(to, chat_template_file), read_file(from.chat_template));
 }
 
 FilePatterns model_names() {
@@ -77,13 +81,13 @@ FilePatterns checkpoint_names() {
 
 // A model folder with the tokenizer's files.
 FolderContent model_content(const std::string& dir, const Config& config, DType dtype,
-                            const std::string& tokenizer_dir) {
+                            const TokenizerFolder& tokenizer) {
   CheckpointFiles weights = weight_files(config, dtype);
   FolderContent content = {.destination = dir, .names = model_names(), .files = weights.files};
   content.write_others = [=, weights = std::move(weights)](const std::string& folder, const FileChecksums&) {
     write_index(folder, weights);
     write_config_files(folder, config, dtype);
-    copy_tokenizer(tokenizer_dir, folder);
+    copy_tokenizer(tokenizer, folder);
   };
   return content;
 }
@@ -97,7 +101,7 @@ struct Difference {
 std::vector<Difference> differing_keys(const Json& made_with, const Recipe& recipe) {
   const OrderedJson defaults = recipe_to_json(Recipe()), now = recipe_to_json(recipe);
   std::vector<Difference> found;
-  for (const RecipeKey& key : recipe_keys()) {
+  for (const RecipeKey& key : recipe_keys(recipe.task)) {
     if (key.on_resume == OnResume::free || !now.contains(key.name)) continue;
     const std::string value = now[key.name].dump(), then = made_with.contains(key.name)
                                                                ? OrderedJson(made_with[key.name]).dump()
@@ -183,10 +187,10 @@ std::string checkpoint_folder(const std::string& output, int64_t step) {
 }
 
 FolderContent checkpoint_content(const Recipe& recipe, const RunState& state, const Config& config,
-                                 const std::string& tokenizer_dir) {
+                                 const TokenizerFolder& tokenizer) {
   const std::string& output = recipe.run.output;
   const DType dtype = recipe.run.precision;
-  FolderContent content = model_content(checkpoint_folder(output, state.step), config, dtype, tokenizer_dir);
+  FolderContent content = model_content(checkpoint_folder(output, state.step), config, dtype, tokenizer);
   content.names = checkpoint_names();
   content.files.push_back({optimizer_file, optimizer_tensors(config, dtype)});
   content.write_others = [=, write_model_files = std::move(content.write_others)](
@@ -229,8 +233,8 @@ void prune_checkpoints(const std::string& output, int64_t keep, int64_t newest) 
 
 void save_model_folder(Communicator& ranks, const Device& device, const std::string& dir,
                        const Config& config, DType dtype, const std::vector<TensorSlice>& slices,
-                       const std::string& tokenizer_dir) {
-  CheckpointWriter(ranks, device, model_content(dir, config, dtype, tokenizer_dir), slices).finish();
+                       const TokenizerFolder& tokenizer) {
+  CheckpointWriter(ranks, device, model_content(dir, config, dtype, tokenizer), slices).finish();
 }
 
 void sweep_output(const std::string& output) {

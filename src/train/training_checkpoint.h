@@ -17,6 +17,12 @@
 
 namespace fathom {
 
+// The files that go with a model so that it can read and write text.
+struct TokenizerFolder {
+  std::string path = {};           // whose files are copied; empty: there are none
+  std::string chat_template = {};  // a Jinja file; empty: that of the folder, if it has one
+};
+
 // The newest whole checkpoint folder in `output`, if there is one. Newer ones with a file that is missing or
 // cut off are passed over, with a warning that says why.
 std::optional<std::string> latest_checkpoint(const std::string& output);
@@ -26,12 +32,11 @@ std::optional<std::string> any_checkpoint(const std::string& output);
 // OUTPUT/step-00000123 for step 123.
 std::string checkpoint_folder(const std::string& output, int64_t step);
 
-// The checkpoint that a CheckpointWriter writes into the recipe's output, with the tokenizer files found in
-// tokenizer_dir, if one is named; older ones are pruned then. Its slices are those of weight_files() and of
+// The checkpoint that a CheckpointWriter writes into the recipe's output, with the tokenizer's files; older ones are pruned then. Its slices are those of weight_files() and of
 // optimizer_tensors(). After an Error (a full disk, say) nothing new is there and what was there before still
 // is.
 FolderContent checkpoint_content(const Recipe& recipe, const RunState& state, const Config& config,
-                                 const std::string& tokenizer_dir);
+                                 const TokenizerFolder& tokenizer);
 
 // Its slices that this rank owns.
 std::vector<TensorSlice> checkpoint_slices(const Optimizer& optimizer);
@@ -55,7 +60,7 @@ void prune_checkpoints(const std::string& output, int64_t keep, int64_t newest);
 // there are kept. Every rank calls it with its slices, which together are the model's weights.
 void save_model_folder(Communicator& ranks, const Device& device, const std::string& dir,
                        const Config& config, DType dtype, const std::vector<TensorSlice>& slices,
-                       const std::string& tokenizer_dir);
+                       const TokenizerFolder& tokenizer);
 
 // Removes what killed processes left in `output`.
 void sweep_output(const std::string& output);

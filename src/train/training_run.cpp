@@ -55,19 +55,19 @@ Communicator host_ranks(const TrainOptions& options, const Device& host) {
 
 // Sums since the last line of progress.
 struct Interval {
-  double seconds = 0, loss = 0;
-  int64_t tokens = 0, targets = 0;
+  double seconds = 0, loss = 0, weight = 0;
+  int64_t tokens = 0;
 
   void add(const StepReport& report, double step_seconds) {
     seconds += step_seconds, tokens += report.tokens;
     if (report.skipped()) return;
-    targets += report.targets;
-    loss += report.loss * static_cast<double>(report.targets);
+    weight += report.weight;
+    loss += report.loss * report.weight;
   }
   // Nothing where all its steps were skipped.
   std::optional<double> mean_loss() const {
-    if (targets == 0) return std::nullopt;
-    return loss / static_cast<double>(targets);
+    if (weight == 0) return std::nullopt;
+    return loss / weight;
   }
   double tokens_per_second() const { return static_cast<double>(tokens) / seconds; }
 };
@@ -79,10 +79,10 @@ class Run {
         options_(options),
         ranks_(host_ranks(options, host_)),
         output_(ranks_, recipe.run.output, options.resume),
-        trainer_(recipe, output_.start(), options.changes, options.world),
+        trainer_(recipe, output_.start(), options.changes, options.world, options.kind),
         progress_at_start_(run_progress(recipe, trainer_.position())),
         saved_step_(options.resume ? trainer_.state().step : -1) {
-    check(!samples() || !trainer_.tokenizer_folder().empty(),
+    check(!samples() || !trainer_.data().tokenizer_folder.empty(),
           "sample.prompts needs a tokenizer, and the data has none");
     announce();
   }
@@ -152,7 +152,7 @@ void Run::announce() {
               plan.ranks, trainer_.device().threads(), plan.pipeline, plan.expert, plan.expert_replicas());
   log::info("{}", planned_memory_text(recipe_, trainer_));
   if (options_.resume) log::info("resumed after step {}", trainer_.state().step);
-  const ValidationData validation = {trainer_.has_validation_shards(), trainer_.validation_windows() > 0};
+  const ValidationData validation = {trainer_.data().own_validation, trainer_.validation_windows() > 0};
   for (const std::string& sentence : ignored_settings(recipe_, c, validation)) log::warn("{}", sentence);
 }
 
@@ -201,6 +201,7 @@ std::vector<NamedValue> Run::step_values(const StepReport& r, double seconds) co
   if (recipe_.model.capacity_factor > 0) values.push_back({"dropped", r.dropped});
   if (!r.load.moe_layers.empty())
     values.push_back({"dead_experts", static_cast<double>(dead_experts_.count())});
+  for (const auto& [name, value] : r.means) values.push_back({name, value});
   if (r.anomaly != Anomaly::none) values.push_back({"anomaly", static_cast<double>(r.anomaly)});
   if (const auto& rollbacks = trainer_.state().rollbacks; !rollbacks.empty())
     values.push_back({"rollbacks", static_cast<double>(rollbacks.size())});
@@ -261,7 +262,10 @@ void Run::validate() {
   outcome_.validation_loss = trainer_.validation_loss();
   if (!outcome_.validation_loss) return;
   log::info("step {}  validation loss {:.4f}", validated_step_, *outcome_.validation_loss);
-  if (metrics_) metrics_->log(validated_step_, {{"validation_loss", *outcome_.validation_loss}});
+  if (!metrics_) return;
+  metrics_->log(validated_step_, {{"validation_loss", *outcome_.validation_loss}});
+  for (const auto& [name, value] : trainer_.validation_means())
+    metrics_->log(validated_step_, {{"validation_" + name, value}});
 }
 
 // It changes nothing of the training: it has random numbers of its own.
@@ -273,7 +277,7 @@ void Run::sample() {
   const Model& model = trainer_.model();  // every rank has the newest weights then
   if (!metrics_) return;
   const std::vector<std::string> texts =
-      options_.write_samples(trainer_.device(), model, trainer_.tokenizer_folder());
+      options_.write_samples(trainer_.device(), model, trainer_.data().tokenizer_folder);
   for (size_t i = 0; i < prompts.size(); ++i) metrics_->log_sample(step, prompts[i], texts[i]);
 }
 

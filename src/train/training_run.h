@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "tensor/profile.h"
 #include "train/recipe.h"
+#include "train/trainer.h"
 
 namespace fathom {
 
@@ -36,6 +37,7 @@ struct TrainOptions {
   // tokenizer is the model's. Called by the rank that writes, when there are prompts.
   std::function<std::vector<std::string>(Device&, const Model&, const std::string& tokenizer_folder)>
       write_samples = {};
+  TrainingKind kind = {};
   World* world = nullptr;  // all ranks of the run; null for one process alone
 };
 

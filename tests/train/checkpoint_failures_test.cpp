@@ -48,7 +48,7 @@ TEST_F(CheckpointOfRanks, ATensorThatIsNotWrittenOnceIsAnErrorOnAll) {
     if (rank() == last()) change(slices);
     const std::string error = common_error_of([&] {
       CheckpointWriter(ranks_, device_,
-                       checkpoint_content(recipe_for(*this / "out", c.dtype), state_, c.config, ""), slices)
+                       checkpoint_content(recipe_for(*this / "out", c.dtype), state_, c.config, {}), slices)
           .finish();
     });
     EXPECT_FALSE(fs::exists(*this / "out"));
@@ -82,7 +82,7 @@ TEST_F(CheckpointOfRanks, AFullDiskOnOneRankIsAnErrorOnAll) {
     RunState state = state_;
     state.step = 8;
     CheckpointWriter writer(ranks_, device_,
-                            checkpoint_content(recipe_for(output, c.dtype), state, c.config, ""),
+                            checkpoint_content(recipe_for(output, c.dtype), state, c.config, {}),
                             dealt(content.all(), Deal::each_tensor, rank(), size()));
     std::unique_ptr<FileSizeLimit> full;
     if (rank() == last()) full = std::make_unique<FileSizeLimit>(20'000);

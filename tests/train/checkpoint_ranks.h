@@ -54,7 +54,7 @@ class CheckpointOfRanks : public ::testing::Test {
   // By all ranks; with a thread of its own on every rank or on some.
   void write(const Case& c, const Content& content, Deal deal, const std::string& output) {
     CheckpointWriter writer(ranks_, device_,
-                            checkpoint_content(recipe_for(output, c.dtype), state_, c.config, ""),
+                            checkpoint_content(recipe_for(output, c.dtype), state_, c.config, {}),
                             dealt(content.all(), deal, rank(), size()));
     if (deal == Deal::scattered || (deal == Deal::in_a_row && rank() == last())) writer.start();
     if (deal == Deal::scattered && size() > 1)
@@ -64,7 +64,7 @@ class CheckpointOfRanks : public ::testing::Test {
   // By this process alone.
   void write_alone(const Case& c, const Content& content, const std::string& output) const {
     Communicator alone = Communicator::alone(device_);
-    CheckpointWriter(alone, device_, checkpoint_content(recipe_for(output, c.dtype), state_, c.config, ""),
+    CheckpointWriter(alone, device_, checkpoint_content(recipe_for(output, c.dtype), state_, c.config, {}),
                      content.all())
         .finish();
   }

@@ -3,6 +3,7 @@
 
 #include "small_run.h"
 #include "train/loader.h"
+#include "train/stream_windows.h"
 #include "train/trainer.h"
 
 namespace fathom {
@@ -68,11 +69,10 @@ TEST(Dropping, LeavesATenthOfAllSequencesAlone) {
 
 TEST(Dropping, ExemptsTheSameSequencesOfEverySplit) {
   const SmallRun small;
-  const TokenShards shards({small.path("data")}, "train");
-  const Packing packing = {.sequence_length = 24};
-  const int64_t windows = window_count(shards.tokens(), 24);
+  const StreamWindows stream(TokenShards({small.path("data")}), {.sequence_length = 24});
+  const int64_t windows = window_count(stream.shards().tokens(), 24);
   const auto flags = [&](int64_t step, int64_t micro, int64_t read) {
-    Loader loader(shards, packing, {windows, 24, 5}, {[step](int64_t) { return step; }, micro}, 5, read);
+    Loader loader(stream, {windows, 24, 5}, {[step](int64_t) { return step; }, micro}, 5, read);
     std::vector<int32_t> all;
     while (loader.windows_read() < 240)
       for (const PackedBatch& packed : loader.next().batches)

@@ -89,7 +89,7 @@ TEST_F(Identity, AModelWithoutATokenizerIsAskedFor) {
 
 TEST_F(Identity, AShardOfItsOwnIsNoValidationData) {
   const Trainer trainer(small_.recipe("out", {{"data.train", shard_}}));
-  EXPECT_FALSE(trainer.has_validation_shards());
+  EXPECT_FALSE(trainer.data().own_validation);
   EXPECT_EQ(trainer.validation_windows(), 0);
 }
 

@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
     Communicator ranks = world.communicator(device);
     const Content content(v2_like(), DType::f32);
     CheckpointWriter writer(ranks, device,
-                            checkpoint_content(recipe_for(argv[1], DType::f32), {.step = 7}, v2_like(), ""),
+                            checkpoint_content(recipe_for(argv[1], DType::f32), {.step = 7}, v2_like(), {}),
                             dealt(content.all(), Deal::each_tensor, ranks.rank(), ranks.size()));
     if (ranks.rank() == ranks.size() - 1) raise(SIGKILL);
     writer.finish();

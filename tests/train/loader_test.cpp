@@ -7,6 +7,7 @@
 
 #include "small_run.h"
 #include "train/shuffle.h"
+#include "train/stream_windows.h"
 
 namespace fathom {
 namespace {
@@ -51,18 +52,22 @@ TEST(Shuffle, WorksOnHugeData) {
 
 class LoaderTest : public ::testing::Test {
  protected:
-  LoaderTest() {
-    write_corpus(dir_ / "data", "train", 60, 1);
-    shards_.emplace(std::vector<std::string>{dir_ / "data"}, "train");
-  }
+  LoaderTest() : windows_((write_corpus(dir_ / "data", "train", 60, 1), stream({.sequence_length = 16}))) {}
   static StepSizes steps_of(int64_t windows) {
     return {.windows = [windows](int64_t) { return windows; }, .micro_batch = windows};
   }
   static WindowOrder order(int64_t windows) { return {windows, 16, 9}; }
-  int64_t windows(int64_t T) const { return window_count(shards_->tokens(), T); }
+  StreamWindows stream(Packing packing) const { return {TokenShards({dir_ / "data"}), packing}; }
+  int64_t windows(int64_t T) const { return window_count(windows_.shards().tokens(), T); }
+
+  PackedBatch packed(Packing packing, const std::vector<int64_t>& places) const {
+    PackedBatch packed;
+    stream(packing).pack(places, packed);
+    return packed;
+  }
 
   TempDir dir_;
-  std::optional<TokenShards> shards_;
+  const StreamWindows windows_;  // of 16 tokens
 };
 
 TEST_F(LoaderTest, WindowsCoverTheStreamOnce) {
@@ -72,22 +77,19 @@ TEST_F(LoaderTest, WindowsCoverTheStreamOnce) {
 }
 
 TEST_F(LoaderTest, TargetsAreTheNextTokens) {
-  PackedBatch packed;
   const std::vector<int64_t> chosen = {21, 0};
-  pack_windows(*shards_, {.sequence_length = 7}, chosen, packed);
+  const PackedBatch packed = this->packed({.sequence_length = 7}, chosen);
   for (int64_t w = 0; w < 2; ++w)
     for (int64_t t = 0; t < 7; ++t) {
-      EXPECT_EQ(packed.batch.tokens[w * 7 + t], shards_->at(chosen[w] + t));
-      EXPECT_EQ(packed.targets[w * 7 + t], shards_->at(chosen[w] + t + 1));
+      EXPECT_EQ(packed.batch.tokens[w * 7 + t], windows_.shards().at(chosen[w] + t));
+      EXPECT_EQ(packed.targets[w * 7 + t], windows_.shards().at(chosen[w] + t + 1));
       EXPECT_EQ(packed.batch.positions[w * 7 + t], t);
     }
   EXPECT_EQ(packed.batch.sequence_starts, (std::vector<int32_t>{0, 7, 14}));
 }
 
 TEST_F(LoaderTest, DocumentMaskBeginsASequenceAtEachDocument) {
-  PackedBatch packed;
-  const std::vector<int64_t> chosen = {0, 60, 120};
-  pack_windows(*shards_, {.sequence_length = 60, .document_mask = true}, chosen, packed);
+  const PackedBatch packed = this->packed({.sequence_length = 60, .document_mask = true}, {0, 60, 120});
   std::set<int32_t> starts(packed.batch.sequence_starts.begin(), packed.batch.sequence_starts.end());
   EXPECT_GT(starts.size(), 5u);
   EXPECT_EQ(packed.batch.sequence_starts.front(), 0);
@@ -101,13 +103,11 @@ TEST_F(LoaderTest, DocumentMaskBeginsASequenceAtEachDocument) {
 
 TEST_F(LoaderTest, AnEpochReadsEveryWindowOnce) {
   const int64_t n = windows(16);
-  Loader loader(*shards_, {.sequence_length = 16}, order(n), steps_of(1), 9, 0);
+  Loader loader(windows_, order(n), steps_of(1), 9, 0);
   std::multiset<std::vector<int32_t>> read, all;
   for (int64_t i = 0; i < n; ++i) {
     read.insert(loader.next().batches[0].batch.tokens);
-    PackedBatch one;
-    pack_windows(*shards_, {.sequence_length = 16}, std::vector<int64_t>{i * 16}, one);
-    all.insert(one.batch.tokens);
+    all.insert(packed({.sequence_length = 16}, {i * 16}).batch.tokens);
   }
   EXPECT_EQ(read, all);
   EXPECT_EQ(loader.windows_read(), n);
@@ -117,8 +117,8 @@ TEST_F(LoaderTest, AnEpochReadsEveryWindowOnce) {
 // The same windows in the same order, whatever the micro-batch; the last one takes what is left of the step.
 TEST_F(LoaderTest, AStepFallsIntoMicroBatches) {
   const auto growing = [](int64_t read) { return read < 10 ? 3 : 5; };
-  Loader whole(*shards_, {.sequence_length = 16}, order(windows(16)), {growing, 100}, 9, 0),
-      split(*shards_, {.sequence_length = 16}, order(windows(16)), {growing, 2}, 9, 0);
+  Loader whole(windows_, order(windows(16)), {growing, 100}, 9, 0),
+      split(windows_, order(windows(16)), {growing, 2}, 9, 0);
   for (const size_t size : {3, 3, 3, 3, 5, 5}) {
     const PackedStep &one = whole.next(), &parts = split.next();
     ASSERT_EQ(one.batches.size(), 1u);
@@ -134,9 +134,9 @@ TEST_F(LoaderTest, AStepFallsIntoMicroBatches) {
 
 TEST_F(LoaderTest, GoesOnWhereAnotherStopped) {
   const int64_t n = windows(16);
-  Loader whole(*shards_, {.sequence_length = 16}, order(n), steps_of(4), 9, 0);
+  Loader whole(windows_, order(n), steps_of(4), 9, 0);
   for (int64_t i = 0; i < n / 4 + 3; ++i) {  // past the first epoch
-    Loader part(*shards_, {.sequence_length = 16}, order(n), steps_of(4), 9, whole.windows_read());
+    Loader part(windows_, order(n), steps_of(4), 9, whole.windows_read());
     EXPECT_EQ(part.next().batches[0].batch.tokens, whole.next().batches[0].batch.tokens);
   }
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "small_run.h"
+#include "train/stream_windows.h"
 #include "train/trainer.h"
 
 namespace fathom {
@@ -111,9 +112,12 @@ TEST_F(MicroBatches, OneSequenceIsBalancedTheSameEitherWay) {
 
 TEST_F(MicroBatches, ADocumentsLastTokenHasNoTarget) {
   PackedBatch packed;
+  const auto stream = [&](bool document_mask) {
+    return StreamWindows(TokenShards({small_.path("documents")}), {64, document_mask});
+  };
   const TokenShards shards({small_.path("documents")});
   const std::vector<int64_t> windows = {0, 64};  // their first tokens
-  pack_windows(shards, {.sequence_length = 64, .document_mask = true}, windows, packed);
+  stream(true).pack(windows, packed);
   int64_t counted = 0;
   for (int64_t n = 0; n < 128; ++n) {
     const bool last = shards.at(n) == small_eos;
@@ -122,7 +126,7 @@ TEST_F(MicroBatches, ADocumentsLastTokenHasNoTarget) {
   }
   EXPECT_EQ(packed.counted, counted);
   EXPECT_LT(counted, 128);
-  pack_windows(shards, {.sequence_length = 64}, windows, packed);
+  stream(false).pack(windows, packed);
   EXPECT_EQ(packed.counted, 128);
 }
 

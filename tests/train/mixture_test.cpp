@@ -9,6 +9,7 @@
 
 #include "small_run.h"
 #include "train/loader.h"
+#include "train/stream_windows.h"
 #include "train/window_order.h"
 
 namespace fathom {
@@ -121,11 +122,10 @@ TEST_F(Sources, OtherWeightsGoOnWhereEachSourceStands) {
 
 TEST_F(Sources, RanksReadTogetherWhatOneReads) {
   const Recipe r = recipe("out", "[1, 4, 2]");
-  const TokenShards shards(r.data.train);
+  const StreamWindows stream(TokenShards(r.data.train), {24});
   const auto loader = [&](Share replica) {
     return std::make_unique<Loader>(
-        shards, Packing{24},
-        WindowOrder(window_sources(r.data, shards), mixture_start(r.data.weights), 24, 7),
+        stream, WindowOrder(window_sources(r.data, stream.shards()), mixture_start(r.data.weights), 24, 7),
         StepSizes{[](int64_t) { return 6; }, 1, replica}, 7, 0);
   };
   const auto one = loader({}), first = loader({0, 2}), second = loader({1, 2});

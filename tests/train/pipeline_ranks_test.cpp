@@ -178,7 +178,7 @@ class Alone {
 
   Device& device() { return trained_.device; }
   LossFunction loss(const InMemory& m, double scale) {
-    return token_loss(device(), m.targets, m.losses, scale);
+    return token_loss(device(), m.targets, {}, m.losses, scale);
   }
 
   Trained trained_;
