@@ -30,6 +30,7 @@ void add_commands(CLI::App& app, World& world) {
   add_plan(app);
   add_prepare(app);
   add_report(app);
+  add_sft(app, world);
   add_tokenize(app);
   add_train(app, world);
   add_train_tokenizer(app);

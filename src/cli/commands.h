@@ -17,6 +17,7 @@ void add_info(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_prepare(CLI::App& app);
 void add_report(CLI::App& app);
+void add_sft(CLI::App& app, World& world);
 void add_tokenize(CLI::App& app);
 void add_train(CLI::App& app, World& world);
 void add_train_tokenizer(CLI::App& app);

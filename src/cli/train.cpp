@@ -97,8 +97,12 @@ void add_recipe_flag(CLI::App& command, const RecipeKey& key, std::vector<Settin
 
 }  // namespace
 
-void run_training(const TrainFlags& flags, World& world) {
-  const Recipe recipe = read_recipe(flags.config, flags.overrides);
+Recipe read_recipe(const TrainFlags& flags) {
+  return read_recipe(flags.config, flags.overrides, flags.task);
+}
+
+void run_training(const TrainFlags& flags, World& world, const TrainingKind& kind) {
+  const Recipe recipe = read_recipe(flags);
   catch_interrupts();
   const bool writes = world.rank() == 0;
   TrainOptions how{.resume = flags.resume || !flags.changes.empty(),
@@ -108,6 +112,7 @@ void run_training(const TrainFlags& flags, World& world) {
                        [&](Device& device, const Model& model, const std::string& tokenizer_folder) {
                          return training_samples(device, model, recipe, tokenizer_folder);
                        },
+                   .kind = kind,
                    .world = world.size() > 1 ? &world : nullptr};
   world.check_same("--resume", how.resume ? "true" : "false");
   world.check_same("--profile", flags.trace);
@@ -139,7 +144,7 @@ void add_train_flags(CLI::App& command, const std::shared_ptr<TrainFlags>& flags
       "--profile", flags->trace,
       "print where the time of the run's third step goes, and write its trace, for Perfetto, to this "
       "file; of several ranks, all");
-  for (const RecipeKey& key : recipe_keys()) add_recipe_flag(command, key, flags->overrides);
+  for (const RecipeKey& key : recipe_keys(flags->task)) add_recipe_flag(command, key, flags->overrides);
 }
 
 void add_train(CLI::App& app, World& world) {

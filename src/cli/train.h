@@ -1,4 +1,5 @@
-// The flags of a training run, and the run: `fathom train` and what trains after some other preparation.
+// The flags of a training run, and the run: `fathom train` and the commands that train on other data, or after
+// some preparation.
 #pragma once
 #include <CLI/App.hpp>
 #include <memory>
@@ -7,10 +8,12 @@
 
 #include "comm/world.h"
 #include "train/recipe.h"
+#include "train/trainer.h"
 
 namespace fathom {
 
 struct TrainFlags {
+  Task task = Task::train;
   std::string config;
   bool resume = false;
   std::vector<std::string> changes;  // keys that a resumed run may change
@@ -18,8 +21,9 @@ struct TrainFlags {
   std::vector<Setting> overrides;
 };
 
-// --config, --resume and the like, and every key of the recipe.
+// --config, --resume and the like, and every key that recipes of flags->task have.
 void add_train_flags(CLI::App& command, const std::shared_ptr<TrainFlags>& flags);
-void run_training(const TrainFlags& flags, World& world);
+Recipe read_recipe(const TrainFlags& flags);
+void run_training(const TrainFlags& flags, World& world, const TrainingKind& kind = {});
 
 }  // namespace fathom

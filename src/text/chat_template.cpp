@@ -19,6 +19,20 @@ std::string token_text(const JsonObject& config, const std::string& key) {
                            : config.required<std::string>(key);
 }
 
+// A folder's tokenizer_config.json, empty where there is none.
+struct TokenizerConfig {
+  std::string name;
+  Json json;
+
+  explicit TokenizerConfig(const std::string& folder)
+      : name((fs::path(folder) / "tokenizer_config.json").string()),
+        json(fs::exists(name) ? read_json(name) : Json::object()) {}
+  JsonObject object() const { return {json, name}; }
+  ChatTemplate with_template(std::string_view source, const std::string& where) const {
+    return {source, where, token_text(object(), "bos_token"), token_text(object(), "eos_token")};
+  }
+};
+
 // The template of a tokenizer_config.json, a string or a list of {name, template}; empty where it has none.
 std::string template_of(const JsonObject& config) {
   if (!config.has("chat_template")) return "";
@@ -50,19 +64,17 @@ ChatTemplate::ChatTemplate(std::string_view source, const std::string& name, std
     : template_(source, name), bos_(std::move(bos)), eos_(std::move(eos)) {}
 
 ChatTemplate ChatTemplate::load(const std::string& folder) {
-  const std::string file = (fs::path(folder) / "tokenizer_config.json").string();
-  const Json json = fs::exists(file) ? read_json(file) : Json::object();
-  const JsonObject config(json, file);
-  std::string name = (fs::path(folder) / "chat_template.jinja").string(), source;
-  if (fs::exists(name)) {
-    source = read_file(name);
-  } else {
-    name = file + ": chat_template";
-    source = template_of(config);
-  }
+  const std::string file = (fs::path(folder) / "chat_template.jinja").string();
+  if (fs::exists(file)) return load(folder, file);
+  const TokenizerConfig config(folder);
+  const std::string source = template_of(config.object());
   const bool own = !source.empty();
-  return ChatTemplate(own ? source : deepseek_v2_chat_template, own ? name : "DeepSeek-V2's chat template",
-                      token_text(config, "bos_token"), token_text(config, "eos_token"));
+  return config.with_template(own ? source : deepseek_v2_chat_template,
+                              own ? config.name + ": chat_template" : "DeepSeek-V2's chat template");
+}
+
+ChatTemplate ChatTemplate::load(const std::string& folder, const std::string& file) {
+  return TokenizerConfig(folder).with_template(read_file(file), file);
 }
 
 jinja::Text ChatTemplate::render(const Json& messages, const ChatOptions& options) const {

@@ -1,0 +1,25 @@
+// What turns conversations into ids for a recipe: the tokenizer and the chat template that belong to the model.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+#include "train/recipe.h"
+#include "train/token_shard.h"
+
+namespace fathom {
+
+struct ChatTools {
+  std::string folder;  // of the tokenizer's files
+  Tokenizer tokenizer;
+  ChatTemplate chat_template;
+  TokenVocabulary vocabulary;
+  std::vector<int32_t> ends;  // ids that end an answer: the model's and the tokenizer's EOS
+
+  // The tokenizer of data.tokenizer, or of model.init_from; where both are given they must be the same. Error
+  // when there is none, or it names no BOS or EOS.
+  explicit ChatTools(const Recipe& recipe);
+};
+
+}  // namespace fathom
