@@ -25,7 +25,7 @@ std::string content_text(const JsonObject& m) {
     const JsonObject p(part, m.where());
     const auto type = p.required<std::string>("type");
     check(type == "text", "{}: content of type '{}', where only text can be learned from", m.where(), type);
-    text += p.required<std::string>("text");
+    text += p.required<std::string>(p.has("text") ? "text" : "value");
   }
   return text;
 }

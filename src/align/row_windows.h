@@ -1,30 +1,40 @@
-// Windows of rows: each holds several whole rows, which do not see each other. A window's place is its number.
+// Windows of pieces: each holds several whole pieces, whose rows do not see each other. A window's place is its
+// number.
 #pragma once
 #include <vector>
 
-#include "align/token_rows.h"
+#include "align/pieces.h"
 #include "train/windows.h"
 
 namespace fathom {
 
+// What a mean loss is taken over.
+enum class MeanOver { targets, pieces };
+
 class RowWindows : public Windows {
  public:
-  // The rows of each window.
-  RowWindows(TokenRows rows, std::vector<std::vector<int64_t>> windows);
+  // `windows` has the pieces of each. What pack() calls piece p is p + first_piece: the pieces of training and
+  // of validation have numbers of their own.
+  RowWindows(Pieces pieces, std::vector<std::vector<int64_t>> windows, MeanOver mean,
+             int64_t first_piece = 0);
 
-  // All tokens are one unit of token dropping: rows differ in length.
+  // PackedBatch::rows are the pieces of the sequences. All tokens are one unit of token dropping: rows differ
+  // in length.
   void pack(std::span<const int64_t> places, PackedBatch& out) const override;
   WindowSize size(int64_t place) const override { return sizes_[static_cast<size_t>(place)]; }
 
-  const TokenRows& rows() const { return rows_; }
+  const Pieces& pieces() const { return pieces_; }
   int64_t count() const { return static_cast<int64_t>(windows_.size()); }
 
  private:
+  WindowSize size_of(const std::vector<int64_t>& window, MeanOver mean) const;
   void append(int64_t row, PackedBatch& out) const;
 
-  TokenRows rows_;
+  Pieces pieces_;
   std::vector<std::vector<int64_t>> windows_;
   std::vector<WindowSize> sizes_;
+  bool weighted_;
+  int64_t first_piece_;
 };
 
 }  // namespace fathom

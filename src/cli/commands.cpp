@@ -1,18 +1,27 @@
 #include "cli/commands.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include "base/error.h"
 #include "comm/world.h"
 
 namespace fathom {
 namespace {
 
+constexpr std::array<std::string_view, 3> trains_on_ranks = {"train", "extend", "sft"};
+
+bool takes_ranks(const std::string& name) {
+  return std::find(trains_on_ranks.begin(), trains_on_ranks.end(), name) != trains_on_ranks.end();
+}
+
 // Each rank would do all of the work, and write the same files.
 void refuse_ranks(CLI::App& command, const World& world) {
   command.preparse_callback([name = command.get_name(), ranks = world.size()](size_t) {
     check(ranks == 1,
-          "fathom {} runs as one process, and was launched as {} ranks; fathom train and fathom extend take "
-          "several",
-          name, ranks);
+          "fathom {} runs as one process, and was launched as {} ranks; several are for {}", name, ranks,
+          fmt::join(trains_on_ranks, ", "));
   });
 }
 
@@ -37,7 +46,7 @@ void add_commands(CLI::App& app, World& world) {
   add_verify(app);
   // A flag without a value takes none: --json=7 is an error.
   for (CLI::App* command : app.get_subcommands({})) {
-    if (command->get_name() != "train" && command->get_name() != "extend") refuse_ranks(*command, world);
+    if (!takes_ranks(command->get_name())) refuse_ranks(*command, world);
     for (CLI::Option* option : command->get_options())
       if (option->get_expected_max() == 0) option->disable_flag_override();
   }

@@ -39,7 +39,7 @@ class ChatData : public ::testing::Test {
 TEST_F(ChatData, HoldsEveryConversationOnce) {
   const TrainingData data = open({{"data.sequence_length", "256"}});
   const RowWindows& w = windows(data);
-  EXPECT_EQ(w.rows().count(), 40);
+  EXPECT_EQ(w.pieces().count(), 40);
   EXPECT_EQ(data.windows(), w.count());
   std::multiset<int64_t> rows;
   PackedBatch packed;
@@ -67,11 +67,11 @@ TEST_F(ChatData, LeavesOutWhatItCannotUse) {
       run_.write("bad.jsonl", "{\"messages\": []}\nno json\n\n" + conversations(3) + "{\"messages\": [{\"role\": \"tool\", \"content\": \"x\"}, "
                               "{\"role\": \"assistant\", \"content\": \"A\"}]}\n");
   EXPECT_THAT(log_of({{"data.train", file}}),
-              AllOf(HasSubstr("3 conversations cannot be used"), HasSubstr("bad.jsonl:1: an empty conversation"),
-                    HasSubstr("bad.jsonl:2"), HasSubstr("bad.jsonl:7"), HasSubstr("3 rows of")));
+              AllOf(HasSubstr("3 rows cannot be used"), HasSubstr("bad.jsonl:1: an empty conversation"),
+                    HasSubstr("bad.jsonl:2"), HasSubstr("bad.jsonl:7"), HasSubstr("3 pieces of")));
   EXPECT_THAT(error_of([&] { open({{"data.train", file}, {"chat.strict", "true"}}); }), HasSubstr("bad.jsonl:2"));
   EXPECT_THAT(error_of([&] { open({{"data.train", run_.write("none.jsonl", "{}\n")}}); }),
-              AllOf(HasSubstr("no conversation can be used"), HasSubstr("none.jsonl:1")));
+              AllOf(HasSubstr("no row can be used"), HasSubstr("none.jsonl:1")));
   EXPECT_THAT(error_of([&] { open({{"data.train", run_.write("x.txt", "hello")}}); }), HasSubstr(".jsonl"));
   EXPECT_THAT(error_of([&] { open({{"data.train", run_.path("nowhere.jsonl")}}); }), HasSubstr("nowhere.jsonl"));
 }
@@ -81,7 +81,7 @@ TEST_F(ChatData, ReadsListsAndLines) {
   for (int i = 0; i < 3; ++i)
     list += std::string(i ? "," : "") + R"({"instruction": "q)" + std::to_string(i) + R"(", "output": "a"})";
   const TrainingData data = open({{"data.train", run_.write("l.json", list + "]")}});
-  EXPECT_EQ(windows(data).rows().count(), 3);
+  EXPECT_EQ(windows(data).pieces().count(), 3);
   EXPECT_THAT(error_of([&] { open({{"data.train", run_.write("o.json", "{}")}}); }), HasSubstr("must hold a list"));
 }
 
@@ -96,12 +96,12 @@ TEST_F(ChatData, LongConversationsAreDroppedOrCut) {
   EXPECT_THAT(log_of(cut), HasSubstr("0 are left out, 1 are cut, and 1 would have no target"));
   EXPECT_THAT(log_of({}), Not(HasSubstr("are cut")));
   const TrainingData data = open(cut);
-  const TokenRows& rows = windows(data).rows();
+  const Pieces& rows = windows(data).pieces();
   ASSERT_EQ(rows.count(), 3);
   EXPECT_EQ(rows.inputs(1), 96);
   EXPECT_EQ(rows.tokens(1).back(), 'a');  // and no end is made up
   EXPECT_THAT(error_of([&] { open({{"data.train", run_.write("all.jsonl", talk(200, 4))}}); }),
-              HasSubstr("no conversation fits data.sequence_length = 96"));
+              HasSubstr("no row fits data.sequence_length = 96"));
 }
 
 TEST_F(ChatData, SourcesAreMixedByWeight) {
@@ -127,10 +127,10 @@ TEST_F(ChatData, HoldsRowsOutForValidation) {
     rows += static_cast<int64_t>(packed.rows.size());
   }
   EXPECT_EQ(rows, 36);
-  EXPECT_EQ(dynamic_cast<const RowWindows&>(*part.validation).rows().count(), 4);
+  EXPECT_EQ(dynamic_cast<const RowWindows&>(*part.validation).pieces().count(), 4);
   const TrainingData own = open({{"data.validation", run_.write("v.jsonl", conversations(7, "v"))}});
   EXPECT_TRUE(own.own_validation);
-  EXPECT_EQ(dynamic_cast<const RowWindows&>(*own.validation).rows().count(), 7);
+  EXPECT_EQ(dynamic_cast<const RowWindows&>(*own.validation).pieces().count(), 7);
 }
 
 TEST_F(ChatData, ShowsAConversationBeforeItIsLearned) {

@@ -46,15 +46,15 @@ TEST(PackPieces, TakesTheFullestThatFits) {
 class RowWindowsTest : public ::testing::Test {
  protected:
   RowWindowsTest() {
-    rows_.add({{1, 2, 3, 4}, {0, 0, 1, 1}});
-    rows_.add({{5, 6}, {0, 1}});
-    rows_.add({{7, 8, 9}, {1, 1, 0}});
+    rows_.add({{{{1, 2, 3, 4}, {0, 0, 1, 1}}}});
+    rows_.add({{{{5, 6}, {0, 1}}}});
+    rows_.add({{{{7, 8, 9}, {1, 1, 0}}}});
   }
-  TokenRows rows_;
+  Pieces rows_;
 };
 
 TEST_F(RowWindowsTest, EachRowIsASequenceOfItsOwn) {
-  const RowWindows windows(rows_, {{0, 2}, {1}});
+  const RowWindows windows(rows_, {{0, 2}, {1}}, MeanOver::targets, 10);
   PackedBatch packed;
   const std::vector<int64_t> places = {1, 0};
   windows.pack(places, packed);
@@ -62,7 +62,7 @@ TEST_F(RowWindowsTest, EachRowIsASequenceOfItsOwn) {
   EXPECT_THAT(packed.batch.positions, ElementsAre(0, 0, 1, 2, 0, 1));
   EXPECT_THAT(packed.batch.sequence_starts, ElementsAre(0, 1, 4, 6));
   EXPECT_THAT(packed.targets, ElementsAre(6, -100, 3, 4, 8, -100));
-  EXPECT_THAT(packed.rows, ElementsAre(1, 0, 2));
+  EXPECT_THAT(packed.rows, ElementsAre(11, 10, 12));
   EXPECT_THAT(packed.batch.exempt, ElementsAre(0));
   EXPECT_TRUE(packed.weights.empty());
   EXPECT_EQ(packed.counted, 4);
@@ -76,8 +76,8 @@ TEST_F(RowWindowsTest, EachRowIsASequenceOfItsOwn) {
 }
 
 TEST_F(RowWindowsTest, WeightsGoWithTheirTargets) {
-  rows_.add({{3, 3, 3}, {0, 0.5, 0}});
-  const RowWindows windows(rows_, {{1, 3}});
+  rows_.add({{{{3, 3, 3}, {0, 0.5, 0}}}});
+  const RowWindows windows(rows_, {{1, 3}}, MeanOver::targets);
   PackedBatch packed;
   windows.pack(std::vector<int64_t>{0}, packed);
   EXPECT_THAT(packed.weights, ElementsAre(1, 0.5, 0));
@@ -85,16 +85,36 @@ TEST_F(RowWindowsTest, WeightsGoWithTheirTargets) {
   EXPECT_EQ(packed.weight, 1.5);
 }
 
+// Both answers of a preference stay together, and the mean is over preferences.
+TEST_F(RowWindowsTest, APieceMayHaveSeveralRows) {
+  Pieces pairs;
+  for (const double weight : {1.0, 0.25})
+    pairs.add({{{{1, 2, 3}, {0, 1, 1}}, {{1, 4}, {0, 1}}}, {.weight = weight}});
+  EXPECT_EQ(pairs.piece_inputs(1), 3);
+  const RowWindows windows(pairs, {{0, 1}}, MeanOver::pieces);
+  PackedBatch packed;
+  windows.pack(std::vector<int64_t>{0}, packed);
+  EXPECT_THAT(packed.rows, ElementsAre(0, 0, 1, 1));
+  EXPECT_THAT(packed.batch.sequence_starts, ElementsAre(0, 2, 3, 5, 6));
+  EXPECT_EQ(packed.weight, 1.25);
+  EXPECT_TRUE(packed.weights.empty());
+  const Pieces rest = pairs.split_off(1);
+  EXPECT_EQ(pairs.count(), 1);
+  EXPECT_EQ(rest.count(), 1);
+  EXPECT_EQ(rest.label(0).weight, 0.25);
+  EXPECT_EQ(rest.tokens(1)[1], 4);
+}
+
 TEST_F(RowWindowsTest, HashesTellRowsApart) {
-  TokenRows other;
-  other.add({{1, 2, 3, 4}, {0, 0, 1, 1}});
-  other.add({{5, 6}, {0, 1}});
-  other.add({{7, 8, 9}, {1, 0, 0}});
+  Pieces other;
+  other.add({{{{1, 2, 3, 4}, {0, 0, 1, 1}}}});
+  other.add({{{{5, 6}, {0, 1}}}});
+  other.add({{{{7, 8, 9}, {1, 0, 0}}}});
   EXPECT_NE(other.hash(), rows_.hash());
-  TokenRows split;
-  split.add({{1, 2}, {0, 0}});
-  split.add({{3, 4, 5, 6}, {1, 1, 0, 1}});
-  split.add({{7, 8, 9}, {1, 1, 0}});
+  Pieces split;
+  split.add({{{{1, 2}, {0, 0}}}});
+  split.add({{{{3, 4, 5, 6}, {1, 1, 0, 1}}}});
+  split.add({{{{7, 8, 9}, {1, 1, 0}}}});
   EXPECT_NE(split.hash(), rows_.hash());
 }
 

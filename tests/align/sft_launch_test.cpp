@@ -36,7 +36,7 @@ TEST_F(SftProgram, TrainsAndWritesAModelThatChats) {
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr("finished after step 12"));
   EXPECT_THAT(run.out, HasSubstr("validation loss"));
-  EXPECT_THAT(run.err, HasSubstr("40 conversations, 40 rows"));
+  EXPECT_THAT(run.err, HasSubstr("40 rows, 40 pieces"));
   const Outcome chat = run_shell("echo q1 | " + program() + " chat " + run_.path("out/model") +
                                  " --threads 1 --greedy -n 4");
   EXPECT_EQ(chat.exit_code, 0) << chat.err;
