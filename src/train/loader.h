@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
-#include "train/packed_step.h"
 #include "train/share.h"
+#include "train/step_source.h"
 #include "train/window_order.h"
 #include "train/windows.h"
 
@@ -30,21 +30,18 @@ struct StepSizes {
 };
 
 // Prepares the next step in a thread of its own while the last one is used.
-class Loader {
+class Loader : public StepSource {
  public:
   // Reads windows, which must outlive the loader, beginning after `windows_read` of them. The seed is that of
   // exempt_from_dropping().
   Loader(const Windows& windows, WindowOrder order, StepSizes sizes, uint64_t seed, int64_t windows_read);
-  ~Loader();
+  ~Loader() override;
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // Valid until the next call. Error as Windows::pack.
-  const PackedStep& next();
-  // Windows handed out by next() so far, over all epochs.
-  int64_t windows_read() const { return windows_read_; }
-  const WindowOrder& order() const { return order_; }
-  double epochs() const { return static_cast<double>(windows_read_) / static_cast<double>(order_.windows()); }
+  // Error as Windows::pack.
+  const PackedStep& next() override;
+  int64_t windows_read() const override { return windows_read_; }
 
  private:
   void work();

@@ -13,6 +13,7 @@
 #include "ops/router_bias.h"
 #include "tensor/profile.h"
 #include "train/identity.h"
+#include "train/loader.h"
 #include "train/not_finite.h"
 #include "train/output_folder.h"
 
@@ -57,20 +58,28 @@ std::unique_ptr<Objective> objective_of(const TrainingKind& kind, const Recipe& 
 Trainer::Trainer(const Recipe& recipe, const std::string& checkpoint, const std::vector<std::string>& changes,
                  World* world, const TrainingKind& kind)
     : recipe_(recipe),
+      kind_(kind),
       device_(device_of_rank(recipe, world)),
-      data_(kind.open_data(recipe, device_.threads())),
+      data_(kind_.open_data(recipe, device_.threads())),
       config_(checked_config(recipe, data_.vocabulary)),
       ranks_(world, device_, plan_of(recipe, config_, world)),
       trained_(device_, ranks_, config_, recipe.run.precision),
       totals_(device_, config_),
-      objective_(objective_of(kind, recipe)),
+      objective_(objective_of(kind_, recipe)),
       passes_(recipe_, device_, config_, ranks_, trained_, totals_, *objective_),
       watch_(recipe.anomaly.window, recipe.anomaly.deviations) {
   start(world, checkpoint, changes);
-  start_loader();
+  start_source();
 }
 
-void Trainer::start_loader() {
+void Trainer::start_source() {
+  source_.reset();  // before the order that it reads
+  order_.emplace(window_order());
+  if (kind_.make_source) {
+    source_ = kind_.make_source(
+        {recipe_, device_, trained_.model(), data_, *objective_, *order_, state_.windows_read});
+    return;
+  }
   const StepSizes sizes = {.windows =
                                [this](int64_t windows_read) {
                                  return batch_sequences(recipe_.batch,
@@ -78,8 +87,7 @@ void Trainer::start_loader() {
                                },
                            .micro_batch = recipe_.batch.micro_batch,
                            .replica = ranks_.replica()};
-  loader_ = std::make_unique<Loader>(*data_.training, window_order(), sizes, recipe_.run.seed,
-                                     state_.windows_read);
+  source_ = std::make_unique<Loader>(*data_.training, *order_, sizes, recipe_.run.seed, state_.windows_read);
 }
 
 WindowOrder Trainer::window_order() const {
@@ -147,18 +155,18 @@ void Trainer::roll_back(const StepReport& report) {
   go_on(load(checkpoint), before);
   state_.rollbacks = before.rollbacks;
   state_.rollbacks.push_back(
-      {report.step, state_.step, report.why, loader_->order().taken(state_.windows_read)});
+      {report.step, state_.step, report.why, order().taken(state_.windows_read)});
   watch_.history.flagged.clear(), watch_.history.in_a_row = 0;
   state_.anomalies = watch_.history;
   together(ranks_.everyone(), [&] {
     if (ranks_.writes()) note_rollback(file_in(checkpoint, "trainer.json"), state_);
   });
-  start_loader();
+  start_source();
 }
 
 const PackedStep& Trainer::next_data() {
   const ProfilePart part(device_, data_wait);
-  return loader_->next();
+  return source_->next();
 }
 
 StepReport Trainer::step() {
@@ -181,7 +189,7 @@ StepReport Trainer::step() {
   state_.step = report.step;
   state_.anomalies = watch_.history;
   state_.tokens += report.tokens;
-  state_.windows_read = loader_->windows_read();
+  state_.windows_read = source_->windows_read();
   return report;
 }
 
@@ -249,6 +257,10 @@ void Trainer::pack_validation(int64_t i, PackedBatch& packed) const {
 }
 
 std::optional<double> Trainer::validation_loss() {
+  if (std::vector<Objective::Sum> own = source_->validate(); !own.empty()) {
+    validation_means_.assign(own.begin() + 1, own.end());
+    return own.front().value;
+  }
   if (validation_windows() == 0) return std::nullopt;
   const int64_t micro = recipe_.batch.micro_batch,
                 n = passes_.count((validation_windows() + micro - 1) / micro);

@@ -15,13 +15,13 @@
 #include "train/anomaly_reaction.h"
 #include "train/anomaly_watch.h"
 #include "train/expert_load.h"
-#include "train/loader.h"
 #include "train/objective.h"
 #include "train/rank_groups.h"
 #include "train/recipe.h"
 #include "train/schedule.h"
 #include "train/snapshot.h"
 #include "train/step_passes.h"
+#include "train/step_source.h"
 #include "train/step_totals.h"
 #include "train/trained_model.h"
 #include "train/training_checkpoint.h"
@@ -54,8 +54,21 @@ struct StepReport {
 // What kind of training a run is. By default pretraining: token shards, and the cross-entropy of each next
 // token.
 struct TrainingKind {
+  // What a source of steps works with. All of it outlives the source.
+  struct SourceParts {
+    const Recipe& recipe;
+    Device& device;
+    const Model& model;  // with the weights of the moment
+    const TrainingData& data;
+    Objective& objective;
+    const WindowOrder& order;
+    int64_t windows_read;
+  };
+
   std::function<TrainingData(const Recipe&, int threads)> open_data = open_token_shards;
-  std::function<std::unique_ptr<Objective>(const Recipe&)> make_objective = {};  // absent: TokenObjective
+  std::function<std::unique_ptr<Objective>(const Recipe&)> make_objective = {};         // absent: TokenObjective
+  std::function<std::unique_ptr<StepSource>(const SourceParts&)> make_source = {};  // absent: Loader
+  std::string measure = "loss";  // what validation measures
 };
 
 class Trainer {
@@ -74,6 +87,8 @@ class Trainer {
 
   // The schedule's length is reached.
   bool finished() const { return run_finished(recipe_, position()); }
+  // A checkpoint of this moment is all that the run needs to go on.
+  bool may_stop() const { return source_->may_stop(); }
   // Trains on batch_sequences() sequences. When the loss or the gradient is not finite: an Error naming the
   // step, thrown before any weight changes, on all ranks; but see react(). Where the answer is roll_back
   // nothing but roll_back() may follow.
@@ -81,9 +96,10 @@ class Trainer {
   // Goes back to the newest whole checkpoint, and on from there with the data in another order. That is noted
   // in the checkpoint. Error when there is none.
   void roll_back(const StepReport& report);
-  // Mean loss per target of the validation data; nothing when there is none.
+  // Mean loss per target of the validation data, or what TrainingKind::measure says; nothing when there is no
+  // such data.
   std::optional<double> validation_loss();
-  // What the objective measured beside it.
+  // What was measured beside it.
   const std::vector<Objective::Sum>& validation_means() const { return validation_means_; }
 
   // Writes a checkpoint into run.output and prunes older ones. Returns its folder. On a GPU it is written
@@ -98,7 +114,7 @@ class Trainer {
   TrainingMemory memory_taken() const;
 
   const RunState& state() const { return state_; }
-  Position position() const { return {state_.step, state_.tokens, loader_->epochs()}; }
+  Position position() const { return {state_.step, state_.tokens, epochs()}; }
   // With weights that are those of all ranks.
   const Model& model() const {
     trained_.finish_gathering();
@@ -107,8 +123,10 @@ class Trainer {
   const Optimizer& optimizer() const { return trained_.optimizer(); }
   Device& device() { return device_; }
   RankGroups& ranks() { return ranks_; }
-  double epochs() const { return loader_->epochs(); }
-  const WindowOrder& order() const { return loader_->order(); }
+  double epochs() const {
+    return static_cast<double>(source_->windows_read()) / static_cast<double>(order().windows());
+  }
+  const WindowOrder& order() const { return *order_; }
   int64_t training_windows() const { return order().windows(); }
   int64_t validation_windows() const { return static_cast<int64_t>(data_.validation_places.size()); }
   const TrainingData& data() const { return data_; }
@@ -123,7 +141,7 @@ class Trainer {
   RunState load(const std::string& checkpoint);
   // The run stands at what `then`, a checkpoint's, says; its data and tokenizer are those of `now`.
   void go_on(RunState then, const RunState& now);
-  void start_loader();
+  void start_source();
   void finish_written_checkpoint();
   // On every rank, or it counts on none.
   bool take_snapshots();
@@ -140,6 +158,7 @@ class Trainer {
   void pack_validation(int64_t i, PackedBatch& packed) const;
 
   const Recipe recipe_;
+  const TrainingKind kind_;
   Device device_;
   const TrainingData data_;
   const Config config_;
@@ -151,7 +170,8 @@ class Trainer {
 
   RunState state_;
   AnomalyWatch watch_;
-  std::unique_ptr<Loader> loader_;
+  std::optional<WindowOrder> order_;
+  std::unique_ptr<StepSource> source_;
   std::vector<Objective::Sum> validation_means_;
 
   std::unique_ptr<Snapshot> snapshot_;  // on a GPU, from the first checkpoint on

@@ -159,6 +159,7 @@ void Run::announce() {
 // Rank 0 says when time is up; a signal to any rank ends all.
 std::optional<Ending> Run::ending() {
   if (trainer_.finished()) return Ending::finished;
+  if (!trainer_.may_stop()) return std::nullopt;
   if (recipe_.run.stop_at > 0 && trainer_.state().step >= recipe_.run.stop_at) return Ending::stop_at;
   RankGroups& ranks = trainer_.ranks();
   const double limit = recipe_.run.max_seconds;
@@ -253,7 +254,7 @@ void Run::after_step(const StepReport& r, double seconds) {
   checkpoint_due_ = checkpoint_due_ || is_multiple(recipe_.checkpoint.every);
   // What a run may go back to must be good.
   const bool wait = recipe_.anomaly.rollback > 0 && r.anomaly != Anomaly::none;
-  if (checkpoint_due_ && !wait && !trainer_.finished()) save();  // the last one: see go()
+  if (checkpoint_due_ && !wait && trainer_.may_stop() && !trainer_.finished()) save();  // the last one: see go()
 }
 
 void Run::validate() {
@@ -261,9 +262,10 @@ void Run::validate() {
   validated_step_ = trainer_.state().step;
   outcome_.validation_loss = trainer_.validation_loss();
   if (!outcome_.validation_loss) return;
-  log::info("step {}  validation loss {:.4f}", validated_step_, *outcome_.validation_loss);
+  const std::string name = "validation_" + options_.kind.measure;
+  log::info("step {}  validation {} {:.4f}", validated_step_, options_.kind.measure, *outcome_.validation_loss);
   if (!metrics_) return;
-  metrics_->log(validated_step_, {{"validation_loss", *outcome_.validation_loss}});
+  metrics_->log(validated_step_, {{name, *outcome_.validation_loss}});
   for (const auto& [name, value] : trainer_.validation_means())
     metrics_->log(validated_step_, {{"validation_" + name, value}});
 }

@@ -1,0 +1,26 @@
+// Where a run's steps come from: a loader of windows, or rollouts of the model itself.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "train/objective.h"
+#include "train/packed_step.h"
+
+namespace fathom {
+
+class StepSource {
+ public:
+  virtual ~StepSource() = default;
+
+  // The next step, which is valid until the next call.
+  virtual const PackedStep& next() = 0;
+  // Windows handed out by next() so far, over all epochs.
+  virtual int64_t windows_read() const = 0;
+  // Whether a run may stop here, to go on from windows_read() and its weights alone.
+  virtual bool may_stop() const { return true; }
+  // What a run is measured by, first of all, and more, where that is not the objective's loss.
+  virtual std::vector<Objective::Sum> validate() { return {}; }
+};
+
+}  // namespace fathom
