@@ -30,30 +30,30 @@ std::string tokenizer_folder(const Recipe& r) {
   return std::filesystem::path(*tokenizer_file(path)).parent_path().string();
 }
 
-ChatTemplate template_of(const Recipe& r, const std::string& folder) {
-  return r.chat.chat_template.empty() ? ChatTemplate::load(folder)
-                                      : ChatTemplate::load(folder, r.chat.chat_template);
-}
-
 TokenVocabulary vocabulary_of(const Tokenizer& tokenizer, const std::string& folder) {
   const auto bos = tokenizer.bos_id(), eos = tokenizer.eos_id();
   check(bos && eos, "{}: the tokenizer names no token for the {} of a text", folder, bos ? "end" : "beginning");
   return {tokenizer.size(), *bos, *eos, identity_in(folder, "the tokenizer's folder")};
 }
 
-std::vector<int32_t> ends_of(const Recipe& r, const TokenVocabulary& vocabulary) {
+std::vector<int32_t> ends_of(const Config& model, const TokenVocabulary& vocabulary) {
   std::vector<int32_t> ends = {vocabulary.eos};
-  for (const int64_t id : model_config(r).eos_token_ids) ends.push_back(static_cast<int32_t>(id));
+  for (const int64_t id : model.eos_token_ids) ends.push_back(static_cast<int32_t>(id));
   return ends;
 }
 
 }  // namespace
 
-ChatTools::ChatTools(const Recipe& r)
-    : folder(tokenizer_folder(r)),
+ChatTools::ChatTools(const std::string& where, const std::string& file, const Config& model)
+    : folder(where),
       tokenizer(Tokenizer::load(folder)),
-      chat_template(template_of(r, folder)),
+      chat_template(file.empty() ? ChatTemplate::load(folder) : ChatTemplate::load(folder, file)),
       vocabulary(vocabulary_of(tokenizer, folder)),
-      ends(ends_of(r, vocabulary)) {}
+      ends(ends_of(model, vocabulary)) {}
+
+ChatTools::ChatTools(const Recipe& r)
+    : ChatTools(tokenizer_folder(r), r.chat.chat_template, model_config(r)) {}
+
+ChatTools::ChatTools(const std::string& where, const Config& model) : ChatTools(where, "", model) {}
 
 }  // namespace fathom

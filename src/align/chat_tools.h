@@ -1,4 +1,4 @@
-// What turns conversations into ids for a recipe: the tokenizer and the chat template that belong to the model.
+// What turns conversations into ids for a model: the tokenizer and the chat template that belong to it.
 #pragma once
 #include <string>
 #include <vector>
@@ -20,6 +20,11 @@ struct ChatTools {
   // The tokenizer of data.tokenizer, or of model.init_from; where both are given they must be the same. Error
   // when there is none, or it names no BOS or EOS.
   explicit ChatTools(const Recipe& recipe);
+  // Those of a model folder, of which `model` is the config.
+  ChatTools(const std::string& folder, const Config& model);
+
+ private:
+  ChatTools(const std::string& folder, const std::string& chat_template_file, const Config& model);
 };
 
 }  // namespace fathom

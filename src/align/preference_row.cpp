@@ -72,7 +72,7 @@ double number(const JsonObject& row, const char* field, double otherwise) {
 PreferenceRow preference(Json chosen, Json rejected, const PieceLabel& label, const std::string& where) {
   size_t same = 0;
   while (same < chosen.size() && same < rejected.size() && chosen[same] == rejected[same]) ++same;
-  check(same < chosen.size() && same < rejected.size() || label.tie,
+  check((same < chosen.size() && same < rejected.size()) || label.tie,
         "{}: one answer is the other's beginning, or they are the same", where);
   if (label.tie) same = std::min({same, chosen.size() - 1, rejected.size() - 1});
   for (Json* messages : {&chosen, &rejected})

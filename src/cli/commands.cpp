@@ -10,7 +10,7 @@
 namespace fathom {
 namespace {
 
-constexpr std::array<std::string_view, 3> trains_on_ranks = {"train", "extend", "sft"};
+constexpr std::array<std::string_view, 5> trains_on_ranks = {"train", "extend", "sft", "reward", "dpo"};
 
 bool takes_ranks(const std::string& name) {
   return std::find(trains_on_ranks.begin(), trains_on_ranks.end(), name) != trains_on_ranks.end();
@@ -29,6 +29,7 @@ void refuse_ranks(CLI::App& command, const World& world) {
 
 void add_commands(CLI::App& app, World& world) {
   add_chat(app);
+  add_dpo(app, world);
   CLI::App* eval = app.add_subcommand("eval", "Evaluate a model");
   eval->require_subcommand(1);
   add_eval_needle(*eval);
@@ -39,6 +40,7 @@ void add_commands(CLI::App& app, World& world) {
   add_plan(app);
   add_prepare(app);
   add_report(app);
+  add_reward(app, world);
   add_sft(app, world);
   add_tokenize(app);
   add_train(app, world);

@@ -11,12 +11,14 @@ void add_chat(CLI::App& app);
 void add_eval_needle(CLI::App& eval);
 void add_eval_positions(CLI::App& eval);
 // The commands that several ranks run together take the world.
+void add_dpo(CLI::App& app, World& world);
 void add_extend(CLI::App& app, World& world);
 void add_generate(CLI::App& app);
 void add_info(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_prepare(CLI::App& app);
 void add_report(CLI::App& app);
+void add_reward(CLI::App& app, World& world);
 void add_sft(CLI::App& app, World& world);
 void add_tokenize(CLI::App& app);
 void add_train(CLI::App& app, World& world);

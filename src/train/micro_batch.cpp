@@ -15,6 +15,7 @@ MicroBatch lay_out(const Recipe& r, const Config& c, const ModelPart& part, Aren
   m.targets = arena.allocate(DType::i32, {N});
   m.weights = arena.allocate(stat_of(dtype), {N});
   m.losses = arena.allocate(stat_of(dtype), {N});
+  m.head_losses = arena.allocate(stat_of(dtype), {N});
   m.dhidden = arena.allocate(dtype, {N, c.hidden_size});
   m.activations = allocate_activations(c, arena, dtype, Purpose::training, size, recompute, part);
   return m;

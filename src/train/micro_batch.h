@@ -12,6 +12,7 @@ struct MicroBatch {
   Tensor targets;  // [N] i32
   Tensor weights;  // [N] stat, of the targets
   Tensor losses;   // [N] stat
+  Tensor head_losses;  // [N] stat: of the head, where an objective's losses are others
   Tensor dhidden;  // [N, C]
   Activations activations;
 };

@@ -19,7 +19,9 @@ struct TaskSection {
   std::string_view name;
   std::vector<Task> tasks;
 };
-const std::array task_sections = {TaskSection{"chat", {Task::sft}}, TaskSection{"sft", {Task::sft}}};
+const std::array task_sections = {TaskSection{"chat", {Task::sft, Task::reward, Task::dpo}},
+                                  TaskSection{"sft", {Task::sft}}, TaskSection{"reward", {Task::reward}},
+                                  TaskSection{"dpo", {Task::dpo}}};
 
 // "rope_scaling.factor" and so on, with example values: the keys that config.json may hold.
 Json config_fields() {
@@ -211,6 +213,8 @@ Config model_config(const Recipe& recipe) {
   Config config = config_from_json(json, where);
   const Recipe::Model& m = recipe.model;
   if (m.extend_to > 0) config = extended(config, m.extend_to, m.extend_from, where);
+  if (recipe.task == Task::reward && !config.has_score_head())
+    config = with_score_head(config, 1, config.bos_token_id, where);
   check_groups(config, "model.device_balance_alpha", m.device_balance_alpha, where);
   check_groups(config, "model.communication_balance_alpha", m.communication_balance_alpha, where);
   check_groups(config, "model.capacity_factor", m.capacity_factor, where);

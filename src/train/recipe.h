@@ -18,9 +18,10 @@
 namespace fathom {
 
 // What a recipe is for: the command that runs it.
-enum class Task { train, sft };
+enum class Task { train, sft, reward, dpo };
 constexpr std::string_view name_of(Task task) {
-  return task == Task::train ? "train" : "sft";
+  constexpr std::string_view names[] = {"train", "sft", "reward", "dpo"};
+  return names[static_cast<size_t>(task)];
 }
 
 // How the learning rate continues after the warm-up.
@@ -143,6 +144,22 @@ struct Recipe {
   struct Sft {
     bool last_turn = false;  // learn a conversation's last answer only
   } sft;
+
+  // A reward model (align/reward_objective.h).
+  struct Reward {
+    std::string data = "pairs";       // preferences; or points: single answers with a score
+    std::string points = "binary";    // the loss of points: binary cross-entropy, or squared error
+    double centring = 0;              // weight of (chosen + rejected)^2, which keeps scores near 0
+  } reward;
+
+  // Direct preference optimization (align/objectives/preference.h).
+  struct Dpo {
+    std::string form = "sigmoid";  // sigmoid, robust, ipo or hinge
+    double beta = 0.1;
+    double label_smoothing = 0;
+    bool per_token = false;   // log-probabilities are means over an answer's tokens instead of sums
+    std::string reference;    // model folder; default: model.init_from
+  } dpo;
 
   std::set<std::string> given;  // the keys that were set, by a file or a flag
 };

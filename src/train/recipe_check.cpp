@@ -62,6 +62,8 @@ void check_together(const Recipe& r, const std::string& where) {
   check(r.task == Task::train || r.parallel.pipeline == 1,
         "{}: parallel.pipeline = {}: fathom {} works on ranks of data and expert parallelism", where,
         r.parallel.pipeline, name_of(r.task));
+  const bool sft = r.task == Task::sft;
+  check(sft || r.chat.overlong == "drop", "{}: chat.overlong = \"cut\" is for fathom sft: an answer that is compared must be whole", where);
   check(r.chat.overlong == "drop" || r.chat.overlong == "cut",
         "{}: 'chat.overlong' is '{}': expected drop or cut", where, r.chat.overlong);
 }

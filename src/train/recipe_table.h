@@ -117,6 +117,19 @@ void visit_recipe(R& r, F&& f) {
     "of conversations longer than data.sequence_length: drop, or cut their end");
   f("chat.strict", r.chat.strict, any_value, free_to_change,
     "the first row that cannot be used is an error, instead of being counted and left out");
+  f("reward.data", r.reward.data, any_value, fixed, "pairs: preferences; points: answers with a score");
+  f("reward.points", r.reward.points, any_value, by_request,
+    "loss of points: binary (cross-entropy) or squared (error)");
+  f("reward.centring", r.reward.centring, at_least_0, by_request,
+    "weight of (chosen + rejected)^2, which keeps scores near 0");
+  f("dpo.form", r.dpo.form, any_value, by_request, "sigmoid, robust, ipo or hinge");
+  f("dpo.beta", r.dpo.beta, at_least_0, by_request, "how far the policy may go from the reference");
+  f("dpo.label_smoothing", r.dpo.label_smoothing, fraction, by_request,
+    "chance that a preference is the wrong way round");
+  f("dpo.per_token", r.dpo.per_token, any_value, by_request,
+    "log-probabilities are means over an answer's tokens");
+  f("dpo.reference", r.dpo.reference, any_value, free_to_change,
+    "model folder of the frozen reference; default: model.init_from");
   f("sft.last_turn", r.sft.last_turn, any_value, free_to_change, "learn a conversation's last answer only");
 }
 

@@ -2,7 +2,7 @@
 
 #include <exception>
 
-#include "model/model_folder.h"
+#include "model/score.h"
 #include "tensor/memory.h"
 #include "train/not_finite.h"
 #include "train/training_memory.h"
@@ -41,7 +41,7 @@ void TrainedModel::start(Device& device, const std::string& init_from, uint64_t 
   if (init_from.empty())
     initialize_weights(device, model_.config, exact, seed, model_.part);
   else
-    load_weights(device, model_.config, exact, CheckpointReader(init_from), model_.part);
+    start_from_folder(device, model_.config, exact, init_from, model_.part);
   optimizer_.start_from(device, exact);
 }
 

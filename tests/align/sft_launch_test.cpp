@@ -23,9 +23,10 @@ std::vector<double> losses(const std::string& output) {
 
 class SftProgram : public ::testing::Test {
  protected:
-  std::string command(const std::string& out, const std::string& more = "") const {
-    std::string text = program() + " sft";
-    for (const auto& [key, value] : run_.flags(out)) text += " --" + key + " '" + value + "'";
+  std::string command(const std::string& out, const std::string& more = "", const std::string& task = "sft") const {
+    std::string text = program() + " " + task;
+    for (const auto& [key, value] : run_.flags(out))
+      if (task == "sft" || key != "data.train") text += " --" + key + " '" + value + "'";
     return text + " " + more;
   }
   const ChatRun run_;
@@ -50,14 +51,23 @@ TEST_F(SftProgram, ADryRunShowsAndTrainsNothing) {
   EXPECT_FALSE(std::filesystem::exists(run_.path("dry")));
 }
 
-TEST_F(SftProgram, SeveralRanksTrainAsOne) {
+class OnRanks : public SftProgram, public ::testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Of, OnRanks, ::testing::Values("sft", "reward", "dpo"));
+
+TEST_P(OnRanks, TrainAsOne) {
   FATHOM_NEEDS_MPIRUN();
-  const Outcome alone = run_shell(command("one"));
+  const std::string task = GetParam();
+  std::string pairs;
+  for (int i = 0; i < 30; ++i)
+    pairs += Json{{"prompt", "q" + std::to_string(i)}, {"chosen", std::string(1 + i % 6, 'a')}, {"rejected", "zz"}}.dump() + "\n";
+  const std::string file = run_.write("pairs.jsonl", pairs),
+                    data = task == "sft" ? "" : " --data.train " + file + " ";
+  const Outcome alone = run_shell(command("one", data, task));
   ASSERT_EQ(alone.exit_code, 0) << alone.err;
   const std::vector<double> one = losses(run_.path("one"));
   ASSERT_EQ(one.size(), 12u);
   for (const auto& [out, more] : {std::pair("data", ""), std::pair("experts", "--parallel.expert 2")}) {
-    const Outcome run = run_shell(mpirun(2, command(out, more)));
+    const Outcome run = run_shell(mpirun(2, command(out, data + more, task)));
     ASSERT_EQ(run.exit_code, 0) << run.err;
     const std::vector<double> two = losses(run_.path(out));
     ASSERT_EQ(two.size(), one.size());
