@@ -82,6 +82,7 @@ int64_t Engine::submit(Request r) {
   s.tokens = std::move(r.prompt);
   s.sampling = r.sampling;
   s.stop = std::move(r.stop);
+  s.log_probs = r.log_probs;
   scheduler_.add(s);
   return id;
 }
@@ -105,7 +106,7 @@ std::vector<Output> Engine::step() {
     }
     s.cached += scheduled[i].tokens;
     blocks_.publish(s, s.cached - scheduled[i].tokens);
-    if (s.pending() == 0) outputs.push_back(extend(sequences_.at(s.id), results[i].token));
+    if (s.pending() == 0) outputs.push_back(extend(sequences_.at(s.id), results[i]));
   }
   for (const Output& o : outputs)
     if (o.finish != FinishReason::none) abort(o.id);
@@ -115,14 +116,15 @@ std::vector<Output> Engine::step() {
 Output Engine::end_with_error(Entry& entry, const std::string& error) {
   Sequence& s = entry.sequence;
   s.finish = FinishReason::error;
-  return {s.id, -1, entry.text ? entry.text->flush() : "", s.finish, error};
+  return {.id = s.id, .text = entry.text ? entry.text->flush() : "", .finish = s.finish, .error = error};
 }
 
 // Appends the token and decides whether the sequence ends with it.
-Output Engine::extend(Entry& entry, int32_t token) {
+Output Engine::extend(Entry& entry, const PieceResult& result) {
   Sequence& s = entry.sequence;
+  const int32_t token = result.token;
   s.tokens.push_back(token);
-  Output out{s.id, token, {}, FinishReason::none, {}};
+  Output out{.id = s.id, .token = token, .log_prob = result.log_prob};
   const std::vector<int64_t>& eos = s.stop.eos_token_ids;
   const bool ended = std::find(eos.begin(), eos.end(), token) != eos.end();
   if (entry.text && !ended) out.text = entry.text->push(token);

@@ -36,10 +36,11 @@ struct EngineOptions {
 // finishes.
 struct Output {
   int64_t id = 0;
-  int32_t token = -1;  // none when the sequence ends with an error
-  std::string text;
+  int32_t token = -1;   // none when the sequence ends with an error
+  double log_prob = 0;  // of the token, where the request asks for it
+  std::string text = {};
   FinishReason finish = FinishReason::none;
-  std::string error;  // what went wrong, for FinishReason::error
+  std::string error = {};  // what went wrong, for FinishReason::error
 };
 
 class Engine {
@@ -59,6 +60,9 @@ class Engine {
 
   // Most tokens, prompt and generated, one sequence can have.
   int64_t longest() const;
+  // The ids below this are those that both the model and the tokenizer know: what is sampled from, and what
+  // log-probabilities are taken over.
+  int64_t vocabulary() const { return runner_.vocabulary(); }
   // For when the model's weights have changed. No sequence may be under way.
   void clear_prefix_cache() { blocks_.clear_prefix_cache(); }
 
@@ -75,7 +79,7 @@ class Engine {
   };
 
   void check_request(const Request& request) const;
-  Output extend(Entry& entry, int32_t token);
+  Output extend(Entry& entry, const PieceResult& result);
   static Output end_with_error(Entry& entry, const std::string& error);
 
   const Model& model_;

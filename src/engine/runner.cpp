@@ -6,6 +6,7 @@
 #include "engine/buckets.h"
 #include "model/head.h"
 #include "ops/permute.h"
+#include "tensor/compare.h"
 #include "tensor/memory.h"
 
 namespace fathom {
@@ -110,11 +111,13 @@ PieceResult Runner::result_of(const Group& group, size_t item, const Readback& r
   PieceResult result;
   if (i < group.completing) {
     const int32_t id = readback.ids.as<int32_t>()[i];
-    if (id >= 0)
+    if (id >= 0) {
       result.token = id;
-    else
+      if (piece.sequence->log_probs) result.log_prob = element(readback.log_probs, 0, i);
+    } else {
       result.error = fmt::format("the model's output is not finite after {} tokens: {}",
                                  piece.sequence->length(), sample_failure(id));
+    }
   } else if (!all_finite(readback.hidden.slice(i - group.completing, 1))) {
     // Every row before the last one goes into it by attention, so that it stands for all that were cached.
     result.error = fmt::format("the model's output is not finite within the first {} tokens",
@@ -134,6 +137,7 @@ std::vector<Runner::Group> Runner::split(std::span<const Scheduled> scheduled) c
       group_of[i]->items.push_back(scheduled[i]);
       group_of[i]->places.push_back(i);
       group_of[i]->completing += completing;
+      group_of[i]->log_probs |= completing && scheduled[i].sequence->log_probs;
     }
   std::vector<Group> groups;
   for (Group* g : {&expanded, &absorbed})
@@ -181,6 +185,7 @@ Runner::Readback Runner::run_group(const Group& group) {
   for (size_t i = 0; i < batch.chunks.size(); ++i) batch.chunks[i].keys = inputs.batch.chunks[i].keys;
   batch.cache = &cache_;
   batch.replay = replay_;
+  if (group.log_probs) m.sample.log_probs = m.log_probs;
   const auto forward = [&] {
     const Tensor hidden = model_forward(device_, model_, batch, m.activations);
     permute(device_, {.out = m.last_hidden, .x = hidden, .token_of = m.inputs.last_tokens});
@@ -189,7 +194,7 @@ Runner::Readback Runner::run_group(const Group& group) {
     sample(device_, m.sample);
   };
   if (replayable(group))
-    decoding_.run(device_, {form.sequences, form.max_pages, form.sampled}, forward);
+    decoding_.run(device_, {form.sequences, form.max_pages, form.sampled, group.log_probs}, forward);
   else
     forward();
   return read_back(group, m);
@@ -199,6 +204,7 @@ Runner::Readback Runner::read_back(const Group& group, const Memory& m) {
   const int64_t n = group.completing, others = static_cast<int64_t>(group.items.size()) - n;
   const Readback readback = allocate_readback(model_, staging_, n, others);
   download_later(device_, readback.ids, m.sample.ids.slice(0, n));
+  if (group.log_probs) download_later(device_, readback.log_probs, m.log_probs.slice(0, n));
   download_later(device_, readback.hidden, m.last_hidden.slice(n, others));
   return readback;
 }
@@ -210,6 +216,7 @@ Runner::Memory Runner::allocate(const Model& model, const RunnerOptions& options
   m.activations = allocate_activations(model.config, arena, model.dtype, Purpose::serving, size.batch);
   m.last_hidden = arena.allocate(model.dtype, {size.batch.sequences, model.config.hidden_size});
   m.logits = arena.allocate(stat_of(model.dtype), {size.sampled, model.config.vocab_size});
+  m.log_probs = arena.allocate(stat_of(model.dtype), {size.sampled});
   m.sample = {.ids = arena.allocate(DType::i32, {size.sampled}),
               .logits = m.logits.columns(0, options.vocabulary),
               .settings = m.inputs.settings,
@@ -220,6 +227,7 @@ Runner::Memory Runner::allocate(const Model& model, const RunnerOptions& options
 Runner::Readback Runner::allocate_readback(const Model& model, Arena& arena, int64_t completing,
                                            int64_t others) {
   return {.ids = arena.allocate(DType::i32, {completing}),
+          .log_probs = arena.allocate(stat_of(model.dtype), {completing}),
           .hidden = arena.allocate(model.dtype, {others, model.config.hidden_size})};
 }
 

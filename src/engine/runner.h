@@ -31,8 +31,9 @@ struct RunnerOptions {
 
 // What running a piece of a sequence gave.
 struct PieceResult {
-  int32_t token = -1;  // the next one, when the piece completes the sequence
-  std::string error;   // why there is none: what the model computed for the piece is not finite
+  int32_t token = -1;   // the next one, when the piece completes the sequence
+  double log_prob = 0;  // of it, where the sequence asks for it (ops/sample.h)
+  std::string error;    // why there is none: what the model computed for the piece is not finite
 };
 
 class Runner {
@@ -49,6 +50,7 @@ class Runner {
   void replay(const ExpertReplay* replay) { replay_ = replay; }
 
   const LatentCache& cache() const { return cache_; }
+  int64_t vocabulary() const { return options_.vocabulary; }
 
  private:
   // Scheduled pieces that attend in the same form, those that complete their sequence first.
@@ -57,18 +59,21 @@ class Runner {
     std::vector<Scheduled> items;
     std::vector<size_t> places;  // of the items among all that are scheduled
     int64_t completing = 0;
+    bool log_probs = false;  // whether any of those that complete asks for it
   };
   struct Memory {
     StepInputs inputs;
     Activations activations;
     Tensor last_hidden;  // [B, C]
     Tensor logits;       // [n, V] stat, of the sequences that are sampled
+    Tensor log_probs;    // [n] stat
     Sample sample;
   };
   // What is read back of a group, in page-locked memory; there after synchronize().
   struct Readback {
-    Tensor ids;     // [completing] i32
-    Tensor hidden;  // [the others, C], their last rows
+    Tensor ids;        // [completing] i32
+    Tensor log_probs;  // [completing] stat, if any asks for it
+    Tensor hidden;     // [the others, C], their last rows
   };
 
   std::vector<Group> split(std::span<const Scheduled> scheduled) const;
