@@ -22,7 +22,8 @@ RunnerOptions runner_options(const EngineOptions& o, int64_t pages, int64_t voca
           .max_expanded_keys = o.max_expanded_keys,
           .vocabulary = vocabulary,
           .absorbed = o.absorbed,
-          .padded = o.padded};
+          .padded = o.padded,
+          .record_experts = o.record_experts};
 }
 
 // The ids that both the model and the tokenizer know.
@@ -139,6 +140,7 @@ Output Engine::extend(Entry& entry, const PieceResult& result) {
     if (entry.text->stopped()) s.finish = FinishReason::stop;
   }
   out.finish = s.finish;
+  if (s.finish != FinishReason::none) out.experts = runner_.experts(s);
   return out;
 }
 

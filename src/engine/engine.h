@@ -26,6 +26,9 @@ struct EngineOptions {
   std::optional<bool> absorbed;  // forces one form of attention, for tests
   // Whether decoding batches are filled up to the size of a step that can be replayed; by default on a GPU.
   std::optional<bool> padded = {};
+  // Whether Output::experts is given, for every sequence: it takes 2 bytes of the host's memory for each
+  // expert of each token that the cache holds, and a copy of them in each step.
+  bool record_experts = false;
 
   // For so many sequences at a time, each of up to `length` tokens in pages of its own.
   static EngineOptions for_sequences(int64_t sequences, int64_t length);
@@ -41,6 +44,8 @@ struct Output {
   std::string text = {};
   FinishReason finish = FinishReason::none;
   std::string error = {};  // what went wrong, for FinishReason::error
+  // At the end, with record_experts: those of all tokens but the last one, which the model has not seen.
+  ChosenExperts experts = {};
 };
 
 class Engine {

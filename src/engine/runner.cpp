@@ -53,6 +53,7 @@ Runner::Runner(Device& device, const Model& model, const RunnerOptions& options)
   cache_ = cache_with_padding_page(model, cache_memory_, o);
   step_memory_ = Arena("a step of generation", step_bytes(model, o), device,
                        "smaller prompt chunks take less, and bf16: --prompt-chunk, --dtype");
+  if (o.record_experts) record_.emplace(model.config, o.pages, o.page_size);
   staging_ = Arena::pinned("the inputs of a step of generation", staging_bytes(model, o), device);
 }
 
@@ -87,7 +88,7 @@ int64_t Runner::staging_bytes(const Model& model, const RunnerOptions& o) {
   Arena plan;
   for (const StepSize& size : largest(model, o)) {
     allocate_step_inputs(plan, size);
-    allocate_readback(model, plan, o.max_sequences, o.max_sequences);
+    allocate_readback(model, o, plan, size.batch.tokens, o.max_sequences, o.max_sequences);
   }
   return plan.used();
 }
@@ -99,9 +100,11 @@ std::vector<PieceResult> Runner::run(std::span<const Scheduled> scheduled) {
   for (const Group& group : groups) readbacks.push_back(run_group(group));
   synchronize(device_);
   std::vector<PieceResult> results(scheduled.size());
-  for (size_t g = 0; g < groups.size(); ++g)
+  for (size_t g = 0; g < groups.size(); ++g) {
+    if (record_) record_->write(groups[g].items, readbacks[g].experts);
     for (size_t i = 0; i < groups[g].items.size(); ++i)
       results[groups[g].places[i]] = result_of(groups[g], i, readbacks[g]);
+  }
   return results;
 }
 
@@ -202,10 +205,12 @@ Runner::Readback Runner::run_group(const Group& group) {
 
 Runner::Readback Runner::read_back(const Group& group, const Memory& m) {
   const int64_t n = group.completing, others = static_cast<int64_t>(group.items.size()) - n;
-  const Readback readback = allocate_readback(model_, staging_, n, others);
+  const Readback readback =
+      allocate_readback(model_, options_, staging_, m.inputs.batch.tokens.cols(), n, others);
   download_later(device_, readback.ids, m.sample.ids.slice(0, n));
   if (group.log_probs) download_later(device_, readback.log_probs, m.log_probs.slice(0, n));
   download_later(device_, readback.hidden, m.last_hidden.slice(n, others));
+  if (m.experts.rank > 0) download_later(device_, readback.experts, m.experts);
   return readback;
 }
 
@@ -214,6 +219,12 @@ Runner::Memory Runner::allocate(const Model& model, const RunnerOptions& options
   Memory m;
   m.inputs = allocate_step_inputs(arena, size);
   m.activations = allocate_activations(model.config, arena, model.dtype, Purpose::serving, size.batch);
+  m.experts = allocate_experts(model, options, arena, size.batch.tokens);
+  for (int64_t layer = 0, row = 0; m.experts.rank > 0 && layer < model.config.num_hidden_layers; ++layer) {
+    if (!model.config.is_moe_layer(layer)) continue;
+    m.activations.layer(layer).moe.ids = m.experts.slice(row, size.batch.tokens);  // each its own
+    row += size.batch.tokens;
+  }
   m.last_hidden = arena.allocate(model.dtype, {size.batch.sequences, model.config.hidden_size});
   m.logits = arena.allocate(stat_of(model.dtype), {size.sampled, model.config.vocab_size});
   m.log_probs = arena.allocate(stat_of(model.dtype), {size.sampled});
@@ -224,11 +235,19 @@ Runner::Memory Runner::allocate(const Model& model, const RunnerOptions& options
   return m;
 }
 
-Runner::Readback Runner::allocate_readback(const Model& model, Arena& arena, int64_t completing,
-                                           int64_t others) {
+Tensor Runner::allocate_experts(const Model& model, const RunnerOptions& options, Arena& arena,
+                                int64_t tokens) {
+  const Config& c = model.config;
+  if (!options.record_experts || c.n_moe_layers() == 0) return {};
+  return arena.allocate(DType::i32, {c.n_moe_layers() * tokens, c.num_experts_per_tok});
+}
+
+Runner::Readback Runner::allocate_readback(const Model& model, const RunnerOptions& options, Arena& arena,
+                                           int64_t tokens, int64_t completing, int64_t others) {
   return {.ids = arena.allocate(DType::i32, {completing}),
           .log_probs = arena.allocate(stat_of(model.dtype), {completing}),
-          .hidden = arena.allocate(model.dtype, {others, model.config.hidden_size})};
+          .hidden = arena.allocate(model.dtype, {others, model.config.hidden_size}),
+          .experts = allocate_experts(model, options, arena, tokens)};
 }
 
 }  // namespace fathom

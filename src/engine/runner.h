@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/expert_record.h"
 #include "engine/scheduler.h"
 #include "engine/step_inputs.h"
 #include "model/model.h"
@@ -27,6 +28,7 @@ struct RunnerOptions {
   // Whether decoding batches are filled up to the size of a step that can be replayed (buckets.h); by default
   // on a GPU.
   std::optional<bool> padded = {};
+  bool record_experts = false;
 };
 
 // What running a piece of a sequence gave.
@@ -46,6 +48,11 @@ class Runner {
   // Runs the scheduled tokens; a result for each scheduled piece, in order.
   std::vector<PieceResult> run(std::span<const Scheduled> scheduled);
 
+  // The experts of a sequence's tokens that are in the cache; none unless they are recorded.
+  ChosenExperts experts(const Sequence& sequence) const {
+    return record_ ? record_->read(sequence) : ChosenExperts();
+  }
+
   // Experts are taken from this table by position, for a single sequence; set it before the first run.
   void replay(const ExpertReplay* replay) { replay_ = replay; }
 
@@ -64,6 +71,7 @@ class Runner {
   struct Memory {
     StepInputs inputs;
     Activations activations;
+    Tensor experts;      // [MoE layers * N, K] i32, if they are recorded
     Tensor last_hidden;  // [B, C]
     Tensor logits;       // [n, V] stat, of the sequences that are sampled
     Tensor log_probs;    // [n] stat
@@ -74,6 +82,7 @@ class Runner {
     Tensor ids;        // [completing] i32
     Tensor log_probs;  // [completing] stat, if any asks for it
     Tensor hidden;     // [the others, C], their last rows
+    Tensor experts;    // [MoE layers * N, K] i32, if they are recorded
   };
 
   std::vector<Group> split(std::span<const Scheduled> scheduled) const;
@@ -88,7 +97,10 @@ class Runner {
   static std::array<StepSize, 2> largest(const Model& model, const RunnerOptions& options);
   static Memory allocate(const Model& model, const RunnerOptions& options, Arena& arena,
                          const StepSize& size);
-  static Readback allocate_readback(const Model& model, Arena& arena, int64_t completing, int64_t others);
+  static Tensor allocate_experts(const Model& model, const RunnerOptions& options, Arena& arena,
+                                 int64_t tokens);
+  static Readback allocate_readback(const Model& model, const RunnerOptions& options, Arena& arena,
+                                    int64_t tokens, int64_t completing, int64_t others);
   static int64_t step_bytes(const Model& model, const RunnerOptions& options);
   static int64_t staging_bytes(const Model& model, const RunnerOptions& options);
 
@@ -98,6 +110,7 @@ class Runner {
   Arena cache_memory_, step_memory_;
   Arena staging_;  // page-locked: what goes to the device and comes back in a step
   LatentCache cache_;
+  std::optional<ExpertRecord> record_;
   const ExpertReplay* replay_ = nullptr;
   Replay decoding_;
 };

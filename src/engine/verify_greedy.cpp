@@ -103,7 +103,7 @@ std::optional<Verdict> verify_greedy(Device& device, const Model& model, const S
   Arena memory("the reference's experts", replay_bytes(c, read, 0), device);
   ExpertReplay replay;
   if (model.dtype == DType::bf16 && c.n_moe_layers() > 0) {
-    replay = allocate_replay(device, c, memory, reference.experts(), 0);
+    replay = allocate_replay(device, c, memory, {.given = reference.experts(), .rows = {}});
     engine.runner().replay(&replay);
   }
 

@@ -29,6 +29,7 @@ struct Answer {
   std::string text;
   FinishReason finish = FinishReason::none;
   std::string error;
+  ChosenExperts experts;
 };
 
 // Steps until nothing is left; answers by id.
@@ -42,6 +43,7 @@ inline std::map<int64_t, Answer> run_all(Engine& engine) {
       a.text += o.text;
       a.finish = o.finish;
       a.error = o.error;
+      a.experts = o.experts;
     }
   return answers;
 }
