@@ -88,6 +88,14 @@ int64_t Engine::submit(Request r) {
   return id;
 }
 
+void Engine::weights_changed() {
+  check(!busy(), "the model's weights have changed while {} sequences are under way", sequences_.size());
+  // Here, since a step that is being recorded cannot wait for anything outside.
+  for (int64_t layer = -1; model_.before_layer && layer <= model_.config.num_hidden_layers; ++layer)
+    model_.before_layer(layer);
+  blocks_.clear_prefix_cache();
+}
+
 void Engine::abort(int64_t id) {
   const auto at = sequences_.find(id);
   if (at == sequences_.end()) return;
@@ -101,6 +109,7 @@ std::vector<Output> Engine::step() {
   std::vector<Output> outputs;
   for (size_t i = 0; i < scheduled.size(); ++i) {
     Sequence& s = *scheduled[i].sequence;
+    tokens_run_ += scheduled[i].tokens;
     if (!results[i].error.empty()) {  // before publish(): no other sequence shares these pages
       outputs.push_back(end_with_error(sequences_.at(s.id), results[i].error));
       continue;

@@ -65,11 +65,20 @@ class Engine {
 
   // Most tokens, prompt and generated, one sequence can have.
   int64_t longest() const;
+  // Sequences worked on at a time.
+  int64_t max_sequences() const { return scheduler_.max_sequences(); }
   // The ids below this are those that both the model and the tokenizer know: what is sampled from, and what
   // log-probabilities are taken over.
   int64_t vocabulary() const { return runner_.vocabulary(); }
-  // For when the model's weights have changed. No sequence may be under way.
-  void clear_prefix_cache() { blocks_.clear_prefix_cache(); }
+  // To be called when the model's weights have changed, in the memory where they were: what this engine gives
+  // from then on is what a new one would give. Of what it derives from weights only the latent cache outlives
+  // a step, so its pages are shared no more; absorbed attention reads kv_b_proj itself, and recorded steps of
+  // a GPU read the weights where they lie. Weights that are on their way from other ranks are waited for.
+  // Error when a sequence is under way.
+  void weights_changed();
+
+  // Tokens that went through the model so far, those of prompts included: shared ones count once.
+  int64_t tokens_run() const { return tokens_run_; }
 
   Runner& runner() { return runner_; }
   const BlockManager& blocks() const { return blocks_; }
@@ -93,7 +102,7 @@ class Engine {
   Scheduler scheduler_;
   Runner runner_;
   std::map<int64_t, Entry> sequences_;
-  int64_t last_id_ = 0;
+  int64_t last_id_ = 0, tokens_run_ = 0;
 };
 
 }  // namespace fathom
