@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "engine/engine.h"
+#include "engine/generate_all.h"
 #include "tensor/compare.h"
 #include "tensor/memory.h"
 
@@ -67,16 +67,13 @@ class GreedyReference {
 };
 
 std::vector<int32_t> generate(Engine& engine, const std::vector<int32_t>& prompt, size_t tokens) {
-  engine.submit({.prompt = prompt,
-                 .sampling = {},
-                 .stop = {.max_tokens = static_cast<int64_t>(tokens), .eos_token_ids = {}, .strings = {}}});
-  std::vector<int32_t> generated;
-  while (engine.busy())
-    for (const Output& output : engine.step()) {
-      check(output.finish != FinishReason::error, "{}", output.error);
-      generated.push_back(output.token);
-    }
-  return generated;
+  const Request request{
+      .prompt = prompt,
+      .sampling = {},
+      .stop = {.max_tokens = static_cast<int64_t>(tokens), .eos_token_ids = {}, .strings = {}}};
+  const Completion completion = generate_all(engine, {request}).front();
+  check(completion.finish != FinishReason::error, "{}", completion.error);
+  return completion.tokens;
 }
 
 }  // namespace
