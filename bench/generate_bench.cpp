@@ -58,7 +58,6 @@ Speed generate(Engine& engine, const Request& request, const std::function<void(
       last = Clock::now();
       if (made == 0) first = last, decoding();
     }
-  engine.clear_prefix_cache();
   const auto seconds = [](auto a, auto b) { return std::chrono::duration<double>(b - a).count(); };
   return {static_cast<double>(request.prompt.size()) / seconds(start, first),
           static_cast<double>(made - 1) / seconds(first, last)};
@@ -72,6 +71,7 @@ void bench_generation(const std::string& path, DType dtype, int64_t prompt, int6
   fill_weights(device, config, model.weights);
   EngineOptions options;
   options.cache_tokens = prompt + tokens + 64, options.max_sequences = 1;
+  options.share_prefixes = false;  // each run reads the prompt
   options.token_budget = step > 0 ? std::min(step, prompt) : prompt_chunk(device, model, options, prompt);
   Engine engine(device, model, nullptr, options);
   Rng rng(2);

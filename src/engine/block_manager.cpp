@@ -1,5 +1,6 @@
 #include "engine/block_manager.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "base/error.h"
@@ -46,6 +47,12 @@ void BlockManager::attach_prefix(Sequence& s) {
     acquire(s, found->second.page);
     s.cached += page_size_;
   }
+}
+
+bool BlockManager::is_filled_by(const Sequence& other, const Sequence& s) const {
+  const int64_t end = s.cached + page_size_;  // attached are whole pages
+  if (!share_prefixes_ || end >= s.length() || end > other.length() || end <= other.cached) return false;
+  return std::equal(s.tokens.begin(), s.tokens.begin() + end, other.tokens.begin());
 }
 
 bool BlockManager::reserve(Sequence& s, int64_t length) {

@@ -24,6 +24,9 @@ class BlockManager {
   // Gives a sequence without pages those that already hold its beginning, and sets `cached` to what they
   // hold. At least one token is left to run.
   void attach_prefix(Sequence& sequence);
+  // Whether `other`, with tokens still to run, is going to fill the page that this sequence with an attached
+  // prefix would compute next, so that it could be shared.
+  bool is_filled_by(const Sequence& other, const Sequence& sequence) const;
   // Makes room for `length` tokens. False, and nothing changes, when too few pages are free.
   bool reserve(Sequence& sequence, int64_t length);
   // Lets others share the pages that became full when `cached` grew from `before`.

@@ -22,7 +22,8 @@ RunnerOptions runner_options(const EngineOptions& o, int64_t pages, int64_t voca
           .max_expanded_keys = o.max_expanded_keys,
           .vocabulary = vocabulary,
           .absorbed = o.absorbed,
-          .padded = o.padded};
+          .padded = o.padded,
+          .record_experts = o.record_experts};
 }
 
 // The ids that both the model and the tokenizer know.
@@ -83,8 +84,17 @@ int64_t Engine::submit(Request r) {
   s.tokens = std::move(r.prompt);
   s.sampling = r.sampling;
   s.stop = std::move(r.stop);
+  s.log_probs = r.log_probs;
   scheduler_.add(s);
   return id;
+}
+
+void Engine::weights_changed() {
+  check(!busy(), "the model's weights have changed while {} sequences are under way", sequences_.size());
+  // Here, since a step that is being recorded cannot wait for anything outside.
+  for (int64_t layer = -1; model_.before_layer && layer <= model_.config.num_hidden_layers; ++layer)
+    model_.before_layer(layer);
+  blocks_.clear_prefix_cache();
 }
 
 void Engine::abort(int64_t id) {
@@ -100,13 +110,14 @@ std::vector<Output> Engine::step() {
   std::vector<Output> outputs;
   for (size_t i = 0; i < scheduled.size(); ++i) {
     Sequence& s = *scheduled[i].sequence;
+    tokens_run_ += scheduled[i].tokens;
     if (!results[i].error.empty()) {  // before publish(): no other sequence shares these pages
       outputs.push_back(end_with_error(sequences_.at(s.id), results[i].error));
       continue;
     }
     s.cached += scheduled[i].tokens;
     blocks_.publish(s, s.cached - scheduled[i].tokens);
-    if (s.pending() == 0) outputs.push_back(extend(sequences_.at(s.id), results[i].token));
+    if (s.pending() == 0) outputs.push_back(extend(sequences_.at(s.id), results[i]));
   }
   for (const Output& o : outputs)
     if (o.finish != FinishReason::none) abort(o.id);
@@ -116,14 +127,15 @@ std::vector<Output> Engine::step() {
 Output Engine::end_with_error(Entry& entry, const std::string& error) {
   Sequence& s = entry.sequence;
   s.finish = FinishReason::error;
-  return {s.id, -1, entry.text ? entry.text->flush() : "", s.finish, error};
+  return {.id = s.id, .text = entry.text ? entry.text->flush() : "", .finish = s.finish, .error = error};
 }
 
 // Appends the token and decides whether the sequence ends with it.
-Output Engine::extend(Entry& entry, int32_t token) {
+Output Engine::extend(Entry& entry, const PieceResult& result) {
   Sequence& s = entry.sequence;
+  const int32_t token = result.token;
   s.tokens.push_back(token);
-  Output out{s.id, token, {}, FinishReason::none, {}};
+  Output out{.id = s.id, .token = token, .log_prob = result.log_prob};
   const std::vector<int64_t>& eos = s.stop.eos_token_ids;
   const bool ended = std::find(eos.begin(), eos.end(), token) != eos.end();
   if (entry.text && !ended) out.text = entry.text->push(token);
@@ -138,6 +150,7 @@ Output Engine::extend(Entry& entry, int32_t token) {
     if (entry.text->stopped()) s.finish = FinishReason::stop;
   }
   out.finish = s.finish;
+  if (s.finish != FinishReason::none) out.experts = runner_.experts(s);
   return out;
 }
 

@@ -26,6 +26,9 @@ struct EngineOptions {
   std::optional<bool> absorbed;  // forces one form of attention, for tests
   // Whether decoding batches are filled up to the size of a step that can be replayed; by default on a GPU.
   std::optional<bool> padded = {};
+  // Whether Output::experts is given, for every sequence: it takes 2 bytes of the host's memory for each
+  // expert of each token that the cache holds, and a copy of them in each step.
+  bool record_experts = false;
 
   // For so many sequences at a time, each of up to `length` tokens in pages of its own.
   static EngineOptions for_sequences(int64_t sequences, int64_t length);
@@ -36,10 +39,13 @@ struct EngineOptions {
 // finishes.
 struct Output {
   int64_t id = 0;
-  int32_t token = -1;  // none when the sequence ends with an error
-  std::string text;
+  int32_t token = -1;   // none when the sequence ends with an error
+  double log_prob = 0;  // of the token, where the request asks for it
+  std::string text = {};
   FinishReason finish = FinishReason::none;
-  std::string error;  // what went wrong, for FinishReason::error
+  std::string error = {};  // what went wrong, for FinishReason::error
+  // At the end, with record_experts: those of all tokens but the last one, which the model has not seen.
+  ChosenExperts experts = {};
 };
 
 class Engine {
@@ -59,8 +65,20 @@ class Engine {
 
   // Most tokens, prompt and generated, one sequence can have.
   int64_t longest() const;
-  // For when the model's weights have changed. No sequence may be under way.
-  void clear_prefix_cache() { blocks_.clear_prefix_cache(); }
+  // Sequences worked on at a time.
+  int64_t max_sequences() const { return scheduler_.max_sequences(); }
+  // The ids below this are those that both the model and the tokenizer know: what is sampled from, and what
+  // log-probabilities are taken over.
+  int64_t vocabulary() const { return runner_.vocabulary(); }
+  // To be called when the model's weights have changed, in the memory where they were: what this engine gives
+  // from then on is what a new one would give. Of what it derives from weights only the latent cache outlives
+  // a step, so its pages are shared no more; absorbed attention reads kv_b_proj itself, and recorded steps of
+  // a GPU read the weights where they lie. Weights that are on their way from other ranks are waited for.
+  // Error when a sequence is under way.
+  void weights_changed();
+
+  // Tokens that went through the model so far, those of prompts included: shared ones count once.
+  int64_t tokens_run() const { return tokens_run_; }
 
   Runner& runner() { return runner_; }
   const BlockManager& blocks() const { return blocks_; }
@@ -75,7 +93,7 @@ class Engine {
   };
 
   void check_request(const Request& request) const;
-  Output extend(Entry& entry, int32_t token);
+  Output extend(Entry& entry, const PieceResult& result);
   static Output end_with_error(Entry& entry, const std::string& error);
 
   const Model& model_;
@@ -84,7 +102,7 @@ class Engine {
   Scheduler scheduler_;
   Runner runner_;
   std::map<int64_t, Entry> sequences_;
-  int64_t last_id_ = 0;
+  int64_t last_id_ = 0, tokens_run_ = 0;
 };
 
 }  // namespace fathom

@@ -6,6 +6,7 @@
 #include "engine/buckets.h"
 #include "model/head.h"
 #include "ops/permute.h"
+#include "tensor/compare.h"
 #include "tensor/memory.h"
 
 namespace fathom {
@@ -52,6 +53,7 @@ Runner::Runner(Device& device, const Model& model, const RunnerOptions& options)
   cache_ = cache_with_padding_page(model, cache_memory_, o);
   step_memory_ = Arena("a step of generation", step_bytes(model, o), device,
                        "smaller prompt chunks take less, and bf16: --prompt-chunk, --dtype");
+  if (o.record_experts) record_.emplace(model.config, o.pages, o.page_size);
   staging_ = Arena::pinned("the inputs of a step of generation", staging_bytes(model, o), device);
 }
 
@@ -86,7 +88,7 @@ int64_t Runner::staging_bytes(const Model& model, const RunnerOptions& o) {
   Arena plan;
   for (const StepSize& size : largest(model, o)) {
     allocate_step_inputs(plan, size);
-    allocate_readback(model, plan, o.max_sequences, o.max_sequences);
+    allocate_readback(model, o, plan, size.batch.tokens, o.max_sequences, o.max_sequences);
   }
   return plan.used();
 }
@@ -98,9 +100,11 @@ std::vector<PieceResult> Runner::run(std::span<const Scheduled> scheduled) {
   for (const Group& group : groups) readbacks.push_back(run_group(group));
   synchronize(device_);
   std::vector<PieceResult> results(scheduled.size());
-  for (size_t g = 0; g < groups.size(); ++g)
+  for (size_t g = 0; g < groups.size(); ++g) {
+    if (record_) record_->write(groups[g].items, readbacks[g].experts);
     for (size_t i = 0; i < groups[g].items.size(); ++i)
       results[groups[g].places[i]] = result_of(groups[g], i, readbacks[g]);
+  }
   return results;
 }
 
@@ -110,11 +114,13 @@ PieceResult Runner::result_of(const Group& group, size_t item, const Readback& r
   PieceResult result;
   if (i < group.completing) {
     const int32_t id = readback.ids.as<int32_t>()[i];
-    if (id >= 0)
+    if (id >= 0) {
       result.token = id;
-    else
+      if (piece.sequence->log_probs) result.log_prob = element(readback.log_probs, 0, i);
+    } else {
       result.error = fmt::format("the model's output is not finite after {} tokens: {}",
                                  piece.sequence->length(), sample_failure(id));
+    }
   } else if (!all_finite(readback.hidden.slice(i - group.completing, 1))) {
     // Every row before the last one goes into it by attention, so that it stands for all that were cached.
     result.error = fmt::format("the model's output is not finite within the first {} tokens",
@@ -134,6 +140,7 @@ std::vector<Runner::Group> Runner::split(std::span<const Scheduled> scheduled) c
       group_of[i]->items.push_back(scheduled[i]);
       group_of[i]->places.push_back(i);
       group_of[i]->completing += completing;
+      group_of[i]->log_probs |= completing && scheduled[i].sequence->log_probs;
     }
   std::vector<Group> groups;
   for (Group* g : {&expanded, &absorbed})
@@ -181,6 +188,7 @@ Runner::Readback Runner::run_group(const Group& group) {
   for (size_t i = 0; i < batch.chunks.size(); ++i) batch.chunks[i].keys = inputs.batch.chunks[i].keys;
   batch.cache = &cache_;
   batch.replay = replay_;
+  if (group.log_probs) m.sample.log_probs = m.log_probs;
   const auto forward = [&] {
     const Tensor hidden = model_forward(device_, model_, batch, m.activations);
     permute(device_, {.out = m.last_hidden, .x = hidden, .token_of = m.inputs.last_tokens});
@@ -189,7 +197,7 @@ Runner::Readback Runner::run_group(const Group& group) {
     sample(device_, m.sample);
   };
   if (replayable(group))
-    decoding_.run(device_, {form.sequences, form.max_pages, form.sampled}, forward);
+    decoding_.run(device_, {form.sequences, form.max_pages, form.sampled, group.log_probs}, forward);
   else
     forward();
   return read_back(group, m);
@@ -197,9 +205,12 @@ Runner::Readback Runner::run_group(const Group& group) {
 
 Runner::Readback Runner::read_back(const Group& group, const Memory& m) {
   const int64_t n = group.completing, others = static_cast<int64_t>(group.items.size()) - n;
-  const Readback readback = allocate_readback(model_, staging_, n, others);
+  const Readback readback =
+      allocate_readback(model_, options_, staging_, m.inputs.batch.tokens.cols(), n, others);
   download_later(device_, readback.ids, m.sample.ids.slice(0, n));
+  if (group.log_probs) download_later(device_, readback.log_probs, m.log_probs.slice(0, n));
   download_later(device_, readback.hidden, m.last_hidden.slice(n, others));
+  if (m.experts.rank > 0) download_later(device_, readback.experts, m.experts);
   return readback;
 }
 
@@ -208,8 +219,15 @@ Runner::Memory Runner::allocate(const Model& model, const RunnerOptions& options
   Memory m;
   m.inputs = allocate_step_inputs(arena, size);
   m.activations = allocate_activations(model.config, arena, model.dtype, Purpose::serving, size.batch);
+  m.experts = allocate_experts(model, options, arena, size.batch.tokens);
+  for (int64_t layer = 0, row = 0; m.experts.rank > 0 && layer < model.config.num_hidden_layers; ++layer) {
+    if (!model.config.is_moe_layer(layer)) continue;
+    m.activations.layer(layer).moe.ids = m.experts.slice(row, size.batch.tokens);  // each its own
+    row += size.batch.tokens;
+  }
   m.last_hidden = arena.allocate(model.dtype, {size.batch.sequences, model.config.hidden_size});
   m.logits = arena.allocate(stat_of(model.dtype), {size.sampled, model.config.vocab_size});
+  m.log_probs = arena.allocate(stat_of(model.dtype), {size.sampled});
   m.sample = {.ids = arena.allocate(DType::i32, {size.sampled}),
               .logits = m.logits.columns(0, options.vocabulary),
               .settings = m.inputs.settings,
@@ -217,10 +235,19 @@ Runner::Memory Runner::allocate(const Model& model, const RunnerOptions& options
   return m;
 }
 
-Runner::Readback Runner::allocate_readback(const Model& model, Arena& arena, int64_t completing,
-                                           int64_t others) {
+Tensor Runner::allocate_experts(const Model& model, const RunnerOptions& options, Arena& arena,
+                                int64_t tokens) {
+  const Config& c = model.config;
+  if (!options.record_experts || c.n_moe_layers() == 0) return {};
+  return arena.allocate(DType::i32, {c.n_moe_layers() * tokens, c.num_experts_per_tok});
+}
+
+Runner::Readback Runner::allocate_readback(const Model& model, const RunnerOptions& options, Arena& arena,
+                                           int64_t tokens, int64_t completing, int64_t others) {
   return {.ids = arena.allocate(DType::i32, {completing}),
-          .hidden = arena.allocate(model.dtype, {others, model.config.hidden_size})};
+          .log_probs = arena.allocate(stat_of(model.dtype), {completing}),
+          .hidden = arena.allocate(model.dtype, {others, model.config.hidden_size}),
+          .experts = allocate_experts(model, options, arena, tokens)};
 }
 
 }  // namespace fathom

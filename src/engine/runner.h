@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/expert_record.h"
 #include "engine/scheduler.h"
 #include "engine/step_inputs.h"
 #include "model/model.h"
@@ -27,12 +28,14 @@ struct RunnerOptions {
   // Whether decoding batches are filled up to the size of a step that can be replayed (buckets.h); by default
   // on a GPU.
   std::optional<bool> padded = {};
+  bool record_experts = false;
 };
 
 // What running a piece of a sequence gave.
 struct PieceResult {
-  int32_t token = -1;  // the next one, when the piece completes the sequence
-  std::string error;   // why there is none: what the model computed for the piece is not finite
+  int32_t token = -1;   // the next one, when the piece completes the sequence
+  double log_prob = 0;  // of it, where the sequence asks for it (ops/sample.h)
+  std::string error;    // why there is none: what the model computed for the piece is not finite
 };
 
 class Runner {
@@ -45,10 +48,16 @@ class Runner {
   // Runs the scheduled tokens; a result for each scheduled piece, in order.
   std::vector<PieceResult> run(std::span<const Scheduled> scheduled);
 
+  // The experts of a sequence's tokens that are in the cache; none unless they are recorded.
+  ChosenExperts experts(const Sequence& sequence) const {
+    return record_ ? record_->read(sequence) : ChosenExperts();
+  }
+
   // Experts are taken from this table by position, for a single sequence; set it before the first run.
   void replay(const ExpertReplay* replay) { replay_ = replay; }
 
   const LatentCache& cache() const { return cache_; }
+  int64_t vocabulary() const { return options_.vocabulary; }
 
  private:
   // Scheduled pieces that attend in the same form, those that complete their sequence first.
@@ -57,18 +66,23 @@ class Runner {
     std::vector<Scheduled> items;
     std::vector<size_t> places;  // of the items among all that are scheduled
     int64_t completing = 0;
+    bool log_probs = false;  // whether any of those that complete asks for it
   };
   struct Memory {
     StepInputs inputs;
     Activations activations;
+    Tensor experts;      // [MoE layers * N, K] i32, if they are recorded
     Tensor last_hidden;  // [B, C]
     Tensor logits;       // [n, V] stat, of the sequences that are sampled
+    Tensor log_probs;    // [n] stat
     Sample sample;
   };
   // What is read back of a group, in page-locked memory; there after synchronize().
   struct Readback {
-    Tensor ids;     // [completing] i32
-    Tensor hidden;  // [the others, C], their last rows
+    Tensor ids;        // [completing] i32
+    Tensor log_probs;  // [completing] stat, if any asks for it
+    Tensor hidden;     // [the others, C], their last rows
+    Tensor experts;    // [MoE layers * N, K] i32, if they are recorded
   };
 
   std::vector<Group> split(std::span<const Scheduled> scheduled) const;
@@ -83,7 +97,10 @@ class Runner {
   static std::array<StepSize, 2> largest(const Model& model, const RunnerOptions& options);
   static Memory allocate(const Model& model, const RunnerOptions& options, Arena& arena,
                          const StepSize& size);
-  static Readback allocate_readback(const Model& model, Arena& arena, int64_t completing, int64_t others);
+  static Tensor allocate_experts(const Model& model, const RunnerOptions& options, Arena& arena,
+                                 int64_t tokens);
+  static Readback allocate_readback(const Model& model, const RunnerOptions& options, Arena& arena,
+                                    int64_t tokens, int64_t completing, int64_t others);
   static int64_t step_bytes(const Model& model, const RunnerOptions& options);
   static int64_t staging_bytes(const Model& model, const RunnerOptions& options);
 
@@ -93,6 +110,7 @@ class Runner {
   Arena cache_memory_, step_memory_;
   Arena staging_;  // page-locked: what goes to the device and comes back in a step
   LatentCache cache_;
+  std::optional<ExpertRecord> record_;
   const ExpertReplay* replay_ = nullptr;
   Replay decoding_;
 };

@@ -60,18 +60,32 @@ void Scheduler::preempt(Sequence& victim) {
   plan_.erase(planned);
 }
 
-// In order of arrival: a sequence starts when the whole of it fits, and those behind it wait until then.
+// In order of arrival: a sequence starts when the whole of it fits, and those behind it wait until then. One
+// that waits for a page keeps its place among those that run, and those behind it may start.
 void Scheduler::admit() {
-  while (!waiting_.empty() && running() < max_sequences_ && budget_ > 0) {
-    Sequence& s = *waiting_.front();
+  int64_t kept = 0;
+  for (auto next = waiting_.begin();
+       next != waiting_.end() && running() + kept < max_sequences_ && budget_ > 0;) {
+    Sequence& s = **next;
     blocks_.attach_prefix(s);
+    if (waits_for_page(s)) {
+      blocks_.release(s);
+      ++kept, ++next;
+      continue;
+    }
     if (!blocks_.reserve(s, s.length())) return blocks_.release(s);
-    waiting_.pop_front();
+    next = waiting_.erase(next);
     running_.push_back(&s);
     const int64_t n = std::min(s.pending(), budget_);
     plan_.push_back({&s, n});
     budget_ -= n;
   }
+}
+
+// The one that fills it runs in every step until it has, or is preempted or removed.
+bool Scheduler::waits_for_page(const Sequence& s) const {
+  return std::any_of(running_.begin(), running_.end(),
+                     [&](const Sequence* other) { return blocks_.is_filled_by(*other, s); });
 }
 
 void Scheduler::remove(Sequence& s) {

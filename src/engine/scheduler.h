@@ -2,7 +2,8 @@
 // counts; no model, no memory.
 //
 // Decoding sequences go first, then prompts under way, then waiting prompts in order of arrival, all within a
-// budget of tokens: a long prompt is run in chunks and delays no other sequence (chunked prefill). When pages
+// budget of tokens: a long prompt is run in chunks and delays no other sequence (chunked prefill). Of
+// sequences that begin alike one computes the pages that they share, and the others wait for it. When pages
 // run out, the youngest sequence is preempted: its pages are freed, and it waits at the head of the queue to
 // be computed again.
 #pragma once
@@ -35,6 +36,7 @@ class Scheduler {
   // Removes a sequence, finished or not, and releases its pages.
   void remove(Sequence& sequence);
 
+  int64_t max_sequences() const { return max_sequences_; }
   int64_t running() const { return static_cast<int64_t>(running_.size()); }
   int64_t waiting() const { return static_cast<int64_t>(waiting_.size()); }
 
@@ -43,6 +45,7 @@ class Scheduler {
   bool make_room(Sequence& sequence, int64_t length);
   void preempt(Sequence& victim);
   void admit();
+  bool waits_for_page(const Sequence& sequence) const;
 
   BlockManager& blocks_;
   int64_t max_sequences_, token_budget_;

@@ -21,6 +21,7 @@ struct Request {
   std::vector<int32_t> prompt;
   SamplingParameters sampling;
   StopConditions stop;
+  bool log_probs = false;  // whether its tokens come with their log-probabilities
 };
 
 enum class FinishReason {
@@ -56,6 +57,7 @@ struct Sequence {
   std::vector<int32_t> pages;  // of the cache: token t is in pages[t / page_size]
   SamplingParameters sampling;
   StopConditions stop;
+  bool log_probs = false;
   FinishReason finish = FinishReason::none;
 
   int64_t length() const { return static_cast<int64_t>(tokens.size()); }

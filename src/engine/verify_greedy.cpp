@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "engine/engine.h"
+#include "engine/generate_all.h"
 #include "tensor/compare.h"
 #include "tensor/memory.h"
 
@@ -67,16 +67,13 @@ class GreedyReference {
 };
 
 std::vector<int32_t> generate(Engine& engine, const std::vector<int32_t>& prompt, size_t tokens) {
-  engine.submit({.prompt = prompt,
-                 .sampling = {},
-                 .stop = {.max_tokens = static_cast<int64_t>(tokens), .eos_token_ids = {}, .strings = {}}});
-  std::vector<int32_t> generated;
-  while (engine.busy())
-    for (const Output& output : engine.step()) {
-      check(output.finish != FinishReason::error, "{}", output.error);
-      generated.push_back(output.token);
-    }
-  return generated;
+  const Request request{
+      .prompt = prompt,
+      .sampling = {},
+      .stop = {.max_tokens = static_cast<int64_t>(tokens), .eos_token_ids = {}, .strings = {}}};
+  const Completion completion = generate_all(engine, {request}).front();
+  check(completion.finish != FinishReason::error, "{}", completion.error);
+  return completion.tokens;
 }
 
 }  // namespace
@@ -103,7 +100,7 @@ std::optional<Verdict> verify_greedy(Device& device, const Model& model, const S
   Arena memory("the reference's experts", replay_bytes(c, read, 0), device);
   ExpertReplay replay;
   if (model.dtype == DType::bf16 && c.n_moe_layers() > 0) {
-    replay = allocate_replay(device, c, memory, reference.experts(), 0);
+    replay = allocate_replay(device, c, memory, {.given = reference.experts(), .rows = {}});
     engine.runner().replay(&replay);
   }
 

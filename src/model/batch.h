@@ -31,10 +31,17 @@ struct LatentCache {
 LatentCache allocate_cache(const Config& config, Arena& arena, DType dtype, int64_t pages, int64_t page_size);
 
 // Experts that another run of the model chose, to be taken instead of the router's own choice (routing
-// replay). All memory is the device's.
+// replay, model/expert_replay.h). All memory is the device's.
+//
+// The given experts stand for the choice in everything that follows from it. Their weights (gates) are of
+// this run's scores, and gradients flow through those to the router. Balance losses take the given experts'
+// frequencies and this run's scores; what is counted (ChoiceCounts), sent to other ranks, and dropped for
+// want of room are the given choices. A pass that recomputes a layer replays it again.
 struct ExpertReplay {
-  std::vector<Tensor> given;   // [num_hidden_layers] of [R, K] i32; absent for dense layers
-  Tensor rows;                 // [N] i32, the row of `given` that each token takes; absent: its position
+  std::vector<Tensor> given;  // [num_hidden_layers] of [R, K] i32; absent for dense layers
+  // [N] i32, the row of `given` that each token takes; negative: it takes the router's choice. Absent: the
+  // row of its position.
+  Tensor rows;
   std::vector<Tensor> chosen;  // of [N, K] i32, where the router's own choice is kept; may be empty
 };
 

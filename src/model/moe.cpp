@@ -16,18 +16,15 @@
 #include "ops/router.h"
 #include "ops/router_replay.h"
 #include "ops/router_sort.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
 
-// Where the router puts its choice: where a replay keeps it, else where the experts' products read it.
-Tensor own_choice(const ExpertReplay* replay, const MoeActivations& a, int64_t layer) {
-  return replay && !replay->chosen.empty() ? replay->chosen[layer] : a.ids;
-}
-
 // The experts that another run chose, in place of the router's.
 void take_replayed(const Pass& p, const MoeActivations& a, int64_t layer) {
   const ExpertReplay& replay = *p.batch.replay;
+  if (!replay.chosen.empty()) copy(p.device, replay.chosen[layer], a.ids);
   router_replay(p.device, {.ids = a.ids,
                            .weights = a.weights,
                            .scores = a.scores,
@@ -37,7 +34,7 @@ void take_replayed(const Pass& p, const MoeActivations& a, int64_t layer) {
                            .scaling = p.config.routed_scaling_factor});
 }
 
-// Of what the router chose, whether or not it is dropped.
+// Of what the router chose, or of what is replayed, whether or not it is dropped.
 void add_balance_losses(const Pass& p, const MoeActivations& a, int64_t layer) {
   const Config& c = p.config;
   const TrainingStep& step = p.batch.step;
@@ -88,7 +85,7 @@ void route(const Pass& p, const MoeWeights& w, MoeActivations& a, int64_t layer,
   const ExpertReplay* replay = p.batch.replay;
   linear_forward(p.device, {.out = a.logits(), .x = x, .w = w.gate});
   const RouterForward router = {.scores = a.scores,
-                                .ids = own_choice(replay, a, layer),
+                                .ids = a.ids,
                                 .weights = a.weights,
                                 .logits = a.logits(),
                                 .bias = w.choice_bias.data,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -74,7 +75,10 @@ Verification::Verification(Device& device, const Model& model, const Safetensors
   batch_ = allocate_batch(memory_, in_.batch.size());
   upload_batch(device_, config(), in_.batch, batch_);
   if (!replays_) return;
-  replay_ = allocate_replay(device_, config(), memory_, reference_.experts, in_.tokens());
+  HostReplay replay{
+      .given = reference_.experts, .rows = std::vector<int32_t>(in_.tokens()), .keep_choice = true};
+  std::iota(replay.rows.begin(), replay.rows.end(), 0);
+  replay_ = allocate_replay(device_, config(), memory_, replay);
   batch_.replay = &replay_;
 }
 

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "tensor/compare.h"
-#include "tensor/memory.h"
 
 namespace fathom {
 namespace {
@@ -122,34 +121,6 @@ std::optional<RoutingTable> read_routing(const SafetensorsFile& golden, const Co
   check(missing.empty(), "{}: has experts of some MoE layers, but not '{}'", golden.path(),
         missing.empty() ? "" : missing.front());
   return table;
-}
-
-ExpertReplay allocate_replay(const Device& device, const Config& c, Arena& memory, const RoutingTable& table,
-                             int64_t tokens) {
-  ExpertReplay replay;
-  replay.given.resize(table.size());
-  if (tokens > 0) {
-    std::vector<int32_t> rows(static_cast<size_t>(tokens));
-    std::iota(rows.begin(), rows.end(), 0);
-    replay.rows = memory.allocate(DType::i32, {tokens});
-    upload(device, replay.rows, Tensor(rows.data(), DType::i32, {tokens}));
-    replay.chosen.resize(table.size());
-  }
-  const int64_t K = c.num_experts_per_tok;
-  for (size_t i = 0; i < table.size(); ++i) {
-    if (table[i].empty()) continue;
-    const auto R = static_cast<int64_t>(table[i].size()) / K;
-    replay.given[i] = memory.allocate(DType::i32, {R, K});
-    upload(device, replay.given[i], ConstTensor(table[i].data(), DType::i32, {R, K}));
-    if (tokens > 0) replay.chosen[i] = memory.allocate(DType::i32, {tokens, K});
-  }
-  return replay;
-}
-
-int64_t replay_bytes(const Config& c, int64_t rows, int64_t tokens) {
-  constexpr int64_t alignment = 64;
-  const int64_t ids = (rows + tokens) * c.num_experts_per_tok * size_of(DType::i32) + 2 * alignment;
-  return c.n_moe_layers() * ids + tokens * size_of(DType::i32) + alignment;
 }
 
 double routing_error(const Config& c, const ConstTensor& scores, const ConstTensor& bias,

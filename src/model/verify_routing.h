@@ -1,28 +1,19 @@
-// The experts of a reference run: read from a golden file, handed to our own run (routing replay), and
-// compared with what our router chose.
+// The experts of a reference run: read from a golden file, to be replayed in our own run, and compared with
+// what our router chose.
 #pragma once
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "io/safetensors.h"
-#include "model/batch.h"
+#include "model/expert_replay.h"
 
 namespace fathom {
-
-// [num_hidden_layers] of R*K expert ids; a dense layer has none.
-using RoutingTable = std::vector<std::vector<int32_t>>;
 
 // The tensors PREFIX.I [..., K] of a golden file, I being an MoE layer, for `rows` tokens; nothing when the
 // file has none of them. An Error when it has some but not all, or ids that are not K different experts.
 std::optional<RoutingTable> read_routing(const SafetensorsFile& golden, const Config& config,
                                          const std::string& prefix, int64_t rows);
-
-// A replay of the table in the device's memory. Token n of a batch takes row n when `tokens` says how many
-// there are, and our own choice is kept; with no tokens it takes the row of its position.
-ExpertReplay allocate_replay(const Device& device, const Config& config, Arena& memory,
-                             const RoutingTable& table, int64_t tokens);
-int64_t replay_bytes(const Config& config, int64_t rows, int64_t tokens);
 
 // How far our router is from the reference's choice in one layer: 0 when it chose the same experts for every
 // token. Else the largest distance, in log scores, by which an expert or a group that was left out is ahead

@@ -11,8 +11,8 @@ void router_replay(Device& device, const RouterReplay& a) {
   expect("router_replay rows", a.rows, {N}, DType::i32);
   for (int64_t n = 0; device.on_host() && n < N; ++n) {
     const int32_t row = a.rows.as<int32_t>()[n];
-    check(row >= 0 && row < R, "router_replay: token {} takes row {} of {}", n, row, R.size());
-    for (int64_t k = 0; k < K; ++k) {
+    check(row < R, "router_replay: token {} takes row {} of {}", n, row, R.size());
+    for (int64_t k = 0; row >= 0 && k < K; ++k) {
       const int32_t id = a.given.row<int32_t>(row)[k];
       check(id >= 0 && id < E, "router_replay: expert {} of row {}, expected 0..{}", id, row, E - 1);
     }

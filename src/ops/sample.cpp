@@ -15,6 +15,7 @@ void sample(Device& device, const Sample& a) {
   expect("sample ids", a.ids, {n}, DType::i32);
   expect("sample settings", a.settings, {n, columns}, DType::f64);
   expect("sample top_k", a.top_k, {n}, DType::i32);
+  if (a.log_probs) expect("sample log_probs", a.log_probs, {n}, a.logits.dtype);
   check(V > 0, "sample: there are no tokens to pick from");
   FATHOM_DISPATCH(sample, device, a, moves(a.ids, a.logits, a.settings, a.top_k), 2.0 * a.logits.count())
 }

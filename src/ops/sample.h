@@ -4,7 +4,8 @@
 // likely as the most likely one. Then one draw by inverse transform: the first token, in order of id, at
 // which the running sum of weights exceeds `draw` of the total.
 //
-// The token of a row depends on the row and its settings only.
+// The token of a row depends on the row and its settings only. So does its log-probability, which is that of
+// the model at this temperature: of all tokens, before anything is filtered out.
 #pragma once
 #include <string>
 
@@ -17,6 +18,9 @@ struct Sample {
   Tensor logits;    // [n, V] stat
   Tensor settings;  // [n, 4] f64, the columns of SampleSetting
   Tensor top_k;     // [n] i32; 0: all
+  // log softmax(logits / temperature) of the token that was picked, over all V; at temperature 1 where the
+  // temperature is 0. NaN where nothing can be sampled. To 1e-6 of itself, or 1e-30. May be absent.
+  Tensor log_probs = {};  // [n] stat
 };
 
 namespace sample_setting {

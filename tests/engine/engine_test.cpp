@@ -125,6 +125,24 @@ TEST_P(EngineParity, SharedPrefixesChangeNothing) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(run_one(engine, request_of(prompt, 12)).tokens, want) << "run " << i;
 }
 
+// Sixteen answers to one prompt, submitted at once: its whole pages run through the model once.
+TEST_P(EngineParity, AGroupComputesItsPromptOnce) {
+  constexpr int64_t group = 16, prompt = 45, page = 8, answer = 6;
+  for (const int64_t budget : {16, 512}) {
+    Engine engine(device_, model_, nullptr,
+                  {.cache_tokens = 2000, .page_size = page, .token_budget = budget, .absorbed = {}});
+    poison_cache(engine);
+    std::map<int64_t, std::vector<int32_t>> want;
+    for (uint64_t i = 0; i < group; ++i) {
+      const Request r = request_of(random_prompt(model_.config, prompt, 3), answer,
+                                   {.temperature = 1, .top_p = 0.95, .seed = i});
+      want[engine.submit(r)] = without_cache(device_, model_, r);
+    }
+    for (const auto& [id, a] : run_all(engine)) EXPECT_EQ(a.tokens, want[id]) << "request " << id;
+    EXPECT_EQ(engine.tokens_run(), prompt + (group - 1) * (prompt % page) + group * (answer - 1));
+  }
+}
+
 // Requests that start alike in part and end one after another, so that batches of 19 sequences and fewer are
 // filled up. 260 tokens of cache are too few for all: every page is taken, and sequences are preempted.
 struct Shrinking {

@@ -25,9 +25,11 @@ inline int32_t pick_token(Device& device, const Tensor& logits, const SamplingPa
 
 struct Answer {
   std::vector<int32_t> tokens;
+  std::vector<double> log_probs;  // of the tokens
   std::string text;
   FinishReason finish = FinishReason::none;
   std::string error;
+  ChosenExperts experts;
 };
 
 // Steps until nothing is left; answers by id.
@@ -37,10 +39,11 @@ inline std::map<int64_t, Answer> run_all(Engine& engine) {
     for (const Output& o : engine.step()) {
       Answer& a = answers[o.id];
       EXPECT_EQ(a.finish, FinishReason::none) << "output after the end";
-      if (o.finish != FinishReason::error) a.tokens.push_back(o.token);
+      if (o.finish != FinishReason::error) a.tokens.push_back(o.token), a.log_probs.push_back(o.log_prob);
       a.text += o.text;
       a.finish = o.finish;
       a.error = o.error;
+      a.experts = o.experts;
     }
   return answers;
 }

@@ -342,7 +342,7 @@ class ExpertExchangeTest : public ::testing::TestWithParam<Where> {
   }
 
   void expect_as_one_process(Case c) {
-    c.replayed = dtype() == DType::bf16;
+    c.replayed = c.replayed || dtype() == DType::bf16;
     const auto [first, all] = first_and_all(c);
     Step whole(*device_, c, dtype(), all_tokens(c), 0, all);
     whole.forward();
@@ -395,6 +395,21 @@ TEST_P(ExpertExchangeTest, ComputesWhatOneProcessDoes) {
 TEST_P(ExpertExchangeTest, WithDroppedChoices) {
   if (dtype() == DType::bf16) GTEST_SKIP() << "rounding to bf16 changes which choices are dropped";
   expect_as_one_process({.config = v2_like(), .lengths = units(), .capacity_factor = 0.6});
+}
+
+// Tokens go to the ranks of the experts that are given, and back.
+TEST_P(ExpertExchangeTest, WithGivenExperts) {
+  Config normalized = v2_like();
+  normalized.norm_topk_prob = true;
+  for (const Config& config : {v2_like(), normalized}) {
+    expect_as_one_process({.config = config, .lengths = uneven(), .replayed = true});
+    expect_as_one_process(
+        {.config = config, .lengths = uneven(), .recompute = {.layers = 2}, .replayed = true});
+    expect_as_one_process({.config = config, .lengths = uneven(), .deferred = true, .replayed = true});
+  }
+  if (dtype() != DType::bf16)
+    expect_as_one_process(
+        {.config = v2_like(), .lengths = units(), .capacity_factor = 0.6, .replayed = true});
 }
 
 TEST_P(ExpertExchangeTest, WithRecomputation) {

@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "model/expert_replay.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
 #include "tensor/compare.h"
@@ -39,6 +40,24 @@ struct Objective {
     activations.choices.dropped = memory.allocate(DType::i32, {model.config.num_hidden_layers});
     clear(device, activations.choices.dropped);
   }
+  // Experts that the router knows nothing of; of every third token its own choice.
+  void replay() {
+    const Config& c = model.config;
+    const int64_t K = c.num_experts_per_tok, E = c.n_routed_experts;
+    HostReplay host;
+    for (int64_t n = 0; n < batch.size().tokens; ++n) {
+      if (n % 3 == 2) {
+        host.append_own_choice(1);
+        continue;
+      }
+      ChosenExperts experts{.layers = c.n_moe_layers(), .k = K, .ids = {}};
+      for (int64_t l = 0; l < c.n_moe_layers(); ++l)
+        for (int64_t k = 0; k < K; ++k) experts.ids.push_back(static_cast<uint16_t>((n * 5 + k * 3 + l) % E));
+      host.append(c, experts);
+    }
+    given = allocate_replay(device, c, memory, host);
+    batch.batch.replay = &given;
+  }
   double value() {
     const Tensor hidden = model_forward(device, model, batch.batch, activations);
     double sum = 0;
@@ -57,14 +76,17 @@ struct Objective {
   Model model;
   RandomBatch batch;
   std::vector<int32_t> exempt;
+  ExpertReplay given;
   Arena memory;
   Activations activations;
   WeightGradients grads;
   Tensor dhidden;
 };
 
-void expect_gradients(const Config& config, const Recompute& recompute = {}, double capacity_factor = 0) {
+void expect_gradients(const Config& config, const Recompute& recompute = {}, double capacity_factor = 0,
+                      bool replayed = false) {
   Objective objective(config, recompute);
+  if (replayed) objective.replay();
   if (capacity_factor > 0) objective.drop(capacity_factor);
   objective.gradient();
   if (capacity_factor > 0) {
@@ -132,6 +154,20 @@ TEST(ModelGradient, WithDroppedChoices) {
   expect_gradients(v2_like(), {}, 0.7);
   expect_gradients(v2_like(), {.layers = v2_like().num_hidden_layers}, 0.7);
   expect_gradients(lite_like(), {}, 0.6);
+}
+
+// The given experts are constants; their weights are not. A balance loss is that of the given choices.
+TEST(ModelGradient, WithGivenExperts) {
+  for (const TopkMethod method : {TopkMethod::group_limited_greedy, TopkMethod::noaux_tc})
+    for (const bool normalize : {false, true}) {
+      Config config = v2_like();
+      config.topk_method = method, config.norm_topk_prob = normalize;
+      expect_gradients(config, {}, 0, /*replayed=*/true);
+      expect_gradients(config, {.layers = config.num_hidden_layers}, 0.7, /*replayed=*/true);
+    }
+  expect_gradients(lite_like(), {}, 0, /*replayed=*/true);
+  expect_gradients(lite_like(), {}, 0.6, /*replayed=*/true);
+  expect_gradients(gqa_like(), {}, 0, /*replayed=*/true);
 }
 
 TEST(ModelGradient, RecomputationChangesNoBit) {

@@ -39,6 +39,27 @@ TEST_P(RouterReplayTest, GivenExpertsGetTheWeightsOfTheirScores) {
   }
 }
 
+// As a token without a recorded choice in a batch where others have one.
+TEST_P(RouterReplayTest, ANegativeRowLeavesTheRoutersChoice) {
+  const int64_t N = 5, E = 8, K = 2;
+  const Pair scores = filled({N, E}, stat(), [&](int64_t) { return 0.01 + rng_.uniform(); });
+  const Pair ids = integers({N, K}, std::vector<int32_t>(N * K, 7)), weights = random_stat({N, K}),
+             table = integers({1, K}, {3, 1}), rows = integers({N}, {0, -1, 0, -1, -1});
+  const double kept = element(weights.target, 3, 1);
+  run(router_replay, [&](auto pick) {
+    return RouterReplay{.ids = pick(ids),
+                        .weights = pick(weights),
+                        .scores = pick(scores),
+                        .given = pick(table),
+                        .rows = pick(rows)};
+  });
+  expect_close("ids", ids);
+  expect_close("weights", weights);
+  for (int64_t n = 0; n < N; ++n)
+    EXPECT_EQ(ids.target.row<int32_t>(n)[0], rows.ref.as<int32_t>()[n] < 0 ? 7 : 3);
+  EXPECT_EQ(element(weights.target, 3, 1), kept);
+}
+
 TEST_P(RouterReplayTest, WhatTheRouterChoseIsReplayedWithItsWeights) {
   const int64_t N = 9, E = 16, K = 4;
   for (const bool normalize : {false, true}) {
@@ -82,6 +103,7 @@ TEST_P(RouterReplayTest, RefusesExpertsAndRowsThatDoNotExist) {
   EXPECT_THROW(replay({0, 4}, 0), Error);
   EXPECT_THROW(replay({-1, 3}, 0), Error);
   EXPECT_THROW(replay({0, 3}, 1), Error);
+  EXPECT_NO_THROW(replay({0, 4}, -1)) << "a row that nobody takes";
 }
 
 }  // namespace

@@ -52,6 +52,14 @@ class SampleTest : public OpTest {
     sample(device_, r.sample([](const Pair& p) { return p.target; }));
     return r.ids.target.as<int32_t>()[0];
   }
+  // Each for itself: one that is near 0 counts as much as the others.
+  static void expect_log_probs(const Pair& log_probs, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+      const double got = element(log_probs.target, 0, i), want = element(log_probs.ref, 0, i);
+      EXPECT_LE(std::abs(got - want), 1e-6 * std::abs(want) + 1e-30) << want << " in row " << i;
+      EXPECT_LE(want, 0);
+    }
+  }
   std::map<int32_t, int> histogram(const Logits& logits, const Settings& s, int64_t draws) {
     const Rows r = rows(logits, s, draws);
     sample(device_, r.sample([](const Pair& p) { return p.target; }));
@@ -166,13 +174,86 @@ TEST_P(SampleTest, PicksWhatTheReferencePicks) {
     std::vector<int32_t> top_k(n);
     for (int64_t i = 0; i < n; ++i) top_k[i] = i % 5 ? static_cast<int32_t>(i * k_step) : 0;
     const Pair k = integers({n}, top_k);
+    const Pair log_probs = output_stat({n});
     run(sample, [&](auto pick) {
       return Sample{.ids = pick(ids),
                     .logits = pick(columns(wide, 3, V)),
                     .settings = pick(settings),
-                    .top_k = pick(k)};
+                    .top_k = pick(k),
+                    .log_probs = pick(log_probs)};
     });
     expect_close("ids", ids);
+    expect_log_probs(log_probs, n);
+  }
+}
+
+// As log softmax says in f64, whatever the filters leave of the vocabulary.
+TEST_P(SampleTest, LogProbabilitiesAreThoseOfAllTokens) {
+  const Logits logits = logs({0.4, 0.3, 0.2, 0.1});
+  const auto of = [&](const Settings& s) {
+    const Rows r = rows(logits, s, 64);
+    const Pair log_probs = output_stat({64});
+    Sample a = r.sample([](const Pair& p) { return p.target; });
+    a.log_probs = log_probs.target;
+    sample(device_, a);
+    std::map<int32_t, double> of_id;
+    for (int64_t i = 0; i < 64; ++i) of_id[a.ids.as<int32_t>()[i]] = element(log_probs.target, 0, i);
+    return of_id;
+  };
+  const std::map<int32_t, double> all = of({.temperature = 1});
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_NEAR(all.at(3), std::log(0.1), 3e-7);
+  EXPECT_NEAR(of({.temperature = 1, .top_k = 1}).at(0), std::log(0.4), 3e-7);
+  EXPECT_NEAR(of({.temperature = 1, .top_p = 0.5}).at(1), std::log(0.3), 3e-7);
+  EXPECT_NEAR(of({.temperature = 1, .min_p = 0.7}).at(1), std::log(0.3), 3e-7);
+  EXPECT_NEAR(of({.temperature = 0.5}).at(1), std::log(0.09 / 0.3), 3e-7);
+  EXPECT_NEAR(of({}).at(0), std::log(0.4), 3e-7) << "a greedy choice, at temperature 1";
+}
+
+// Rows with nearly all the mass on one token, and on none; of numbers far from 0.
+TEST_P(SampleTest, LogProbabilitiesKeepTheirDigits) {
+  constexpr int64_t n = 24, V = 5003;
+  const double gaps[] = {0, 3, 12, 17, 25, 60}, temperatures[] = {0.7, 1, 3.3, 0};
+  const Pair logits = filled({n, V}, stat(), [&](int64_t i) {
+    const int64_t row = i / V;
+    return rng_.normal() + (i % V == 7 * row ? gaps[row % 6] : 0) + (row % 2 ? 0 : -900);
+  });
+  const Pair settings = filled({n, sample_setting::columns}, DType::f64, [&](int64_t i) {
+    const double all[] = {temperatures[i / sample_setting::columns / 6], 1, 0, rng_.uniform()};
+    return all[i % sample_setting::columns];
+  });
+  const Pair ids = integers({n}), k = integers({n}, std::vector<int32_t>(n, 0)), log_probs = output_stat({n});
+  run(sample, [&](auto pick) {
+    return Sample{.ids = pick(ids),
+                  .logits = pick(logits),
+                  .settings = pick(settings),
+                  .top_k = pick(k),
+                  .log_probs = pick(log_probs)};
+  });
+  expect_close("ids", ids);
+  expect_log_probs(log_probs, n);
+}
+
+TEST_P(SampleTest, LogProbabilitiesAtExtremes) {
+  const auto of = [&](const Logits& logits, double temperature) {
+    const Rows r = rows(logits, {.temperature = temperature}, 1);
+    const Pair log_probs = output_stat({1});
+    Sample a = r.sample([](const Pair& p) { return p.target; });
+    a.log_probs = log_probs.target;
+    sample(device_, a);
+    return element(log_probs.target, 0, 0);
+  };
+  EXPECT_EQ(of({1, 2, 2.5f}, 1e-30), 0);
+  EXPECT_EQ(of({-3e38f, 3e38f}, 1e-300), 0);
+  EXPECT_EQ(of({-infinity, 0, -infinity}, 10), 0);
+  EXPECT_EQ(of({-infinity, 0, -infinity}, 1e-310), 0);
+  EXPECT_EQ(of({-3}, 0), 0);
+  EXPECT_NEAR(of({0, 50}, 1e9), -std::log(2), 1e-6);
+  EXPECT_NEAR(of({5, 5}, 1e-300), -std::log(2), 1e-6) << "equal ones stay equal";
+  for (const double temperature : {0.0, 1.0}) {
+    EXPECT_TRUE(std::isnan(of({1, nan}, temperature)));
+    EXPECT_TRUE(std::isnan(of({1, infinity}, temperature)));
+    EXPECT_TRUE(std::isnan(of({-infinity, -infinity}, temperature)));
   }
 }
 
@@ -205,6 +286,8 @@ TEST_P(SampleTest, NamesTheFieldThatIsWrong) {
   refuses("sample ids", [](Sample& a) { a.ids = a.ids.slice(0, 3); });
   refuses("sample settings", [](Sample& a) { a.settings = a.settings.columns(0, 3); });
   refuses("sample top_k", [](Sample& a) { a.top_k = {}; });
+  refuses("sample log_probs", [&](Sample& a) { a.log_probs = a.top_k; });
+  refuses("sample log_probs", [&](Sample& a) { a.log_probs = a.logits; });
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "ops/sample.h"
 
+#include "ops/cpu/sample_log_prob.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -40,6 +42,11 @@ class Row {
     best_ = best.logit, inverse_ = static_cast<float>(1 / temperature);
     const Candidate last = least_kept(settings[sample_setting::top_p], top_k);
     return draw(last, settings[sample_setting::min_p], settings[sample_setting::draw]);
+  }
+  float log_prob(int32_t id, double temperature) const {
+    if (id < 0) return std::numeric_limits<float>::quiet_NaN();
+    const int64_t best = std::max_element(logits_, logits_ + V_) - logits_;
+    return static_cast<float>(sample_log_prob(logits_, V_, id, best, temperature == 0 ? 1 : temperature));
   }
 
  private:
@@ -100,9 +107,12 @@ void sample(Device& device, const Sample& a) {
   const int64_t V = a.logits.cols();
   with_dtype<float>("sample", a.logits.dtype, [&](float) {
     parallel_ranges(device.threads(), a.logits.rows(), 1, [&](int thread, int64_t begin, int64_t end) {
-      for (int64_t n = begin; n < end; ++n)
-        a.ids.as<int32_t>()[n] = Row(a.logits.row<float>(n), V, device.scratch(thread, Row::bytes(V)))
-                                     .pick(a.settings.row<double>(n), a.top_k.as<int32_t>()[n]);
+      for (int64_t n = begin; n < end; ++n) {
+        Row row(a.logits.row<float>(n), V, device.scratch(thread, Row::bytes(V)));
+        const double* settings = a.settings.row<double>(n);
+        const int32_t id = a.ids.as<int32_t>()[n] = row.pick(settings, a.top_k.as<int32_t>()[n]);
+        if (a.log_probs) a.log_probs.as<float>()[n] = row.log_prob(id, settings[sample_setting::temperature]);
+      }
     });
   });
 }

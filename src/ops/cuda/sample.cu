@@ -202,12 +202,49 @@ __device__ void draw(int32_t* picked, const Row& row, Key last, double min_p, do
   });
 }
 
-__global__ void __launch_bounds__(threads)
-    pick(int32_t* ids, const float* logits, int64_t stride, int V, const double* settings,
-         int64_t settings_stride, const int32_t* top_k) {
+// Draws from what top-k, top-p and min-p keep. `mine` is the largest key of each thread.
+__device__ void draw_kept(int32_t* picked, const Row& row, Key mine, int k, const double* settings) {
   __shared__ Histogram histogram;
   extern __shared__ __align__(16) std::byte shared[];
   Candidates& candidates = *reinterpret_cast<Candidates*>(shared);
+  const double top_p = settings[sample_setting::top_p];
+  Key last = 0;  // of the tokens kept
+  if (threadIdx.x == 0) candidates.count = Candidates::all;
+  __syncthreads();
+  if (k > 0 && k < row.V) {
+    const Key floor = below_kth(mine, k);
+    list_candidates(candidates, row, [&](Key key) { return key >= floor; });
+    last = last_of(histogram, candidates, row, k, [](Key) -> Key { return 1; });
+  }
+  if (top_p < 1) {
+    const auto units = [&](Key key) -> Key { return key > 0 && key >= last ? row.units(logit_of(key)) : 0; };
+    Key sum = 0, total = 0;
+    for_each_key(candidates, row, [&](Key key) { sum += units(key); });
+    block_exclusive_sum<threads>(sum, &total);
+    // All tokens below this weight hold less mass together than top-p leaves out.
+    const auto least = static_cast<Key>((1 - top_p) * static_cast<double>(total) / row.V);
+    if (candidates.count == Candidates::all)
+      list_candidates(candidates, row, [&](Key key) { return units(key) >= least; });
+    last = max(last, last_of(histogram, candidates, row, top_p * static_cast<double>(total), units));
+  }
+  draw(picked, row, last, settings[sample_setting::min_p], settings[sample_setting::draw]);
+}
+
+// Of all tokens, whatever the filters leave. The most likely one is not in the sum of the others: near 0 the
+// result keeps its digits.
+__device__ float log_prob(const float* logits, int V, int id, int best, double temperature) {
+  const double inverse = temperature == 0 ? 1 : fmin(1 / temperature, 1e300), largest = logits[best];
+  double others = 0;
+  for_each_logit(logits, threadIdx.x, V, threads, [&](int at, float logit) {
+    if (at >= 0 && at != best) others += expf(static_cast<float>((logit - largest) * inverse));
+  });
+  others = block_sum(others);
+  return static_cast<float>((logits[id] - largest) * inverse - log1p(others));
+}
+
+__global__ void __launch_bounds__(threads)
+    pick(int32_t* ids, float* log_probs, const float* logits, int64_t stride, int V, const double* settings,
+         int64_t settings_stride, const int32_t* top_k) {
   wait_for_previous_kernel();
   const int64_t n = blockIdx.x;
   logits += n * stride, settings += n * settings_stride, ids += n;
@@ -221,35 +258,24 @@ __global__ void __launch_bounds__(threads)
   const Key mine = best;
   bad = block_reduce(bad, Smallest());
   best = block_reduce(best, Largest());
-  const int first = id_of(best), k = top_k[n];
-  const double temperature = settings[sample_setting::temperature], top_p = settings[sample_setting::top_p];
+  const int first = id_of(best);
+  const double temperature = settings[sample_setting::temperature];
   const float largest = bad < V ? 0 : logits[first];
-  if (bad < V || largest == -INFINITY || temperature == 0) {
-    if (threadIdx.x == 0)
-      *ids = bad < V ? sample_not_finite(bad) : largest == -INFINITY ? sample_nothing_likely : first;
+  if (bad < V || largest == -INFINITY) {
+    if (threadIdx.x > 0) return;
+    *ids = bad < V ? sample_not_finite(bad) : sample_nothing_likely;
+    if (log_probs) log_probs[n] = NAN;
     return;
   }
-  const Row row{logits, V, largest, static_cast<float>(1 / temperature)};
-  Key last = 0;  // of the tokens kept
-  if (threadIdx.x == 0) candidates.count = Candidates::all;
+  if (temperature == 0) {
+    if (threadIdx.x == 0) *ids = first;
+  } else {
+    draw_kept(ids, {logits, V, largest, static_cast<float>(1 / temperature)}, mine, top_k[n], settings);
+  }
+  if (!log_probs) return;
   __syncthreads();
-  if (k > 0 && k < V) {
-    const Key floor = below_kth(mine, k);
-    list_candidates(candidates, row, [&](Key key) { return key >= floor; });
-    last = last_of(histogram, candidates, row, k, [](Key) -> Key { return 1; });
-  }
-  if (top_p < 1) {
-    const auto units = [&](Key key) -> Key { return key > 0 && key >= last ? row.units(logit_of(key)) : 0; };
-    Key sum = 0, total = 0;
-    for_each_key(candidates, row, [&](Key key) { sum += units(key); });
-    block_exclusive_sum<threads>(sum, &total);
-    // All tokens below this weight hold less mass together than top-p leaves out.
-    const auto least = static_cast<Key>((1 - top_p) * static_cast<double>(total) / V);
-    if (candidates.count == Candidates::all)
-      list_candidates(candidates, row, [&](Key key) { return units(key) >= least; });
-    last = max(last, last_of(histogram, candidates, row, top_p * static_cast<double>(total), units));
-  }
-  draw(ids, row, last, settings[sample_setting::min_p], settings[sample_setting::draw]);
+  const float picked = log_prob(logits, V, *ids, first, temperature);
+  if (threadIdx.x == 0) log_probs[n] = picked;
 }
 
 }  // namespace
@@ -257,8 +283,9 @@ __global__ void __launch_bounds__(threads)
 void sample(Device& device, const Sample& a) {
   with_dtype<float>("sample", a.logits.dtype, [&](float) {
     launch_chained(device, dim3(static_cast<unsigned>(a.logits.rows())), threads, sizeof(Candidates), pick,
-                   data<int32_t>(a.ids), data<float>(a.logits), a.logits.row_stride, a.logits.cols(),
-                   data<double>(a.settings), a.settings.row_stride, data<int32_t>(a.top_k));
+                   data<int32_t>(a.ids), a.log_probs ? data<float>(a.log_probs) : nullptr,
+                   data<float>(a.logits), a.logits.row_stride, a.logits.cols(), data<double>(a.settings),
+                   a.settings.row_stride, data<int32_t>(a.top_k));
   });
 }
 

@@ -52,13 +52,32 @@ int32_t pick(const T* logits, int64_t V, const double* settings, int64_t top_k) 
   return picked;
 }
 
+// The most likely token is not in the sum of the others: near 0 the result keeps its digits.
+template <class T>
+double log_prob(const T* logits, int64_t V, int32_t id, double temperature) {
+  if (id < 0) return std::numeric_limits<double>::quiet_NaN();
+  const double t = temperature == 0 ? 1 : temperature;
+  const int64_t best = std::max_element(logits, logits + V) - logits;
+  const auto distance = [&](int64_t i) { return (static_cast<double>(logits[i]) - logits[best]) / t; };
+  double others = 0;
+  for (int64_t i = 0; i < V; ++i)
+    if (i != best) others += std::exp(distance(i));
+  return distance(id) - std::log1p(others);
+}
+
 }  // namespace
 
 void sample(Device&, const Sample& a) {
   with_dtype<double, float>("sample", a.logits.dtype, [&]<class T>(T) {
-    for (int64_t n = 0; n < a.logits.rows(); ++n)
-      a.ids.as<int32_t>()[n] =
-          pick(a.logits.row<T>(n), a.logits.cols(), a.settings.row<double>(n), a.top_k.as<int32_t>()[n]);
+    for (int64_t n = 0; n < a.logits.rows(); ++n) {
+      const T* logits = a.logits.row<T>(n);
+      const double* settings = a.settings.row<double>(n);
+      int32_t& id = a.ids.as<int32_t>()[n];
+      id = pick(logits, a.logits.cols(), settings, a.top_k.as<int32_t>()[n]);
+      if (a.log_probs)
+        a.log_probs.as<T>()[n] =
+            static_cast<T>(log_prob(logits, a.logits.cols(), id, settings[sample_setting::temperature]));
+    }
   });
 }
 

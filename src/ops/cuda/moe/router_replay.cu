@@ -19,7 +19,7 @@ struct Pointers {
 
 __global__ void replay(Pointers p, int64_t N, int K, bool normalize, float scaling) {
   const int64_t n = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
-  if (n >= N) return;
+  if (n >= N || p.rows[n] < 0) return;
   const int32_t* given = p.given + static_cast<int64_t>(p.rows[n]) * K;
   const float* scores = p.scores + n * p.scores_stride;
   float* weights = p.weights + n * p.weights_stride;
