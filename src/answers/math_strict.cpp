@@ -114,7 +114,6 @@ std::optional<std::string> strict_form(std::string_view answer) {
   if (around_unit.size() > 2) return std::nullopt;
   text = std::string(around_unit[0]);
   replace("\\%", "");
-  replace("%", "");
   replace(" .", " 0.");
   replace("{.", "{0.");
   if (text.starts_with('.')) text = "0" + text;

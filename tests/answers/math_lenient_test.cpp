@@ -77,7 +77,7 @@ TEST(MathLenient, PercentAndUnits) {
                 {R"(5\,\mathrm{m})", "5"},
                 {R"(40 \mbox{ feet per second})", "40"},
                 {"12 square inches", "12"},
-                {R"(3	ext{ m/s}^2)", "3"},
+                {R"(3\text{ m/s}^2)", "3"},
                 {"18 dollars", "18"},
                 {"5元", "5"},
                 {R"(4\sqrt{2}\text{ inches})", R"(\sqrt{32})"}},
