@@ -1,5 +1,6 @@
 #include "align/rewards/command_reward.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "align/rewards/child_process.h"
@@ -42,10 +43,20 @@ class CommandReward : public Reward {
     noise_ = 0;
     for (const RewardInput& answer : answers) waiting_.push_back({next_id_++, &answer});
     deadline_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(limits_.batch_seconds));
-    end_if_gone();
-    for (int64_t starts = 0; !waiting_.empty(); ++starts) {
-      if (!process_ && !restart(starts)) break;
-      if (const std::string fault = exchange_all(); !fault.empty()) fail_oldest(fault);
+    for (int64_t failures = 0; !waiting_.empty();) {
+      if (!process_ && !start_again()) break;
+      const bool used = !fresh_;
+      const size_t scored = scores_.size();
+      ended_ = false;
+      const std::string fault = exchange_all();
+      if (fault.empty()) break;
+      process_->end();
+      process_.reset();
+      // One that ended before it scored anything of this batch ended between two batches: no answer's fault.
+      if (used && ended_ && scores_.size() == scored) continue;
+      fail_oldest(fault);
+      if (++failures > limits_.restarts)
+        give_up(fmt::format("the command failed {} times in this batch", failures));
     }
     if (noise_ > 0)
       log::warn("reward '{}': {} lines of the command were no scores, the first: {}", name_, noise_,
@@ -60,25 +71,14 @@ class CommandReward : public Reward {
     fresh_ = true;
   }
 
-  // A program that ended between two batches failed on no answer.
-  void end_if_gone() {
-    std::string_view nothing;
-    if (process_ && !process_->exchange(nothing, received_, 0)) process_.reset();
-  }
-
-  // The first start of a batch is not counted: there was none, or it ended between batches.
-  bool restart(int64_t starts) {
-    if (starts > limits_.restarts) {
-      give_up(fmt::format("the command failed {} times in this batch", starts));
-      return false;
-    }
+  bool start_again() {
     try {
       start();
+      return true;
     } catch (const Error& error) {  // the training goes on without these scores
       give_up(error.what());
       return false;
     }
-    return true;
   }
 
   void give_up(const std::string& reason) {
@@ -88,8 +88,6 @@ class CommandReward : public Reward {
   }
 
   void fail_oldest(const std::string& fault) {
-    process_->end();
-    process_.reset();
     if (Clock::now() >= deadline_) return give_up(fault);
     scores_.push_back(unscored(waiting_.front().answer->id, as_reason(fault)));
     waiting_.erase(waiting_.begin());
@@ -113,7 +111,10 @@ class CommandReward : public Reward {
       if (received_.size() > longest_line) return "the command wrote a line of more than 1 MiB";
       if (noise_ > most_noise)
         return fmt::format("the command wrote more than {} lines that are no scores", most_noise);
-      if (!open) return "the command ended (" + process_->end() + ")";
+      if (!open) {
+        ended_ = true;
+        return "the command ended (" + process_->end() + ")";
+      }
     }
     return "";
   }
@@ -159,6 +160,7 @@ class CommandReward : public Reward {
   std::vector<Request> waiting_;
   std::vector<Score> scores_;
   Clock::time_point deadline_;
+  bool ended_ = false;  // the program did, on its own
   int64_t noise_ = 0;
   std::string first_noise_;
 };
