@@ -70,5 +70,7 @@ template int64_t parse_number(const std::string&, const std::string&, const Allo
 template uint64_t parse_number(const std::string&, const std::string&, const Allowed<uint64_t>&);
 template double parse_number(const std::string&, const std::string&, const Allowed<double>&);
 template std::string range_text(const Allowed<double>&);
+template std::string range_text(const Allowed<int64_t>&);
+template std::string range_text(const Allowed<uint64_t>&);
 
 }  // namespace fathom

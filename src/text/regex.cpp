@@ -137,11 +137,12 @@ std::string rust_word_class() {
   return R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d})";
 }
 
-RegexScratch::RegexScratch()
+RegexScratch::RegexScratch(uint32_t most_steps)
     : data_(pcre2_match_data_create(1, nullptr)),
       context_(pcre2_match_context_create(nullptr)),
       stack_(pcre2_jit_stack_create(32 << 10, 4 << 20, nullptr)) {
   if (!data_ || !context_) throw std::bad_alloc();
+  if (most_steps > 0) pcre2_set_match_limit(context_, most_steps);
   if (stack_) pcre2_jit_stack_assign(context_, nullptr, stack_);
 }
 

@@ -4,6 +4,7 @@
 // Error.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,7 +28,8 @@ std::string rust_word_class();
 // Working memory for matching; each thread needs its own, any number of regexes may share it.
 class RegexScratch {
  public:
-  RegexScratch();
+  // A match that takes more than `most_steps` of PCRE2's steps is an Error; 0: more than PCRE2's own limit.
+  explicit RegexScratch(uint32_t most_steps = 0);
   ~RegexScratch();
   RegexScratch(const RegexScratch&) = delete;
   RegexScratch& operator=(const RegexScratch&) = delete;

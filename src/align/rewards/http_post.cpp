@@ -1,0 +1,131 @@
+#include "align/rewards/http_post.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <chrono>
+
+#include "base/error.h"
+#include "base/parse_number.h"
+
+namespace fathom {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using ErrorCode = boost::system::error_code;
+using Endpoints = asio::ip::tcp::resolver::results_type;
+
+// The steps of one request, each started by the end of the one before.
+class Post {
+ public:
+  Post(const HttpTarget& target, const std::map<std::string, std::string>& headers, std::string body,
+       const HttpLimits& limits)
+      : limits_(limits),
+        target_(target),
+        resolver_(io_),
+        stream_(io_),
+        request_(http::verb::post, target.path, 11) {
+    request_.set(http::field::host, target.host + ":" + target.port);
+    request_.set(http::field::content_type, "application/json");
+    request_.set(http::field::connection, "close");
+    for (const auto& [name, value] : headers) request_.set(name, value);
+    request_.body() = std::move(body);
+    request_.prepare_payload();
+    parser_.body_limit(limits.body_bytes);
+  }
+
+  HttpReply run() {
+    resolver_.async_resolve(target_.host, target_.port, [this](ErrorCode e, const Endpoints& endpoints) {
+      if (!failed(e, "cannot find the host")) connect(endpoints);
+    });
+    io_.run_for(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(limits_.seconds)));
+    if (!done_) return {0, "", fmt::format("no reply within {} seconds", limits_.seconds)};
+    return std::move(reply_);
+  }
+
+ private:
+  bool failed(ErrorCode e, const char* what) {
+    if (!e) return false;
+    done_ = true;
+    const bool too_large = e == http::error::body_limit;
+    reply_.error = too_large ? fmt::format("the reply is larger than {} bytes", limits_.body_bytes)
+                             : fmt::format("{}: {}", what, e.message());
+    return true;
+  }
+
+  void connect(const Endpoints& endpoints) {
+    stream_.async_connect(endpoints, [this](ErrorCode e, const asio::ip::tcp::endpoint&) {
+      if (!failed(e, "cannot connect")) write();
+    });
+  }
+
+  void write() {
+    http::async_write(stream_, request_, [this](ErrorCode e, size_t) {
+      if (!failed(e, "cannot send")) read_header();
+    });
+  }
+
+  // Apart from the body: Beast 1.74 forgets that a length in the header is over the limit when the body's
+  // beginning comes along with it.
+  void read_header() {
+    http::async_read_header(stream_, buffer_, parser_, [this](ErrorCode e, size_t) {
+      if (!failed(e, "no whole reply")) read();
+    });
+  }
+
+  void read() {
+    http::async_read(stream_, buffer_, parser_, [this](ErrorCode e, size_t) {
+      if (failed(e, "no whole reply")) return;
+      done_ = true;
+      reply_ = {static_cast<int>(parser_.get().result_int()), std::move(parser_.get().body()), ""};
+    });
+  }
+
+  HttpLimits limits_;
+  HttpTarget target_;
+  asio::io_context io_;
+  asio::ip::tcp::resolver resolver_;
+  beast::tcp_stream stream_;
+  http::request<http::string_body> request_;
+  http::response_parser<http::string_body> parser_;
+  beast::flat_buffer buffer_;
+  HttpReply reply_;
+  bool done_ = false;
+};
+
+}  // namespace
+
+HttpTarget parse_http_url(const std::string& url, const std::string& where) {
+  constexpr std::string_view scheme = "http://";
+  check(!url.starts_with("https://"), "{}: https is not supported: put a proxy on this machine, or use http",
+        where);
+  check(url.starts_with(scheme), "{}: must begin with http://, got '{}'", where, url);
+  for (const char c : url)
+    check(c > ' ' && c != 0x7f && c != '@', "{}: a URL cannot have the character '{}'", where, c);
+  const size_t slash = url.find('/', scheme.size());
+  const std::string authority = url.substr(scheme.size(), slash - scheme.size());
+  HttpTarget target{authority, "80", slash == std::string::npos ? "/" : url.substr(slash)};
+  const size_t bracket = authority.find(']');  // of an IPv6 address
+  const size_t colon = authority.find(':', bracket == std::string::npos ? 0 : bracket);
+  if (colon != std::string::npos) {
+    target.host = authority.substr(0, colon);
+    target.port = authority.substr(colon + 1);
+    parse_number<int>(where + ": port", target.port, {.low = 1, .high = 65535});
+  }
+  if (target.host.starts_with('[') && target.host.ends_with(']'))
+    target.host = target.host.substr(1, target.host.size() - 2);
+  check(!target.host.empty(), "{}: no host in '{}'", where, url);
+  return target;
+}
+
+HttpReply http_post(const HttpTarget& target, const std::map<std::string, std::string>& headers,
+                    std::string body, const HttpLimits& limits) {
+  return Post(target, headers, std::move(body), limits).run();
+}
+
+}  // namespace fathom

@@ -1,0 +1,31 @@
+// One HTTP request: a POST of JSON, with a time limit over all of it and a limit on the reply's size.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+
+namespace fathom {
+
+struct HttpTarget {
+  std::string host, port, path;
+};
+
+// "http://host[:port][/path]". Error naming `where` for anything else; https is refused.
+HttpTarget parse_http_url(const std::string& url, const std::string& where);
+
+struct HttpReply {
+  int status = 0;  // 0: there was none
+  std::string body;
+  std::string error;  // why there was none
+};
+
+struct HttpLimits {
+  double seconds = 60;
+  uint64_t body_bytes = 16 << 20;
+};
+
+// Redirects are not followed; a connection serves one request.
+HttpReply http_post(const HttpTarget& target, const std::map<std::string, std::string>& headers,
+                    std::string body, const HttpLimits& limits);
+
+}  // namespace fathom
