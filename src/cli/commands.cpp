@@ -36,6 +36,7 @@ void add_commands(CLI::App& app, World& world) {
   add_eval_positions(*eval);
   add_extend(app, world);
   add_generate(app);
+  add_grpo(app, world);
   add_info(app);
   add_plan(app);
   add_prepare(app);

@@ -13,6 +13,7 @@ void add_eval_positions(CLI::App& eval);
 // The commands that several ranks run together take the world.
 void add_dpo(CLI::App& app, World& world);
 void add_extend(CLI::App& app, World& world);
+void add_grpo(CLI::App& app, World& world);
 void add_generate(CLI::App& app);
 void add_info(CLI::App& app);
 void add_plan(CLI::App& app);

@@ -8,7 +8,7 @@
 namespace fathom {
 
 ScoringPass::ScoringPass(Device& device, const Model& model, int64_t tokens, const char* remedy)
-    : device_(device), model_(model), memory_("scoring", bytes(tokens), device, remedy) {}
+    : device_(device), model_(model), tokens_(tokens), memory_("scoring", bytes(tokens), device, remedy) {}
 
 ScoringPass::Work ScoringPass::lay_out(Arena& arena, const BatchSize& size) const {
   Work w;
@@ -25,10 +25,17 @@ int64_t ScoringPass::bytes(int64_t tokens) const {
   return plan.used() + head_bytes(model_.config, model_.dtype, tokens, device_.on_host());
 }
 
-Tensor ScoringPass::forward(const HostBatch& host) {
+Tensor ScoringPass::forward(const HostBatch& host, const HostReplay* replay) {
   memory_.rewind(0);
   work_ = lay_out(memory_, host.size());
   upload_batch(device_, model_.config, host, work_.batch);
+  if (replay) {
+    const Config& c = model_.config;
+    if (!replay_memory_.data()) replay_memory_ = Arena("routing replay", replay_bytes(c, tokens_, tokens_), device_);
+    replay_memory_.rewind(0);
+    replay_ = allocate_replay(device_, c, replay_memory_, *replay);
+    work_.batch.replay = &replay_;
+  }
   return model_forward(device_, model_, work_.batch, work_.activations);
 }
 
@@ -40,10 +47,10 @@ std::vector<float> ScoringPass::head_values(const Tensor& hidden, const LossFunc
 }
 
 std::vector<float> ScoringPass::losses(const HostBatch& host, std::span<const int32_t> targets,
-                                       double temperature) {
+                                       double temperature, const HostReplay* replay) {
   assert(targets.size() == host.tokens.size());
   if (targets.empty()) return {};
-  const Tensor hidden = forward(host);
+  const Tensor hidden = forward(host, replay);
   upload(device_, work_.targets, ConstTensor(targets.data(), DType::i32, {hidden.rows()}));
   return head_values(hidden, [&](int64_t first, const Tensor& logits, const Tensor&) {
     cross_entropy(device_, {.losses = work_.values.slice(first, logits.rows()),
@@ -55,7 +62,7 @@ std::vector<float> ScoringPass::losses(const HostBatch& host, std::span<const in
 
 std::vector<float> ScoringPass::scores(const HostBatch& host) {
   if (host.tokens.empty()) return {};
-  const Tensor hidden = forward(host);
+  const Tensor hidden = forward(host, nullptr);
   return head_values(hidden, [&](int64_t first, const Tensor& logits, const Tensor&) {
     copy(device_, work_.values.slice(first, logits.rows()).reshape({logits.rows(), 1}), logits.columns(0, 1));
   });

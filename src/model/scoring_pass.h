@@ -7,6 +7,7 @@
 
 #include "model/activations.h"
 #include "model/batch.h"
+#include "model/expert_replay.h"
 #include "model/head.h"
 
 namespace fathom {
@@ -17,9 +18,10 @@ class ScoringPass {
   // make that less. Device and model must outlive it; the model's weights may change between two calls.
   ScoringPass(Device& device, const Model& model, int64_t tokens, const char* remedy);
 
-  // The cross-entropy of each target, at this temperature; 0 where it is ignored.
+  // The cross-entropy of each target, at this temperature; 0 where it is ignored. With a replay its experts are
+  // taken.
   std::vector<float> losses(const HostBatch& batch, std::span<const int32_t> targets /* [N] */,
-                            double temperature = 1);
+                            double temperature = 1, const HostReplay* replay = nullptr);
   // The first logit of each token: of a model with a score head of one label, the scores.
   std::vector<float> scores(const HostBatch& batch);
 
@@ -33,12 +35,14 @@ class ScoringPass {
   Work lay_out(Arena& arena, const BatchSize& size) const;
   int64_t bytes(int64_t tokens) const;
   // Runs the model and lays out work_ for the batch; nothing where it has no tokens.
-  Tensor forward(const HostBatch& batch);
+  Tensor forward(const HostBatch& batch, const HostReplay* replay);
   std::vector<float> head_values(const Tensor& hidden, const LossFunction& loss);
 
   Device& device_;
   const Model& model_;
-  Arena memory_;
+  int64_t tokens_;  // at most
+  Arena memory_, replay_memory_;  // the second from the first replay on
+  ExpertReplay replay_;
   Work work_;
 };
 

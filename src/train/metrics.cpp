@@ -106,6 +106,7 @@ Metrics::Metrics(const std::string& dir, int64_t resume_from_step)
     : lines_(ready_lines(dir, "metrics.jsonl", resume_from_step), AppendFile::Mode::extend),
       load_path_(ready_lines(dir, "expert_load.jsonl", resume_from_step)),
       samples_path_(ready_lines(dir, "samples.jsonl", resume_from_step)),
+      rollouts_path_(ready_lines(dir, "rollouts.jsonl", resume_from_step)),
       events_(dir, resume_from_step + 1) {}
 
 void Metrics::log(int64_t step, std::span<const NamedValue> values) {
@@ -133,10 +134,17 @@ void Metrics::log_sample(int64_t step, const std::string& prompt, const std::str
                         ",\"text\":" + json_quoted(text) + "}\n");
 }
 
+void Metrics::log_rollout(int64_t step, const Json& record) {
+  if (!rollout_lines_) rollout_lines_.emplace(rollouts_path_, AppendFile::Mode::extend);
+  const std::string fields = record.dump(-1, ' ', false, Json::error_handler_t::replace);
+  rollout_lines_->append(line_start(now(), step) + "," + fields.substr(1) + "\n");
+}
+
 void Metrics::flush() {
   lines_.sync();
   if (load_lines_) load_lines_->sync();
   if (sample_lines_) sample_lines_->sync();
+  if (rollout_lines_) rollout_lines_->sync();
   events_.sync();
 }
 

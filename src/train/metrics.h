@@ -1,5 +1,5 @@
 // What a run measures, step by step, for people and for tools: DIR/metrics.jsonl, DIR/expert_load.jsonl
-// and DIR/samples.jsonl, one object a line, and TensorBoard event files beside them.
+// DIR/samples.jsonl and DIR/rollouts.jsonl, one object a line, and TensorBoard event files beside them.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "io/json.h"
 #include "train/append_file.h"
 #include "train/event_file.h"
 #include "train/expert_load.h"
@@ -29,13 +30,15 @@ class Metrics {
   void log_load(int64_t step, const ExpertLoad& load);
   // What the model wrote after a prompt, as a line of samples.jsonl.
   void log_sample(int64_t step, const std::string& prompt, const std::string& text);
+  // An answer of a rollout with its rewards, as a line of rollouts.jsonl.
+  void log_rollout(int64_t step, const Json& record);
   // Safe against power loss too.
   void flush();
 
  private:
   AppendFile lines_;
-  std::string load_path_, samples_path_;
-  std::optional<AppendFile> load_lines_, sample_lines_;  // from the first of them on
+  std::string load_path_, samples_path_, rollouts_path_;
+  std::optional<AppendFile> load_lines_, sample_lines_, rollout_lines_;  // from the first of them on
   EventFile events_;
 };
 

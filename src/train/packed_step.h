@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/batch.h"
+#include "model/expert_replay.h"
 
 namespace fathom {
 
@@ -13,6 +14,7 @@ struct PackedBatch {
   std::vector<int32_t> targets;     // [N], CrossEntropy::ignore where a token has none
   std::vector<float> weights = {};  // [N], of the targets' losses; empty: all count alike
   std::vector<int64_t> rows = {};   // [B], which row of its data each sequence is; empty: it is of a stream
+  HostReplay replay = {};           // experts to be taken; none: those that the router chooses
   int64_t counted = 0;              // targets that are not ignored
   double weight = 0;                // what it counts for in the step's mean loss: the sum of its targets' weights
 };

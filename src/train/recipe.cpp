@@ -19,9 +19,9 @@ struct TaskSection {
   std::string_view name;
   std::vector<Task> tasks;
 };
-const std::array task_sections = {TaskSection{"chat", {Task::sft, Task::reward, Task::dpo}},
+const std::array task_sections = {TaskSection{"chat", {Task::sft, Task::reward, Task::dpo, Task::grpo}},
                                   TaskSection{"sft", {Task::sft}}, TaskSection{"reward", {Task::reward}},
-                                  TaskSection{"dpo", {Task::dpo}}};
+                                  TaskSection{"dpo", {Task::dpo}}, TaskSection{"grpo", {Task::grpo}}};
 
 // "rope_scaling.factor" and so on, with example values: the keys that config.json may hold.
 Json config_fields() {

@@ -18,9 +18,9 @@
 namespace fathom {
 
 // What a recipe is for: the command that runs it.
-enum class Task { train, sft, reward, dpo };
+enum class Task { train, sft, reward, dpo, grpo };
 constexpr std::string_view name_of(Task task) {
-  constexpr std::string_view names[] = {"train", "sft", "reward", "dpo"};
+  constexpr std::string_view names[] = {"train", "sft", "reward", "dpo", "grpo"};
   return names[static_cast<size_t>(task)];
 }
 
@@ -160,6 +160,28 @@ struct Recipe {
     bool per_token = false;   // log-probabilities are means over an answer's tokens instead of sums
     std::string reference;    // model folder; default: model.init_from
   } dpo;
+
+  // Group relative policy optimization (align/rollout_source.h). batch.sequences questions are asked at once, and
+  // batch.micro_batch is of sequences of up to data.sequence_length tokens that the answers are packed into.
+  struct Grpo {
+    int64_t group = 16;             // answers to a question
+    int64_t max_tokens = 256;       // of an answer
+    double temperature = 1;         // that answers are sampled at, and log-probabilities are of
+    int64_t sequences_at_once = 64; // in the engine
+    int64_t minibatches = 1;        // steps that a rollout is divided into
+    int64_t passes = 1;             // over a rollout
+    std::string form = "token";     // sequence, token, token_mean, dr_grpo or gspo
+    double clip_low = 0.2, clip_high = 0.2;
+    double beta = 0.04;             // weight of the KL term; 0: there is no reference
+    int64_t length = 0;             // dr_grpo: the length that stands for every answer's; 0: max_tokens
+    std::string std = "sample";     // that a group's rewards are divided by: sample, population or none
+    bool keep_skipped = false;      // groups of equal rewards stay in the KL term and the denominators
+    bool mask_truncated = false;    // answers that the limit cut off take no part
+    bool replay_experts = true;     // training takes the experts that the rollout chose
+    double gap_alarm = 0.5;         // warn when a token's log-probability is so far from the engine's; 0: never
+    std::string reference;          // model folder; default: model.init_from
+    Json reward = Json::array();    // [[grpo.reward]] (docs/rewards.md)
+  } grpo;
 
   std::set<std::string> given;  // the keys that were set, by a file or a flag
 };

@@ -48,7 +48,7 @@ void check_together(const Recipe& r, const std::string& where) {
   check(r.model.extend_from == 0 || r.model.extend_to > 0, "{}: model.extend_from needs model.extend_to",
         where);
   const Recipe::Batch& b = r.batch;
-  check(b.sequences % b.micro_batch == 0,
+  check(r.task == Task::grpo || b.sequences % b.micro_batch == 0,
         "{}: batch.sequences = {} must be a multiple of batch.micro_batch = {}", where, b.sequences,
         b.micro_batch);
   check((b.ramp_from > 0) == (b.ramp_tokens > 0), "{}: batch.ramp_from and batch.ramp_tokens go together",

@@ -130,6 +130,32 @@ void visit_recipe(R& r, F&& f) {
     "log-probabilities are means over an answer's tokens");
   f("dpo.reference", r.dpo.reference, any_value, free_to_change,
     "model folder of the frozen reference; default: model.init_from");
+  f("grpo.group", r.grpo.group, Range{2, 4096}, by_request, "answers to a question");
+  f("grpo.max_tokens", r.grpo.max_tokens, at_least_1, by_request, "of an answer");
+  f("grpo.temperature", r.grpo.temperature, Range{0.01, 100}, by_request, "that answers are sampled at");
+  f("grpo.sequences_at_once", r.grpo.sequences_at_once, Range{1, 65536}, free_to_change,
+    "answers that are generated at once");
+  f("grpo.minibatches", r.grpo.minibatches, Range{1, 4096}, by_request, "steps that a rollout is divided into");
+  f("grpo.passes", r.grpo.passes, Range{1, 64}, by_request, "over a rollout");
+  f("grpo.form", r.grpo.form, any_value, by_request, "sequence, token, token_mean, dr_grpo or gspo");
+  f("grpo.clip_low", r.grpo.clip_low, fraction, by_request, "ratios below 1 minus this are clipped");
+  f("grpo.clip_high", r.grpo.clip_high, at_least_0, by_request, "ratios above 1 plus this are clipped");
+  f("grpo.beta", r.grpo.beta, at_least_0, by_request, "weight of the KL term; 0: none, and no reference");
+  f("grpo.length", r.grpo.length, at_least_0, by_request,
+    "dr_grpo: the length that stands for every answer's; 0: grpo.max_tokens");
+  f("grpo.std", r.grpo.std, any_value, by_request,
+    "what a group's rewards are divided by: sample, population or none");
+  f("grpo.keep_skipped", r.grpo.keep_skipped, any_value, by_request,
+    "groups of equal rewards stay in the KL term and the denominators");
+  f("grpo.mask_truncated", r.grpo.mask_truncated, any_value, by_request,
+    "answers that the limit cut off take no part");
+  f("grpo.replay_experts", r.grpo.replay_experts, any_value, by_request,
+    "training takes the experts that the rollout chose");
+  f("grpo.gap_alarm", r.grpo.gap_alarm, at_least_0, free_to_change,
+    "warn when a token's log-probability is so far from the engine's; 0: never");
+  f("grpo.reference", r.grpo.reference, any_value, free_to_change,
+    "model folder of the frozen reference; default: model.init_from");
+  f("grpo.reward", r.grpo.reward, any_value, by_request, "tables of rewards: name, kind, weight, ...");
   f("sft.last_turn", r.sft.last_turn, any_value, free_to_change, "learn a conversation's last answer only");
 }
 

@@ -20,6 +20,12 @@ Json to_json(const toml::node& node, const std::string& where, const std::string
     return v->get();
   }
   if (const auto* v = node.as_boolean()) return v->get();
+  if (const toml::table* table = node.as_table()) {
+    Json object = Json::object();
+    for (const auto& [name, value] : *table)
+      object[std::string(name.str())] = to_json(value, where, key + "." + std::string(name.str()));
+    return object;
+  }
   const toml::array* array = node.as_array();
   check(array, "{}: key '{}' must be a number, a text, true, false or a list", where, key);
   Json list = Json::array();

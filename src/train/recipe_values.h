@@ -42,9 +42,17 @@ inline void read_member(const Json& json, const JsonPlace& place, DType& out) {
   out = dtype_named(name);
 }
 
+inline void read_member(const Json& json, const JsonPlace& place, Json& out) {
+  if (!json.is_array()) place.fail_type("a list", json);
+  out = json;
+}
+
 template <class T>
 OrderedJson written(const T& value) {
   return value;
+}
+inline OrderedJson written(const Json& list) {
+  return OrderedJson::parse(list.dump());
 }
 inline OrderedJson written(const Decay& decay) {
   return decay == Decay::step ? "step" : decay == Decay::cosine ? "cosine" : "constant";

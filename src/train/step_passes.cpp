@@ -82,6 +82,7 @@ TrainingStep StepPasses::step_of(const PackedStep& step) const {
 
 void StepPasses::step(const PackedStep& packed) {
   trained_.gradients().accumulate = false;
+  replayed_ = {};
   stage_ ? run_stage(packed) : run_model(packed);
   if (!trained_.gradients().accumulate) trained_.clear_gradients(device_);  // no micro-batch for this rank
 }
@@ -137,6 +138,10 @@ void StepPasses::micro_step(const PackedBatch& packed, const PackedStep& step, b
   if (counted) batch.step.choices = totals_.choices();
   micro_.activations.choices = counted ? ChoiceCounts() : totals_.choices();
   const Tensor hidden = model_forward(device_, model, batch, micro_.activations);
+  if (batch.replay && packed.replay.keep_choice) {
+    const ReplayedChoices choices = compare_choices(device_, *batch.replay, packed.replay, model.part);
+    replayed_.choices += choices.choices, replayed_.differing += choices.differing;
+  }
   const LossFunction loss = objective_.loss(device_, model, {packed, micro_, hidden, memory_},
                                             1 / over_weight(step.weight));
   head_backward(device_, model, hidden, memory_, loss, micro_.dhidden, grads);
@@ -181,7 +186,18 @@ Batch StepPasses::uploaded(const PackedBatch& packed, const TrainingStep& step) 
   if (!packed.weights.empty())
     upload(device_, micro_.weights, ConstTensor(packed.weights.data(), DType::f32, {host.size().tokens}));
   batch.step = step;
+  if (!packed.replay.rows.empty()) set_replay(packed.replay, batch);
   return batch;
+}
+
+void StepPasses::set_replay(const HostReplay& host, Batch& batch) {
+  if (!replay_memory_.data()) {
+    const int64_t most = micro_batch_size(recipe_, recipe_.batch.micro_batch).tokens;
+    replay_memory_ = Arena("routing replay", replay_bytes(config_, most, most), device_);
+  }
+  replay_memory_.rewind(0);
+  replay_ = allocate_replay(device_, config_, replay_memory_, host);
+  batch.replay = &replay_;
 }
 
 }  // namespace fathom

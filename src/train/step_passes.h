@@ -36,6 +36,9 @@ class StepPasses {
   // Adds the losses of a micro-batch to the totals, by a forward pass alone.
   void add_losses(const PackedBatch& packed);
 
+  // Of the last step's replayed experts, where there were some.
+  const ReplayedChoices& replayed() const { return replayed_; }
+
   // Bytes taken so far (TrainingMemory).
   int64_t activation_bytes() const { return stage_ ? stage_->memory().peak() : memory_.peak(); }
   int64_t exchange_bytes() const;
@@ -52,6 +55,8 @@ class StepPasses {
   void count_experts(const PackedBatch& packed, const PackedStep& step);
   // Adds the gradients of one micro-batch to those of the others.
   void micro_step(const PackedBatch& packed, const PackedStep& step, bool counted);
+  // Gives the batch the experts that it is to take.
+  void set_replay(const HostReplay& host, Batch& batch);
   // Makes micro_ one of this size.
   void lay_out(const BatchSize& size);
   // Brings a micro-batch to the device; the views hold until the next one.
@@ -69,6 +74,9 @@ class StepPasses {
   std::optional<PipelineStage> stage_;      // of several; it has a micro-batch's memory then
   Arena memory_;
   BatchSize size_;  // of micro_
+  Arena replay_memory_;  // from the first replay on
+  ExpertReplay replay_;
+  ReplayedChoices replayed_;
   MicroBatch micro_;
 };
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "io/json.h"
 #include "train/objective.h"
 #include "train/packed_step.h"
 
@@ -19,6 +20,8 @@ class StepSource {
   virtual int64_t windows_read() const = 0;
   // Whether a run may stop here, to go on from windows_read() and its weights alone.
   virtual bool may_stop() const { return true; }
+  // What people may want to read of the steps since the last call: lines of rollouts.jsonl.
+  virtual std::vector<Json> take_records() { return {}; }
   // What a run is measured by, first of all, and more, where that is not the objective's loss.
   virtual std::vector<Objective::Sum> validate() { return {}; }
 };

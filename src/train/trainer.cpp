@@ -225,6 +225,8 @@ void Trainer::read_totals(StepReport& report) {
   StepSums sums = totals_.read(device_, ranks_, trained_.optimizer());
   report.loss = sums.loss / over_weight(report.weight);
   report.means = objective_means(report.weight);
+  if (const ReplayedChoices& r = passes_.replayed(); r.choices > 0)
+    report.means.push_back({"experts_differing", static_cast<double>(r.differing) / static_cast<double>(r.choices)});
   report.balance = sums.balance;
   report.grad_norm = std::sqrt(sums.squares);
   report.load = std::move(sums.load);

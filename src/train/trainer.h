@@ -89,6 +89,8 @@ class Trainer {
   bool finished() const { return run_finished(recipe_, position()); }
   // A checkpoint of this moment is all that the run needs to go on.
   bool may_stop() const { return source_->may_stop(); }
+  // StepSource::take_records.
+  std::vector<Json> take_records() { return source_->take_records(); }
   // Trains on batch_sequences() sequences. When the loss or the gradient is not finite: an Error naming the
   // step, thrown before any weight changes, on all ranks; but see react(). Where the answer is roll_back
   // nothing but roll_back() may follow.

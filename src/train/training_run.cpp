@@ -142,9 +142,11 @@ void Run::announce() {
   const Config& c = trainer_.model().config;
   const auto count = [](int64_t n) { return human_count(static_cast<double>(n)); };
   log::info(
-      "model: {} parameters, {} active per token; {} sequences of {} tokens to train on, {} to validate",
+      "model: {} parameters, {} active per token; {} {} to train on, {} to validate",
       count(parameter_count(c)), count(active_parameter_count(c, false)), count(trainer_.training_windows()),
-      recipe_.data.sequence_length, count(trainer_.validation_windows()));
+      options_.kind.make_source ? "questions"
+                                : fmt::format("sequences of {} tokens", recipe_.data.sequence_length),
+      count(trainer_.validation_windows()));
   log_mixture(recipe_, trainer_);
   const ParallelPlan& plan = trainer_.ranks().plan();
   if (plan.ranks > 1)
@@ -245,6 +247,8 @@ void Run::after_step(const StepReport& r, double seconds) {
   std::vector<NamedValue> values = step_values(r, seconds);
   if (in_detail) append_memory_values(trainer_, values);
   if (metrics_) metrics_->log(r.step, values);
+  for (const Json& record : trainer_.take_records())
+    if (metrics_) metrics_->log_rollout(r.step, record);
   if (in_detail) {
     log_line(r);
     if (metrics_) metrics_->log_load(r.step, r.load);
