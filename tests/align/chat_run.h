@@ -14,7 +14,7 @@ class ChatRun {
  public:
   ChatRun() {
     Config c = v2_like();
-    c.vocab_size = 260, c.bos_token_id = chat_bos, c.eos_token_ids = {chat_eos};
+    c.vocab_size = 258, c.bos_token_id = chat_bos, c.eos_token_ids = {chat_eos};
     save_model(Device::cpu(1), dir_ / "model", random_model(c, DType::f32));
     write_chat_tokenizer(dir_ / "model");
     write_file(dir_ / "chat.jsonl", conversations(40));
