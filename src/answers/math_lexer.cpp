@@ -5,16 +5,13 @@
 
 #include "answers/math_names.h"
 #include "answers/math_number.h"
+#include "answers/math_text.h"
 #include "text/utf8.h"
 
 namespace fathom {
 namespace {
 
 using Kind = MathTokenKind;
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 
 class Lexer {
  public:
@@ -51,7 +48,7 @@ class Lexer {
     const char c = text_[at_];
     if (std::isspace(static_cast<unsigned char>(c)) || c == '~') return blank(1);
     if (c == '\\') return backslash();
-    if (is_letter(c)) return word();
+    if (is_latin_letter(c)) return word();
     if (static_cast<unsigned char>(c) >= 0x80) return character();
     const WrittenNumber number = read_number_text(rest(), brackets_ > 0);
     if (number.length > 0) {
@@ -90,9 +87,10 @@ class Lexer {
         at_ += 2;
         return add(Kind::mark, "\\\\");
       }
-      return after.size() > 1 && is_letter(after[1]) ? void(++at_) : blank(2);  // as written in JSON: \\frac
+      return after.size() > 1 && is_latin_letter(after[1]) ? void(++at_)
+                                                           : blank(2);  // as written in JSON: \\frac
     }
-    if (is_letter(after[0])) return command();
+    if (is_latin_letter(after[0])) return command();
     at_ += 2;
     switch (after[0]) {
       case '{':
@@ -122,12 +120,13 @@ class Lexer {
 
   void command() {
     size_t end = at_ + 1;
-    while (end < text_.size() && is_letter(text_[end])) ++end;
+    while (end < text_.size() && is_latin_letter(text_[end])) ++end;
     const std::string_view name = text_.substr(at_ + 1, end - at_ - 1);
     at_ = end;
     const MathName known = latex_command(name);
     switch (known.meaning) {
       case MathMeaning::unknown:
+      case MathMeaning::latex:
         return fail();
       case MathMeaning::nothing:
         if ((name == "left" || name == "right") && rest().starts_with('.')) ++at_;
@@ -170,43 +169,16 @@ class Lexer {
     environments_ += begins ? 1 : -1;
   }
 
-  // \text{...}: a separator, a name in upright letters, mathematics, or words.
   void words() {
     const std::optional<std::string_view> inside = braced();
     if (!inside) return fail();
-    std::string content;
-    for (size_t i = 0; i < inside->size(); ++i) {
-      const char c = (*inside)[i];
-      const bool escaped_blank = c == '\\' && inside->substr(i + 1).find_first_of(" ,;") == 0;
-      i += escaped_blank;
-      content += escaped_blank || c == '~' || c == '\n' ? ' ' : c;
-    }
-    const size_t first = content.find_first_not_of(' ');
-    if (first == std::string::npos) return blank(0);
-    content = content.substr(first, content.find_last_not_of(' ') + 1 - first);
-    if (content.find_first_of("0123456789\\$") != std::string::npos && !is_unit_text(content))
-      return mathematics_in_text(content);
-    if (content.size() == 1 && is_letter(content[0])) {  // "5 \mathrm{m}", but not "3 \mathrm{i}"
-      const bool unit =
-          after_value() && std::string_view("mgshlLNJWVCKAFT").find(content) != std::string_view::npos;
-      return add(unit ? Kind::text : Kind::symbol, content);
-    }
-    if (content == "," || content == ";") return add(Kind::mark, content);
-    const MathName name = plain_name(content);
-    if (name.meaning == MathMeaning::mark && name.text != "plain sqrt") return add(Kind::mark, name.text);
-    if (name.meaning == MathMeaning::function && name.text == content) return add(Kind::function, name.text);
-    add(Kind::text, content);
+    const TextMeaning meaning = text_meaning(*inside, after_value());
+    if (meaning.kind == Kind::end) return blank(0);
+    return meaning.mathematics ? read_inside(meaning.text) : add(meaning.kind, meaning.text);
   }
 
-  // "cm^2" behind a value, but not " or 3".
-  bool is_unit_text(const std::string& content) const {
-    return after_value() && (is_letter(content[0]) || content[0] == '/') &&
-           content.find_first_of("\\$,;=") == std::string::npos && !content.starts_with("or ") &&
-           !content.starts_with("and ");
-  }
-
-  void mathematics_in_text(const std::string& content) {
-    if (content.find("\\text") != std::string::npos) return fail();
+  void read_inside(std::string_view content) {
+    if (content.find("\\text") != std::string_view::npos) return fail();
     Lexer inner(content);
     if (!inner.run()) return fail();
     for (MathToken& token : inner.tokens_) tokens_.push_back(std::move(token));
@@ -214,14 +186,14 @@ class Lexer {
 
   void word() {
     size_t end = at_;
-    while (end < text_.size() && is_letter(text_[end])) ++end;
+    while (end < text_.size() && is_latin_letter(text_[end])) ++end;
     const std::string_view word = text_.substr(at_, end - at_);
     if (is_unit(word) && after_value()) {
       at_ = end;
       return add(Kind::text, word);
     }
     MathName name = plain_name(word);
-    const bool rest_of_word = at_ > 0 && is_letter(text_[at_ - 1]);
+    const bool rest_of_word = at_ > 0 && is_latin_letter(text_[at_ - 1]);
     if (rest_of_word && name.meaning == MathMeaning::mark) name = {};  // no "in" in "bin"
     if (name.meaning != MathMeaning::unknown) {
       at_ += std::min(name.text == "plain sqrt" ? size_t{4} : name.text.size(), word.size());
@@ -245,7 +217,6 @@ class Lexer {
   void character() {
     const CodePoint c = decode_utf8(text_.data() + at_, text_.data() + text_.size());
     if (c.length == 0) return fail();
-    if (superscript(c.value) || fraction(c.value)) return void(at_ += static_cast<size_t>(c.length));
     const MathName name = unicode_symbol(c.value);
     if (name.meaning == MathMeaning::unknown) {  // a word of another script, a unit perhaps
       const std::string_view bytes = rest().substr(0, static_cast<size_t>(c.length));
@@ -255,31 +226,12 @@ class Lexer {
         add(Kind::text, bytes);
     } else if (name.meaning == MathMeaning::nothing) {
       spaced_ = true;
+    } else if (name.meaning == MathMeaning::latex) {
+      read_inside(name.text);
     } else {
       add(name.meaning == MathMeaning::symbol ? Kind::symbol : Kind::mark, name.text);
     }
     at_ += static_cast<size_t>(c.length);
-  }
-
-  bool superscript(uint32_t c) {
-    const int digit = c == 0xb9                    ? 1
-                      : c == 0xb2                  ? 2
-                      : c == 0xb3                  ? 3
-                      : c >= 0x2074 && c <= 0x2079 ? int(c - 0x2070)
-                                                   : -1;
-    if (digit < 0) return false;
-    add(Kind::mark, "^");
-    add(Kind::number, std::to_string(digit));
-    return true;
-  }
-
-  bool fraction(uint32_t c) {
-    const std::string_view parts = c == 0xbc ? "14" : c == 0xbd ? "12" : c == 0xbe ? "34" : "";
-    if (parts.empty()) return false;
-    add(Kind::mark, "frac");
-    add(Kind::number, parts.substr(0, 1));
-    add(Kind::number, parts.substr(1));
-    return true;
   }
 
   std::string_view text_;

@@ -118,6 +118,20 @@ struct Symbol {
 };
 
 constexpr auto symbols = std::to_array<Symbol>({
+    {0xb2, latex, "^2"},
+    {0xb3, latex, "^3"},
+    {0xb9, latex, "^1"},
+    {0x2074, latex, "^4"},
+    {0x2075, latex, "^5"},
+    {0x2076, latex, "^6"},
+    {0x2077, latex, "^7"},
+    {0x2078, latex, "^8"},
+    {0x2079, latex, "^9"},
+    {0xbc, latex, "\\frac14"},
+    {0xbd, latex, "\\frac12"},
+    {0xbe, latex, "\\frac34"},
+    {0x2153, latex, "\\frac13"},
+    {0x2154, latex, "\\frac23"},
     {0xa0, nothing, ""},
     {0xa3, nothing, ""},
     {0xa5, nothing, ""},

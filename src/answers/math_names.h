@@ -8,12 +8,17 @@ namespace fathom {
 
 enum class MathMeaning {
   unknown,
-  nothing,      // looks only
-  mark,         // `text` is the mark
-  symbol,       // `text` is the name
-  function,     // `text` is the name
-  text_follows  // its argument is words
+  nothing,       // looks only
+  mark,          // `text` is the mark
+  symbol,        // `text` is the name
+  function,      // `text` is the name
+  text_follows,  // its argument is words
+  latex          // `text` is what it stands for
 };
+
+inline bool is_latin_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 struct MathName {
   MathMeaning meaning = MathMeaning::unknown;

@@ -7,6 +7,16 @@
 
 namespace fathom {
 
+RewardDeclaration read_declaration(const Json& table, const std::string& where) {
+  const JsonObject object(table, where);
+  RewardDeclaration declaration{
+      .name = "", .kind = object.required<std::string>("kind"), .parameters = table, .where = where};
+  declaration.name = object.defaulted<std::string>("name", declaration.kind);
+  declaration.weight = object.defaulted("weight", 1.0);
+  for (const char* key : {"name", "kind", "weight"}) declaration.parameters.erase(key);
+  return declaration;
+}
+
 RewardParameters::RewardParameters(const RewardDeclaration& declaration)
     : object_(declaration.parameters, (declaration.where.empty() ? "" : declaration.where + ": ") +
                                           "reward '" + declaration.name + "'") {}

@@ -9,12 +9,15 @@
 namespace fathom {
 
 struct RewardDeclaration {
-  std::string name;                  // in metrics and tables; unique
+  std::string name;                  // in metrics and tables: letters, digits, "_", "-", "."; unique
   std::string kind;                  // of reward_kinds()
   double weight = 1;                 // in the sum; 0: recorded, and not part of it
   Json parameters = Json::object();  // the table's other keys
   std::string where;                 // "recipe.toml:12", for errors
 };
+
+// From the keys of a table. The name is by default the kind. Error naming the key.
+RewardDeclaration read_declaration(const Json& table, const std::string& where);
 
 // Reads the parameters of a declaration. Errors say "WHERE: reward 'NAME': field 'KEY' ...".
 class RewardParameters {

@@ -1,5 +1,6 @@
 #include "align/rewards/reward_set.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <unordered_map>
@@ -57,6 +58,11 @@ void warn_of_unscored(const RewardPart& part, std::span<const Score> scores) {
                        part.unscored, scores.size(), score.reason);
 }
 
+bool may_stand_in_name(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+         c == '.';
+}
+
 std::string place_of(const RewardDeclaration& declaration) {
   return declaration.where.empty() ? "" : declaration.where + ": ";
 }
@@ -69,7 +75,8 @@ RewardSet::RewardSet(std::span<const RewardDeclaration> declarations, const Rewa
   std::set<std::string> names;
   for (const RewardDeclaration& d : declarations) {
     const std::string place = place_of(d);
-    check(!d.name.empty(), "{}a reward needs a 'name'", place);
+    check(!d.name.empty() && std::all_of(d.name.begin(), d.name.end(), may_stand_in_name),
+          "{}field 'name' must be of letters, digits, '_', '-' and '.', got '{}'", place, d.name);
     check(names.insert(d.name).second, "{}two rewards have the name '{}'", place, d.name);
     check(std::isfinite(d.weight), "{}reward '{}': field 'weight' must be finite, got {}", place, d.name,
           d.weight);

@@ -34,8 +34,8 @@ struct RewardBatch {
 
 class RewardSet {
  public:
-  // Error naming the declaration: no name or one given twice, an unknown kind, a weight that is not finite,
-  // or what the kind has to say of its parameters. Commands are started here.
+  // Error naming the declaration: a bad name or one given twice, an unknown kind, a weight that is not
+  // finite, or what the kind has to say of its parameters. Commands are started here.
   explicit RewardSet(std::span<const RewardDeclaration> declarations,
                      const RewardKinds& kinds = reward_kinds());
 

@@ -26,7 +26,7 @@ class Scripted : public Reward {
 RewardKinds with_scripted(const std::map<std::string, std::vector<Score>>& scripts) {
   RewardKinds kinds = reward_kinds();
   for (const auto& [kind, scores] : scripts)
-    kinds[kind] = [scores](const RewardDeclaration&) { return std::make_unique<Scripted>(scores); };
+    kinds[kind] = [scores = scores](const RewardDeclaration&) { return std::make_unique<Scripted>(scores); };
   return kinds;
 }
 
@@ -90,6 +90,21 @@ TEST(RewardSet, NoAnswersAndNoRewards) {
   EXPECT_TRUE(none.score({}).answers.empty());
 }
 
+TEST(RewardSet, DeclarationsAreReadFromTables) {
+  const RewardDeclaration whole = read_declaration(
+      Json::parse(R"({"name": "n", "kind": "length", "weight": 0.5, "from": 1, "to": 2})"), "r.toml:3");
+  EXPECT_EQ(whole.name + " " + whole.kind + " " + whole.where, "n length r.toml:3");
+  EXPECT_EQ(whole.weight, 0.5);
+  EXPECT_EQ(whole.parameters, Json::parse(R"({"from": 1, "to": 2})"));
+  EXPECT_EQ(read_declaration({{"kind", "math"}}, "r.toml:3").name, "math");
+  EXPECT_EQ(error_of([] { read_declaration(Json::object(), "r.toml:3"); }),
+            "r.toml:3: field 'kind' is missing");
+  EXPECT_EQ(error_of([] {
+              read_declaration({{"kind", "math"}, {"weight", "x"}}, "r.toml:3");
+            }),
+            "r.toml:3: field 'weight' must be a number, got \"x\"");
+}
+
 TEST(RewardSet, DeclarationsAndIdsAreChecked) {
   const auto error = [](std::vector<RewardDeclaration> declarations) {
     return error_of([&] { RewardSet{declarations}; });
@@ -99,7 +114,10 @@ TEST(RewardSet, DeclarationsAndIdsAreChecked) {
   EXPECT_EQ(error({good, good}), "recipe.toml:7: two rewards have the name 'it'");
   RewardDeclaration bad = good;
   bad.name = "";
-  EXPECT_EQ(error({bad}), "recipe.toml:7: a reward needs a 'name'");
+  EXPECT_EQ(error({bad}), "recipe.toml:7: field 'name' must be of letters, digits, '_', '-' and '.', got ''");
+  bad.name = "a b";
+  EXPECT_EQ(error({bad}),
+            "recipe.toml:7: field 'name' must be of letters, digits, '_', '-' and '.', got 'a b'");
   bad = good, bad.weight = std::nan("");
   EXPECT_EQ(error({bad}), "recipe.toml:7: reward 'it': field 'weight' must be finite, got nan");
   bad = good, bad.kind = "lenght";
