@@ -37,20 +37,23 @@ class Row {
       if (logits_[i] > best.logit) best = {logits_[i], static_cast<int32_t>(i)};
     }
     if (best.id < 0) return sample_nothing_likely;
+    best_ = best;
     const double temperature = settings[sample_setting::temperature];
     if (temperature == 0) return best.id;
-    best_ = best.logit, inverse_ = static_cast<float>(1 / temperature);
+    inverse_ = static_cast<float>(1 / temperature);
     const Candidate last = least_kept(settings[sample_setting::top_p], top_k);
     return draw(last, settings[sample_setting::min_p], settings[sample_setting::draw]);
   }
+  // Of the token that was picked.
   float log_prob(int32_t id, double temperature) const {
     if (id < 0) return std::numeric_limits<float>::quiet_NaN();
-    const int64_t best = std::max_element(logits_, logits_ + V_) - logits_;
-    return static_cast<float>(sample_log_prob(logits_, V_, id, best, temperature == 0 ? 1 : temperature));
+    return static_cast<float>(sample_log_prob(logits_, V_, id, best_.id, temperature == 0 ? 1 : temperature));
   }
 
  private:
-  float weight(float logit) const { return logit == best_ ? 1.0f : std::exp((logit - best_) * inverse_); }
+  float weight(float logit) const {
+    return logit == best_.logit ? 1.0f : std::exp((logit - best_.logit) * inverse_);
+  }
 
   // The least likely token that top-k and top-p keep.
   Candidate least_kept(double top_p, int64_t top_k) {
@@ -98,7 +101,8 @@ class Row {
   int64_t V_;
   Candidate* candidates_;
   float* weights_;
-  float best_ = 0, inverse_ = 0;
+  Candidate best_{};
+  float inverse_ = 0;
 };
 
 }  // namespace
