@@ -7,6 +7,7 @@
 #include "engine/plain_pass.h"
 #include "engine/support.h"
 #include "support/byte_tokenizer.h"
+#include "support/gpus.h"
 #include "support/small_model.h"
 
 namespace fathom::testing {
@@ -15,7 +16,7 @@ namespace {
 struct Route {
   const char* name;
   Config config;
-  Backend backend;
+  std::string device;
   DType dtype;
   double bound;  // of a log-probability's difference
 };
@@ -67,8 +68,10 @@ class LogProbs : public ::testing::TestWithParam<Route> {
   }
 
   const Config config_ = GetParam().config;
-  Device device_ = GetParam().backend == Backend::cpu ? Device::cpu(1) : Device::reference();
-  const Model model_ = random_model(config_, GetParam().dtype);
+  void SetUp() override { initialize_weights(device_, config_, model_.weights, 1); }
+
+  Device device_ = Device::named(GetParam().device, 1);
+  Model model_ = make_model(device_, config_, GetParam().dtype);
 };
 
 TEST_P(LogProbs, AreThoseOfThePlainPass) {
@@ -118,12 +121,17 @@ TEST_P(LogProbs, AreForThoseWhoAsk) {
 
 // Logits differ by some roundings of a chain of layers; divided by a temperature of 0.7 and more.
 std::vector<Route> routes() {
-  return {{"v2_reference_f64", v2_like(), Backend::reference, DType::f64, 1e-12},
-          {"lite_reference_f64", lite_like(), Backend::reference, DType::f64, 1e-12},
-          {"v2_cpu_f32", v2_like(), Backend::cpu, DType::f32, 1e-5},
-          {"lite_cpu_f32", lite_like(), Backend::cpu, DType::f32, 1e-5},
-          {"gqa_cpu_f32", gqa_like(), Backend::cpu, DType::f32, 1e-5},
-          {"real_heads_cpu_bf16", real_heads(), Backend::cpu, DType::bf16, 0.1}};
+  std::vector<Route> all = {{"v2_reference_f64", v2_like(), "reference", DType::f64, 1e-12},
+                            {"lite_reference_f64", lite_like(), "reference", DType::f64, 1e-12},
+                            {"v2_cpu_f32", v2_like(), "cpu", DType::f32, 1e-5},
+                            {"lite_cpu_f32", lite_like(), "cpu", DType::f32, 1e-5},
+                            {"gqa_cpu_f32", gqa_like(), "cpu", DType::f32, 1e-5},
+                            {"real_heads_cpu_bf16", real_heads(), "cpu", DType::bf16, 0.1}};
+  if (gpus() > 0) {
+    all.push_back({"v2_cuda_f32", v2_like(), "cuda", DType::f32, 1e-5});
+    all.push_back({"real_heads_cuda_bf16", real_heads(), "cuda", DType::bf16, 0.1});
+  }
+  return all;
 }
 INSTANTIATE_TEST_SUITE_P(All, LogProbs, ::testing::ValuesIn(routes()),
                          [](const auto& info) { return std::string(info.param.name); });
