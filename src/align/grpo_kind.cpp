@@ -58,17 +58,9 @@ TrainingData open_questions(const Recipe& r, std::optional<GrpoTask>& task) {
 
 RewardSet rewards_of(const Recipe& r, Device& device) {
   std::vector<RewardDeclaration> declarations;
-  for (const Json& json : r.grpo.reward) {
-    const std::string where = fmt::format("[[grpo.reward]] number {}", declarations.size() + 1);
-    const JsonObject table(json, where);
-    RewardDeclaration d{.name = table.required<std::string>("name"),
-                        .kind = table.required<std::string>("kind"),
-                        .weight = table.optional<double>("weight", 1),
-                        .parameters = json,
-                        .where = where};
-    for (const char* key : {"name", "kind", "weight"}) d.parameters.erase(key);
-    declarations.push_back(std::move(d));
-  }
+  for (const Json& table : r.grpo.reward)
+    declarations.push_back(
+        read_declaration(table, fmt::format("[[grpo.reward]] number {}", declarations.size() + 1)));
   RewardKinds kinds = reward_kinds();
   kinds["reward_model"] = [&](const RewardDeclaration& d) { return make_model_reward(d, device); };
   return RewardSet(declarations, kinds);
