@@ -146,7 +146,7 @@ TEST(LogProbsVocabulary, IsThatOfTheTokenizer) {
   Engine engine(device, model, &tokenizer, {.cache_tokens = 64, .page_size = 8, .absorbed = {}});
   ASSERT_EQ(engine.vocabulary(), tokenizer.size());
   ASSERT_LT(engine.vocabulary(), c.vocab_size);
-  const Tensor padding = model.weights.lm_head.data.slice(tokenizer.size(), c.vocab_size - tokenizer.size());
+  const Tensor padding = model.weights.head.data.slice(tokenizer.size(), c.vocab_size - tokenizer.size());
   std::fill_n(padding.as<float>(), padding.count(), NAN);
   const Answer a = run_one(engine, {{1, 2, 3}, {.temperature = 1, .seed = 1}, {9, {}, {}}, true});
   std::vector<int32_t> tokens = {1, 2, 3};
