@@ -185,7 +185,8 @@ StepReport Trainer::step() {
   read_totals(report);
   watch(report);
   if (report.reaction == Reaction::roll_back) return report;
-  if (report.reaction == Reaction::train) update_weights(report);
+  // A rollout whose groups all have equal rewards teaches nothing, and is no step of the optimizer either.
+  if (report.reaction == Reaction::train && report.tokens > 0) update_weights(report);
   state_.step = report.step;
   state_.anomalies = watch_.history;
   state_.tokens += report.tokens;
