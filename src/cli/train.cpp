@@ -89,7 +89,7 @@ void add_recipe_flag(CLI::App& command, const RecipeKey& key, std::vector<Settin
     overrides.push_back(list_setting(name, texts));
   };
   const std::string flag = "--" + key.name;
-  CLI::Option* option = key.otherwise.starts_with('[')
+  CLI::Option* option = key.list
                             ? command.add_option_function<std::vector<std::string>>(flag, read_list, help)
                             : command.add_option_function<std::string>(flag, read, help);
   option->type_name("")->group("Recipe keys");

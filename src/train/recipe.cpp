@@ -139,7 +139,10 @@ std::vector<RecipeKey> recipe_keys(Task task) {
   Recipe defaults;
   visit_recipe(defaults,
                [&](const char* key, auto& member, const Range&, OnResume on_resume, const char* help) {
-                 if (belongs_to(task, key)) keys.push_back({key, help, written(member).dump(), on_resume});
+                 using T = std::decay_t<decltype(member)>;
+                 if (belongs_to(task, key))
+                   keys.push_back({key, help, written(member).dump(), on_resume,
+                                   written(member).is_array() && !std::is_same_v<T, Json>});
                });
   const Json fields = config_fields();
   for (const auto& [field, example] : fields.items())

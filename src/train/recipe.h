@@ -196,6 +196,7 @@ struct RecipeKey {
   std::string help;
   std::string otherwise;  // its default, as text
   OnResume on_resume;
+  bool list = false;  // of numbers or texts: its flag takes several values
 };
 // Every key of a task, the fields of config.json among them as model.hidden_size and so on.
 std::vector<RecipeKey> recipe_keys(Task task = Task::train);
