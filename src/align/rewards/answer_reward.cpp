@@ -32,6 +32,7 @@ class AnswerComparison : public Reward {
 
  private:
   Score score_one(const RewardInput& answer) const {
+    if (!answer.row) return unscored(answer.id, "there is no data row");
     Names keys;
     try {
       keys = key_.of(*answer.row);

@@ -59,6 +59,9 @@ TEST(AnswerReward, ARowWithoutAKeyIsUnscored) {
   EXPECT_EQ(by(R"({"answer": {}})"), "- the row's field 'answer' is no answer");
   EXPECT_EQ(by(R"({"answer": " "})"), "- no answer found in the row's field 'answer'");
   EXPECT_EQ(by("[]"), "- the row has no field 'answer'");
+  Answers answers({"5"});
+  answers.inputs()[0].row = nullptr;
+  EXPECT_EQ(answers.scored_by(*make_reward("math", "{}")), Values({"- there is no data row"}));
 }
 
 TEST(AnswerReward, MalformedDeclarationsNameTheKey) {
