@@ -129,7 +129,7 @@ std::vector<Route> routes() {
                             {"real_heads_cpu_bf16", real_heads(), "cpu", DType::bf16, 0.1}};
   if (gpus() > 0) {
     all.push_back({"v2_cuda_f32", v2_like(), "cuda", DType::f32, 1e-5});
-    all.push_back({"real_heads_cuda_bf16", real_heads(), "cuda", DType::bf16, 0.1});
+    all.push_back({"real_heads_cuda_bf16", real_heads(), "cuda", DType::bf16, 0.2});
   }
   return all;
 }
