@@ -27,6 +27,7 @@ void add_commands(CLI::App& app, World& world) {
   add_extend(app, world);
   add_generate(app);
   add_info(app);
+  add_merge(app);
   add_plan(app);
   add_prepare(app);
   add_report(app);
