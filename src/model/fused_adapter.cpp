@@ -62,8 +62,7 @@ FusedPart whole_part(const CheckpointReader& tensors, const std::string& module,
           "{}: tensor '{}' has type {} and shape [{}]: expected a matrix of a float type", tensors.listing(),
           *name, entry->dtype, fmt::join(*shape, ", "));
   }
-  check(p.a_shape[0] > 0 && p.a_shape[0] % experts == 0 && p.b_shape[1] == p.a_shape[0] &&
-            p.b_shape[0] % 2 == 0,
+  check(p.a_shape[0] > 0 && p.a_shape[0] % experts == 0 && p.b_shape[1] == p.a_shape[0],
         "{}: tensors '{}' [{}] and '{}' [{}] are no adapter of {} experts", tensors.listing(), p.a,
         fmt::join(p.a_shape, ", "), p.b, fmt::join(p.b_shape, ", "), experts);
   p.stored_rank = p.rank = p.a_shape[0] / experts;
@@ -88,6 +87,8 @@ std::map<std::string, FusedPart> fused_parts(const CheckpointReader& tensors, co
       parts[parameter] = p;
       continue;
     }
+    check(p.b_shape[0] % 2 == 0, "{}: tensor '{}' has {} rows, gate and up together: they must be even",
+          tensors.listing(), p.b, p.b_shape[0]);
     const std::string experts = parameter.substr(0, parameter.rfind('.') + 1);
     const bool halves = is_block_diagonal(tensors, p, config.n_routed_experts);
     if (halves) p.rank /= 2;
