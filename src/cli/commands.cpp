@@ -38,6 +38,7 @@ void add_commands(CLI::App& app, World& world) {
   add_generate(app);
   add_grpo(app, world);
   add_info(app);
+  add_merge(app);
   add_plan(app);
   add_prepare(app);
   add_report(app);

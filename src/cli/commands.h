@@ -16,6 +16,7 @@ void add_extend(CLI::App& app, World& world);
 void add_grpo(CLI::App& app, World& world);
 void add_generate(CLI::App& app);
 void add_info(CLI::App& app);
+void add_merge(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_prepare(CLI::App& app);
 void add_report(CLI::App& app);

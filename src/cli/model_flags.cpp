@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "cli/flags.h"
 #include "cli/model_argument.h"
+#include "model/adapter_folder.h"
 #include "model/model_folder.h"
 #include "text/tokenizer_identity.h"
 
@@ -14,6 +15,8 @@ void add_model_flags(CLI::App& command, ModelFlags& f) {
   add_threads(command, f.threads);
   add_choice(command, "--dtype", f.dtype,
              "weights, activations and cache; by default what the model is stored in", {"f32", "bf16"});
+  command.add_option("--adapter", f.adapter,
+                     "folder of a LoRA adapter in PEFT's form, applied beside the weights without merging");
 }
 
 Tokenizer load_tokenizer(const ModelFlags& f) {
@@ -24,7 +27,11 @@ Tokenizer load_tokenizer(const ModelFlags& f) {
 
 Model load_model(const ModelFlags& f, Device& device) {
   check_language_model(read_config(f.model), f.model);
-  return load_model(device, f.model, f.dtype.empty() ? std::nullopt : std::optional(dtype_named(f.dtype)));
+  const auto dtype = f.dtype.empty() ? std::nullopt : std::optional(dtype_named(f.dtype));
+  if (f.adapter.empty()) return load_model(device, f.model, dtype);
+  check_model_folder(f.adapter, "adapter_config.json");
+  check_language_model(with_adapter(read_config(f.model), f.adapter), f.adapter);
+  return load_model(device, f.model, f.adapter, dtype);
 }
 
 }  // namespace fathom

@@ -10,6 +10,7 @@ namespace fathom {
 
 struct ModelFlags {
   std::string model, device = "cpu", dtype;  // dtype empty: what the model is stored in
+  std::string adapter;                       // empty: none
   int threads = 0;
 };
 

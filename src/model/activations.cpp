@@ -41,6 +41,7 @@ struct Layout {
   LayerActivations layer(bool with_dense, bool with_moe);
   AttentionGradients attention_gradients();
   Gradients gradients(const ModelPart& part);
+  Tensor low_rank();
   Activations activations(Purpose purpose, const ModelPart& part);
   void own_what_is_recomputed(LayerActivations& a);
 };
@@ -186,6 +187,14 @@ Gradients Layout::gradients(const ModelPart& part) {
   return g;
 }
 
+// Two products of the largest rank, in the backward pass both at a time. Their rows are tokens, choices of
+// experts (of tokens from other ranks they lie elsewhere), expanded keys, or with absorption a token's heads.
+Tensor Layout::low_rank() {
+  const int64_t N = size.tokens, choices = expert_ranks == 1 ? N * c.num_experts_per_tok : 0,
+                heads = c.is_mla() && size.chunks == 0 && !training ? N * c.num_attention_heads : 0;
+  return any({(training ? 2 : 1) * std::max({N, choices, size.keys, heads}) * c.lora.largest_rank()});
+}
+
 Activations Layout::activations(Purpose purpose, const ModelPart& part) {
   const int64_t N = size.tokens, C = c.hidden_size, first = part.first_layer, end = part.end_layer(c);
   // Layers before this one have one set for all.
@@ -209,6 +218,11 @@ Activations Layout::activations(Purpose purpose, const ModelPart& part) {
   for (int64_t i = shared_end; i < end; ++i) {
     a.layers.push_back(layer(!c.is_moe_layer(i), c.is_moe_layer(i)));
     if (a.deferred) a.layers.back().dout = a.stream(i + 1);
+  }
+  if (c.lora) {
+    arena = scratch;
+    a.low_rank = low_rank();
+    arena = kept;
   }
   if (part.has_head(c)) {
     a.normed = any({N, C});

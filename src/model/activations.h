@@ -164,6 +164,7 @@ struct Activations {
   ChoiceCounts choices;                // += by model_forward. Set by who wants to know.
   ExpertExchange* exchange = nullptr;  // with experts on several ranks, set by who brings them together
   Gradients gradients;                 // training only
+  Tensor low_rank;                     // with adapters only: what model/projection.h needs for one of them
   bool deferred = false;               // made by allocate_deferred_activations
 
   // Layer i reads stream(i) and writes stream(i + 1).

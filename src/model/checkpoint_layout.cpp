@@ -36,12 +36,31 @@ void append_heads(std::vector<StoredPart>& parts, const WeightInfo& weight) {
                        g * width});
 }
 
+// Of an adapter's A or B, as PEFT names them; of routed experts one by one.
+void append_adapter(std::vector<StoredPart>& parts, const WeightInfo& weight) {
+  constexpr std::string_view experts = ".experts.";
+  const std::string name = "base_model.model." + weight.name;
+  const std::vector<int64_t>& shape = weight.shape;
+  if (shape.size() == 2) {
+    parts.push_back({name, shape, shape[0]});
+    return;
+  }
+  const size_t at = name.rfind(experts) + experts.size();
+  for (int64_t e = 0; e < shape[0]; ++e)
+    parts.push_back({name.substr(0, at) + std::to_string(weight.first_expert + e) + "." + name.substr(at),
+                     {shape[1], shape[2]},
+                     shape[1],
+                     e});
+}
+
 }  // namespace
 
 std::vector<StoredPart> stored_parts(const WeightInfo& weight) {
   const std::vector<int64_t>& shape = weight.shape;
   std::vector<StoredPart> parts;
-  if (shape.size() == 1) {
+  if (is_adapter(weight.kind)) {
+    append_adapter(parts, weight);
+  } else if (shape.size() == 1) {
     parts.push_back({weight.name, shape, shape[0]});
   } else if (weight.kv_heads > 0) {
     append_heads(parts, weight);

@@ -23,7 +23,7 @@ struct StoredPart {
 
 // The parts of a weight: one; two where gate_proj and up_proj are one matrix of ours, for every expert apart;
 // two for every head where k_proj and v_proj are. Newer transformers saves all experts as one tensor of the
-// weight's own name and shape instead.
+// weight's own name and shape instead. Adapters have PEFT's names (adapter_folder.h).
 std::vector<StoredPart> stored_parts(const WeightInfo& weight);
 
 // What a checkpoint of the whole model has, in its order: of every weight in the type that `types` says.

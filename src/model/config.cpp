@@ -119,6 +119,12 @@ Config config_from_json(const Json& json, const std::string& where) {
   return c;
 }
 
+Config without_adapters(const Config& config) {
+  Config base = config;
+  base.lora = {};
+  return base;
+}
+
 std::string config_file(const std::string& path) {
   return std::filesystem::is_directory(path) ? file_in(path, "config.json") : path;
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "io/json.h"
+#include "model/lora.h"
 
 namespace fathom {
 
@@ -91,6 +92,10 @@ struct Config {
   std::optional<int64_t> bos_token_id = 1;
   std::vector<int64_t> eos_token_ids = {2};  // any of them ends a text; none: nothing does
 
+  // Adapters beside the projections, whose weights are then frozen. They are no part of config.json but of a
+  // folder of their own (model/adapter_folder.h).
+  Lora lora;
+
   int64_t qk_head_dim() const { return qk_nope_head_dim + qk_rope_head_dim; }
   bool is_mla() const { return num_key_value_heads == 0; }
   // Heads of keys and values that attention reads, and the columns of each: its own part of the key, the
@@ -127,6 +132,9 @@ Config config_from_json(const Json& json, const std::string& where);
 std::string config_file(const std::string& path);
 // The same, read.
 Config read_config(const std::string& path);
+// The same model without adapters: what its own folder holds.
+Config without_adapters(const Config& config);
+
 // The same model with a head of so many scores. `pad` is saved for transformers, which needs it to score
 // texts of several lengths together: Error when it ends texts, since transformers would not score their last
 // token.

@@ -19,6 +19,7 @@ void experts_backward_hidden(const Pass& pass, const MoeWeights& w, ExpertActiva
 void experts_backward_input(const Pass& pass, const MoeWeights& w, ExpertActivations& a,
                             const Tensor& dx /* [M, C] */);
 // From a.drows(), a.act, a.dgate_up() and a.x.
-void experts_backward_weight(const Pass& pass, MoeWeights& dw, const ExpertActivations& a);
+void experts_backward_weight(const Pass& pass, const MoeWeights& w, MoeWeights& dw,
+                             const ExpertActivations& a);
 
 }  // namespace fathom

@@ -4,9 +4,9 @@
 #include "model/gqa.h"
 
 #include "model/attention_steps.h"
+#include "model/projection.h"
 #include "ops/attention.h"
 #include "ops/latent_cache.h"
-#include "ops/linear.h"
 #include "ops/paged_attention.h"
 #include "ops/rope.h"
 
@@ -24,7 +24,7 @@ void rotate(const Pass& p, const Tensor& heads, bool inverse = false) {
 
 void project_queries(const Pass& p, const AttentionWeights& w, const AttentionActivations& a,
                      const Tensor& x) {
-  linear_forward(p.device, {.out = flat(a.q), .x = x, .w = w.q_proj});
+  project(p, flat(a.q), x, w.q_proj);
   rotate(p, a.q);
 }
 
@@ -32,7 +32,7 @@ void project_queries(const Pass& p, const AttentionWeights& w, const AttentionAc
 Tensor project_keys_values(const Pass& p, const AttentionWeights& w, const AttentionActivations& a,
                            const Tensor& x) {
   const Tensor kv = a.kv.slice(0, x.rows());
-  linear_forward(p.device, {.out = flat(kv), .x = x, .w = w.kv_proj});
+  project(p, flat(kv), x, w.kv_proj);
   rotate(p, keys_of(p.config, kv));
   return kv;
 }
@@ -87,7 +87,7 @@ void gqa_forward(const Pass& p, const AttentionWeights& w, AttentionActivations&
     attend_paged(p, a, layer);
   else
     attend_cached(p, a, layer);
-  linear_forward(p.device, {.out = out, .x = flat(a.out), .w = w.o_proj});
+  project(p, out, flat(a.out), w.o_proj);
 }
 
 void gqa_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw, AttentionActivations& a,
@@ -98,7 +98,7 @@ void gqa_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
     project_keys_values(p, w, a, x);
   }
   if (p.recompute.attention) attend(p, a, a.kv, p.batch.sequence_starts, /*causal=*/true);
-  linear_backward_input(p.device, {.dx = flat(g.attention_out), .dout = dout, .w = w.o_proj});
+  project_backward_input(p, flat(g.attention_out), dout, w.o_proj);
   attention_backward(p.device, {.dq = d.q,
                                 .dkv = d.kv,
                                 .dout = g.attention_out,
@@ -110,23 +110,21 @@ void gqa_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
                                 .kv_starts = p.batch.sequence_starts,
                                 .scale = p.softmax_scale});
   rotate(p, keys_of(p.config, d.kv), /*inverse=*/true);
-  linear_backward_input(p.device, {.dx = dx, .dout = flat(d.kv), .w = w.kv_proj});
+  project_backward_input(p, dx, flat(d.kv), w.kv_proj);
   rotate(p, d.q, /*inverse=*/true);
-  linear_backward_input(p.device, {.dx = dx, .dout = flat(d.q), .w = w.q_proj, .accumulate = true});
+  project_backward_input(p, dx, flat(d.q), w.q_proj, /*accumulate=*/true);
   if (p.deferred)
     keep_gradients(a, g.attention);
   else
-    gqa_backward_weight(p, dw, a, g.attention, x, dout);
+    gqa_backward_weight(p, w, dw, a, g.attention, x, dout);
 }
 
-void gqa_backward_weight(const Pass& p, AttentionWeights& dw, const AttentionActivations& a,
-                         const AttentionGradients& g, const Tensor& x, const Tensor& dout) {
-  const auto product = [&](const Weight& dw, const Tensor& dout, const Tensor& x) {
-    linear_backward_weight(p.device, {.dw = dw.data, .dout = dout, .x = x, .accumulate = p.accumulate});
-  };
-  product(dw.o_proj, dout, flat(a.out));
-  product(dw.kv_proj, flat(g.kv), x);
-  product(dw.q_proj, flat(g.q), x);
+void gqa_backward_weight(const Pass& p, const AttentionWeights& w, AttentionWeights& dw,
+                         const AttentionActivations& a, const AttentionGradients& g, const Tensor& x,
+                         const Tensor& dout) {
+  project_backward_weight(p, w.o_proj, dw.o_proj, dout, flat(a.out));
+  project_backward_weight(p, w.kv_proj, dw.kv_proj, flat(g.kv), x);
+  project_backward_weight(p, w.q_proj, dw.q_proj, flat(g.q), x);
 }
 
 }  // namespace fathom

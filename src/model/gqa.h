@@ -14,7 +14,8 @@ void gqa_forward(const Pass& pass, const AttentionWeights& w, AttentionActivatio
 // dx = gradient of x, as mla_backward.
 void gqa_backward(const Pass& pass, const AttentionWeights& w, AttentionWeights& dw, AttentionActivations& a,
                   Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx);
-void gqa_backward_weight(const Pass& pass, AttentionWeights& dw, const AttentionActivations& a,
-                         const AttentionGradients& g, const Tensor& x, const Tensor& dout);
+void gqa_backward_weight(const Pass& pass, const AttentionWeights& w, AttentionWeights& dw,
+                         const AttentionActivations& a, const AttentionGradients& g, const Tensor& x,
+                         const Tensor& dout);
 
 }  // namespace fathom

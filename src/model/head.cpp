@@ -60,15 +60,17 @@ void head_forward(Device& device, const Model& m, const Tensor& hidden, Arena& s
 
 void head_backward(Device& device, const Model& m, const Tensor& hidden, Arena& scratch,
                    const LossFunction& loss, const Tensor& dhidden, WeightGradients& grads) {
-  if (hidden.rows() == 0 && !grads.accumulate) clear(device, grads.weights.head.data);
+  const Tensor& dw = grads.weights.head.data;  // none of a head that is frozen
+  if (dw && hidden.rows() == 0 && !grads.accumulate) clear(device, dw);
   for_each_chunk(device, m, hidden.rows(), scratch, true, [&](int64_t first, const Chunk& chunk) {
     const int64_t n = chunk.logits.rows();
     head_logits(device, m, hidden.slice(first, n), chunk.logits);
     loss(first, chunk.logits, chunk.dlogits);
-    linear_backward_weight(device, {.dw = grads.weights.head.data,
-                                    .dout = chunk.dlogits,
-                                    .x = hidden.slice(first, n),
-                                    .accumulate = grads.accumulate || first > 0});
+    if (dw)
+      linear_backward_weight(device, {.dw = dw,
+                                      .dout = chunk.dlogits,
+                                      .x = hidden.slice(first, n),
+                                      .accumulate = grads.accumulate || first > 0});
     linear_backward_input(device,
                           {.dx = dhidden.slice(first, n), .dout = chunk.dlogits, .w = m.weights.head});
   });

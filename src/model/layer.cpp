@@ -96,13 +96,14 @@ void attention_half_backward(const Pass& p, const LayerWeights& w, LayerWeights&
                               .accumulate_dw = p.accumulate});
 }
 
-void layer_backward_weight(const Pass& p, LayerWeights& dw, const LayerActivations& a) {
-  if (dw.is_moe())
-    moe_backward_weight(p, dw.moe, a.moe, a.middle_normed, a.dout);
+void layer_backward_weight(const Pass& p, const LayerWeights& w, LayerWeights& dw,
+                           const LayerActivations& a) {
+  if (w.is_moe())
+    moe_backward_weight(p, w.moe, dw.moe, a.moe, a.middle_normed, a.dout);
   else
-    mlp_backward_weight(p, dw.mlp, a.mlp, a.middle_normed, a.dout);
+    mlp_backward_weight(p, w.mlp, dw.mlp, a.mlp, a.middle_normed, a.dout);
   const auto attention = p.config.is_mla() ? mla_backward_weight : gqa_backward_weight;
-  attention(p, dw.self_attn, a.attention, a.attention.gradients(), a.input_normed, a.dmiddle());
+  attention(p, w.self_attn, dw.self_attn, a.attention, a.attention.gradients(), a.input_normed, a.dmiddle());
 }
 
 }  // namespace fathom

@@ -12,7 +12,8 @@ void layer_forward(const Pass& pass, const LayerWeights& w, LayerActivations& a,
 // projections' weights are left to layer_backward_weight, any time later.
 void layer_backward(const Pass& pass, const LayerWeights& w, LayerWeights& dw, LayerActivations& a,
                     Gradients& g, const Tensor& x);
-void layer_backward_weight(const Pass& pass, LayerWeights& dw, const LayerActivations& a);
+void layer_backward_weight(const Pass& pass, const LayerWeights& w, LayerWeights& dw,
+                           const LayerActivations& a);
 
 // Its two halves: from x to a.middle, and from a.middle to out.
 void attention_half_forward(const Pass& pass, const LayerWeights& w, LayerActivations& a, int64_t layer,

@@ -4,11 +4,10 @@
 #include "model/mla.h"
 
 #include "model/attention_steps.h"
-#include "ops/absorb.h"
+#include "model/projection.h"
 #include "ops/attention.h"
 #include "ops/latent_attention.h"
 #include "ops/latent_cache.h"
-#include "ops/linear.h"
 #include "ops/rmsnorm.h"
 #include "ops/rope.h"
 
@@ -37,16 +36,16 @@ void norm_latent(const Pass& p, const AttentionWeights& w, AttentionActivations&
 // q = [q_nope | q_rope] with q_rope rotated, from the normed query latent, or from x where there is none.
 void project_queries(const Pass& p, const AttentionWeights& w, AttentionActivations& a, const Tensor& x) {
   if (w.q_proj)
-    linear_forward(p.device, {.out = flat(a.q), .x = x, .w = w.q_proj});
+    project(p, flat(a.q), x, w.q_proj);
   else
-    linear_forward(p.device, {.out = flat(a.q), .x = a.q_a_normed, .w = w.q_b_proj});
+    project(p, flat(a.q), a.q_a_normed, w.q_b_proj);
   rope(p.device, {.x = rope_part(p.config, a.q), .cos_sin = p.cos_sin});
 }
 
 // Equations 12-14: c_q, then q.
 void queries(const Pass& p, const AttentionWeights& w, AttentionActivations& a, const Tensor& x) {
   if (!w.q_proj) {
-    linear_forward(p.device, {.out = a.q_a, .x = x, .w = w.q_a_proj, .bias = w.q_a_bias.data});
+    project(p, a.q_a, x, w.q_a_proj, w.q_a_bias.data);
     norm_query_latent(p, w, a);
   }
   project_queries(p, w, a, x);
@@ -54,7 +53,7 @@ void queries(const Pass& p, const AttentionWeights& w, AttentionActivations& a, 
 
 // Equations 9 and 15: the latent row [c_kv | k_rope] with c_kv normed and k_rope rotated.
 void latents(const Pass& p, const AttentionWeights& w, AttentionActivations& a, const Tensor& x) {
-  linear_forward(p.device, {.out = a.latent, .x = x, .w = w.kv_a_proj_with_mqa, .bias = w.kv_a_bias.data});
+  project(p, a.latent, x, w.kv_a_proj_with_mqa, w.kv_a_bias.data);
   norm_latent(p, w, a);
   rope(p.device, {.x = shared_rope_key(p.config, a.latent), .cos_sin = p.cos_sin});
 }
@@ -62,7 +61,7 @@ void latents(const Pass& p, const AttentionWeights& w, AttentionActivations& a, 
 // Equations 10 and 11: keys and values of every head, from the keys' latents.
 Tensor expand(const Pass& p, const AttentionWeights& w, const AttentionActivations& a, const Tensor& c_kv) {
   const Tensor kv = a.kv.slice(0, c_kv.rows());
-  linear_forward(p.device, {.out = flat(kv), .x = c_kv, .w = w.kv_b_proj});
+  project(p, flat(kv), c_kv, w.kv_b_proj);
   return kv;
 }
 
@@ -100,17 +99,7 @@ void attend_cached(const Pass& p, const AttentionWeights& w, const AttentionActi
   });
 }
 
-// W_UK and W_UV of every head: [H, Dn+Dv, Rkv].
-Tensor by_heads(const Config& c, const Tensor& kv_b_proj) {
-  return kv_b_proj.reshape({c.num_attention_heads, c.qk_nope_head_dim + c.v_head_dim, c.kv_lora_rank});
-}
-
 // Section 2.1.2 and appendix C: W_UK moves to the query's side, W_UV to the output's.
-void absorb_queries(const Pass& p, const AttentionWeights& w, AttentionActivations& a) {
-  absorb_query(p.device, {.q_latent = a.q_latent,
-                          .q_nope = a.q.columns(0, p.config.qk_nope_head_dim),
-                          .kv_b = by_heads(p.config, w.kv_b_proj.data)});
-}
 void attend_absorbed(const Pass& p, const AttentionWeights& w, AttentionActivations& a, int64_t layer) {
   latent_attention(p.device, {.out = a.ctx,
                               .q_latent = a.q_latent,
@@ -120,7 +109,7 @@ void attend_absorbed(const Pass& p, const AttentionWeights& w, AttentionActivati
                               .sequence = p.batch.sequence,
                               .positions = p.batch.positions,
                               .scale = p.softmax_scale});
-  absorb_output(p.device, {.out = a.out, .ctx = a.ctx, .kv_b = by_heads(p.config, w.kv_b_proj.data)});
+  absorb_outputs(p, a.out, a.ctx, w.kv_b_proj);
 }
 
 // What the backward pass needs and the forward pass did not keep.
@@ -147,7 +136,7 @@ void mla_forward(const Pass& p, const AttentionWeights& w, AttentionActivations&
   const bool absorbed = p.batch.absorbed();
   p.run_concurrently(keys, [&] {
     queries(p, w, a, x);
-    if (absorbed) absorb_queries(p, w, a);
+    if (absorbed) absorb_queries(p, a.q_latent, a.q.columns(0, p.config.qk_nope_head_dim), w.kv_b_proj);
   });
   if (absorbed)
     attend_absorbed(p, w, a, layer);
@@ -155,7 +144,7 @@ void mla_forward(const Pass& p, const AttentionWeights& w, AttentionActivations&
     attend_cached(p, w, a, layer);
   else
     attend_tokens(p, a, expand(p, w, a, a.c_kv));
-  linear_forward(p.device, {.out = out, .x = flat(a.out), .w = w.o_proj, .bias = w.o_bias.data});
+  project(p, out, flat(a.out), w.o_proj, w.o_bias.data);
 }
 
 void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw, AttentionActivations& a,
@@ -168,7 +157,7 @@ void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
   const Tensor dk_rope = d.latent.columns(c.kv_lora_rank, c.qk_rope_head_dim);
 
   recompute(p, w, a, x);
-  linear_backward_input(device, {.dx = flat(g.attention_out), .dout = dout, .w = w.o_proj});
+  project_backward_input(p, flat(g.attention_out), dout, w.o_proj);
   attention_backward(device, {.dq = d.q,
                               .dkv = d.kv,
                               .dk_rope = dk_rope,
@@ -183,7 +172,7 @@ void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
                               .scale = p.softmax_scale});
 
   // The latent's side: kv_b, norm, rotation, kv_a.
-  linear_backward_input(device, {.dx = dc_kv, .dout = flat(d.kv), .w = w.kv_b_proj});
+  project_backward_input(p, dc_kv, flat(d.kv), w.kv_b_proj);
   rmsnorm_backward(device, {.dx = dc_kv,
                             .dw = dw.kv_a_layernorm.data,
                             .dout = dc_kv,
@@ -192,14 +181,14 @@ void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
                             .rstd = a.c_kv_rstd,
                             .accumulate_dw = p.accumulate});
   rope(device, {.x = shared_rope_key(c, d.latent), .cos_sin = p.cos_sin, .inverse = true});
-  linear_backward_input(device, {.dx = dx, .dout = d.latent, .w = w.kv_a_proj_with_mqa});
+  project_backward_input(p, dx, d.latent, w.kv_a_proj_with_mqa);
 
   // The query's side.
   rope(device, {.x = rope_part(c, d.q), .cos_sin = p.cos_sin, .inverse = true});
   if (w.q_proj) {
-    linear_backward_input(device, {.dx = dx, .dout = flat(d.q), .w = w.q_proj, .accumulate = true});
+    project_backward_input(p, dx, flat(d.q), w.q_proj, /*accumulate=*/true);
   } else {
-    linear_backward_input(device, {.dx = d.q_a, .dout = flat(d.q), .w = w.q_b_proj});
+    project_backward_input(p, d.q_a, flat(d.q), w.q_b_proj);
     rmsnorm_backward(device, {.dx = d.q_a,
                               .dw = dw.q_a_layernorm.data,
                               .dout = d.q_a,
@@ -207,26 +196,23 @@ void mla_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
                               .w = w.q_a_layernorm.data,
                               .rstd = a.q_a_rstd,
                               .accumulate_dw = p.accumulate});
-    linear_backward_input(device, {.dx = dx, .dout = d.q_a, .w = w.q_a_proj, .accumulate = true});
+    project_backward_input(p, dx, d.q_a, w.q_a_proj, /*accumulate=*/true);
   }
   if (p.deferred)
     keep_gradients(a, g.attention);
   else
-    mla_backward_weight(p, dw, a, g.attention, x, dout);
+    mla_backward_weight(p, w, dw, a, g.attention, x, dout);
 }
 
-void mla_backward_weight(const Pass& p, AttentionWeights& dw, const AttentionActivations& a,
-                         const AttentionGradients& g, const Tensor& x, const Tensor& dout) {
-  const auto product = [&](const Weight& dw, const Weight& dbias, const Tensor& dout, const Tensor& x) {
-    linear_backward_weight(
-        p.device, {.dw = dw.data, .dbias = dbias.data, .dout = dout, .x = x, .accumulate = p.accumulate});
-  };
-  product(dw.o_proj, dw.o_bias, dout, flat(a.out));
-  product(dw.kv_b_proj, {}, flat(g.kv), a.c_kv);
-  product(dw.kv_a_proj_with_mqa, dw.kv_a_bias, g.latent, x);
-  if (dw.q_proj) return product(dw.q_proj, {}, flat(g.q), x);
-  product(dw.q_b_proj, {}, flat(g.q), a.q_a_normed);
-  product(dw.q_a_proj, dw.q_a_bias, g.q_a, x);
+void mla_backward_weight(const Pass& p, const AttentionWeights& w, AttentionWeights& dw,
+                         const AttentionActivations& a, const AttentionGradients& g, const Tensor& x,
+                         const Tensor& dout) {
+  project_backward_weight(p, w.o_proj, dw.o_proj, dout, flat(a.out), dw.o_bias.data);
+  project_backward_weight(p, w.kv_b_proj, dw.kv_b_proj, flat(g.kv), a.c_kv);
+  project_backward_weight(p, w.kv_a_proj_with_mqa, dw.kv_a_proj_with_mqa, g.latent, x, dw.kv_a_bias.data);
+  if (w.q_proj) return project_backward_weight(p, w.q_proj, dw.q_proj, flat(g.q), x);
+  project_backward_weight(p, w.q_b_proj, dw.q_b_proj, flat(g.q), a.q_a_normed);
+  project_backward_weight(p, w.q_a_proj, dw.q_a_proj, g.q_a, x, dw.q_a_bias.data);
 }
 
 }  // namespace fathom

@@ -14,7 +14,8 @@ void mla_forward(const Pass& pass, const AttentionWeights& w, AttentionActivatio
 // are left to mla_backward_weight, and a.gradients() are there.
 void mla_backward(const Pass& pass, const AttentionWeights& w, AttentionWeights& dw, AttentionActivations& a,
                   Gradients& g, const Tensor& x, const Tensor& dout, const Tensor& dx);
-void mla_backward_weight(const Pass& pass, AttentionWeights& dw, const AttentionActivations& a,
-                         const AttentionGradients& g, const Tensor& x, const Tensor& dout);
+void mla_backward_weight(const Pass& pass, const AttentionWeights& w, AttentionWeights& dw,
+                         const AttentionActivations& a, const AttentionGradients& g, const Tensor& x,
+                         const Tensor& dout);
 
 }  // namespace fathom

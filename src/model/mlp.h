@@ -17,7 +17,7 @@ void mlp_down(const Pass& pass, const MlpWeights& w, const MlpActivations& a, co
 // scratch. With pass.deferred the weights' gradients are left to mlp_backward_weight.
 void mlp_backward(const Pass& pass, const MlpWeights& w, MlpWeights& dw, MlpActivations& a, Gradients& g,
                   const Tensor& x, const Tensor& dout, const Tensor& dx, bool accumulate = false);
-void mlp_backward_weight(const Pass& pass, MlpWeights& dw, const MlpActivations& a, const Tensor& x,
-                         const Tensor& dout);
+void mlp_backward_weight(const Pass& pass, const MlpWeights& w, MlpWeights& dw, const MlpActivations& a,
+                         const Tensor& x, const Tensor& dout);
 
 }  // namespace fathom

@@ -119,7 +119,7 @@ void model_backward_weight(Device& device, const Model& model, const Batch& batc
     if (grads.layer_written) grads.layer_written(layer);
   };
   for (int64_t i = model.part.end_layer(model.config) - 1; i >= a.recompute.layers; --i) {
-    layer_backward_weight(pass, grads.weights.layers[i], a.layer(i));
+    layer_backward_weight(pass, model.weights.layers[i], grads.weights.layers[i], a.layer(i));
     written(i);
   }
   written(-1);  // the input pass has made the others

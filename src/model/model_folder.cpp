@@ -7,15 +7,17 @@
 #include "io/atomic_folder.h"
 #include "io/descriptor.h"
 #include "io/file.h"
+#include "model/adapter_folder.h"
 #include "model/checkpoint_check.h"
 #include "model/checkpoint_layout.h"
+#include "model/score.h"
 #include "tensor/memory.h"
 
 namespace fathom {
 namespace {
 
 constexpr int64_t largest_shard = int64_t{5} << 30;
-const std::string config_file_name = "config.json";
+const std::string config_file_name = "config.json", generation_file_name = "generation_config.json";
 
 // The parts that a checkpoint has of one weight of ours.
 std::vector<CheckpointPart> parts_of(const NamedWeight& w) {
@@ -90,14 +92,15 @@ std::vector<TensorSlice> slices_of_parts(const std::vector<CheckpointPart>& part
 
 void load_weights(const Device& device, const Config& config, Weights& weights,
                   const CheckpointReader& checkpoint, const ModelPart& part) {
-  check_checkpoint(config, checkpoint);
+  const Config base = without_adapters(config);
+  check_checkpoint(base, checkpoint);
   Staging staging(device);
   Roundings roundings;
   auto load = [&](const std::string& name, const Tensor& to, const auto& read) {
     staging.write(to, read);
     roundings.add(name, checkpoint.entry(name)->view.dtype, to.dtype);
   };
-  for (const NamedWeight& w : list_weights(config, weights, part)) {
+  for (const NamedWeight& w : list_weights(base, weights, part)) {
     const std::string& name = w.info.name;
     const Tensor& to = w.weight.data;
     if (!to) continue;
@@ -121,21 +124,30 @@ Model load_model(const Device& device, const std::string& dir, std::optional<DTy
   return model;
 }
 
+Model load_model(const Device& device, const std::string& dir, const std::string& adapter,
+                 std::optional<DType> dtype) {
+  const Config config = with_adapter(read_config(dir), adapter);
+  Model model = make_model(device, config, dtype ? *dtype : bulk_dtype(CheckpointReader(dir)));
+  start_from_folder(device, config, model.weights, dir);
+  load_adapter(device, config, model.weights, adapter);
+  return model;
+}
+
 FilePatterns model_folder_files() {
   FilePatterns files = checkpoint_file_patterns();
-  files.insert(files.end(), {config_file_name, "generation_config.json"});
+  files.insert(files.end(), {config_file_name, generation_file_name});
   return files;
 }
 
 CheckpointFiles weight_files(const Config& config, DType dtype) {
-  return checkpoint_files(stored_tensors(config, dtype), largest_shard);
+  return checkpoint_files(stored_tensors(without_adapters(config), dtype), largest_shard);
 }
 
 void write_config_files(const std::string& dir, const Config& config, DType dtype) {
   const OrderedJson json = config_to_json(config, dtype == DType::bf16 ? "bfloat16" : "float32");
   const OrderedJson generation = {{"bos_token_id", json["bos_token_id"]},
                                   {"eos_token_id", json["eos_token_id"]}};
-  write_file(file_in(dir, "generation_config.json"), generation.dump(2) + "\n");
+  write_file(file_in(dir, generation_file_name), generation.dump(2) + "\n");
   write_file(file_in(dir, config_file_name), json.dump(2) + "\n");
 }
 
@@ -145,31 +157,49 @@ std::string config_dtype(const std::string& path) {
   return o.optional<std::string>("dtype", o.optional<std::string>("torch_dtype", "bfloat16"));
 }
 
+namespace {
+
+const FilePatterns files_beside = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                                   "chat_template.jinja"};
+
+void copy_files(const std::string& from, const std::string& to, const FilePatterns& files) {
+  for (const std::string& name : names_in(from)) {
+    if (!matches(files, name)) continue;
+    std::error_code error;
+    std::filesystem::copy_file(file_in(from, name), file_in(to, name),
+                               std::filesystem::copy_options::overwrite_existing, error);
+    check(!error, "{}: cannot be copied to {}: {}", file_in(from, name), to, error.message());
+  }
+}
+
+FilePatterns joined(FilePatterns a, const FilePatterns& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+}  // namespace
+
 void copy_model(const std::string& from, const std::string& to, const Config& config) {
   check_checkpoint(config, CheckpointReader(from));
   const std::string dtype = config_dtype(file_in(from, config_file_name));
 
-  FilePatterns files = model_folder_files();
-  files.insert(files.end(),
-               {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"});
+  const FilePatterns files = joined(model_folder_files(), files_beside);
   AtomicFolder folder(to, files);
-  for (const std::string& name : names_in(from)) {
-    if (!matches(files, name) || name == config_file_name) continue;
-    std::error_code error;
-    std::filesystem::copy_file(file_in(from, name), file_in(folder.path(), name), error);
-    check(!error, "{}: cannot be copied to {}: {}", file_in(from, name), to, error.message());
-  }
+  copy_files(from, folder.path(), files);
   write_file(file_in(folder.path(), config_file_name), config_to_json(config, dtype).dump(2) + "\n");
   folder.commit();
 }
 
-void save_model(const Device& device, const std::string& dir, const Model& model) {
+void save_model(const Device& device, const std::string& dir, const Model& model, const std::string& beside) {
+  assert(!model.config.lora);  // save_adapter writes those; merge_adapters brings them into the weights
   const CheckpointFiles weights = weight_files(model.config, model.dtype);
-  AtomicFolder folder(dir, model_folder_files());
+  AtomicFolder folder(dir,
+                      beside.empty() ? model_folder_files() : joined(model_folder_files(), files_beside));
   write_tensors(device, folder.path(), weights.files,
                 slices_of_parts(checkpoint_parts(model.config, model.weights)));
   write_index(folder.path(), weights);
   write_config_files(folder.path(), model.config, model.dtype);
+  if (!beside.empty()) copy_files(beside, folder.path(), joined({generation_file_name}, files_beside));
   folder.commit();
 }
 

@@ -23,6 +23,7 @@ Pass forward_pass(Device& device, const Model& model, const Batch& batch, Activa
       .balance_tokens = static_cast<double>(batch.step.tokens > 0 ? batch.step.tokens : batch.tokens.cols()),
       .dropped = a.choices.dropped,
       .recompute = a.recompute,
+      .low_rank = a.low_rank,
       .exchange = spread ? a.exchange : nullptr};
 }
 
@@ -52,6 +53,7 @@ void embed(const Pass& p, const Weights& w, Activations& a) {
 
 // A table that is tied to the head already holds the head's gradient.
 void embed_backward(const Pass& p, Weights& grads, Activations& a) {
+  if (!grads.embed_tokens) return;  // frozen
   embedding_backward(p.device, {.dtable = grads.embed_tokens.data,
                                 .ids = p.batch.tokens,
                                 .dout = a.gradients.stream,

@@ -146,7 +146,7 @@ void experts_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeAct
                               .weights = a.weights,
                               .row_of = e.row_of});
   experts_backward_hidden(p, w, e, g.expert_act);
-  if (!p.deferred) experts_backward_weight(p, dw, e);  // e.x is overwritten next
+  if (!p.deferred) experts_backward_weight(p, w, dw, e);  // e.x is overwritten next
   experts_backward_input(p, w, e, dpermuted);
   permute_backward(p.device, {.dx = dx, .dout = dpermuted, .row_of = e.row_of});
   if (w.shared_experts.down_proj)
@@ -154,15 +154,17 @@ void experts_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeAct
 }
 
 void router_backward_weight(const Pass& p, MoeWeights& dw, const Tensor& dlogits, const Tensor& x) {
+  if (!dw.gate) return;  // frozen
   linear_backward_weight(p.device, {.dw = dw.gate.data, .dout = dlogits, .x = x, .accumulate = p.accumulate});
 }
 
 }  // namespace
 
-void moe_backward_weight(const Pass& p, MoeWeights& dw, const MoeActivations& a, const Tensor& x,
-                         const Tensor& dout) {
-  experts_backward_weight(p, dw, a.experts);
-  if (dw.shared_experts.down_proj) mlp_backward_weight(p, dw.shared_experts, a.shared, x, dout);
+void moe_backward_weight(const Pass& p, const MoeWeights& w, MoeWeights& dw, const MoeActivations& a,
+                         const Tensor& x, const Tensor& dout) {
+  experts_backward_weight(p, w, dw, a.experts);
+  if (w.shared_experts.down_proj)
+    mlp_backward_weight(p, w.shared_experts, dw.shared_experts, a.shared, x, dout);
   router_backward_weight(p, dw, a.dlogits(), x);
 }
 

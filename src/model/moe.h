@@ -16,7 +16,7 @@ void moe_forward(const Pass& pass, const MoeWeights& w, MoeActivations& a, int64
 // becomes the gradient of the logits.
 void moe_backward(const Pass& pass, const MoeWeights& w, MoeWeights& dw, MoeActivations& a, Gradients& g,
                   const Tensor& x, const Tensor& dout, const Tensor& dx);
-void moe_backward_weight(const Pass& pass, MoeWeights& dw, const MoeActivations& a, const Tensor& x,
-                         const Tensor& dout);
+void moe_backward_weight(const Pass& pass, const MoeWeights& w, MoeWeights& dw, const MoeActivations& a,
+                         const Tensor& x, const Tensor& dout);
 
 }  // namespace fathom

@@ -172,8 +172,8 @@ void exchanged_backward(const Pass& p, const MoeWeights& w, MoeWeights& dw, MoeA
   permute_backward(p.device, {.dx = received, .dout = dpermuted, .row_of = e.row_of});
   Pending of_states = start_returning(p, s, sent, received);
   if (!p.deferred) {
-    experts_backward_weight(p, dw, e);
-    if (has_shared) mlp_backward_weight(p, dw.shared_experts, a.shared, x, dout);
+    experts_backward_weight(p, w, dw, e);
+    if (has_shared) mlp_backward_weight(p, w.shared_experts, dw.shared_experts, a.shared, x, dout);
   }
   of_weights.wait();
   of_states.wait();

@@ -28,12 +28,14 @@ struct Pass {
   bool deferred = false;      // input pass only: leave the products' weight gradients to the weight pass
   // What of a layer's activations is not kept, and in the backward pass not there yet.
   Recompute recompute = {};
+  Tensor low_rank = {};                // Activations::low_rank
   ExpertExchange* exchange = nullptr;  // where a part of the experts is on other ranks
 
-  // Runs both; in serving, whose kernels are small, concurrently. Neither may touch what the other writes.
+  // Runs both; in serving, whose kernels are small, concurrently. Neither may touch what the other writes:
+  // adapters share memory (low_rank), so that with them one comes after the other.
   template <class Side, class Main>
   void run_concurrently(const Side& side, const Main& main) const {
-    if (!training) return fathom::run_concurrently(device, side, main);
+    if (!training && !low_rank) return fathom::run_concurrently(device, side, main);
     side();
     main();
   }

@@ -1,61 +1,15 @@
 #include "model/weights.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
+#include "base/rng.h"
 #include "ops/fill_normal.h"
 #include "tensor/memory.h"
 
 namespace fathom {
 namespace {
-
-using Visitor = std::function<void(const WeightInfo&, Weight&)>;
-
-void visit_attention(const Config& c, const std::string& prefix, AttentionWeights& w, const Visitor& f) {
-  const int64_t H = c.num_attention_heads, C = c.hidden_size, Rq = c.q_lora_rank, Rkv = c.kv_lora_rank;
-  const int64_t Dn = c.qk_nope_head_dim, Dr = c.qk_rope_head_dim, Dv = c.v_head_dim;
-  const auto matrix = WeightKind::matrix, norm = WeightKind::norm, bias = WeightKind::bias;
-  if (Rq == 0) {
-    f({prefix + "q_proj.weight", {H * (Dn + Dr), C}, matrix}, w.q_proj);
-  } else {
-    f({prefix + "q_a_proj.weight", {Rq, C}, matrix}, w.q_a_proj);
-    if (c.attention_bias) f({prefix + "q_a_proj.bias", {Rq}, bias}, w.q_a_bias);
-    f({prefix + "q_a_layernorm.weight", {Rq}, norm}, w.q_a_layernorm);
-    f({prefix + "q_b_proj.weight", {H * (Dn + Dr), Rq}, matrix}, w.q_b_proj);
-  }
-  if (c.is_mla()) {
-    f({prefix + "kv_a_proj_with_mqa.weight", {Rkv + Dr, C}, matrix}, w.kv_a_proj_with_mqa);
-    if (c.attention_bias) f({prefix + "kv_a_proj_with_mqa.bias", {Rkv + Dr}, bias}, w.kv_a_bias);
-    f({prefix + "kv_a_layernorm.weight", {Rkv}, norm}, w.kv_a_layernorm);
-    f({prefix + "kv_b_proj.weight", {H * (Dn + Dv), Rkv}, matrix}, w.kv_b_proj);
-  } else {
-    const int64_t G = c.num_key_value_heads;
-    WeightInfo kv = {prefix + "kv_proj.weight", {G * c.kv_head_dim(), C}, matrix};
-    kv.kv_heads = G;
-    f(kv, w.kv_proj);
-  }
-  f({prefix + "o_proj.weight", {C, H * Dv}, matrix}, w.o_proj);
-  if (c.attention_bias) f({prefix + "o_proj.bias", {C}, bias}, w.o_bias);
-}
-
-void visit_mlp(const Config& c, const std::string& prefix, int64_t width, MlpWeights& w, const Visitor& f) {
-  f({prefix + "gate_up_proj.weight", {2 * width, c.hidden_size}, WeightKind::matrix}, w.gate_up_proj);
-  f({prefix + "down_proj.weight", {c.hidden_size, width}, WeightKind::matrix}, w.down_proj);
-}
-
-void visit_moe(const Config& c, const std::string& prefix, MoeWeights& w, const Visitor& f,
-               const ModelPart& part) {
-  const int64_t E = part.experts(c), first = part.first_expert, C = c.hidden_size,
-                F = c.moe_intermediate_size;
-  f({prefix + "gate.weight", {c.n_routed_experts, C}, WeightKind::router}, w.gate);
-  if (c.topk_method == TopkMethod::noaux_tc)
-    f({prefix + "gate.e_score_correction_bias", {c.n_routed_experts}, WeightKind::choice_bias},
-      w.choice_bias);
-  f({prefix + "experts.gate_up_proj", {E, 2 * F, C}, WeightKind::matrix, first}, w.gate_up_proj);
-  f({prefix + "experts.down_proj", {E, C, F}, WeightKind::matrix, first}, w.down_proj);
-  if (c.n_shared_experts > 0)
-    visit_mlp(c, prefix + "shared_experts.", c.n_shared_experts * F, w.shared_experts, f);
-}
 
 // A name's own random stream: FNV-1a, fixed for all time so that a seed keeps its meaning.
 uint64_t stream_of(const std::string& name) {
@@ -67,6 +21,33 @@ uint64_t stream_of(const std::string& name) {
 void fill(const Tensor& t, float value) {
   with_dtype<double, float, bf16>("initialize_weights", t.dtype,
                                   [&]<class T>(T) { std::fill_n(t.as<T>(), t.count(), T(value)); });
+}
+
+// Uniform in +-1/sqrt(I) for rows of I, from element `first` of the whole model's tensor on.
+void fill_uniform(const Tensor& t, uint64_t seed, uint64_t stream, uint64_t first) {
+  Rng rng(seed, stream);
+  rng.seek(first);
+  const double bound = 1 / std::sqrt(static_cast<double>(t.cols()));
+  with_dtype<double, float, bf16>("initialize_weights", t.dtype, [&]<class T>(T) {
+    for (int64_t i = 0; i < t.count(); ++i)
+      t.as<T>()[i] = T(static_cast<float>((2 * rng.uniform() - 1) * bound));
+  });
+}
+
+void start_weight(Device& device, Staging& staging, const Config& c, const NamedWeight& w, uint64_t seed) {
+  const Tensor& out = w.weight.data;
+  const auto stream = stream_of(w.info.name),
+             first = static_cast<uint64_t>(w.info.first_expert * (out.count() / out.shape[0]));
+  switch (w.info.kind) {
+    case WeightKind::matrix:
+    case WeightKind::router:
+      return fill_normal(
+          device, {.out = out, .std = c.initializer_range, .seed = seed, .stream = stream, .first = first});
+    case WeightKind::lora_a:
+      return staging.write(out, [&](const Tensor& host) { fill_uniform(host, seed, stream, first); });
+    default:
+      staging.write(out, [&](const Tensor& host) { fill(host, w.info.kind == WeightKind::norm ? 1 : 0); });
+  }
 }
 
 // So many elements of the widest type, and their padding, still have a size in bytes.
@@ -90,49 +71,6 @@ int64_t element_count(const Config& c, const WeightInfo& info) {
 
 }  // namespace
 
-void visit(const Config& c, Weights& w, const Visitor& f, const ModelPart& part) {
-  w.layers.resize(c.num_hidden_layers);
-  const std::vector<int64_t> table = {c.vocab_size, c.hidden_size}, row = {c.hidden_size};
-  if (part.has_embedding()) f({"model.embed_tokens.weight", table, WeightKind::matrix}, w.embed_tokens);
-  for (int64_t i = part.first_layer; i < part.end_layer(c); ++i) {
-    const Visitor of_layer = [&](WeightInfo info, Weight& weight) {
-      info.layer = i;
-      f(info, weight);
-    };
-    const std::string prefix = "model.layers." + std::to_string(i) + ".";
-    LayerWeights& layer = w.layers[i];
-    of_layer({prefix + "input_layernorm.weight", row, WeightKind::norm}, layer.input_layernorm);
-    visit_attention(c, prefix + "self_attn.", layer.self_attn, of_layer);
-    of_layer({prefix + "post_attention_layernorm.weight", row, WeightKind::norm},
-             layer.post_attention_layernorm);
-    if (c.is_moe_layer(i))
-      visit_moe(c, prefix + "mlp.", layer.moe, of_layer, part);
-    else
-      visit_mlp(c, prefix + "mlp.", c.intermediate_size, layer.mlp, of_layer);
-  }
-  if (!part.has_head(c)) return;
-  f({"model.norm.weight", row, WeightKind::norm}, w.norm);
-  if (c.ties_head())
-    w.head = w.embed_tokens;
-  else
-    f({c.has_score_head() ? "score.weight" : "lm_head.weight",
-       {c.head_rows(), c.hidden_size},
-       WeightKind::matrix},
-      w.head);
-}
-
-std::vector<NamedWeight> list_weights(const Config& c, const Weights& weights, const ModelPart& part) {
-  std::vector<NamedWeight> list;
-  Weights views = weights;
-  visit(
-      c, views,
-      [&](const WeightInfo& info, Weight& w) {
-        list.push_back({info, w});
-      },
-      part);
-  return list;
-}
-
 DType storage_type(const WeightInfo& info, DType dtype) {
   const bool routes = info.kind == WeightKind::router || info.kind == WeightKind::choice_bias;
   return routes ? stat_of(dtype) : dtype;
@@ -140,7 +78,7 @@ DType storage_type(const WeightInfo& info, DType dtype) {
 
 StorageTypes gradient_types(DType dtype) {
   return [stat = stat_of(dtype)](const WeightInfo& info) {
-    return is_trained(info.kind) ? std::optional(stat) : std::nullopt;
+    return is_trained(info) ? std::optional(stat) : std::nullopt;
   };
 }
 
@@ -186,19 +124,14 @@ int64_t checkpoint_bytes(const Config& c, DType dtype) {
 void initialize_weights(Device& device, const Config& c, Weights& weights, uint64_t seed,
                         const ModelPart& part) {
   Staging staging(device);
-  for (const NamedWeight& w : list_weights(c, weights, part)) {
-    const Tensor& out = w.weight.data;
-    const WeightKind kind = w.info.kind;
-    if (kind == WeightKind::matrix || kind == WeightKind::router)
-      fill_normal(device,
-                  {.out = out,
-                   .std = c.initializer_range,
-                   .seed = seed,
-                   .stream = stream_of(w.info.name),
-                   .first = static_cast<uint64_t>(w.info.first_expert * (out.count() / out.shape[0]))});
-    else
-      staging.write(out, [&](const Tensor& host) { fill(host, kind == WeightKind::norm ? 1 : 0); });
-  }
+  for (const NamedWeight& w : list_weights(c, weights, part)) start_weight(device, staging, c, w, seed);
+}
+
+void initialize_adapters(Device& device, const Config& c, Weights& weights, uint64_t seed,
+                         const ModelPart& part) {
+  Staging staging(device);
+  for (const NamedWeight& w : list_weights(c, weights, part))
+    if (is_adapter(w.info.kind)) start_weight(device, staging, c, w, seed);
 }
 
 int64_t parameter_count(const Config& c) {

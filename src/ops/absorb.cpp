@@ -19,7 +19,8 @@ void absorb_output(Device& device, const AbsorbOutput& a) {
   expect("absorb kv_b", a.kv_b, {H, rows, Rkv}, a.ctx.dtype);
   expect("absorb out", a.out, {N, H, Dv}, a.ctx.dtype);
   check(rows >= Dv, "absorb kv_b has {} rows per head, fewer than out's {} columns", rows.size(), Dv.size());
-  FATHOM_DISPATCH(absorb_output, device, a, moves(a.out, a.ctx) + moves(a.kv_b) * Dv / rows,
+  FATHOM_DISPATCH(absorb_output, device, a,
+                  (a.accumulate ? 2 : 1) * moves(a.out) + moves(a.ctx) + moves(a.kv_b) * Dv / rows,
                   2.0 * N * H * Dv * Rkv)
 }
 

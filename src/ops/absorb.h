@@ -12,11 +12,12 @@ struct AbsorbQuery {
   Tensor q_nope;    // [N, H, Dn] any; a column slice of [N, H, Dn+Dr]
   Tensor kv_b;      // [H, Dn+Dv, Rkv] same type
 };
-// out[n,h] = W_UV[h] ctx[n,h]
+// out[n,h] (=|+=) W_UV[h] ctx[n,h]
 struct AbsorbOutput {
   Tensor out;   // [N, H, Dv] any
   Tensor ctx;   // [N, H, Rkv] any
   Tensor kv_b;  // [H, Dn+Dv, Rkv] same type
+  bool accumulate = false;
 };
 
 FATHOM_OP(absorb_query, AbsorbQuery)

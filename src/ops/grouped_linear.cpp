@@ -12,7 +12,8 @@ void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
   Dim bounds{"E+1", E + 1};
   expect("grouped_linear offsets", a.offsets, {bounds}, DType::i32);
   check_offsets("grouped_linear", device, a.offsets, M);
-  FATHOM_DISPATCH(grouped_linear_forward, device, a, moves(a.out, a.x) + used_weights(a.w.data, M),
+  FATHOM_DISPATCH(grouped_linear_forward, device, a,
+                  (a.accumulate ? 2 : 1) * moves(a.out) + moves(a.x) + used_weights(a.w.data, M),
                   2.0 * M * I * O)
 }
 
@@ -24,7 +25,8 @@ void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardIn
   Dim bounds{"E+1", E + 1};
   expect("grouped_linear offsets", a.offsets, {bounds}, DType::i32);
   check_offsets("grouped_linear", device, a.offsets, M);
-  FATHOM_DISPATCH(grouped_linear_backward_input, device, a, moves(a.dx, a.dout) + used_weights(a.w.data, M),
+  FATHOM_DISPATCH(grouped_linear_backward_input, device, a,
+                  (a.accumulate ? 2 : 1) * moves(a.dx) + moves(a.dout) + used_weights(a.w.data, M),
                   2.0 * M * I * O)
 }
 

@@ -6,25 +6,27 @@
 
 namespace fathom {
 
-// out[m] = w[expert of m] x[m]
+// out[m] (=|+=) w[expert of m] x[m]
 struct GroupedLinearForward {
-  Tensor out;      // [M, O] any
-  Tensor x;        // [M, I] any
+  Tensor out;      // [M, O] any; may be a column slice
+  Tensor x;        // [M, I] any; may be a column slice
   Weight w;        // [E, O, I] same type
   Tensor offsets;  // [E+1] i32, ascending from 0, offsets[E] <= M
+  bool accumulate = false;
 };
-// dx[m] = w[expert of m]^T dout[m]
+// dx[m] (=|+=) w[expert of m]^T dout[m]
 struct GroupedLinearBackwardInput {
-  Tensor dx;       // [M, I] any
-  Tensor dout;     // [M, O] any
+  Tensor dx;       // [M, I] any; may be a column slice
+  Tensor dout;     // [M, O] any; may be a column slice
   Weight w;        // [E, O, I] same type
   Tensor offsets;  // [E+1] i32
+  bool accumulate = false;
 };
 // dw[e] (=|+=) sum over the rows m of expert e of dout[m] x[m]^T
 struct GroupedLinearBackwardWeight {
   Tensor dw;       // [E, O, I] stat
-  Tensor dout;     // [M, O] any
-  Tensor x;        // [M, I] any
+  Tensor dout;     // [M, O] any; may be a column slice
+  Tensor x;        // [M, I] any; may be a column slice
   Tensor offsets;  // [E+1] i32
   bool accumulate = true;
 };

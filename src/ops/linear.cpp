@@ -27,7 +27,9 @@ void linear_forward(Device& device, const LinearForward& a) {
   expect("linear out", a.out, {N, O});
   expect_weight(a.w, "linear out", a.out, a.x.dtype);
   if (a.bias) expect("linear bias", a.bias, {O}, a.x.dtype);
-  FATHOM_DISPATCH(linear_forward, device, a, moves(a.out, a.x, a.w.data), 2.0 * N * I * O)
+  check(!a.bias || !a.accumulate, "linear bias is given: it has no meaning where out is added to");
+  FATHOM_DISPATCH(linear_forward, device, a, (a.accumulate ? 2 : 1) * moves(a.out) + moves(a.x, a.w.data),
+                  2.0 * N * I * O)
 }
 
 void linear_backward_input(Device& device, const LinearBackwardInput& a) {

@@ -5,12 +5,13 @@
 
 namespace fathom {
 
-// out = x w^T + bias
+// out (=|+=) x w^T + bias
 struct LinearForward {
-  Tensor out;        // [N, O] any, or f32 with bf16 inputs (router and LM head logits)
+  Tensor out;        // [N, O] any, or f32 with bf16 inputs (router and LM head logits); may be a column slice
   Tensor x;          // [N, I] any; may be a column slice
   Weight w;          // [O, I] same type as x, or f32 with bf16 x and f32 out (the router)
-  Tensor bias = {};  // [O] same type as x; may be absent
+  Tensor bias = {};  // [O] same type as x; may be absent, and is with accumulate
+  bool accumulate = false;
 };
 // dx (=|+=) dout w; a bf16 sum is rounded once
 struct LinearBackwardInput {

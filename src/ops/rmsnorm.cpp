@@ -16,12 +16,11 @@ void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
   expect("rmsnorm x", a.x, {N, C});
   expect("rmsnorm dx", a.dx, {N, C}, a.x.dtype);
   if (a.residual) expect("rmsnorm residual", a.residual, {N, C}, a.x.dtype);
-  expect("rmsnorm dw", a.dw, {C}, stat_of(a.x.dtype));
+  if (a.dw) expect("rmsnorm dw", a.dw, {C}, stat_of(a.x.dtype));
   expect("rmsnorm dout", a.dout, {N, C}, a.x.dtype);
   expect("rmsnorm w", a.w, {C}, a.x.dtype);
   expect("rmsnorm rstd", a.rstd, {N}, stat_of(a.x.dtype));
-  FATHOM_DISPATCH(rmsnorm_backward, device, a,
-                  moves(a.dx, a.residual, a.dout, a.x, a.w), 8.0 * N * C)
+  FATHOM_DISPATCH(rmsnorm_backward, device, a, moves(a.dx, a.residual, a.dout, a.x, a.w), 8.0 * N * C)
 }
 
 }  // namespace fathom

@@ -19,7 +19,7 @@ struct RmsNormBackward {
   Tensor dx;  // [N, C] any; may be a column slice; without a residual it may alias dout
   Tensor residual =
       {};       // [N, C] any, what the residual stream around the norm adds; may be absent; may be dx
-  Tensor dw;    // [C] stat, (=|+=)
+  Tensor dw;    // [C] stat, (=|+=); may be absent
   Tensor dout;  // [N, C] any
   Tensor x;     // [N, C] any
   Tensor w;     // [C] any

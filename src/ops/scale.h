@@ -6,7 +6,7 @@ namespace fathom {
 
 // x *= factor
 struct Scale {
-  Tensor x;  // any shape, contiguous, stat
+  Tensor x;  // any shape, contiguous, any
   double factor = 1;
 };
 

@@ -269,7 +269,7 @@ Work optimizer_work(const Config& config, const ModelPart& part, DType dtype, in
   const auto stat = static_cast<double>(size_of(stat_of(dtype)));
   OpWork update{"adamw", 0, 0}, norm{"sum_squares", 0, 0};
   for (const NamedWeight& w : list_weights(config, {}, part)) {
-    if (!is_trained(w.info.kind)) continue;
+    if (!is_trained(w.info)) continue;
     double count = 1 / static_cast<double>(is_routed(w.info) ? replicas : others);
     for (const int64_t d : w.info.shape) count *= static_cast<double>(d);
     // Gradient, both moments read and written, the weight written, and what is updated: read and, where it is

@@ -46,7 +46,7 @@ Weights starting_weights(const Model& model, const Weights& grads) {
   const std::vector<NamedWeight> own = list_weights(model.config, model.weights, model.part);
   size_t i = 0;
   const auto take_own = [&](const WeightInfo& info, Weight& weight) {
-    if (!is_trained(info.kind)) weight = own[i].weight;
+    if (!is_trained(info)) weight = own[i].weight;
     ++i;
   };
   visit(model.config, exact, take_own, model.part);
@@ -65,7 +65,7 @@ Optimizer::Optimizer(Model& model, const Weights& grads, std::vector<WeightPiece
       memory_(std::move(memory)) {
   const std::vector<NamedWeight> gradients = list_weights(model.config, grads, model.part);
   const auto fixed = std::stable_partition(pieces_.begin(), pieces_.end(), [this](const WeightPiece& piece) {
-    return is_trained(weights_[piece.weight].info.kind);
+    return is_trained(weights_[piece.weight].info);
   });
   fixed_.assign(fixed, pieces_.end()), pieces_.erase(fixed, pieces_.end());
   for (const WeightPiece& piece : pieces_) {
@@ -92,7 +92,7 @@ int64_t Optimizer::bytes(const Config& config, DType dtype, const ModelPart& par
   const std::vector<NamedWeight> weights = list_weights(config, {}, part);
   Arena plan;
   for (const WeightPiece& piece : pieces)
-    if (const WeightInfo& info = weights[piece.weight].info; is_trained(info.kind))
+    if (const WeightInfo& info = weights[piece.weight].info; is_trained(info))
       allocate_state(plan, storage_type(info, dtype), piece.count);
   return plan.used();
 }

@@ -51,7 +51,7 @@ void check_file(const CheckpointReader& file, const Config& config, DType dtype)
 
 StorageTypes master_types(DType dtype) {
   return [dtype](const WeightInfo& info) -> std::optional<DType> {
-    if (storage_type(info, dtype) == stat_of(dtype)) return std::nullopt;
+    if (!is_trained(info) || storage_type(info, dtype) == stat_of(dtype)) return std::nullopt;
     return stat_of(dtype);
   };
 }

@@ -76,7 +76,7 @@ WeightGroups group_weights(const Config& c, DType dtype, const ModelPart& part, 
     const int64_t layer = w.info.layer >= 0 || embedding ? w.info.layer : c.num_hidden_layers;
     const WeightGroup of{.layer = layer,
                          .routed = is_routed(w.info),
-                         .trained = is_trained(w.info.kind),
+                         .trained = is_trained(w.info),
                          .dtype = storage_type(w.info, dtype)};
     const auto same = [&](const WeightGroup& other) {
       return other.layer == of.layer && other.routed == of.routed && other.trained == of.trained &&

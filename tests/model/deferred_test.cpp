@@ -66,6 +66,7 @@ class Stage {
         gradient_memory_("gradients", weight_bytes(c, stat_of(dtype), part), device),
         grads_(c, gradient_memory_, dtype, part) {
     initialize_weights(device, c, model_.weights, 1, part);
+    randomize_adapters(device, c, model_.weights, part);
     poison(device, gradient_memory_);
   }
 
@@ -119,6 +120,7 @@ class Stage {
 
   void add_gradients(Gradient& all) const {
     for (const NamedWeight& w : list_weights(model_.config, grads_.weights, model_.part)) {
+      if (!w.weight) continue;  // frozen
       Staging staging(device_);
       const ConstTensor t = staging.read(w.weight.data);
       const auto* data = static_cast<const std::byte*>(t.data);
@@ -280,6 +282,10 @@ TEST_P(DeferredTest, Dense) {
   Config c = v2_like();
   c.first_k_dense_replace = c.num_hidden_layers;
   expect_the_usual(c, {0, 3});
+}
+TEST_P(DeferredTest, WithAdapters) {
+  expect_the_usual(with_lora(v2_like()), {0, 1, 3});
+  expect_the_usual(with_lora(gqa_like()), {0, 3});
 }
 // The kernels that real sizes run, on a GPU those of the tensor cores.
 TEST_P(DeferredTest, RealHeads) {

@@ -122,6 +122,7 @@ class Step {
     scratch_ = Arena("scratch", bytes.scratch, device);
     deferred_ = Arena("deferred", bytes.deferred, device);
     initialize_weights(device, c.config, model_.weights, 1, part);
+    randomize_adapters(device, c.config, model_.weights, part);
     // The first pass writes them, with no tokens too; but the head's, whose loss is not of here.
     const Tensor head =
         c.config.tie_word_embeddings ? grads_.weights.embed_tokens.data : grads_.weights.head.data;
@@ -286,6 +287,7 @@ class ExpertExchangeTest : public ::testing::TestWithParam<Where> {
     const auto want = whole.gradients(), got = mine.gradients();
     ASSERT_EQ(got.size(), want.size());
     for (size_t i = 0; i < want.size(); ++i) {
+      if (!want[i].weight) continue;  // frozen
       Values of_all = whole.values(want[i].weight.data), of_this = mine.values(got[i].weight.data);
       if (want[i].weight.data.rank == 3)
         of_all = part_of(of_all, part(c.config).first_expert, c.config.n_routed_experts / ranks(),
@@ -390,6 +392,11 @@ TEST_P(ExpertExchangeTest, ComputesWhatOneProcessDoes) {
   Config c = lite_like();  // without shared experts
   c.seq_aux = true;        // else its balance loss is over the step, whose counts are another matter
   expect_as_one_process({.config = c, .lengths = uneven()});
+}
+
+TEST_P(ExpertExchangeTest, WithAdapters) {
+  for (const bool deferred : {false, true})
+    expect_as_one_process({.config = with_lora(v2_like()), .lengths = uneven(), .deferred = deferred});
 }
 
 TEST_P(ExpertExchangeTest, WithDroppedChoices) {

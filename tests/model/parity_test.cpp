@@ -105,7 +105,8 @@ std::vector<int32_t> tokens_of(const RandomBatch& b, int64_t begin, int64_t n) {
 
 TEST(Parity, CachedRoutesGiveTheUncachedStates) {
   Device device = Device::reference();
-  for (const Config& config : {v2_like(), lite_like(), gqa_like(), llama_like()}) {
+  for (const Config& config :
+       {v2_like(), lite_like(), gqa_like(), llama_like(), with_lora(v2_like()), with_lora(gqa_like())}) {
     const Model model = random_model(config, DType::f64);
     const int length = 23;
     const RandomBatch batch(config, {length});

@@ -72,7 +72,7 @@ TEST_P(VerifyTest, ADisturbedWeightIsSeenInItsLayer) {
   const double share = bf16_model() ? 0.08 : 1e-3;
   for (const int layer : {0, 1, 2}) {
     const Model model = load("v2_like");
-    disturb(model.weights.layers[layer].self_attn.o_proj.data, share);
+    disturb(model.weights.layers[layer].self_attn.o_proj.weight.data, share);
     const auto verdicts = verify(model, "v2_like", golden_file("v2_like"));
     std::string first;
     for (const Verdict& v : verdicts)

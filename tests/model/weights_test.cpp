@@ -40,7 +40,7 @@ TEST(Weights, InitialisationDependsOnSeedAndNameOnly) {
   EXPECT_EQ(0, std::memcmp(a.memory.data(), b.memory.data(), a.memory.used()));
   EXPECT_NE(0, std::memcmp(a.memory.data(), other.memory.data(), a.memory.used()));
 
-  const Tensor w = a.weights.layers[1].moe.gate_up_proj.data;
+  const Tensor w = a.weights.layers[1].moe.gate_up_proj.weight.data;
   double squares = 0;
   for (int64_t i = 0; i < w.count(); ++i) squares += w.as<float>()[i] * w.as<float>()[i];
   EXPECT_NEAR(std::sqrt(squares / static_cast<double>(w.count())), c.initializer_range, 0.01);

@@ -24,6 +24,11 @@ TEST_P(AbsorbTest, QueryAndOutput) {
         run(absorb_output,
             [&](auto pick) { return AbsorbOutput{.out = pick(out), .ctx = pick(ctx), .kv_b = pick(kv_b)}; });
         expect_close("out", out);
+        const Pair added = random({N, H, Dv});
+        run(absorb_output, [&](auto pick) {
+          return AbsorbOutput{.out = pick(added), .ctx = pick(ctx), .kv_b = pick(kv_b), .accumulate = true};
+        });
+        expect_close("out, added", added);
       }
 }
 

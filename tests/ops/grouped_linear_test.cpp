@@ -14,17 +14,28 @@ class GroupedLinearTest : public OpTest {
     const int64_t E = static_cast<int64_t>(rows.size()), M = bounds.back() + spare;
     const Pair offsets = integers({E + 1}, bounds);
     const Pair x = random({M, I}), w = random({E, O, I}), dout = random({M, O});
-    const Pair out = random({M, O}), dx = random({M, I});
     for (const Pair& input : {x, dout}) poison(input, bounds.back());
-    run(grouped_linear_forward, [&](auto pick) {
-      return GroupedLinearForward{.out = pick(out), .x = pick(x), .w = pick(w), .offsets = pick(offsets)};
-    });
-    expect_close("out, spare rows unchanged", out);
-    run(grouped_linear_backward_input, [&](auto pick) {
-      return GroupedLinearBackwardInput{
-          .dx = pick(dx), .dout = pick(dout), .w = pick(w), .offsets = pick(offsets)};
-    });
-    expect_close("dx, spare rows unchanged", dx);
+    check_all(x, w, dout, random({M, O}), random({M, I}), offsets);
+  }
+  void check_all(const Pair& x, const Pair& w, const Pair& dout, const Pair& out, const Pair& dx,
+                 const Pair& offsets) {
+    const int64_t E = w.ref.shape[0], O = w.ref.shape[1], I = w.ref.shape[2];
+    for (const bool accumulate : {false, true}) {
+      SCOPED_TRACE(accumulate ? "added" : "written");
+      run(grouped_linear_forward, [&](auto pick) {
+        return GroupedLinearForward{
+            .out = pick(out), .x = pick(x), .w = pick(w), .offsets = pick(offsets), .accumulate = accumulate};
+      });
+      expect_close("out, spare rows unchanged", out);
+      run(grouped_linear_backward_input, [&](auto pick) {
+        return GroupedLinearBackwardInput{.dx = pick(dx),
+                                          .dout = pick(dout),
+                                          .w = pick(w),
+                                          .offsets = pick(offsets),
+                                          .accumulate = accumulate};
+      });
+      expect_close("dx, spare rows unchanged", dx);
+    }
     for (bool accumulate : {true, false}) {
       const Pair dw = accumulate ? random_stat({E, O, I}) : output_stat({E, O, I});
       run(grouped_linear_backward_weight, [&](auto pick) {
@@ -49,6 +60,21 @@ TEST_P(GroupedLinearTest, UnevenExperts) {
   check_all({40, 0, 33, 30}, 2, 24, 520);
   check_all({200, 0, 0, 0, 0, 3, 9, 0}, 2, 200, 72);
   check_all({0, 37, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0}, 1, 40, 200);  // few, but many of one expert
+}
+
+// Of a part of what stands side by side, as low-rank products read and write it; odd and aligned.
+TEST_P(GroupedLinearTest, ColumnSlices) {
+  for (const int64_t unit : {1, 8})
+    for (const int64_t rank : {1, 2, 8}) {
+      const Pair offsets = integers({5}, {0, 70, 70, 73, 110});
+      const int64_t M = 112, O = 5 * unit, I = rank * unit;
+      const Pair x = random({M, 3 * I}), dout = random({M, 2 * O}), out = random({M, 2 * O}),
+                 dx = random({M, 3 * I});
+      check_all(columns(x, I, I), random({4, O, I}), columns(dout, O, O), columns(out, O, O),
+                columns(dx, 2 * I, I), offsets);
+      expect_close("out, the other columns unchanged", out);
+      expect_close("dx, the other columns unchanged", dx);
+    }
 }
 
 TEST_P(GroupedLinearTest, NoRows) {

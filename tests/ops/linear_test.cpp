@@ -12,12 +12,22 @@ class LinearTest : public OpTest {
       return LinearForward{.out = pick(out), .x = pick(x), .w = pick(w), .bias = pick(bias)};
     });
     expect_close("out", out);
+    if (bias.ref) return;
+    const Pair added = like(out);
+    run(linear_forward, [&](auto pick) {
+      return LinearForward{.out = pick(added), .x = pick(x), .w = pick(w), .accumulate = true};
+    });
+    expect_close("out, added", added);
+  }
+  // Of the shape and type of an output, with something in it.
+  Pair like(const Pair& out) {
+    const auto start = [](int64_t i) { return 1 + 0.25 * static_cast<double>(i % 7); };
+    return filled({out.ref.rows(), out.ref.cols()}, out.target.dtype, start);
   }
   void backward(const Pair& dx, const Pair& dw, const Pair& dout, const Pair& x, const Pair& w,
                 const Pair& dbias = {}) {
     backward_input(dx, dout, w, false);
-    const auto start = [](int64_t i) { return 1 + 0.25 * static_cast<double>(i % 7); };
-    backward_input(filled({dx.ref.rows(), dx.ref.cols()}, any(), start), dout, w, true);
+    backward_input(like(dx), dout, w, true);
     backward_weight(dw, dout, x, dbias, true);
     const Pair unwritten = output_stat({dw.ref.rows(), dw.ref.cols()});
     backward_weight(unwritten, dout, x, dbias.ref ? output_stat({dbias.ref.cols()}) : Pair(), false);
@@ -154,6 +164,9 @@ TEST_P(LinearTest, NamesTheFieldThatIsWrong) {
   const Tensor wrong = integers({3, 4}).target;
   EXPECT_THROW(linear_forward(device_, {.out = out, .x = x, .w = narrow}), Error);
   EXPECT_THROW(linear_forward(device_, {.out = out, .x = x, .w = w, .bias = bias}), Error);
+  EXPECT_THROW(
+      linear_forward(device_, {.out = out, .x = x, .w = w, .bias = random({4}).target, .accumulate = true}),
+      Error);
   EXPECT_THROW(linear_forward(device_, {.out = wrong, .x = x, .w = w}), Error);
   EXPECT_THROW(linear_forward(device_, {.out = {}, .x = x, .w = w}), Error);
   EXPECT_THROW(linear_backward_input(device_, {.dx = x, .dout = wrong, .w = w}), Error);

@@ -13,6 +13,9 @@ TEST_P(ScaleTest, MultipliesEveryElement) {
     const Pair x = random_stat({n});
     run(scale, [&](auto pick) { return Scale{.x = pick(x), .factor = 0.3}; });
     expect_close("x", x);
+    const Pair narrow = random({n});
+    run(scale, [&](auto pick) { return Scale{.x = pick(narrow), .factor = 0.3}; });
+    expect_close("x, of the activations' type", narrow);
   }
 }
 

@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "model/lora_targets.h"
 #include "model/model.h"
+#include "ops/fill_normal.h"
 
 namespace fathom::testing {
 
@@ -67,10 +69,33 @@ inline Config real_heads() {
   return c;
 }
 
+// The same model with adapters on every projection, of two ranks.
+inline Config with_lora(Config c) {
+  c.lora = lora_of(c, {.rank = 3, .alpha = 5}, "test");
+  for (auto& [name, shape] : c.lora.projections)
+    if (name.ends_with("kv_b_proj") || name.ends_with("down_proj")) shape = {2, 1};
+  return c;
+}
+// B, which initialization leaves at zero, so that adapters do something. Values depend on name and index
+// alone.
+inline void randomize_adapters(Device& device, const Config& config, const Weights& weights,
+                               const ModelPart& part = {}) {
+  for (const NamedWeight& w : list_weights(config, weights, part)) {
+    if (w.info.kind != WeightKind::lora_b) continue;
+    const int64_t each = w.weight.data.count() / w.weight.data.shape[0];
+    fill_normal(device, {.out = w.weight.data,
+                         .std = 0.3,
+                         .seed = 17,
+                         .stream = std::hash<std::string>()(w.info.name),
+                         .first = static_cast<uint64_t>(w.info.first_expert * each)});
+  }
+}
+
 inline Model random_model(const Config& config, DType dtype, uint64_t seed = 1) {
   Device device = Device::cpu(1);
   Model m = make_model(device, config, dtype);
   initialize_weights(device, config, m.weights, seed);
+  randomize_adapters(device, config, m.weights);
   return m;
 }
 

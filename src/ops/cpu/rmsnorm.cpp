@@ -90,7 +90,7 @@ void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
                           a.rstd.as<float>()[n], C);
     });
   });
-  for (int t = 0; t < device.threads(); ++t) {
+  for (int t = 0; a.dw && t < device.threads(); ++t) {
     const float* part = static_cast<const float*>(device.scratch(t, C * 4));
     float* dw = a.dw.as<float>();
     for (int64_t c = 0; c < C; ++c) dw[c] = a.accumulate_dw || t > 0 ? dw[c] + part[c] : part[c];

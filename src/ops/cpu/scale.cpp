@@ -10,7 +10,8 @@ HWY_BEFORE_NAMESPACE();
 namespace fathom::cpu::HWY_NAMESPACE {
 namespace {
 
-void scale_range(float* x, float factor, int64_t n) {
+template <class T>
+void scale_range(T* x, float factor, int64_t n) {
   const F32 d;
   const Vec f = hn::Set(d, factor);
   for_each_vector(
@@ -20,9 +21,9 @@ void scale_range(float* x, float factor, int64_t n) {
 }  // namespace
 
 void scale(Device& device, const Scale& a) {
-  with_dtype<float>("scale", a.x.dtype, [&](float) {
+  with_dtype<float, bf16>("scale", a.x.dtype, [&]<class T>(T) {
     parallel_ranges(device.threads(), a.x.count(), 1024, [&](int, int64_t begin, int64_t end) {
-      scale_range(a.x.as<float>() + begin, static_cast<float>(a.factor), end - begin);
+      scale_range(a.x.as<T>() + begin, static_cast<float>(a.factor), end - begin);
     });
   });
 }

@@ -103,6 +103,7 @@ void rmsnorm_backward(Device& device, const RmsNormBackward& a) {
              data<T>(a.x), a.x.row_stride, data<T>(a.w), data<float>(a.rstd), N, C);
     });
   });
+  if (!a.dw) return;
   launch(device, dim3(static_cast<unsigned>(ceil_div(C, warp_size))), warp_size * warp_size, 0, reduce_chunks,
          data<float>(a.dw), sums, chunks, C, a.accumulate_dw);
 }

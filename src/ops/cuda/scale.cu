@@ -7,10 +7,11 @@ namespace {
 
 constexpr int threads = 256;
 
-__global__ void multiply(float* x, float factor, int64_t count) {
+template <class T>
+__global__ void multiply(T* x, float factor, int64_t count) {
   const int64_t step = static_cast<int64_t>(gridDim.x) * threads;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; i < count; i += step)
-    x[i] *= factor;
+    x[i] = from_float<T>(to_float(x[i]) * factor);
 }
 __global__ void multiply_by_fours(float4* x, float factor, int64_t count) {
   const int64_t step = static_cast<int64_t>(gridDim.x) * threads;
@@ -23,16 +24,16 @@ __global__ void multiply_by_fours(float4* x, float factor, int64_t count) {
 }  // namespace
 
 void scale(Device& device, const Scale& a) {
-  with_dtype<float>("scale", a.x.dtype, [&](float) {
+  with_dtype<float, bf16>("scale", a.x.dtype, [&]<class T>(T) {
     const int64_t count = a.x.count(), most = 32 * device.cuda_context().multiprocessors();
-    const bool fours = count % 4 == 0 && reinterpret_cast<uintptr_t>(a.x.data) % 16 == 0;
+    const bool fours = std::is_same_v<T, float> && count % 4 == 0 && reinterpret_cast<uintptr_t>(a.x.data) % 16 == 0;
     const int64_t items = fours ? count / 4 : count;
     const dim3 grid(static_cast<unsigned>(std::min(most, ceil_div(items, threads))));
     if (fours)
       launch(device, grid, threads, 0, multiply_by_fours, reinterpret_cast<float4*>(a.x.data), a.factor,
              items);
     else
-      launch(device, grid, threads, 0, multiply, data<float>(a.x), a.factor, items);
+      launch(device, grid, threads, 0, multiply<gpu_t<T>>, data<T>(a.x), a.factor, items);
   });
 }
 

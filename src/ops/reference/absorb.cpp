@@ -29,7 +29,8 @@ void absorb_output(Device&, const AbsorbOutput& a) {
           const T* w = a.kv_b[h].row<T>(Dn + v);
           T sum = 0;
           for (int64_t r = 0; r < Rkv; ++r) sum += w[r] * ctx[r];
-          a.out.row<T>(n * H + h)[v] = sum;
+          T& out = a.out.row<T>(n * H + h)[v];
+          out = a.accumulate ? out + sum : sum;
         }
       }
   });

@@ -17,15 +17,19 @@ void each_expert(const Tensor& offsets, const Body& body) {
 
 void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
   each_expert(a.offsets, [&](int64_t e, int64_t begin, int64_t rows) {
-    reference::linear_forward(
-        device, {.out = a.out.slice(begin, rows), .x = a.x.slice(begin, rows), .w = a.w.data[e]});
+    reference::linear_forward(device, {.out = a.out.slice(begin, rows),
+                                       .x = a.x.slice(begin, rows),
+                                       .w = a.w.data[e],
+                                       .accumulate = a.accumulate});
   });
 }
 
 void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardInput& a) {
   each_expert(a.offsets, [&](int64_t e, int64_t begin, int64_t rows) {
-    reference::linear_backward_input(
-        device, {.dx = a.dx.slice(begin, rows), .dout = a.dout.slice(begin, rows), .w = a.w.data[e]});
+    reference::linear_backward_input(device, {.dx = a.dx.slice(begin, rows),
+                                              .dout = a.dout.slice(begin, rows),
+                                              .w = a.w.data[e],
+                                              .accumulate = a.accumulate});
   });
 }
 

@@ -11,7 +11,8 @@ void linear_forward(Device&, const LinearForward& a) {
         const T *x = a.x.row<T>(n), *w = a.w.data.row<T>(o);
         T sum = a.bias ? a.bias.as<T>()[o] : T(0);
         for (int64_t i = 0; i < a.x.cols(); ++i) sum += x[i] * w[i];
-        a.out.row<T>(n)[o] = sum;
+        T& out = a.out.row<T>(n)[o];
+        out = a.accumulate ? out + sum : sum;
       }
   });
 }

@@ -24,18 +24,19 @@ void rmsnorm_forward(Device&, const RmsNormForward& a) {
 void rmsnorm_backward(Device&, const RmsNormBackward& a) {
   with_dtype<double, float>("rmsnorm_backward", a.x.dtype, [&]<class T>(T) {
     const int64_t C = a.x.cols();
-    if (!a.accumulate_dw) std::fill_n(a.dw.as<T>(), C, T(0));
+    T* const dw = a.dw ? a.dw.as<T>() : nullptr;
+    if (dw && !a.accumulate_dw) std::fill_n(dw, C, T(0));
     for (int64_t n = 0; n < a.x.rows(); ++n) {
       const T *x = a.x.row<T>(n), *w = a.w.as<T>(), *dout = a.dout.row<T>(n);
       const T* residual = a.residual ? a.residual.row<T>(n) : nullptr;
-      T *dx = a.dx.row<T>(n), *dw = a.dw.as<T>();
+      T* dx = a.dx.row<T>(n);
       const T rstd = a.rstd.as<T>()[n];
       T mean = 0;
       for (int64_t c = 0; c < C; ++c) mean += dout[c] * w[c] * x[c] * rstd;
       mean /= static_cast<T>(C);
       for (int64_t c = 0; c < C; ++c) {
         const T y = x[c] * rstd, g = dout[c];
-        dw[c] += g * y;
+        if (dw) dw[c] += g * y;
         dx[c] = (residual ? residual[c] : T(0)) + rstd * (g * w[c] - y * mean);
       }
     }

@@ -15,9 +15,10 @@ Matrix head(const Tensor& t, int64_t h) {
           .row_stride = t.shape[1] * t.row_stride};
 }
 
-// out[:, h] = in[:, h] b(h) for every head.
+// out[:, h] (=|+=) in[:, h] b(h) for every head.
 template <class Weight>
-void run_heads(const char* op, Device& device, const Tensor& out, const Tensor& in, const Weight& weight) {
+void run_heads(const char* op, Device& device, const Tensor& out, const Tensor& in, const Weight& weight,
+               bool accumulate = false) {
   with_dtype<float, bf16>(op, in.dtype, [](auto) {});
   const int64_t N = in.shape[0], H = in.shape[1];
   Gemm* batch = static_cast<Gemm*>(device.scratch(0, std::max<int64_t>(H, 1) * sizeof(Gemm)));
@@ -30,7 +31,8 @@ void run_heads(const char* op, Device& device, const Tensor& out, const Tensor& 
                          .b = weight(h),
                          .c = const_cast<void*>(c.data),
                          .c_dtype = c.dtype,
-                         .c_stride = c.row_stride};
+                         .c_stride = c.row_stride,
+                         .accumulate = accumulate};
   }
   gemm_batch(device, {batch, static_cast<size_t>(H)});
 }
@@ -45,8 +47,9 @@ void absorb_query(Device& device, const AbsorbQuery& a) {
 
 void absorb_output(Device& device, const AbsorbOutput& a) {
   const int64_t Dv = a.out.cols(), Dn = a.kv_b.shape[1] - Dv;
-  run_heads("absorb_output", device, a.out, a.ctx,
-            [&](int64_t h) { return transposed(a.kv_b[h].slice(Dn, Dv)); });
+  run_heads(
+      "absorb_output", device, a.out, a.ctx, [&](int64_t h) { return transposed(a.kv_b[h].slice(Dn, Dv)); },
+      a.accumulate);
 }
 
 }  // namespace fathom::cpu

@@ -38,6 +38,7 @@ void linear_forward(Device& device, const LinearForward& a) {
                 .c = a.out.data,
                 .c_dtype = a.out.dtype,
                 .c_stride = a.out.row_stride,
+                .accumulate = a.accumulate,
                 .bias = a.bias.data,
                 .bias_dtype = a.bias.dtype});
 }

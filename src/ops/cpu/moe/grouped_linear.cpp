@@ -37,7 +37,8 @@ void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
                 .b = transposed(a.w.data[e]),
                 .c = out.data,
                 .c_dtype = out.dtype,
-                .c_stride = out.row_stride};
+                .c_stride = out.row_stride,
+                .accumulate = a.accumulate};
   });
 }
 
@@ -52,7 +53,8 @@ void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardIn
                             .b = matrix(a.w.data[e]),
                             .c = dx.data,
                             .c_dtype = dx.dtype,
-                            .c_stride = dx.row_stride};
+                            .c_stride = dx.row_stride,
+                            .accumulate = a.accumulate};
               });
 }
 

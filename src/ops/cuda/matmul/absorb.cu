@@ -23,8 +23,9 @@ Matrix head_rows(const Tensor& kv_b, int64_t first, bool transposed) {
           .transposed = transposed};
 }
 
-// out[:, h] = in[:, h] weight(h) for every head.
-void run_heads(const char* op, Device& device, const Tensor& out, const Tensor& in, const Matrix& weight) {
+// out[:, h] (=|+=) in[:, h] weight(h) for every head.
+void run_heads(const char* op, Device& device, const Tensor& out, const Tensor& in, const Matrix& weight,
+               bool accumulate = false) {
   with_dtype<float, bf16>(op, in.dtype, [](auto) {});
   gemm(device, {.M = in.shape[0],
                 .N = out.cols(),
@@ -32,7 +33,8 @@ void run_heads(const char* op, Device& device, const Tensor& out, const Tensor& 
                 .a = heads(in),
                 .b = weight,
                 .c = heads(out),
-                .batch = in.shape[1]});
+                .batch = in.shape[1],
+                .accumulate = accumulate});
 }
 
 }  // namespace
@@ -43,7 +45,7 @@ void absorb_query(Device& device, const AbsorbQuery& a) {
 
 void absorb_output(Device& device, const AbsorbOutput& a) {
   const int64_t Dn = a.kv_b.shape[1] - a.out.cols();
-  run_heads("absorb_output", device, a.out, a.ctx, head_rows(a.kv_b, Dn, true));
+  run_heads("absorb_output", device, a.out, a.ctx, head_rows(a.kv_b, Dn, true), a.accumulate);
 }
 
 }  // namespace fathom::cuda

@@ -131,7 +131,7 @@ Tensor split_into(Device& device, const Tensor& x, const PartOrder& order) {
   return space.tensor(memory);
 }
 
-// out (+)= x w^T for an f32 w and many rows of bf16 x: one product for each part of w.
+// out (=|+=) x w^T for an f32 w and many rows of bf16 x: one product for each part of w.
 void multiply_by_parts(Device& device, const LinearForward& a) {
   const int64_t O = a.w.data.rows();
   const Tensor w = split_into<Stacked>(device, a.w.data, smallest_first);
@@ -142,7 +142,7 @@ void multiply_by_parts(Device& device, const LinearForward& a) {
                   .a = matrix(a.x),
                   .b = transposed(w.slice(part * O, O)),
                   .c = matrix(a.out),
-                  .accumulate = a.bias || part > 0});
+                  .accumulate = a.accumulate || a.bias || part > 0});
 }
 
 }  // namespace
@@ -158,7 +158,7 @@ void linear_forward(Device& device, const LinearForward& a) {
                 .a = matrix(a.x),
                 .b = transposed(a.w.data),
                 .c = matrix(a.out),
-                .accumulate = static_cast<bool>(a.bias)});
+                .accumulate = a.accumulate || a.bias});
 }
 
 void linear_backward_input(Device& device, const LinearBackwardInput& a) {

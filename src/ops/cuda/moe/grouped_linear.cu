@@ -38,8 +38,9 @@ struct OutputTile {
   __device__ float2 read(int row, int col) const {
     if (row >= rows || col >= cols) return {};
     const T* from = c + row * stride + col;
-    if (pairs && col + 1 < cols) return *reinterpret_cast<const float2*>(from);
-    return make_float2(from[0], col + 1 < cols ? from[1] : 0);
+    if constexpr (std::is_same_v<T, float>)
+      if (pairs && col + 1 < cols) return *reinterpret_cast<const float2*>(from);
+    return make_float2(to_float(from[0]), col + 1 < cols ? to_float(from[1]) : 0);
   }
 };
 
@@ -49,8 +50,8 @@ __device__ void store(const Tile& t, const OutputTile<T>& to) {
   for (int p = 0; p < Tile::pairs; ++p) to.write(t.row(p), t.col(p), t.pair(p));
 }
 // Loads are issued in batches, before the first value is needed.
-template <class Tile>
-__device__ void add(const Tile& t, const OutputTile<float>& to) {
+template <class Tile, class T>
+__device__ void add(const Tile& t, const OutputTile<T>& to) {
   constexpr int at_once = Tile::pairs < 16 ? Tile::pairs : 16;
 #pragma unroll
   for (int first = 0; first < Tile::pairs; first += at_once) {
@@ -66,7 +67,7 @@ __device__ void add(const Tile& t, const OutputTile<float>& to) {
 }
 
 // Sorted rows times their expert's matrix: forward (B K-major) and input gradient (B MN-major).
-template <class Tile>
+template <class Tile, bool accumulate>
 __global__ void __launch_bounds__(Tile::threads) grouped_gemm(GroupedGemm p) {
   using T = typename Tile::Element;
   extern __shared__ __align__(128) std::byte shared[];
@@ -80,7 +81,11 @@ __global__ void __launch_bounds__(Tile::threads) grouped_gemm(GroupedGemm p) {
                (Tile::b_k_major ? col * p.b_stride : col);
   Tile t(shared);
   t.run({a, p.a_stride}, {b, p.b_stride}, tile.end - tile.row, p.cols - col, p.K);
-  store(t, OutputTile<T>(p.c, p.c_stride, tile.row, col, tile.end, p.cols));
+  const OutputTile<T> out(p.c, p.c_stride, tile.row, col, tile.end, p.cols);
+  if constexpr (accumulate)
+    add(t, out);
+  else
+    store(t, out);
 }
 
 // dw[e] (=|+=) the expert's rows of dout^T times its rows of x.
@@ -136,16 +141,29 @@ void launch_grouped_skinny_gemm(Device& device, const GroupedGemm& p) {
       });
 }
 
-template <class Tile>
+template <class Tile, bool accumulate = false>
 void launch_grouped_gemm(Device& device, const GroupedGemm& p) {
   const int64_t tiles = ceil_div(p.cols, Tile::cols) * max_row_tiles(p.rows, p.E, Tile::rows);
-  launch(device, dim3(static_cast<unsigned>(tiles)), Tile::threads, Tile::shared_bytes, grouped_gemm<Tile>,
-         p);
+  launch(device, dim3(static_cast<unsigned>(tiles)), Tile::threads, Tile::shared_bytes,
+         grouped_gemm<Tile, accumulate>, p);
+}
+
+// C += A B: low-rank products, whose time is that of what they add to.
+template <bool b_k_major>
+void add_grouped_gemm(Device& device, DType dtype, const GroupedGemm& p, bool aligned) {
+  if (dtype == DType::f32)
+    launch_grouped_gemm<SimtGemm<true, b_k_major>, true>(device, p);
+  else if (!aligned)
+    launch_grouped_gemm<MmaGemm<16, true, b_k_major, false>, true>(device, p);
+  else
+    launch_grouped_gemm<MmaGemm<16, true, b_k_major, true>, true>(device, p);
 }
 
 template <bool b_k_major>
 void dispatch_grouped_gemm(Device& device, DType dtype, const GroupedGemm& p, bool aligned,
                            bool out_aligned) {
+  if (p.accumulate)
+    return add_grouped_gemm<b_k_major>(device, dtype, p, aligned);
   if (dtype == DType::f32)
     launch_grouped_gemm<SimtGemm<true, b_k_major>>(device, p);
   else if (!aligned)
@@ -173,7 +191,8 @@ int64_t expert_stride(const Tensor& w) {
   return w.shape[1] * w.row_stride;
 }
 
-GroupedGemm grouped_gemm_of(const Tensor& rows, const Tensor& w, const Tensor& out, const Tensor& offsets) {
+GroupedGemm grouped_gemm_of(const Tensor& rows, const Tensor& w, const Tensor& out, const Tensor& offsets,
+                            bool accumulate) {
   return {.a = rows.data,
           .b = w.data,
           .c = out.data,
@@ -185,20 +204,21 @@ GroupedGemm grouped_gemm_of(const Tensor& rows, const Tensor& w, const Tensor& o
           .cols = out.cols(),
           .K = rows.cols(),
           .offsets = data<int32_t>(offsets),
-          .E = static_cast<int>(w.shape[0])};
+          .E = static_cast<int>(w.shape[0]),
+          .accumulate = accumulate};
 }
 
 }  // namespace
 
 void grouped_linear_forward(Device& device, const GroupedLinearForward& a) {
   with_dtype<float, bf16>("grouped_linear_forward", a.x.dtype, [](auto) {});
-  dispatch_grouped_gemm<true>(device, a.x.dtype, grouped_gemm_of(a.x, a.w.data, a.out, a.offsets),
+  dispatch_grouped_gemm<true>(device, a.x.dtype, grouped_gemm_of(a.x, a.w.data, a.out, a.offsets, a.accumulate),
                               all_vectorizable(a.x, a.w.data), vectorizable(a.out));
 }
 
 void grouped_linear_backward_input(Device& device, const GroupedLinearBackwardInput& a) {
   with_dtype<float, bf16>("grouped_linear_backward_input", a.dx.dtype, [](auto) {});
-  dispatch_grouped_gemm<false>(device, a.dx.dtype, grouped_gemm_of(a.dout, a.w.data, a.dx, a.offsets),
+  dispatch_grouped_gemm<false>(device, a.dx.dtype, grouped_gemm_of(a.dout, a.w.data, a.dx, a.offsets, a.accumulate),
                                all_vectorizable(a.dout, a.w.data), vectorizable(a.dx));
 }
 

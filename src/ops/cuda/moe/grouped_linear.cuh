@@ -4,7 +4,7 @@
 
 namespace fathom::cuda {
 
-// C = A B per expert (forward, input gradient), or C (=|+=) A^T B over the rows of each expert (weight
+// C (=|+=) A B per expert (forward, input gradient), or A^T B over the rows of each expert (weight
 // gradient).
 struct GroupedGemm {
   const void *a, *b;
@@ -14,7 +14,7 @@ struct GroupedGemm {
   int64_t rows, cols, K;  // of C; rows and, for the weight gradient, K are those of all experts together
   const int32_t* offsets;
   int E;
-  bool accumulate = false;  // the weight gradient's +=
+  bool accumulate = false;  // +=; of forward and input gradient by grouped_linear.cu alone
 };
 
 // Up to this many rows an expert, on average, tiles of 16 rows are faster than those of 128.
