@@ -5,6 +5,7 @@ packages=(
   g++ cmake ninja-build pkg-config git ca-certificates python3
   libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev
   libpcre2-dev libxxhash-dev libzstd-dev zlib1g-dev libhwy-dev libboost-dev libgtest-dev libgmock-dev
+  bubblewrap
 )
 clang_packages=(clang libomp-dev libclang-rt-dev)
 # For several ranks. ./quickstart does without: it runs one process, and a build finds out what there is.

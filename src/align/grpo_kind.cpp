@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "align/rewards/code_reward.h"
 #include "align/rewards/model_reward.h"
 #include "base/error.h"
 #include "io/content_hash.h"
@@ -62,6 +63,7 @@ RewardSet rewards_of(const Recipe& r, Device& device) {
     declarations.push_back(
         read_declaration(table, fmt::format("[[grpo.reward]] number {}", declarations.size() + 1)));
   RewardKinds kinds = reward_kinds();
+  kinds["code"] = code_reward;
   kinds["reward_model"] = [&](const RewardDeclaration& d) { return make_model_reward(d, device); };
   return RewardSet(declarations, kinds);
 }

@@ -43,6 +43,7 @@ void add_commands(CLI::App& app, World& world) {
   add_prepare(app);
   add_report(app);
   add_reward(app, world);
+  add_sandbox(app);
   add_sft(app, world);
   add_tokenize(app);
   add_train(app, world);

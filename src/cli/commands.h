@@ -21,6 +21,7 @@ void add_plan(CLI::App& app);
 void add_prepare(CLI::App& app);
 void add_report(CLI::App& app);
 void add_reward(CLI::App& app, World& world);
+void add_sandbox(CLI::App& app);
 void add_sft(CLI::App& app, World& world);
 void add_tokenize(CLI::App& app);
 void add_train(CLI::App& app, World& world);
