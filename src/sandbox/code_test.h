@@ -40,7 +40,7 @@ enum class CodeEnding {
   passed,
   wrong,    // a test failed
   error,    // the program does not compile or load, or lacks the entry point
-  crashed,  // it ended by itself before the tests did
+  crashed,  // it ended by itself before the tests did, or sent nonsense
   time,     // it was stopped at a limit: of time, and of the next three
   memory,
   output,

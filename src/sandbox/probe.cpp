@@ -16,7 +16,9 @@ constexpr const char* namespaces[] = {"user", "pid", "mnt", "net", "ipc", "uts"}
 constexpr const char* script = R"sh(
 cd /proc/self/ns
 for n in user pid mnt net ipc uts; do echo "$n: $(readlink $n)"; done
-while read -r line; do case $line in CapEff:*|CapBnd:*|NoNewPrivs:*|Seccomp:*) echo "$line";; esac; done < /proc/self/status
+while read -r line; do
+  case $line in CapEff:*|CapBnd:*|NoNewPrivs:*|Seccomp:*) echo "$line";; esac
+done < /proc/self/status
 for i in 1 2 3 4 5 6 7 8 9 10; do sleep 5 & done
 echo "forked: 10"
 )sh";

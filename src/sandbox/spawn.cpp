@@ -95,13 +95,14 @@ bool prepare(const Child& child, int& status) {
   return ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
 }
 
-[[noreturn]] void become(const Child& child) {
+// Its result is the child's exit code, if it comes to that.
+int become_child(void* argument) {
+  const Child& child = *static_cast<const Child*>(argument);
   reset_signals();
   int status = child.status;
   if (prepare(child, status)) ::execve(child.command[0], child.command, child.environment);
   const int error = errno;
-  const ssize_t written = ::write(status, &error, sizeof error);
-  ::_exit(written == sizeof error ? 127 : 126);
+  return ::write(status, &error, sizeof error) == sizeof error ? 127 : 126;
 }
 
 // No handler of ours may run in the child, which shares our memory.
@@ -117,10 +118,6 @@ class BlockedSignals {
  private:
   sigset_t before_;
 };
-
-int become_child(void* child) {
-  become(*static_cast<const Child*>(child));
-}
 
 #ifndef __has_feature
 #define __has_feature(x) 0

@@ -15,10 +15,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// FATHOM_SHARED_DATA, or data/ of a folder "shared" beside the project.
+bool data_is_given() {
+  const char* given = std::getenv("FATHOM_EVAL_DATA");
+  return given && *given;
+}
+
+// FATHOM_EVAL_DATA, or data/eval/ of a folder "shared" beside the project.
 std::string shared_file(const std::string& name) {
-  const char* given = std::getenv("FATHOM_SHARED_DATA");
-  const fs::path folder = given && *given ? fs::path(given) : fs::path(source_dir()) / "../shared/data";
+  const fs::path folder = data_is_given() ? fs::path(std::getenv("FATHOM_EVAL_DATA"))
+                                          : fs::path(source_dir()) / "../shared/data/eval";
   return (folder / name).string();
 }
 
@@ -53,6 +58,14 @@ CodeTest mbpp(const Json& row, const std::string& program) {
   return test;
 }
 
+// All of them where the data was asked for; else every fourth, to stay quick.
+std::vector<CodeTest> some_of(std::vector<CodeTest> tests) {
+  if (data_is_given()) return tests;
+  std::vector<CodeTest> some;
+  for (size_t i = 0; i < tests.size(); i += 4) some.push_back(std::move(tests[i]));
+  return some;
+}
+
 std::vector<CodeVerdict> judged(const std::vector<CodeTest>& tests) {
   const int workers = static_cast<int>(std::max(2u, std::thread::hardware_concurrency()));
   return run_code_tests(shared_sandbox(), tests, workers);
@@ -74,22 +87,22 @@ void expect_none_passes(const std::vector<CodeTest>& tests) {
 
 #define FATHOM_NEEDS_SHARED_FILE(path) \
   if (!fs::exists(path))               \
-  GTEST_SKIP() << path << " is not there; FATHOM_SHARED_DATA may name the folder of eval/"
+  GTEST_SKIP() << path << " is not there; FATHOM_EVAL_DATA may name its folder"
 
 TEST(Benchmarks, EveryHumanEvalSolutionPasses) {
   FATHOM_NEEDS_SANDBOX();
-  const std::string path = shared_file("eval/humaneval/HumanEval.jsonl.gz");
+  const std::string path = shared_file("humaneval/HumanEval.jsonl.gz");
   FATHOM_NEEDS_SHARED_FILE(path);
   std::vector<CodeTest> tests;
   for (const Json& row : read_rows(path)) tests.push_back(humaneval(row, row.at("canonical_solution")));
   ASSERT_EQ(tests.size(), 164u);
-  expect_all_pass(tests);
+  expect_all_pass(some_of(std::move(tests)));
 }
 
-// Every eighth, to stay quick.
+// Of every eighth task.
 TEST(Benchmarks, NoBrokenHumanEvalBodyPasses) {
   FATHOM_NEEDS_SANDBOX();
-  const std::string path = shared_file("eval/humaneval/HumanEval.jsonl.gz");
+  const std::string path = shared_file("humaneval/HumanEval.jsonl.gz");
   FATHOM_NEEDS_SHARED_FILE(path);
   const char* bodies[] = {"    return None\n", "    pass\n", "    raise ValueError\n",
                           "    import sys; sys.exit(0)\n"};
@@ -102,8 +115,8 @@ TEST(Benchmarks, NoBrokenHumanEvalBodyPasses) {
 
 TEST(Benchmarks, MbppSolutionsPassAndOthersDoNot) {
   FATHOM_NEEDS_SANDBOX();
-  const std::string path = shared_file("eval/mbpp/mbpp.first60.jsonl");
-  const std::string sanitized = shared_file("eval/mbpp/sanitized-mbpp.first60.json");
+  const std::string path = shared_file("mbpp/mbpp.first60.jsonl");
+  const std::string sanitized = shared_file("mbpp/sanitized-mbpp.first60.json");
   FATHOM_NEEDS_SHARED_FILE(path);
   FATHOM_NEEDS_SHARED_FILE(sanitized);
   std::vector<Json> rows = read_rows(path);
@@ -115,7 +128,7 @@ TEST(Benchmarks, MbppSolutionsPassAndOthersDoNot) {
     // The solution of another task.
     if (i % 8 == 0) wrong.push_back(mbpp(rows[i], rows[(i + 1) % rows.size()].at("code")));
   }
-  expect_all_pass(right);
+  expect_all_pass(some_of(std::move(right)));
   expect_none_passes(wrong);
 }
 

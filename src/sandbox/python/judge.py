@@ -88,7 +88,8 @@ NAMESPACE = {"__name__": "tests", "__fathom_test__": OneTest}
 def judge(request, program):
     tests = test_code.Tests()
     is_check = request["style"] == "check"
-    trees = test_code.check_tree(request["tests"][0], tests) if is_check else test_code.asserts_trees(request["tests"], tests)
+    read = test_code.check_tree if is_check else test_code.asserts_trees
+    trees = read(request["tests"], tests)
     report(total=tests.total)
     bind_program(program, request, trees.values())
     run_given(request)

@@ -122,7 +122,8 @@ def drained(iterator, most=100000):
 def standard_path(value):
     """[module, name] of a function or class of Python's own, which the program has too."""
     name = getattr(value, "__qualname__", None)
-    module = getattr(value, "__module__", None) or getattr(getattr(value, "__objclass__", None), "__module__", "builtins")
+    owner = getattr(value, "__objclass__", None)  # of a method that is not bound
+    module = getattr(value, "__module__", None) or getattr(owner, "__module__", "builtins")
     if not callable(value) or not isinstance(name, str) or module not in sys.stdlib_module_names | {"builtins"}:
         return None
     try:

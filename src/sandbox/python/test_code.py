@@ -61,8 +61,9 @@ def parse(text, where):
     return tree
 
 
-def check_tree(text, tests):
+def check_tree(texts, tests):
     """A module that defines check(candidate): the statements of its body are the tests."""
+    text, = texts
     tree = parse(text, "the tests")
     checks = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "check"]
     if len(checks) != 1:
