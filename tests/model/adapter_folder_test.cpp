@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "io/file.h"
 #include "io/json.h"
 #include "model/adapter_config.h"
 #include "support/golden.h"
