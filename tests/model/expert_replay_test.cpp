@@ -56,7 +56,7 @@ class TrainingPass {
     copy(device_, dhidden_, hidden);  // as the gradient of half of its square
     model_backward(device_, model_, batch_, activations_, dhidden_, *grads_, 3);
     for (const NamedWeight& w : list_weights(model_.config, grads_->weights))
-      if (w.weight.data && is_trained(w.info.kind)) append(all, w.weight.data);
+      if (w.weight.data && is_trained(w.info)) append(all, w.weight.data);
     return all;
   }
   ReplayedChoices compare() const { return compare_choices(device_, replay_, host_); }

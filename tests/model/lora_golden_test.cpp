@@ -67,7 +67,7 @@ class GoldenRun {
     const Tensor targets = memory_.allocate(DType::i32, {N}), losses = memory_.allocate(stat, {N});
     const Tensor dhidden = memory_.allocate(model_.dtype, {N, model_.config.hidden_size});
     upload(device_, targets, ConstTensor(targets_.data(), DType::i32, {N}));
-    head_backward(device_, model_, hidden, memory_, token_loss(device_, targets, losses, scale_), dhidden,
+    head_backward(device_, model_, hidden, memory_, token_loss(device_, targets, {}, losses, scale_), dhidden,
                   grads);
     model_backward(device_, model_, batch_, activations_, dhidden, grads, /*balance_weight=*/0);
     Staging staging(device_);
