@@ -87,7 +87,7 @@ TEST(ChatRow, SaysWhatIsWrong) {
            {R"({"prompt": "x"})", "'response' is missing"},
            {R"({"prompt": "x", "completion": "y", "weight": "much"})", "field 'weight'"},
            {R"({"prompt": "x", "completion": "y", "tools": "{}"})", "'tools' must be a list"}})
-    EXPECT_THAT(error_of([&] { row(json); }), ::testing::AllOf(HasSubstr("f:1"), HasSubstr(words))) << json;
+    EXPECT_THAT(error_of([json = json] { row(json); }), ::testing::AllOf(HasSubstr("f:1"), HasSubstr(words))) << json;
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ TEST(PreferenceRow, SaysWhatIsWrong) {
            {R"({"prompt": "Q", "chosen": 3, "rejected": "B"})", "messages must be a list"},
            {R"({"prompt": "Q", "chosen": "A", "rejected": "B", "margin": -1})", "'margin' is -1"},
            {R"({"prompt": {"role": "prompter", "text": "Q"}})", "a tree without two replies"}})
-    EXPECT_THAT(error_of([&] { row(json); }), AllOf(HasSubstr("f:1"), HasSubstr(words))) << json;
+    EXPECT_THAT(error_of([json = json] { row(json); }), AllOf(HasSubstr("f:1"), HasSubstr(words))) << json;
 }
 
 TEST(ScoredRow, HasAScoreOrALabel) {
