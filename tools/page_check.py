@@ -149,6 +149,25 @@ class Check:
         width = self.page.evaluate("document.documentElement.scrollWidth")
         self.expect(width <= 390, f"{width} pixels wide on a phone of 390")
 
+    def rollouts(self):
+        """The newest questions, and their answers, the best first."""
+        of_runs = [lines for run in self.runs if (lines := lines_of(run / "rollouts.jsonl"))]
+        cards = self.page.locator(".rollout")
+        self.expect((cards.count() > 0) == bool(of_runs), f"{cards.count()} questions shown, {len(of_runs)} runs have some")
+        if not of_runs:
+            return
+        lines = max(of_runs, key=lambda lines: lines[-1]["step"])
+        newest = lines[-1]["step"]
+        text = cards.first.inner_text()
+        self.expect(f"step {newest}" in text, f"the first question is of another step than {newest}: {text[:80]!r}")
+        own = [line for line in lines if line["step"] == newest and line["prompt"] == lines[-1]["prompt"]]
+        best = max(own, key=lambda line: -math.inf if line["reward"] is None else line["reward"])
+        shown = [cell.strip() for cell in cards.first.locator("td.answer").all_inner_texts()]
+        self.expect(shown and shown[0] in {line["answer"].strip() for line in own}, f"no answer of the file: {shown[:1]}")
+        rewards = cards.first.locator("tbody tr td:first-child").all_inner_texts()
+        if best["reward"] is not None and rewards:
+            self.expect_close(number_in(rewards[0]), best["reward"], "the best reward")
+
     def roll_backs(self):
         shown = self.page.locator("#rollbacks li").all_inner_texts()
         files = [json.loads(path.read_text()) for path in (run / "run.json" for run in self.runs) if path.exists()]
@@ -195,7 +214,7 @@ def main():
         page.goto(arguments.page.resolve().as_uri())
         check = Check(page, arguments.runs)
         for part in (check.every_value_has_a_chart, check.ends_of_curves, check.switches, check.zoom, check.heat_map,
-                     check.roll_backs, check.fits_a_phone):
+                     check.roll_backs, check.rollouts, check.fits_a_phone):
             part()
         if arguments.pictures:
             check.take_pictures(arguments.pictures)

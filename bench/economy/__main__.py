@@ -25,13 +25,9 @@ from generation import generate  # noqa: E402
 from models import SCALES, attention_models, balance_models  # noqa: E402
 from picture import chart  # noqa: E402
 from runs import Trainer, late_mean, run_program  # noqa: E402
+from tables import table  # noqa: E402
 
 PARTS = ("compute", "attention", "balance", "generation")
-
-
-def table(header, rows):
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]) + "\n"
 
 
 def number(value, digits=3):

@@ -56,12 +56,12 @@ def operations_per_token(info, fields, length):
     return 6 * (info["active_parameters"] + layers * heads * (length + 1) / 2 * columns)
 
 
-def run_program(program, *arguments):
+def run_program(program, *arguments, **environment):
     """What a program prints; its error ends everything."""
     command = [str(program), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env={"OMP_WAIT_POLICY": "passive", **os.environ})
+    done = subprocess.run(command, capture_output=True, text=True, env={"OMP_WAIT_POLICY": "passive", **os.environ, **environment})
     if done.returncode:
-        sys.exit(f"economy: {' '.join(command)} failed:\n{done.stderr}{done.stdout}")
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}{done.stdout}")
     return done.stdout
 
 

@@ -165,12 +165,23 @@ void RolloutSource::roll_out() {
   int64_t tokens = 0;
   for (const Answer& answer : answers_) tokens += answer.sampled_tokens();
   report_rollout(generated - begin, tokens, rewards);
-  objective_.add("rollout_seconds", generated - begin);
-  objective_.add("reward_seconds", seconds_now() - generated);
-  objective_.add("update_seconds", begin - rollout_ended_);  // of the steps before
+  report_times({.updates = begin - rollout_ended_ - validation_seconds_,
+                .rollout = generated - begin,
+                .rewards = seconds_now() - generated});
+  rollout_ended_ = seconds_now(), validation_seconds_ = 0;
   set_old();
   record();
-  rollout_ended_ = seconds_now();
+}
+
+// The updates are those since the rollout before; before the first there are none.
+void RolloutSource::report_times(const Times& t) {
+  objective_.add("rollout_seconds", t.rollout);
+  objective_.add("reward_seconds", t.rewards);
+  if (answered_before_) {
+    objective_.add("update_seconds", t.updates);
+    objective_.add("rollout_share", t.rollout / (t.updates + t.rollout + t.rewards));
+  }
+  answered_before_ = true;
 }
 
 void RolloutSource::report_rollout(double seconds, int64_t tokens, const RewardBatch& rewards) {
@@ -269,6 +280,7 @@ const PackedStep& RolloutSource::next() {
 
 std::vector<Objective::Sum> RolloutSource::validate() {
   if (task_.validation.empty()) return {};
+  const double begin = seconds_now();
   size_t count = task_.validation.size();
   if (const int64_t most = parts_.recipe.validation.sequences; most > 0)
     count = std::min(count, static_cast<size_t>(most));
@@ -285,6 +297,7 @@ std::vector<Objective::Sum> RolloutSource::validate() {
   std::vector<Objective::Sum> sums = {{"reward", scored > 0 ? total / scored : 0}};
   for (const RewardPart& part : rewards.parts) sums.push_back({"reward_" + part.name, part.mean});
   sums.push_back({"length", tokens / n}), sums.push_back({"truncated", truncated / n});
+  validation_seconds_ += seconds_now() - begin;
   return sums;
 }
 

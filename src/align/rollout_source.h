@@ -48,6 +48,10 @@ class RolloutSource : public StepSource {
   std::vector<int64_t> answers_of_step(int64_t step) const;
   // Answers by their numbers, as micro-batches.
   std::vector<PackedBatch> packed(std::span<const int64_t> answers) const;
+  struct Times {
+    double updates, rollout, rewards;  // seconds
+  };
+  void report_times(const Times& times);
   void report_rollout(double seconds, int64_t sampled_tokens, const RewardBatch& rewards);
 
   TrainingKind::SourceParts parts_;
@@ -62,7 +66,8 @@ class RolloutSource : public StepSource {
   int64_t planned_ = 0, done_ = 0;   // steps that are made of it
   PackedStep step_;
   std::vector<Json> records_;
-  double rollout_ended_ = 0;  // seconds; of the last one
+  double rollout_ended_ = 0, validation_seconds_ = 0;  // the last one's time; since then
+  bool answered_before_ = false;
 };
 
 }  // namespace fathom

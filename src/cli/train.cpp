@@ -22,7 +22,8 @@
 namespace fathom {
 namespace {
 
-void print_outcome(const TrainOutcome& o) {
+// `measure`: what the validation says.
+void print_outcome(const TrainOutcome& o, const std::string& measure) {
   if (o.ending == Ending::nothing_to_do) {
     print_output(
         "the run is finished, after step {}; nothing was changed\nto lengthen it: a larger schedule.steps, "
@@ -38,7 +39,7 @@ void print_outcome(const TrainOutcome& o) {
   }
   const char* reason = o.ending == Ending::out_of_time ? "time is up" : "finished";
   print_output("{} after step {}: training loss {:.4f}", reason, o.step, o.loss);
-  if (o.validation_loss) print_output(", validation loss {:.4f}", *o.validation_loss);
+  if (o.validation_loss) print_output(", validation {} {:.4f}", measure, *o.validation_loss);
   print_output("\nmodel: {}\n", o.model);
 }
 
@@ -121,7 +122,7 @@ void run_training(const TrainFlags& flags, World& world, const TrainingKind& kin
       report_profile(recipe, flags.trace, device, profile, ranks);
     };
   const TrainOutcome outcome = train(recipe, how);
-  if (writes) print_outcome(outcome);
+  if (writes) print_outcome(outcome, kind.measure);
 }
 
 void add_train_flags(CLI::App& command, const std::shared_ptr<TrainFlags>& flags) {

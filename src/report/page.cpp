@@ -43,6 +43,7 @@ ReportLimits report_limits(size_t runs) {
   limits.buckets = std::min(limits.buckets, share(5 * limits.buckets, 200));
   limits.load_bytes = share(limits.load_bytes, 1 << 14);
   limits.samples = static_cast<size_t>(share(static_cast<int64_t>(limits.samples), 4));
+  limits.rollouts.groups = static_cast<size_t>(share(static_cast<int64_t>(limits.rollouts.groups), 4));
   return limits;
 }
 

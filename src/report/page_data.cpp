@@ -65,6 +65,22 @@ OrderedJson recipe_json(const OrderedJson& recipe) {
   return json;
 }
 
+OrderedJson number_json(const std::optional<double>& value) {
+  return value ? OrderedJson(rounded(*value)) : OrderedJson();
+}
+
+OrderedJson rollout_json(const RolloutGroup& group) {
+  OrderedJson answers = OrderedJson::array();
+  for (const RolloutAnswer& a : group.answers)
+    answers.push_back({{"text", a.text},
+                       {"tokens", a.tokens},
+                       {"truncated", a.truncated},
+                       {"reward", number_json(a.reward)},
+                       {"advantage", number_json(a.advantage)},
+                       {"parts", a.parts}});
+  return {{"step", group.step}, {"prompt", group.prompt}, {"count", group.count}, {"answers", std::move(answers)}};
+}
+
 OrderedJson run_json(const RunFolder& run, const std::string& name) {
   OrderedJson json = {{"name", name},
                       {"path", run.path},
@@ -76,6 +92,8 @@ OrderedJson run_json(const RunFolder& run, const std::string& name) {
   json["samples"] = OrderedJson::array();
   for (const TextSample& sample : run.samples)
     json["samples"].push_back({{"step", sample.step}, {"prompt", sample.prompt}, {"text", sample.text}});
+  json["rollouts"] = OrderedJson::array();
+  for (const RolloutGroup& group : run.rollouts) json["rollouts"].push_back(rollout_json(group));
   json["rollbacks"] = OrderedJson::array();
   for (const RunRollBack& r : run.rollbacks)
     json["rollbacks"].push_back({{"step", r.step}, {"to", r.to}, {"why", r.why.substr(0, longest_value)}});

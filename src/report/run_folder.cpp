@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "base/error.h"
 #include "io/descriptor.h"
 #include "io/lines.h"
 #include "report/metrics_line.h"
+#include "report/thinning.h"
 
 namespace fathom {
 namespace {
@@ -74,28 +74,12 @@ void read_description(RunFolder& run) {
   if (description.contains("ranks")) recipe["ranks"] = description["ranks"];
 }
 
-// Cut between characters of UTF-8.
-std::string shortened(std::string text, size_t most) {
-  if (text.size() <= most) return text;
-  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
-  text.resize(most);
-  return text + " [...]";
-}
-
 TextSample read_sample(const std::string& line, const std::string& where, size_t most) {
   const Json json = parse_json(line, where);
   const JsonObject object(json, where);
   return {.step = checked_step(object),
           .prompt = shortened(object.required<std::string>("prompt"), most),
           .text = shortened(object.required<std::string>("text"), most)};
-}
-
-// Evenly chosen, the last one among them.
-std::vector<TextSample> thinned(std::vector<TextSample> all, size_t most) {
-  if (all.size() <= most) return all;
-  std::vector<TextSample> kept;
-  for (size_t i = 0; i < most; ++i) kept.push_back(std::move(all[(i + 1) * all.size() / most - 1]));
-  return kept;
 }
 
 }  // namespace
@@ -125,6 +109,7 @@ RunFolder read_run_folder(const std::string& path, const ReportLimits& limits) {
   run.metrics = read_metrics(metrics, limits.buckets);
   run.load = read_load(file_in(path, "expert_load.jsonl"), limits.load_columns, limits.load_bytes);
   run.samples = read_samples(file_in(path, "samples.jsonl"), limits);
+  run.rollouts = read_rollouts(file_in(path, "rollouts.jsonl"), limits.rollouts);
   return run;
 }
 

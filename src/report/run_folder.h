@@ -1,4 +1,4 @@
-// What a run's folder says of it, read for the report: metrics, load of the experts, samples of text, recipe.
+// What a run's folder says of it, read for the report: metrics, load of the experts, samples of text, rollouts, recipe.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -7,6 +7,7 @@
 #include "io/json.h"
 #include "report/load_log.h"
 #include "report/metrics_log.h"
+#include "report/rollout_log.h"
 
 namespace fathom {
 
@@ -16,6 +17,7 @@ struct ReportLimits {
   int64_t load_columns = 400;         // of the picture of the experts' load
   int64_t load_bytes = 3 << 20;       // of its codes, about
   size_t samples = 100, text = 4000;  // samples of text, and bytes of each
+  RolloutLimits rollouts;
 };
 
 struct TextSample {
@@ -34,6 +36,7 @@ struct RunFolder {
   MetricsLog metrics;
   LoadLog load;
   std::vector<TextSample> samples;
+  std::vector<RolloutGroup> rollouts;
   // Key to value as `fathom train` takes them, the model's fields among them; empty where the run does not
   // say.
   OrderedJson recipe = OrderedJson::object();

@@ -29,6 +29,7 @@ void add_recipe(Ignored& out, const Recipe& r, const ValidationData& validation)
           "there are validation shards");
   out.add(!validation.any, "validation.every", "there is no validation data");
   out.add(!validation.any, "validation.sequences", "there is no validation data");
+  out.add(!validation.any, "validation.at_start", "there is no validation data");
   out.add(r.data.no_tokenizer, "data.tokenizer", "data.no_tokenizer is true");
   out.add(!r.model.init_from.empty(), "model.initializer_range", "the weights come from model.init_from");
   out.add(r.parallel.pipeline == 1, "parallel.schedule", "parallel.pipeline is 1");

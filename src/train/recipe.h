@@ -83,6 +83,7 @@ struct Recipe {
   struct Validation {
     int64_t every = 0;        // steps between validations; 0: only at the end
     int64_t sequences = 256;  // sequences at most; 0: all
+    bool at_start = false;    // before the first step too
   } validation;
 
   struct Checkpoint {

@@ -67,6 +67,7 @@ void visit_recipe(R& r, F&& f) {
   f("batch.ramp_tokens", r.batch.ramp_tokens, at_least_0, by_request, "tokens the ramp takes; 0: none");
   f("validation.every", r.validation.every, at_least_0, free_to_change, "steps between; 0: at the end only");
   f("validation.sequences", r.validation.sequences, at_least_0, free_to_change, "at most; 0: all");
+  f("validation.at_start", r.validation.at_start, any_value, free_to_change, "before the first step too");
   f("checkpoint.every", r.checkpoint.every, at_least_0, free_to_change, "steps between; 0: at the end only");
   f("checkpoint.keep", r.checkpoint.keep, at_least_1, free_to_change, "the newest that stay");
   f("anomaly.skip", r.anomaly.skip, any_value, by_request,

@@ -337,6 +337,7 @@ void Run::roll_back(const StepReport& r) {
 TrainOutcome Run::go() {
   open_metrics(options_.resume ? trainer_.state().step : -1);
   if (!options_.resume) sample();            // what cannot be sampled is said before hours have passed
+  if (!options_.resume && recipe_.validation.at_start) validate();
   if (recipe_.anomaly.rollback > 0) save();  // of a new run: there is always one to go back to
   std::optional<Ending> why = ending();
   for (; !why; why = ending()) {

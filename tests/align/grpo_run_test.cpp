@@ -165,7 +165,7 @@ TEST_F(GrpoRun, ExpertsOfTheRolloutAreReplayed) {
 
 TEST_F(GrpoRun, TheRunIsWatched) {
   std::optional<GrpoTask> task;
-  const Recipe r = recipe("out", {{"schedule.steps", "3"}, {"data.validation_fraction", "0.2"}, {"validation.every", "2"}});
+  const Recipe r = recipe("out", {{"schedule.steps", "3"}, {"data.validation_fraction", "0.2"}, {"validation.every", "2"}, {"validation.at_start", "true"}});
   const TrainOutcome outcome = train(r, {.kind = grpo_kind(task)});
   ASSERT_TRUE(outcome.validation_loss.has_value());
   EXPECT_LE(*outcome.validation_loss, 0);
@@ -173,6 +173,15 @@ TEST_F(GrpoRun, TheRunIsWatched) {
   for (const char* name : {"\"reward\":", "\"reward_short\":", "\"kl\":", "\"entropy\":", "\"length\":", "\"skipped_groups\":",
                            "\"rollout_tokens_per_second\":", "\"engine_gap_largest\":", "\"validation_reward\":"})
     EXPECT_THAT(metrics, HasSubstr(name));
+  std::vector<int64_t> validated, shares;
+  std::istringstream all(metrics);
+  for (std::string line; std::getline(all, line);) {
+    const Json values = Json::parse(line);
+    if (values.contains("validation_reward")) validated.push_back(values["step"]);
+    if (values.contains("rollout_share")) shares.push_back(values["step"]);
+  }
+  EXPECT_THAT(validated, ::testing::ElementsAre(0, 2, 3));
+  EXPECT_THAT(shares, ::testing::ElementsAre(2, 3)) << "of the time from rollout to rollout";
   std::istringstream lines(read_file(run_.path("out/rollouts.jsonl")));
   int count = 0;
   for (std::string line; std::getline(lines, line); ++count) {

@@ -60,6 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   attempt([&] { run.metrics = read_metrics(path, 7); });
   attempt([&] { run.load = read_load(path, 3, 1000); });
   attempt([&] { run.samples = read_samples(path, {.samples = 3, .text = 10}); });
+  attempt([&] { run.rollouts = read_rollouts(path, {.groups = 2, .answers = 2, .text = 10, .parts = 2}); });
   ::close(file);
   const std::string page = page_data(std::span(&run, 1));
   must(page.find('<') == std::string::npos && Json::accept(page));

@@ -25,6 +25,9 @@ RunFolder hostile_run(const TempDir& dir) {
   const std::string text = OrderedJson(hostile).dump();
   write_file(dir / "metrics.jsonl", "{\"step\":1,\"time\":1,\"loss\":5," + text + ":null}\n");
   write_file(dir / "samples.jsonl", "{\"step\":1,\"prompt\":" + text + ",\"text\":" + text + "}\n");
+  write_file(dir / "rollouts.jsonl", "{\"step\":1,\"prompt\":" + text + ",\"answer\":" + text +
+                                         ",\"tokens\":3,\"truncated\":true,\"reward\":null,\"advantage\":null,\"parts\":{" + text +
+                                         ":" + text + "}}\n");
   write_file(dir / "run.json", "{\"format\":1,\"recipe\":{" + text + ":" + text +
                                    "},\"config\":{},\"rollbacks\":[{\"step\":9,\"to\":5,\"why\":" + text +
                                    "}]}");
@@ -57,6 +60,9 @@ TEST(ReportPage, NothingOfARunRunsAsScript) {
   const Json parsed = Json::parse(data).at("runs").at(0);
   EXPECT_EQ(parsed.at("samples").at(0).at("text"), hostile) << "it is all there, as it was";
   EXPECT_EQ(parsed.at("recipe").at(hostile), hostile);
+  const Json& rollout = parsed.at("rollouts").at(0);
+  EXPECT_EQ(rollout.at("prompt"), hostile);
+  EXPECT_EQ(rollout.at("answers").at(0).at("parts").at(0), Json::array({hostile, hostile}));
   EXPECT_EQ(parsed.at("rollbacks").at(0).at("why"), hostile);
   EXPECT_TRUE(parsed.at("series").contains(hostile));
 }

@@ -96,6 +96,42 @@ TEST_F(RunFolderTest, SamplesInOrderTheLaterWins) {
   EXPECT_EQ(cut, "x" + umlauts.substr(0, 3998) + " [...]") << "between characters";
 }
 
+std::string rollout(int step, const std::string& prompt, const std::string& reward) {
+  return fmt::format(R"({{"step":{},"time":1,"advantage":{},"answer":"{}","parts":{{"right":{}}},"prompt":"{}","reward":{},)"
+                     R"("tokens":5,"truncated":false}})"
+                     "\n",
+                     step, reward, reward, reward == "null" ? "\"no key\"" : reward, prompt, reward);
+}
+
+TEST_F(RunFolderTest, RolloutsByQuestionTheBestAnswerFirst) {
+  write("rollouts.jsonl", rollout(1, "a", "0") + rollout(1, "a", "1") + rollout(1, "b", "null") + rollout(2, "b", "0.5") +
+                              rollout(3, "c", "1") + rollout(2, "d", "0") + "{\"step\":");
+  const std::vector<RolloutGroup> groups = read().rollouts;
+  std::vector<std::string> prompts;
+  for (const RolloutGroup& group : groups) prompts.push_back(group.prompt);
+  ASSERT_THAT(prompts, ElementsAre("a", "b", "b", "d"));
+  ASSERT_THAT(groups[0].answers, SizeIs(2));
+  EXPECT_EQ(groups[0].answers[0].reward, 1);
+  EXPECT_EQ(groups[0].answers[1].text, "0");
+  EXPECT_FALSE(groups[1].answers[0].reward || groups[1].answers[0].advantage);
+  EXPECT_EQ(groups[1].answers[0].parts[0].second, "no key");
+  EXPECT_EQ(groups[2].answers[0].parts[0], std::make_pair(std::string("right"), std::string("0.5")));
+}
+
+TEST_F(RunFolderTest, RolloutsAreBounded) {
+  std::string many;
+  for (int step = 1; step <= 2000; ++step) many += rollout(step, "p", "1");
+  for (int i = 0; i < 40; ++i) many += rollout(2001, "last", std::to_string(i));
+  write("rollouts.jsonl", many);
+  const std::vector<RolloutGroup> groups = read().rollouts;
+  EXPECT_THAT(groups, SizeIs(RolloutLimits().groups));
+  EXPECT_EQ(groups.back().prompt, "last");
+  EXPECT_EQ(groups.back().count, 40);
+  ASSERT_THAT(groups.back().answers, SizeIs(RolloutLimits().answers));
+  EXPECT_EQ(groups.back().answers.front().reward, 39);
+  EXPECT_EQ(groups.back().answers.back().reward, 0);
+}
+
 TEST_F(RunFolderTest, OneErrorNamesTheFile) {
   EXPECT_THAT(error_of([&] { read_run_folder(dir_ / "none", {}); }),
               HasSubstr("none: there is no such folder"));

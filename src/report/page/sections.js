@@ -24,6 +24,8 @@ const runColumns = [
   ['loss', (run) => shown(lastOf(run, 'loss'), 'plain')],
   ['validation', (run) => shown(lastOf(run, 'validation_loss'), 'plain')],
   ['best', (run) => shown(lowestOf(run, 'validation_loss'), 'plain')],
+  ['reward', (run) => shown(lastOf(run, 'reward'), 'plain')],
+  ['validation reward', (run) => shown(lastOf(run, 'validation_reward'), 'plain')],
   ['tokens/s', (run) => shown(medianOf(run, 'tokens_per_second'), 'count')],
   ['memory', (run) => shown(lastOf(run, 'gpu_memory') || lastOf(run, 'host_memory'), 'bytes')],
   ['time', (run) => shown(lastOf(run, 'time'), 'time')],
@@ -34,15 +36,16 @@ function shown(value, format) {
 }
 
 function drawRuns(table, runs, onChange) {
+  const columns = runColumns.filter(([, value]) => runs.some((run) => value(run) !== '\u2013'));
   const head = element('tr', {}, element('th', {}, 'run'),
-    ...runColumns.map(([title]) => element('th', {class: 'number'}, title)), element('th', {}, 'begun'));
+    ...columns.map(([title]) => element('th', {class: 'number'}, title)), element('th', {}, 'begun'));
   const rows = runs.map((run) => {
     const box = element('input', {type: 'checkbox', checked: ''});
     box.addEventListener('change', () => onChange(run, box.checked));
     const name = element('label', {title: run.path}, box, swatch(run.color), run.name);
     const begun = run.start > 0 ? new Date(1000 * run.start).toLocaleString() : '\u2013';
     return element('tr', {}, element('td', {}, name),
-      ...runColumns.map(([, value]) => element('td', {class: 'number'}, value(run))), element('td', {}, begun));
+      ...columns.map(([, value]) => element('td', {class: 'number'}, value(run))), element('td', {}, begun));
   });
   table.replaceChildren(element('thead', {}, head), element('tbody', {}, ...rows));
 }
@@ -54,7 +57,14 @@ function drawRollBacks(list, runs) {
     `${run.name}: rolled back from step ${step} to the checkpoint of step ${to}: ${why}`)));
 }
 
-const samplesAtFirst = 6;
+// The first cards, and the others when they are asked for.
+function appendCards(section, cards, atFirst) {
+  section.append(...cards.slice(0, atFirst));
+  if (cards.length <= atFirst) return;
+  const more = element('button', {type: 'button'}, `Show all ${cards.length}`);
+  more.addEventListener('click', () => more.replaceWith(...cards.slice(atFirst)));
+  section.append(more);
+}
 
 // The newest first.
 function drawSamples(section, runs) {
@@ -64,11 +74,38 @@ function drawSamples(section, runs) {
   const cards = all.map(({run, step, prompt, text}) => element('div', {class: 'card sample'},
     element('h3', {}, swatch(run.color), `${run.name}, step ${step}`),
     element('p', {}, element('span', {class: 'prompt'}, prompt), text)));
-  section.append(...cards.slice(0, samplesAtFirst));
-  if (cards.length <= samplesAtFirst) return;
-  const more = element('button', {type: 'button'}, `Show all ${cards.length}`);
-  more.addEventListener('click', () => more.replaceWith(...cards.slice(samplesAtFirst)));
-  section.append(more);
+  appendCards(section, cards, 6);
+}
+
+// The answers to a question with their rewards, best first.
+function rolloutTable(answers) {
+  const parts = [...new Set(answers.flatMap((answer) => answer.parts.map(([name]) => name)))];
+  const head = element('tr', {}, element('th', {class: 'number'}, 'reward'),
+    ...parts.map((name) => element('th', {class: 'number'}, name)), element('th', {class: 'number'}, 'advantage'),
+    element('th', {class: 'number'}, 'tokens'), element('th', {}, 'answer'));
+  const rows = answers.map((answer) => {
+    const byName = new Map(answer.parts);
+    const numbers = [answer.reward === null ? 'unscored' : shown(answer.reward, 'plain'),
+      ...parts.map((name) => byName.get(name) ?? '\u2013'),
+      answer.advantage === null ? '\u2013' : shown(answer.advantage, 'plain'),
+      answer.tokens + (answer.truncated ? ', cut' : '')];
+    return element('tr', {}, ...numbers.map((text) => element('td', {class: 'number'}, text)),
+      element('td', {class: 'answer'}, answer.text));
+  });
+  return element('div', {class: 'table'}, element('table', {}, element('thead', {}, head), element('tbody', {}, ...rows)));
+}
+
+// The newest first.
+function drawRollouts(section, runs) {
+  const all = runs.flatMap((run) => run.rollouts.map((group) => ({run, ...group})));
+  all.sort((a, b) => b.step - a.step);
+  section.hidden = all.length === 0;
+  const cards = all.map(({run, step, prompt, count, answers}) => element('div', {class: 'card sample rollout'},
+    element('h3', {}, swatch(run.color), `${run.name}, step ${step}`),
+    element('p', {}, element('span', {class: 'prompt'}, prompt)),
+    ...(count > answers.length ? [element('p', {class: 'note'}, `${answers.length} of ${count} answers`)] : []),
+    rolloutTable(answers)));
+  appendCards(section, cards, 3);
 }
 
 function recipeTable(keys, runs) {
