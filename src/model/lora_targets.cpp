@@ -34,10 +34,6 @@ void check_experts(const Lora& lora, const std::string& where) {
 
 }  // namespace
 
-bool is_target(const std::string& target, const std::string& projection) {
-  return target == "all-linear" || projection == target || projection.ends_with("." + target);
-}
-
 Lora lora_of(const Config& config, const LoraOptions& o, const std::string& where) {
   check(o.rank >= 1 && o.rank <= largest_rank, "{}: the rank is {}: expected 1 to {}", where, o.rank,
         largest_rank);

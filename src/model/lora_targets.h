@@ -17,7 +17,9 @@ struct LoraOptions {
 };
 
 // Whether a target stands for the projection of this name.
-bool is_target(const std::string& target, const std::string& projection);
+inline bool is_target(const std::string& target, const std::string& projection) {
+  return target == "all-linear" || projection == target || projection.ends_with("." + target);
+}
 
 // Adapters of one rank on all that the options name. Error with `where` for a rank below 1, a target that
 // names nothing in this model, or gate_proj of routed experts without up_proj (PEFT holds both in one
