@@ -11,7 +11,8 @@ namespace fathom {
 
 Pipe make_pipe() {
   int ends[2];
-  check(::pipe2(ends, O_CLOEXEC) == 0, "cannot make a pipe: {}", reason(errno));
+  const bool made = ::pipe2(ends, O_CLOEXEC) == 0;
+  check(made, "cannot make a pipe: {}", reason(errno));
   return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 

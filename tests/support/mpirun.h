@@ -32,7 +32,7 @@ inline std::string beside(const std::string& name) {
 // ranks.
 inline std::string mpirun(int ranks, const std::string& command) {
   const std::string root = geteuid() == 0 ? "--allow-run-as-root " : "";
-  return "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 timeout 120 "
+  return "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 timeout 400 "
          "mpirun " +
          root + "--mca mpi_yield_when_idle 1 --oversubscribe --bind-to none -n " + std::to_string(ranks) +
          " " + command;
