@@ -154,7 +154,7 @@ class Check:
         of_runs = [lines for run in self.runs if (lines := lines_of(run / "rollouts.jsonl"))]
         cards = self.page.locator(".rollout")
         self.expect((cards.count() > 0) == bool(of_runs), f"{cards.count()} questions shown, {len(of_runs)} runs have some")
-        if not of_runs:
+        if not of_runs or not cards.count():
             return
         lines = max(of_runs, key=lambda lines: lines[-1]["step"])
         newest = lines[-1]["step"]
