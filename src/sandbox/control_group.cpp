@@ -131,7 +131,8 @@ std::string find_control_group(const std::string& given, std::string& why_not, c
 ControlGroup::ControlGroup(const std::string& folder, const SandboxLimits& limits) {
   static std::atomic<int> count = 0;
   path_ = fmt::format("{}/{}{}-{}", folder, name_of_groups, ::getpid(), ++count);
-  check(::mkdir(path_.c_str(), 0755) == 0, "{}: cannot create: {}", path_, reason(errno));
+  const bool made = ::mkdir(path_.c_str(), 0755) == 0;
+  check(made, "{}: cannot create: {}", path_, reason(errno));
   const auto set = [&](const char* file, const std::string& value) {
     const int error = write_text(path_ + "/" + file, value);
     if (error == 0) return;
