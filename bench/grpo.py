@@ -3,7 +3,7 @@
 
   FATHOM_PEER_PYTHON=/path/to/python bench/grpo.py MODEL QUESTIONS.jsonl [--steps 4] [--per-step 4] [--group 16] [--tokens 64]
 
-MODEL is a model folder with a tokenizer; each row of QUESTIONS has a `question`. Answers are as long as the limit allows unless the model ends
+MODEL is a model folder with a tokenizer; each row of QUESTIONS has a `question`, or `messages` of which the last is one. Answers are as long as the limit allows unless the model ends
 them; the mean length stands beside each time. Prints seconds of a step (the first one left out), how they divide, and the ratio.
 """
 
@@ -30,7 +30,7 @@ def fathom(args, folder):
     command = [args.fathom, "grpo"]
     for key, value in keys.items():
         command += [f"--{key}", str(value)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     steps = [json.loads(line) for line in open(f"{folder}/metrics.jsonl")]
     steps = [step for step in steps if "rollout_seconds" in step]
     spans = [after["time"] - before["time"] for before, after in zip(steps, steps[1:])]
@@ -42,7 +42,7 @@ def trl(args, python):
     command = [python, ROOT / "bench/peers/trl_grpo.py", args.model, args.questions]
     for flag in ("steps", "per-step", "group", "tokens", "beta", "threads"):
         command += [f"--{flag}", str(getattr(args, flag.replace("-", "_")))]
-    out = subprocess.run(command, check=True, capture_output=True, text=True)
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     result = json.loads(out.stdout.splitlines()[-1])
     return median(result["step_time"][1:]), median(result["length"])
 

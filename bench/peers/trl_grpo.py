@@ -1,6 +1,6 @@
 """GRPO steps by TRL on transformers: the peer of bench/grpo.py. Prints one JSON line: seconds of each step.
 
-  trl_grpo.py MODEL QUESTIONS.jsonl --steps N --questions Q --group G --tokens T --threads N
+  trl_grpo.py MODEL QUESTIONS.jsonl --steps N --per-step Q --group G --tokens T --threads N
 """
 
 import argparse
@@ -32,7 +32,8 @@ tokenizer = PreTrainedTokenizerFast(
 tokenizer.padding_side = "left"
 model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32)
 rows = [json.loads(line) for line in open(args.questions)]
-prompts = [f"{config['bos_token']}User: {row['question']}\n\nAssistant:" for row in rows]
+questions = [row["messages"][-1]["content"] if "messages" in row else row["question"] for row in rows]
+prompts = [f"{config['bos_token']}User: {question}\n\nAssistant:" for question in questions]
 
 
 class Clock(TrainerCallback):
