@@ -1,10 +1,11 @@
 """GRPO steps by TRL on transformers: the peer of bench/grpo.py. Prints one JSON line: seconds of each step.
 
-  trl_grpo.py MODEL QUESTIONS.jsonl --steps N --per-step Q --group G --tokens T --threads N
+  trl_grpo.py MODEL QUESTIONS.jsonl --steps N --per-step Q --group G --tokens T --threads N --pattern P
 """
 
 import argparse
 import json
+import re
 import tempfile
 import time
 
@@ -22,6 +23,7 @@ parser.add_argument("--group", type=int, default=16)
 parser.add_argument("--tokens", type=int, default=64)
 parser.add_argument("--beta", type=float, default=0.0)
 parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--pattern", default=".*", help="1 for a whole answer that has this form, else 0")
 args = parser.parse_args()
 
 torch.set_num_threads(args.threads)
@@ -47,8 +49,8 @@ class Clock(TrainerCallback):
         self.seconds.append(time.perf_counter() - self.start)
 
 
-def short(completion_ids, **_):
-    return [-len(ids) / args.tokens for ids in completion_ids]
+def ends(completions, **_):
+    return [float(re.fullmatch(args.pattern, text) is not None) for text in completions]
 
 
 clock, lengths = Clock(), []
@@ -58,7 +60,7 @@ settings = GRPOConfig(
     max_completion_length=args.tokens, temperature=1.0, beta=args.beta, learning_rate=1e-5, lr_scheduler_type="constant", loss_type="grpo",
     use_cpu=True, report_to=[], save_strategy="no", logging_steps=1, bf16=False, gradient_checkpointing=False, disable_tqdm=True,
 )  # fmt: skip
-trainer = GRPOTrainer(model=model, reward_funcs=short, args=settings, train_dataset=Dataset.from_dict({"prompt": prompts}), processing_class=tokenizer, callbacks=[clock])
+trainer = GRPOTrainer(model=model, reward_funcs=ends, args=settings, train_dataset=Dataset.from_dict({"prompt": prompts}), processing_class=tokenizer, callbacks=[clock])
 begin = time.perf_counter()
 trainer.train()
 logs = [log for log in trainer.state.log_history if "completions/mean_length" in log]
