@@ -18,7 +18,7 @@ experts_differing rollout_tokens_per_second rollout_seconds""".split()
 
 
 def bench(folder):
-    command = [sys.executable, ROOT / "bench/alignment", "--short", "--seeds", "1", "--threads", "1", "--out", folder]
+    command = [sys.executable, ROOT / "bench/alignment", "--scale", "short", "--seeds", "1", "--threads", "1", "--out", folder]
     command += ["--fathom", FATHOM, "--batch-bench", os.environ["BATCH_BENCH"]]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 

@@ -3,6 +3,10 @@ verifiable reward, and a second stage of GRPO with the reward model beside it. E
 
   python3 bench/alignment --out out/alignment-bench
 
+  python3 bench/alignment --scale gpu --out out/alignment-gpu --fathom build/cuda/fathom
+
+goes from the base model to GRPO on a GPU, with a model of the shape of recipes/moe-1b.toml.
+
 Writes OUT/alignment.md, alignment.json, report.html and pictures. What is trained already is not trained again.
 """
 
@@ -16,31 +20,10 @@ from statistics import mean, median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from scales import SCALES  # noqa: E402
 from stages import COMMANDS, ROOT, Stages, prepare, run_program  # noqa: E402
 from picture import bars, chart  # noqa: E402
 from tables import table  # noqa: E402
-
-ASKED = ("sft", "dpo", "grpo", "grpo-preference")  # whose right answers are counted
-# The short form: the mechanics of every stage, in a minute.
-SHORT_CORPUS = ("--documents", 600, "--conversations", 200, "--questions", 100, "--preferences", 120, "--held-out", 24)
-# Nothing is right after so few steps, and equal rewards teach nothing: some answers are better by their length.
-SHORT_REWARD = '''
-[[grpo.reward]]
-name = "short"
-kind = "length"
-target = 8
-width = 8
-'''
-SHORT_ANSWERS = {"validation.every": 2, "grpo.group": 4, "grpo.max_tokens": 24}
-SHORT = {
-    "base": {"schedule.steps": 30, "validation.every": 30},
-    "sft": {"run.epochs": 1},
-    "dpo": {"validation.every": 0},
-    "reward": {"validation.every": 0},
-    "grpo": {"schedule.steps": 4, **SHORT_ANSWERS},
-    "grpo-preference": {"schedule.steps": 2, **SHORT_ANSWERS},
-}
-
 
 def percent(value):
     return f"{100 * value:.1f}%"
@@ -50,19 +33,19 @@ class Alignment:
     def __init__(self, args):
         self.args, self.out, self.text, self.results = args, args.out, [], {}
         self.out.mkdir(parents=True, exist_ok=True)
-        prepare(args.fathom, self.out, SHORT_CORPUS if args.short else ())
-        added = {"grpo": SHORT_REWARD, "grpo-preference": SHORT_REWARD} if args.short else {}
-        self.seeds = [Stages(args.fathom, self.out, seed, self.keys, added) for seed in args.seeds]
+        self.scale = SCALES[args.scale]()
+        prepare(args.fathom, self.out, self.scale.corpus)
+        self.seeds = [Stages(args.fathom, self.out, seed, self.keys, self.scale.added) for seed in args.seeds]
 
     def keys(self, stage):
-        return {"run.threads": self.args.threads, **(SHORT[stage] if self.args.short else {})}
+        return {"run.threads": self.args.threads, **self.scale.keys_of(stage)}
 
     def section(self, title, *paragraphs):
         self.text.append("\n".join([f"## {title}\n", *paragraphs]))
 
     def accuracy(self):
         """Of each seed and stage: the share of right answers to held-out questions, the most likely ones."""
-        right = {stage: [seed.right_answers(stage) for seed in self.seeds] for stage in ASKED}
+        right = {stage: [seed.right_answers(stage) for seed in self.seeds] for stage in self.scale.asked}
         gains = [grpo - sft for sft, grpo in zip(right["sft"], right["grpo"])]
         self.results["right"], self.results["gain"] = right, gains
         rows = [(stage, *map(percent, values), percent(mean(values))) for stage, values in right.items()]
@@ -97,8 +80,10 @@ class Alignment:
 
     def preferences(self):
         """Reward models and DPO, by the pairs held out."""
+        if not self.scale.preferences:
+            return
         rows = []
-        for stage in ("reward", "dpo"):
+        for stage in self.scale.preferences:
             runs = [seed.run(stage) for seed in self.seeds]
             values = [run.last("validation_accuracy") for run in runs]
             self.results[f"{stage}_accuracy"] = values
@@ -110,7 +95,8 @@ class Alignment:
         """Where the time goes; the engine in rollouts against the engine alone, with answers of the same lengths."""
         rows = []
         for stage in COMMANDS:
-            rows.append((stage, *(f"{seed.run(stage).seconds:.0f}" for seed in self.seeds)))
+            if stage in self.seeds[0].known:
+                rows.append((stage, *(f"{seed.run(stage).seconds:.0f}" for seed in self.seeds)))
         self.results["seconds"] = {row[0]: [float(s) for s in row[1:]] for row in rows}
         self.section("Seconds", table(("stage", *(f"seed {seed.seed}" for seed in self.seeds)), rows))
         run = self.seeds[0].run("grpo")
@@ -136,7 +122,7 @@ class Alignment:
         tokens = len(run_program(self.args.fathom, "tokenize", run.folder / "model", "--text", prompt).split())
         threads = {"OMP_NUM_THREADS": str(self.args.threads)} if self.args.threads else {}
         load = f"{answers}x{tokens}+{length:.0f}"
-        printed = run_program(self.args.batch_bench, run.folder / "model/config.json", "f32", "cpu", 0, load, **threads)
+        printed = run_program(self.args.batch_bench, run.folder / "model/config.json", self.scale.precision, self.scale.device, 0, load, **threads)
         rates = [re.search(rf"{what} (\d+) tokens/s", printed) for what in ("prefill", "decode")]
         if not all(rates):
             sys.exit(f"alignment: batch_bench printed no rates:\n{printed}")
@@ -159,7 +145,7 @@ def main():
     parser = argparse.ArgumentParser(prog="bench/alignment", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of weights, order and sampling")
     parser.add_argument("--threads", type=int, default=0, help="of a run; 0: all of the machine")
-    parser.add_argument("--short", action="store_true", help="a few steps of everything: the mechanics, not the result")
+    parser.add_argument("--scale", choices=SCALES, default="cpu", help="short: a few steps of everything, the mechanics and not the result")
     parser.add_argument("--out", type=Path, default=ROOT / "out/alignment-bench")
     parser.add_argument("--fathom", default=str(ROOT / "build/cpu/fathom"))
     parser.add_argument("--batch-bench", default=str(ROOT / "build/cpu/bench/batch_bench"))
