@@ -88,6 +88,8 @@ class Stages:
         print(f"  seed {self.seed}: {folder.name} ...", flush=True)
         start = time.monotonic()
         run_program(self.fathom, *flags)
+        for checkpoint in folder.glob("step-*"):  # its optimizer's state takes six times the model's room
+            shutil.rmtree(checkpoint)
         record = wanted | {"seconds": time.monotonic() - start, "ended": time.time()}
         done.write_text(json.dumps(record) + "\n")
         return Run(folder, record)
