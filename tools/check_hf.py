@@ -5,6 +5,8 @@
   check_hf.py MODEL_DIR --logits FILE [--tokens N] compares with FILE (input_ids [B,T], logits [B,T,V]), first N positions
   check_hf.py MODEL_DIR --scores FILE              of a ...ForSequenceClassification, with FILE (tokens [N], starts [B+1],
                                                    scores [B, num_labels]): each text alone, and all padded into one batch
+  check_hf.py MODEL_DIR --scored FILE              of a reward model, with the rows that `fathom reward --score` wrote: `prompt`, and
+                                                   `chosen` and `rejected`, as texts
 
 The error is max over positions of max_v |ours - theirs| / max_v |theirs|, in f32; exit status 1 past --tolerance.
 Plain transformers is used unless config.json asks for what it ignores (see hf_deepseek.py), which is then said.
@@ -88,6 +90,29 @@ def compare_scores(model, file):
     return worst
 
 
+def conversation(tokenizer, prompt, answer):
+    """Token ids of a question and its answer, by the model's chat template or DeepSeek-V2's."""
+    if tokenizer.chat_template:
+        messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
+        text = tokenizer.apply_chat_template(messages, tokenize=False)
+    else:
+        text = f"{tokenizer.bos_token}User: {prompt}\n\nAssistant: {answer}{tokenizer.eos_token}"
+    return tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+
+
+def compare_scored(model, tokenizer, file):
+    """Largest difference of a score that fathom wrote beside a row, relative to the largest score."""
+    ours, theirs = [], []
+    for row in map(json.loads, file.read_text().splitlines()):
+        for answer in ("chosen", "rejected"):
+            ours.append(row[f"{answer}_score"])
+            with torch.no_grad():
+                theirs.append(model(input_ids=conversation(tokenizer, row["prompt"], row[answer])).logits[0, 0].item())
+    error = max(abs(a - b) for a, b in zip(ours, theirs)) / max(map(abs, theirs))
+    print(f"{len(ours)} scores: max relative error {error:.3e}")
+    return error
+
+
 def check_tokenizer(folder):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     broken = [
@@ -106,6 +131,7 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("--logits", type=Path)
     parser.add_argument("--scores", type=Path)
+    parser.add_argument("--scored", type=Path)
     parser.add_argument("--tokens", type=int, help="compare only the first N positions, or run N random tokens")
     parser.add_argument("--tolerance", type=float, default=1e-4)
     args = parser.parse_args()
@@ -116,6 +142,8 @@ def main():
         good = compare(model, args.logits, args.tokens) <= args.tolerance
     elif args.scores:
         good = compare_scores(model, args.scores) <= args.tolerance
+    elif args.scored:
+        good = compare_scored(model, AutoTokenizer.from_pretrained(args.model), args.scored) <= args.tolerance
     else:
         ids = torch.randint(0, model.config.vocab_size, (1, args.tokens or 16))
         with torch.no_grad():
