@@ -4,13 +4,13 @@
 #include <chrono>
 #include <cmath>
 
+#include "align/answer_packing.h"
 #include "align/objectives/advantages.h"
-#include "align/pieces.h"
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "engine/generate_all.h"
-#include "ops/cross_entropy.h"
 
 namespace fathom {
 namespace {
@@ -40,20 +40,6 @@ uint64_t seed_of(uint64_t seed, int64_t question, int64_t sample) {
   return static_cast<uint64_t>(words[0]) << 32 | words[1];
 }
 
-void append(const Answer& answer, int64_t number, PackedBatch& out) {
-  HostBatch& batch = out.batch;
-  const auto inputs = static_cast<int64_t>(answer.tokens.size()) - 1;
-  batch.sequence_starts.push_back(static_cast<int32_t>(batch.tokens.size()));
-  batch.tokens.insert(batch.tokens.end(), answer.tokens.begin(), answer.tokens.end() - 1);
-  for (int64_t t = 0; t < inputs; ++t) {
-    const bool sampled = t + 1 >= answer.prompt_length;
-    batch.positions.push_back(static_cast<int32_t>(t));
-    out.targets.push_back(sampled ? answer.tokens[static_cast<size_t>(t) + 1] : CrossEntropy::ignore);
-    out.counted += sampled;
-  }
-  out.rows.push_back(number);
-}
-
 }  // namespace
 
 RolloutSource::RolloutSource(const TrainingKind::SourceParts& parts, GrpoTask& task)
@@ -68,7 +54,7 @@ RolloutSource::RolloutSource(const TrainingKind::SourceParts& parts, GrpoTask& t
 }
 
 std::vector<Answer> RolloutSource::generate(std::span<const Question* const> questions, int64_t samples,
-                                            double temperature) {
+                                            double temperature, const GenerationStep& after_step) {
   std::vector<Request> requests;
   std::vector<Answer> answers;
   for (size_t q = 0; q < questions.size(); ++q)
@@ -85,7 +71,7 @@ std::vector<Answer> RolloutSource::generate(std::span<const Question* const> que
                          .prompt_length = static_cast<int64_t>(questions[q]->prompt.size())});
     }
   engine_.weights_changed();
-  const std::vector<Completion> completions = generate_all(engine_, std::move(requests));
+  const std::vector<Completion> completions = generate_all(engine_, std::move(requests), after_step);
   for (size_t i = 0; i < answers.size(); ++i) {
     const Completion& c = completions[i];
     Answer& answer = answers[i];
@@ -150,13 +136,21 @@ void RolloutSource::set_old() {
   }
 }
 
-void RolloutSource::roll_out() {
+// Nothing that was asked counts before all has been answered.
+bool RolloutSource::ready() {
+  return done_ < planned_ || roll_out();
+}
+
+bool RolloutSource::roll_out() {
   const double begin = seconds_now();
   const int64_t count = parts_.recipe.batch.sequences;
   std::vector<const Question*> questions;
   for (int64_t q = 0; q < count; ++q)
     questions.push_back(&task_.questions[static_cast<size_t>(parts_.order(read_ + q))]);
-  answers_ = generate(questions, settings_.group, settings_.temperature);
+  bool whole = true;
+  answers_ = generate(questions, settings_.group, settings_.temperature,
+                      [&](const GenerationProgress&) { return whole = !interrupted(); });
+  if (!whole) return false;
   const double generated = seconds_now();
   const RewardBatch rewards = score(questions, answers_, settings_.group);
   set_advantages();
@@ -171,6 +165,7 @@ void RolloutSource::roll_out() {
   rollout_ended_ = seconds_now(), validation_seconds_ = 0;
   set_old();
   record();
+  return true;
 }
 
 // The updates are those since the rollout before; before the first there are none.
@@ -234,31 +229,12 @@ std::vector<int64_t> RolloutSource::answers_of_step(int64_t step) const {
 }
 
 std::vector<PackedBatch> RolloutSource::packed(std::span<const int64_t> numbers) const {
-  const int64_t room = parts_.recipe.data.sequence_length, micro = parts_.recipe.batch.micro_batch;
-  std::vector<int64_t> lengths;
-  for (const int64_t i : numbers)
-    lengths.push_back(static_cast<int64_t>(answers_[static_cast<size_t>(i)].tokens.size()) - 1);
-  const auto windows = pack_pieces(lengths, room);
-  std::vector<PackedBatch> batches;
-  for (size_t w = 0; w < windows.size(); ++w) {
-    if (w % static_cast<size_t>(micro) == 0) batches.emplace_back();
-    for (const int64_t piece : windows[w]) {
-      const int64_t number = numbers[static_cast<size_t>(piece)];
-      const Answer& answer = answers_[static_cast<size_t>(number)];
-      append(answer, number, batches.back());
-      if (!answer.experts.ids.empty()) batches.back().replay.append(parts_.model.config, answer.experts);
-    }
-  }
-  for (PackedBatch& batch : batches) {
-    batch.batch.sequence_starts.push_back(static_cast<int32_t>(batch.batch.tokens.size()));
-    batch.batch.exempt.assign(1, 0);
-    batch.replay.keep_choice = !batch.replay.rows.empty();
-  }
-  return batches;
+  const Recipe& r = parts_.recipe;
+  return packed_answers(parts_.model.config, answers_, numbers,
+                        {.sequence = r.data.sequence_length, .sequences = r.batch.micro_batch});
 }
 
 const PackedStep& RolloutSource::next() {
-  if (done_ == planned_) roll_out();
   const std::vector<int64_t> numbers = answers_of_step(done_);
   std::vector<GrpoAnswer> counted;
   for (const int64_t i : numbers) {
@@ -286,7 +262,7 @@ std::vector<Objective::Sum> RolloutSource::validate() {
     count = std::min(count, static_cast<size_t>(most));
   std::vector<const Question*> questions;
   for (size_t q = 0; q < count; ++q) questions.push_back(&task_.validation[q]);
-  std::vector<Answer> answers = generate(questions, 1, 0);
+  std::vector<Answer> answers = generate(questions, 1, 0, {});
   const RewardBatch rewards = score(questions, answers, 1);
   double total = 0, tokens = 0, truncated = 0;
   for (const Answer& answer : answers) {

@@ -10,7 +10,7 @@
 #include "align/rewards/reward_set.h"
 #include "align/rollout.h"
 #include "base/progress.h"
-#include "engine/engine.h"
+#include "engine/generate_all.h"
 #include "model/scoring_pass.h"
 #include "train/step_source.h"
 #include "train/trainer.h"
@@ -29,6 +29,7 @@ class RolloutSource : public StepSource {
   // The objective is a GrpoObjective.
   RolloutSource(const TrainingKind::SourceParts& parts, GrpoTask& task);
 
+  bool ready() override;
   const PackedStep& next() override;
   int64_t windows_read() const override { return read_; }
   bool may_stop() const override { return done_ == planned_; }
@@ -38,9 +39,10 @@ class RolloutSource : public StepSource {
 
  private:
   // Answers to these questions, `samples` each; temperature 0: the most likely.
-  std::vector<Answer> generate(std::span<const Question* const> questions, int64_t samples, double temperature);
+  std::vector<Answer> generate(std::span<const Question* const> questions, int64_t samples, double temperature,
+                               const GenerationStep& after_step);
   RewardBatch score(std::span<const Question* const> questions, std::vector<Answer>& answers, int64_t samples);
-  void roll_out();
+  bool roll_out();
   void set_advantages();
   void set_old();
   void record();

@@ -14,7 +14,10 @@ class StepSource {
  public:
   virtual ~StepSource() = default;
 
-  // The next step, which is valid until the next call.
+  // Makes what the next step needs, where that takes long; false: a signal came first, and it is as if this had not
+  // been called. True until next().
+  virtual bool ready() { return true; }
+  // The next step, which is valid until the next call. Behind ready().
   virtual const PackedStep& next() = 0;
   // Windows handed out by next() so far, over all epochs.
   virtual int64_t windows_read() const = 0;

@@ -164,7 +164,13 @@ void Trainer::roll_back(const StepReport& report) {
   start_source();
 }
 
+bool Trainer::ready() {
+  const ProfilePart part(device_, data_wait);
+  return source_->ready();
+}
+
 const PackedStep& Trainer::next_data() {
+  check(ready(), "interrupted before step {}", state_.step + 1);
   const ProfilePart part(device_, data_wait);
   return source_->next();
 }

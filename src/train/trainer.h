@@ -91,6 +91,8 @@ class Trainer {
   bool may_stop() const { return source_->may_stop(); }
   // StepSource::take_records.
   std::vector<Json> take_records() { return source_->take_records(); }
+  // StepSource::ready: false, with nothing done, when a signal came before the step had its data.
+  bool ready();
   // Trains on batch_sequences() sequences. When the loss or the gradient is not finite: an Error naming the
   // step, thrown before any weight changes, on all ranks; but see react(). Where the answer is roll_back
   // nothing but roll_back() may follow.

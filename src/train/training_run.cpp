@@ -97,7 +97,7 @@ class Run {
  private:
   bool samples() const;
   void announce();
-  StepReport step();
+  std::optional<StepReport> step();
   std::optional<Ending> ending();
   void roll_back(const StepReport& report);
   void open_metrics(int64_t after_step);
@@ -297,12 +297,15 @@ void Run::save() {
 }
 
 // The profile is attached one step early: what that step leaves under way is timed too.
-StepReport Run::step() {
+// Nothing when a signal came before the step had its data.
+std::optional<StepReport> Run::step() {
   const int64_t number = steps_done_++;
   if (options_.on_profile && number == profiled_step - 1) profile_.emplace(trainer_.device());
-  if (number != profiled_step || !profile_) return trainer_.step();
-  profile_->restart();
+  const bool profiled = number == profiled_step && profile_;
+  if (profiled) profile_->restart();
+  if (!trainer_.ready()) return std::nullopt;
   const StepReport report = trainer_.step();
+  if (!profiled) return report;
   profile_->stop();
   options_.on_profile(trainer_.device(), *profile_, ranks_);
   profile_.reset();
@@ -342,11 +345,12 @@ TrainOutcome Run::go() {
   std::optional<Ending> why = ending();
   for (; !why; why = ending()) {
     const auto start = Clock::now();
-    const StepReport report = step();
-    if (report.reaction == Reaction::roll_back)
-      roll_back(report);
+    const std::optional<StepReport> report = step();
+    if (!report) continue;
+    if (report->reaction == Reaction::roll_back)
+      roll_back(*report);
     else
-      after_step(report, seconds_since(start));
+      after_step(*report, seconds_since(start));
   }
   outcome_.ending = *why;
   outcome_.step = trainer_.state().step;
