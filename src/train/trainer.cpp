@@ -16,6 +16,7 @@
 #include "train/loader.h"
 #include "train/not_finite.h"
 #include "train/output_folder.h"
+#include "train/resume_check.h"
 
 namespace fathom {
 namespace {
