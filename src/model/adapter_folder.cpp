@@ -27,6 +27,22 @@ StorageTypes trained_types(DType dtype) {
 
 }  // namespace
 
+bool is_adapter_folder(const std::string& folder) {
+  std::error_code ignored;
+  return std::filesystem::exists(file_in(folder, config_name), ignored) &&
+         !std::filesystem::exists(file_in(folder, "config.json"), ignored);
+}
+
+std::string adapter_base(const std::string& folder) {
+  const std::string path = file_in(folder, config_name);
+  const Json json = read_json(path);
+  return JsonObject(json, path).optional<std::string>("base_model_name_or_path", "");
+}
+
+std::string adapter_tensors(const std::string& folder) {
+  return file_in(folder, tensors_name);
+}
+
 Config with_adapter(const Config& config, const std::string& folder) {
   return AdapterFile(folder).with(config);
 }
@@ -34,6 +50,17 @@ Config with_adapter(const Config& config, const std::string& folder) {
 void load_adapter(const Device& device, const Config& config, Weights& weights, const std::string& folder,
                   const ModelPart& part) {
   AdapterFile(folder).load(device, config, weights, part);
+}
+
+void start_from_adapter(const Device& device, const Config& config, Weights& weights,
+                        const std::string& folder, const ModelPart& part) {
+  const AdapterFile file(folder);
+  if (file.has_score_head() || !config.has_score_head()) return file.load(device, config, weights, part);
+  Config language = config;
+  language.num_labels = 0;
+  Weights body = weights;
+  body.head = {};
+  file.load(device, language, body, part);
 }
 
 FilePatterns adapter_folder_files() {
