@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "io/descriptor.h"
+#include "model/adapter_folder.h"
 #include "train/run_state.h"
 
 namespace fathom {
@@ -37,8 +38,8 @@ std::vector<Difference> differing_fields(const Config& made_with, const Config& 
   return found;
 }
 
-bool may_change(const std::string& key) {
-  for (const RecipeKey& known : recipe_keys())
+bool may_change(Task task, const std::string& key) {
+  for (const RecipeKey& known : recipe_keys(task))
     if (known.name == key) return known.on_resume == OnResume::by_request;
   return false;
 }
@@ -59,9 +60,9 @@ std::string refused(const char* file, std::vector<Difference>& differences,
 }
 
 // What the user can do about keys that differ.
-std::string advice(const std::vector<Difference>& differences) {
+std::string advice(Task task, const std::vector<Difference>& differences) {
   std::string changeable, others;
-  for (const Difference& d : differences) (may_change(d.key) ? changeable : others) += " " + d.key;
+  for (const Difference& d : differences) (may_change(task, d.key) ? changeable : others) += " " + d.key;
   if (others.empty()) return "to continue with the new values: --resume-with" + changeable;
   return fmt::format("in a run,{} cannot change: model.init_from starts another one", others);
 }
@@ -73,13 +74,16 @@ void check_recipe(const std::string& checkpoint, const Recipe& recipe, const Con
   const std::string path = file_in(checkpoint, "trainer.json");
   const Json json = read_trainer_json(path);
   std::vector<Difference> keys = differing_keys(JsonObject(json, path).required<Json>("recipe"), recipe),
-                          fields = differing_fields(read_config(checkpoint), config);
+                          fields = differing_fields(checkpoint_config(checkpoint), config);
   const std::string of_keys = refused("trainer.json", keys, changes),
                     of_fields = refused("config.json", fields, changes);
+  check(!keys.empty() || is_adapter_folder(checkpoint) == static_cast<bool>(config.lora),
+        "{}: holds {}, and the recipe trains {}", checkpoint, config.lora ? "a whole model" : "an adapter",
+        config.lora ? "adapters" : "all weights");
   if (keys.empty() && fields.empty()) return;
   keys.insert(keys.end(), fields.begin(), fields.end());
   fail("{}: made with other settings: {}{}{}; {}", checkpoint, of_keys,
-       of_keys.empty() || of_fields.empty() ? "" : "; ", of_fields, advice(keys));
+       of_keys.empty() || of_fields.empty() ? "" : "; ", of_fields, advice(recipe.task, keys));
 }
 
 }  // namespace fathom

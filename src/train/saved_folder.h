@@ -1,5 +1,6 @@
-// What a run saves of its model, in the form that others read: a Hugging Face model folder with the tokenizer's
-// files, written by all ranks together, complete or not at all.
+// What a run saves of its model, in the form that others read, with the tokenizer's files: a Hugging Face
+// model folder; or of a model with adapters what is trained, an adapter's folder in PEFT's form. Written by
+// all ranks together, complete or not at all.
 #pragma once
 #include <string>
 #include <vector>
@@ -17,16 +18,21 @@ struct TokenizerFolder {
   std::string chat_template = {};  // a Jinja file; empty: that of the folder, if it has one
 };
 
-// Names of all files of such a folder.
+struct SavedModel {
+  Config config;
+  DType dtype = DType::f32;
+  std::string base = {};  // of an adapter: the folder or name of the model beneath
+  TokenizerFolder tokenizer = {};
+};
+
+// Names of all files that such a folder may have.
 FilePatterns saved_names();
 // What a CheckpointWriter writes.
-FolderContent saved_content(const std::string& dir, const Config& config, DType dtype,
-                            const TokenizerFolder& tokenizer);
+FolderContent saved_content(const std::string& dir, const SavedModel& model);
 
-// Writes a plain model folder with the tokenizer's files, replacing an earlier one in `dir`; other files
-// there are kept. Every rank calls it with its slices, which together are the model's weights.
+// Writes the folder, replacing an earlier one in `dir`; other files there are kept. Every rank calls it with
+// its slices, which together are the tensors (Optimizer::weight_slices).
 void save_model_folder(Communicator& ranks, const Device& device, const std::string& dir,
-                       const Config& config, DType dtype, const std::vector<TensorSlice>& slices,
-                       const TokenizerFolder& tokenizer);
+                       const SavedModel& model, const std::vector<TensorSlice>& slices);
 
 }  // namespace fathom

@@ -9,6 +9,8 @@
 #include "io/checkpoint.h"
 #include "io/descriptor.h"
 #include "io/file.h"
+#include "model/adapter_file.h"
+#include "model/adapter_folder.h"
 #include "model/model_folder.h"
 #include "train/checksums.h"
 #include "train/optimizer_file.h"
@@ -25,8 +27,13 @@ constexpr const char* optimizer_file = "optimizer.safetensors";
 std::string damage_of(const std::string& checkpoint) {
   try {
     read_json(file_in(checkpoint, "trainer.json"));
-    read_config(checkpoint);
-    const CheckpointReader weights(checkpoint), optimizer(file_in(checkpoint, optimizer_file));
+    const CheckpointReader optimizer(file_in(checkpoint, optimizer_file));
+    if (is_adapter_folder(checkpoint)) {
+      const AdapterFile weights(checkpoint);
+    } else {
+      read_config(checkpoint);
+      const CheckpointReader weights(checkpoint);
+    }
   } catch (const Error& e) {
     return e.what();
   }
@@ -84,18 +91,16 @@ std::string checkpoint_folder(const std::string& output, int64_t step) {
   return file_in(output, fmt::format("{}{:08}", prefix, step));
 }
 
-FolderContent checkpoint_content(const Recipe& recipe, const RunState& state, const Config& config,
-                                 const TokenizerFolder& tokenizer) {
+FolderContent checkpoint_content(const Recipe& recipe, const RunState& state, const SavedModel& model) {
   const std::string& output = recipe.run.output;
-  const DType dtype = recipe.run.precision;
-  FolderContent content = saved_content(checkpoint_folder(output, state.step), config, dtype, tokenizer);
+  FolderContent content = saved_content(checkpoint_folder(output, state.step), model);
   content.names = checkpoint_names();
-  content.files.push_back({optimizer_file, optimizer_tensors(config, dtype)});
+  content.files.push_back({optimizer_file, optimizer_tensors(model.config, model.dtype)});
   content.write_others = [=, write_model_files = std::move(content.write_others)](
                              const std::string& folder, const FileChecksums& checksums) {
     write_model_files(folder, checksums);
     write_checksums(folder, checksums);
-    write_run_state(file_in(folder, "trainer.json"), state, recipe);
+    write_run_state(file_in(folder, "trainer.json"), state, recipe, model.config);
   };
   content.when_in_place = [=] { prune_checkpoints(output, recipe.checkpoint.keep, state.step); };
   return content;
@@ -111,7 +116,10 @@ RunState load_checkpoint(Communicator& ranks, const Device& device, const std::s
                          Model& model, Optimizer& optimizer) {
   RunState state = read_run_state(file_in(checkpoint, "trainer.json"));
   verify_checksums(ranks, checkpoint, device.threads());
-  load_weights(device, model.config, model.weights, CheckpointReader(checkpoint), model.part);
+  if (model.config.lora)
+    load_adapter(device, model.config, model.weights, checkpoint, model.part);
+  else
+    load_weights(device, model.config, model.weights, CheckpointReader(checkpoint), model.part);
   optimizer.load(device, file_in(checkpoint, optimizer_file));
   return state;
 }
