@@ -110,6 +110,12 @@ TEST_F(LoraProgram, BeginsTheSameOnAnyRanks) {
   ASSERT_EQ(run_shell(mpirun(2, command("experts", experts))).exit_code, 0);
   EXPECT_EQ(adapter("data"), adapter("one"));
   EXPECT_EQ(adapter("experts"), adapter("one"));
+  // And all say that they stand on the same weights.
+  const auto base = [&](const char* out) {
+    return read_json(run_.path(out) + "/step-00000001/trainer.json")["base"].get<std::string>();
+  };
+  EXPECT_EQ(base("data"), base("one"));
+  EXPECT_EQ(base("experts"), base("one"));
 }
 
 class LoraOnRanks : public LoraProgram, public ::testing::WithParamInterface<const char*> {};
