@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "base/error.h"
-#include "model/adapter_folder.h"
+#include "model/adapter_config.h"
 
 namespace fathom {
 namespace {

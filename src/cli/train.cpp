@@ -16,7 +16,7 @@
 #include "cli/training_samples.h"
 #include "comm/agreement.h"
 #include "comm/launcher.h"
-#include "model/adapter_folder.h"
+#include "model/adapter_config.h"
 #include "train/trainer.h"
 #include "train/training_run.h"
 

@@ -27,18 +27,6 @@ StorageTypes trained_types(DType dtype) {
 
 }  // namespace
 
-bool is_adapter_folder(const std::string& folder) {
-  std::error_code ignored;
-  return std::filesystem::exists(file_in(folder, config_name), ignored) &&
-         !std::filesystem::exists(file_in(folder, "config.json"), ignored);
-}
-
-std::string adapter_base(const std::string& folder) {
-  const std::string path = file_in(folder, config_name);
-  const Json json = read_json(path);
-  return JsonObject(json, path).optional<std::string>("base_model_name_or_path", "");
-}
-
 std::string adapter_tensors(const std::string& folder) {
   return file_in(folder, tensors_name);
 }

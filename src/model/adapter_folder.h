@@ -12,12 +12,7 @@
 
 namespace fathom {
 
-// Whether a folder holds an adapter, and no model.
-bool is_adapter_folder(const std::string& folder);
-// The folder or name of the model beneath an adapter; empty where it does not say.
-std::string adapter_base(const std::string& folder);
-
-// Its file with the tensors.
+// The file of an adapter's folder with the tensors.
 std::string adapter_tensors(const std::string& folder);
 
 // The model of `config` with the adapters that a folder has for it, by names and shapes alone; a score head

@@ -71,17 +71,6 @@ int64_t element_count(const Config& c, const WeightInfo& info) {
 
 }  // namespace
 
-DType storage_type(const WeightInfo& info, DType dtype) {
-  const bool routes = info.kind == WeightKind::router || info.kind == WeightKind::choice_bias;
-  return routes ? stat_of(dtype) : dtype;
-}
-
-StorageTypes gradient_types(DType dtype) {
-  return [stat = stat_of(dtype)](const WeightInfo& info) {
-    return is_trained(info) ? std::optional(stat) : std::nullopt;
-  };
-}
-
 Weights allocate_weights(const Config& c, Arena& arena, const StorageTypes& types, const ModelPart& part) {
   parameter_count(c);  // fails where a size would overflow
   Weights weights;

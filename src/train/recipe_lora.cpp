@@ -1,7 +1,8 @@
 #include "train/recipe_lora.h"
 
 #include "base/error.h"
-#include "model/adapter_folder.h"
+#include "model/adapter_config.h"
+#include "model/adapter_file.h"
 #include "model/lora_targets.h"
 #include "train/recipe_table.h"
 
@@ -51,7 +52,7 @@ void check_no_adapter(const std::string& init_from) {
 
 Config with_adapters(const Recipe& r, const Config& config) {
   check_same_model(r, config);
-  if (!r.lora.init_from.empty()) return with_adapter(config, r.lora.init_from);
+  if (!r.lora.init_from.empty()) return AdapterFile(r.lora.init_from).with(config);
   Config c = config;
   c.lora = lora_of(
       config,

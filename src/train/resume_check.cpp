@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "io/descriptor.h"
-#include "model/adapter_folder.h"
+#include "model/adapter_config.h"
 #include "train/run_state.h"
 
 namespace fathom {

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "io/descriptor.h"
 #include "io/file.h"
-#include "model/adapter_folder.h"
+#include "model/adapter_config.h"
 
 namespace fathom {
 namespace {

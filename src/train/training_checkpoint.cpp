@@ -9,6 +9,7 @@
 #include "io/checkpoint.h"
 #include "io/descriptor.h"
 #include "io/file.h"
+#include "model/adapter_config.h"
 #include "model/adapter_file.h"
 #include "model/adapter_folder.h"
 #include "model/model_folder.h"

@@ -10,7 +10,7 @@
 #include "base/nearest.h"
 #include "base/progress.h"
 #include "io/descriptor.h"
-#include "model/adapter_folder.h"
+#include "model/adapter_config.h"
 #include "train/dead_experts.h"
 #include "train/ignored.h"
 #include "train/memory_report.h"

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "chat_run.h"
-#include "model/adapter_folder.h"
+#include "model/adapter_config.h"
 #include "model/merge_adapters.h"
 #include "model/scoring_pass.h"
 #include "support/compare.h"
