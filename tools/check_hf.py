@@ -39,12 +39,16 @@ def needs_mending(config):
     return [name for name, wanted in asked.items() if wanted]
 
 
-def load(folder):
-    config = json.loads((folder / "config.json").read_text())
+def mend_for(config):
     asked = needs_mending(config)
     if asked:
         print(f"transformers ignores {', '.join(asked)}: mended by hf_deepseek.py")
         hf_deepseek.mend()
+
+
+def load(folder):
+    config = json.loads((folder / "config.json").read_text())
+    mend_for(config)
     scoring = config["architectures"][0].endswith("ForSequenceClassification")
     kind = AutoModelForSequenceClassification if scoring else AutoModelForCausalLM
     model, report = kind.from_pretrained(

@@ -15,19 +15,24 @@ std::string identity_in(const std::string& path, const char* key) {
   return tokenizer_identity(read_file(*file), *file);
 }
 
+// The first of the folders that a recipe names in which there is one; all must have the same.
 std::string tokenizer_folder(const Recipe& r) {
   const std::string &named = r.data.tokenizer, &model = r.model.init_from;
   check(!r.data.no_tokenizer, "conversations need a tokenizer, but data.no_tokenizer is true");
   check(!named.empty() || !model.empty(),
         "conversations need a tokenizer: give model.init_from, or data.tokenizer");
-  if (named.empty()) identity_in(model, "model.init_from");
-  if (!named.empty() && !model.empty() && tokenizer_file(model)) {
-    const std::string a = identity_in(named, "data.tokenizer"), b = identity_in(model, "model.init_from");
-    check(a == b, "data.tokenizer = {} ({}) is not the tokenizer of model.init_from = {} ({})", named,
-          short_identity(a), model, short_identity(b));
+  std::string first, first_key, first_identity;
+  for (const auto& [key, path] : {std::pair("data.tokenizer", named),
+                                  {"lora.init_from", r.lora.init_from},
+                                  {"model.init_from", model}}) {
+    const bool needed = path == named || (first.empty() && path == model);
+    if (path.empty() || (!needed && !tokenizer_file(path))) continue;
+    const std::string identity = identity_in(path, key);
+    if (first.empty()) first = path, first_key = key, first_identity = identity;
+    check(identity == first_identity, "{} = {} ({}) is not the tokenizer of {} = {} ({})", first_key, first,
+          short_identity(first_identity), key, path, short_identity(identity));
   }
-  const std::string path = named.empty() ? model : named;
-  return std::filesystem::path(*tokenizer_file(path)).parent_path().string();
+  return std::filesystem::path(*tokenizer_file(first)).parent_path().string();
 }
 
 TokenVocabulary vocabulary_of(const Tokenizer& tokenizer, const std::string& folder) {

@@ -17,8 +17,8 @@ struct ChatTools {
   TokenVocabulary vocabulary;
   std::vector<int32_t> ends;  // ids that end an answer: the model's and the tokenizer's EOS
 
-  // The tokenizer of data.tokenizer, or of model.init_from; where both are given they must be the same. Error
-  // when there is none, or it names no BOS or EOS.
+  // The tokenizer of data.tokenizer, of lora.init_from where that brings one, or of model.init_from; all of
+  // them that are there must be the same. Error when there is none, or it names no BOS or EOS.
   explicit ChatTools(const Recipe& recipe);
   // Those of a model folder, of which `model` is the config.
   ChatTools(const std::string& folder, const Config& model);

@@ -49,7 +49,8 @@ DpoObjective::DpoObjective(const Recipe& recipe, const PreferenceData& data)
         "fathom dpo needs a reference: give model.init_from, or dpo.reference");
 }
 
-std::vector<DpoObjective::Sums> DpoObjective::reference_sums(Device& device, const PackedBatch& packed) {
+std::vector<DpoObjective::Sums> DpoObjective::reference_sums(Device& device, const Model& policy,
+                                                             const PackedBatch& packed) {
   known_.resize(static_cast<size_t>(data_.count()));
   const size_t pairs = packed.rows.size() / 2;
   const auto known = [&](size_t pair) -> std::optional<Sums>& {
@@ -58,9 +59,7 @@ std::vector<DpoObjective::Sums> DpoObjective::reference_sums(Device& device, con
   bool all = true;
   for (size_t pair = 0; pair < pairs; ++pair) all = all && known(pair).has_value();
   if (!all) {
-    if (!reference_)
-      reference_.emplace(device, recipe_.dpo.reference.empty() ? recipe_.model.init_from : recipe_.dpo.reference,
-                         recipe_);
+    if (!reference_) reference_.emplace(device, policy, recipe_.dpo.reference, recipe_);
     const std::vector<float> values = reference_->log_probs(packed);
     for (size_t pair = 0; pair < pairs; ++pair)
       known(pair) = {sum_of(values, packed, 2 * pair), sum_of(values, packed, 2 * pair + 1)};
@@ -72,7 +71,7 @@ std::vector<DpoObjective::Sums> DpoObjective::reference_sums(Device& device, con
 
 LossFunction DpoObjective::loss(Device& device, const Model& model, const PassedBatch& batch, double scale) {
   const PackedBatch& packed = batch.packed;
-  const std::vector<Sums> reference = reference_sums(device, packed);
+  const std::vector<Sums> reference = reference_sums(device, model, packed);
   const std::vector<float> values = target_log_probs(device, model, batch, 1).values;
   std::vector<float> dlogp(values.size()), losses(values.size());
   for (size_t pair = 0; pair < reference.size(); ++pair) {

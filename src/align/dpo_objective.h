@@ -23,7 +23,7 @@ class DpoObjective : public Objective {
     double chosen = 0, rejected = 0;
   };
   // Of a batch's pairs; computed once for each.
-  std::vector<Sums> reference_sums(Device& device, const PackedBatch& packed);
+  std::vector<Sums> reference_sums(Device& device, const Model& policy, const PackedBatch& packed);
 
   const Recipe recipe_;
   const PreferenceOptions options_;

@@ -52,14 +52,12 @@ void GrpoObjective::begin_step(std::span<Answer> answers, const GrpoCounts& step
 }
 
 // Once for each answer: a later pass over it has them.
-void GrpoObjective::read_reference(Device& device, const PackedBatch& packed) {
+void GrpoObjective::read_reference(Device& device, const Model& policy, const PackedBatch& packed) {
   const auto answer = [&](size_t b) -> Answer& { return answers_[static_cast<size_t>(packed.rows[b])]; };
   bool all = true;
   for (size_t b = 0; b < packed.rows.size(); ++b) all = all && !answer(b).reference.empty();
   if (all) return;
-  if (!reference_)
-    reference_.emplace(device, recipe_.grpo.reference.empty() ? recipe_.model.init_from : recipe_.grpo.reference,
-                       recipe_);
+  if (!reference_) reference_.emplace(device, policy, recipe_.grpo.reference, recipe_);
   const std::vector<float> values = reference_->log_probs(packed, recipe_.grpo.temperature);
   for (size_t b = 0; b < packed.rows.size(); ++b)
     answer(b).reference = part(values, sampled_of(packed, b, answer(b)));
@@ -75,7 +73,7 @@ void GrpoObjective::compare(const Answer& answer, std::span<const double> curren
 
 LossFunction GrpoObjective::loss(Device& device, const Model& model, const PassedBatch& batch, double scale) {
   const PackedBatch& packed = batch.packed;
-  if (options_.beta != 0) read_reference(device, packed);
+  if (options_.beta != 0) read_reference(device, model, packed);
   const TargetLogProbs probs = target_log_probs(device, model, batch, recipe_.grpo.temperature, true);
   const size_t n = packed.rows.size();
   std::vector<std::vector<double>> current(n), dlogp(n);

@@ -28,7 +28,7 @@ class GrpoObjective : public Objective {
   const GrpoOptions& options() const { return options_; }
 
  private:
-  void read_reference(Device& device, const PackedBatch& packed);
+  void read_reference(Device& device, const Model& policy, const PackedBatch& packed);
   void compare(const Answer& answer, std::span<const double> current);
 
   const Recipe recipe_;

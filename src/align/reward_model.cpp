@@ -4,22 +4,29 @@
 
 #include "align/preference_data.h"
 #include "base/error.h"
+#include "model/adapter_folder.h"
+#include "text/tokenizer_identity.h"
 
 namespace fathom {
 namespace {
 
 constexpr int64_t batch_tokens = 4096;  // of texts that are scored together
 
-Model score_model(Device& device, const std::string& folder, std::optional<DType> dtype) {
-  check(read_config(folder).num_labels == 1, "{}: no reward model: it has no score head of one label", folder);
-  return load_model(device, folder, dtype);
+Model score_model(Device& device, const std::string& folder, const std::string& adapter,
+                  std::optional<DType> dtype) {
+  const Config stored = read_config(folder),
+               config = adapter.empty() ? stored : with_adapter(stored, adapter);
+  check(config.num_labels == 1, "{}: no reward model: it has no score head of one label",
+        adapter.empty() ? folder : adapter);
+  return adapter.empty() ? load_model(device, folder, dtype) : load_model(device, folder, adapter, dtype);
 }
 
 }  // namespace
 
-RewardModel::RewardModel(Device& device, const std::string& folder, std::optional<DType> dtype, int64_t longest)
-    : model_(score_model(device, folder, dtype)),
-      tools_(folder, model_.config),
+RewardModel::RewardModel(Device& device, const std::string& folder, const std::string& adapter,
+                         std::optional<DType> dtype, int64_t longest)
+    : model_(score_model(device, folder, adapter, dtype)),
+      tools_(folder_with_tokenizer(folder, adapter), model_.config),
       encoder_(tools_.tokenizer, tools_.chat_template, tools_.ends, true),
       longest_(longest > 0 ? std::min(longest, model_.config.max_position_embeddings)
                            : model_.config.max_position_embeddings),

@@ -14,9 +14,11 @@ namespace fathom {
 
 class RewardModel {
  public:
-  // A model folder with a score head of one label. Conversations of up to `longest` tokens are scored, by
-  // default as many as the model knows. Error for another model.
-  RewardModel(Device& device, const std::string& folder, std::optional<DType> dtype = {}, int64_t longest = 0);
+  // A model folder with a score head of one label, or a folder of any model and an adapter that brings such a
+  // head. Conversations of up to `longest` tokens are scored, by default as many as the model knows. Error
+  // for another model.
+  RewardModel(Device& device, const std::string& folder, const std::string& adapter = {},
+              std::optional<DType> dtype = {}, int64_t longest = 0);
 
   // A conversation that ends with an answer, as preference_data's scored_text() has it. Error naming the row
   // when it cannot be written, or is too long.

@@ -52,7 +52,7 @@ class Chat {
   Chat(const Options& o, Device& device, const Model& model, const Tokenizer& tokenizer)
       : model_(model),
         tokenizer_(tokenizer),
-        template_(ChatTemplate::load(o.model)),
+        template_(ChatTemplate::load(text_folder(o))),
         lead_(template_.answer_lead()),
         engine_(device, model, &tokenizer, engine_options(o, device, model)) {
     const GenerationConfig defaults = read_generation_config(o.model, model.config);

@@ -75,9 +75,10 @@ std::vector<int32_t> prompt_tokens(const Options& o, const std::optional<Tokeniz
 
 std::optional<Tokenizer> tokenizer_of(const Options& o) {
   if (o.prompt_ids || o.no_tokenizer) return {};
-  check(tokenizer_file(o.model).has_value(),
-        "{}: the model has no tokenizer.json; with --no-tokenizer prompt and answer are token ids", o.model);
-  return Tokenizer::load(o.model);
+  const std::string folder = text_folder(o);
+  check(tokenizer_file(folder).has_value(),
+        "{}: the model has no tokenizer.json; with --no-tokenizer prompt and answer are token ids", folder);
+  return Tokenizer::load(folder);
 }
 
 Request make_request(const Options& o, const Config& config, const std::optional<Tokenizer>& tokenizer) {

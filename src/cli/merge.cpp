@@ -34,7 +34,7 @@ void merge(const Options& o) {
   Model model = load_model(device, o.model, o.adapter, {});
   const size_t projections = model.config.lora.projections.size();
   merge_adapters(device, model);
-  save_model(device, o.out, model, o.model);
+  save_model(device, o.out, model, o.model, o.adapter);
   print_output("{} adapters merged\nmodel: {}\n", projections, o.out);
 }
 

@@ -19,10 +19,15 @@ void add_model_flags(CLI::App& command, ModelFlags& f) {
                      "folder of a LoRA adapter in PEFT's form, applied beside the weights without merging");
 }
 
+std::string text_folder(const ModelFlags& f) {
+  return folder_with_tokenizer(f.model, f.adapter);
+}
+
 Tokenizer load_tokenizer(const ModelFlags& f) {
   check_model_folder(f.model);
-  check(tokenizer_file(f.model).has_value(), "{}: the model has no tokenizer.json", f.model);
-  return Tokenizer::load(f.model);
+  const std::string folder = text_folder(f);
+  check(tokenizer_file(folder).has_value(), "{}: the model has no tokenizer.json", folder);
+  return Tokenizer::load(folder);
 }
 
 Model load_model(const ModelFlags& f, Device& device) {

@@ -17,7 +17,10 @@ struct ModelFlags {
 // The model folder comes as an argument, before other arguments of the command.
 void add_model_flags(CLI::App& command, ModelFlags& flags);
 
-// Error when the folder holds no whole model with a tokenizer.
+// The folder that tokenizer and chat template come from: the adapter's where it brings them, else the
+// model's.
+std::string text_folder(const ModelFlags& flags);
+// Error when the folders hold no whole model with a tokenizer.
 Tokenizer load_tokenizer(const ModelFlags& flags);
 // Error, before anything is read of its weights, for a model that scores texts and generates none.
 Model load_model(const ModelFlags& flags, Device& device);

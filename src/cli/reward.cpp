@@ -22,8 +22,8 @@ void run(const RewardScoring& scoring, const TrainFlags& training, World& world)
           "--score and --evaluate train nothing: a recipe and its keys go without them");
     return score_files(scoring);
   }
-  check(scoring.model.empty() && scoring.out.empty() && scoring.json.empty(),
-        "--model, --out and --json go with --score or --evaluate");
+  check(scoring.model.empty() && scoring.adapter.empty() && scoring.out.empty() && scoring.json.empty(),
+        "--model, --adapter, --out and --json go with --score or --evaluate");
   PreferenceData data;
   run_training(training, world, preference_kind(data));
 }
@@ -40,6 +40,9 @@ void add_reward(CLI::App& app, World& world) {
   command->add_option("--evaluate", scoring->evaluate,
                       "file of preferences: print how often the model agrees, and how sure it is of what");
   command->add_option("--model", scoring->model, "the reward model that scores, a model folder");
+  command->add_option(
+      "--adapter", scoring->adapter,
+      "of a reward model that was trained as an adapter: its folder; --model is what is beneath");
   command->add_option("--out", scoring->out, "of --score: the file to write, one row a line");
   command->add_option("--json", scoring->json, "of --evaluate: write the figures to this file too");
   command->add_option("--device", scoring->device, "cpu, cuda, or cuda:N")->capture_default_str();

@@ -109,7 +109,7 @@ void score_files(const RewardScoring& s) {
   check(s.score.empty() || !s.out.empty(), "--score needs --out");
   catch_interrupts();
   Device device = Device::named(s.device, s.threads);
-  RewardModel model(device, s.model);
+  RewardModel model(device, s.model, s.adapter);
   if (!s.score.empty()) return write_scores(model, s);
   evaluate(model, s);
 }

@@ -6,7 +6,7 @@ namespace fathom {
 
 struct RewardScoring {
   std::string score, evaluate;  // files; one of them
-  std::string model, out, json, device = "cpu";
+  std::string model, adapter, out, json, device = "cpu";
   int threads = 0;
 };
 

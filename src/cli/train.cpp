@@ -16,6 +16,7 @@
 #include "cli/training_samples.h"
 #include "comm/agreement.h"
 #include "comm/launcher.h"
+#include "model/adapter_config.h"
 #include "train/trainer.h"
 #include "train/training_run.h"
 
@@ -40,7 +41,7 @@ void print_outcome(const TrainOutcome& o, const std::string& measure) {
   const char* reason = o.ending == Ending::out_of_time ? "time is up" : "finished";
   print_output("{} after step {}: training loss {:.4f}", reason, o.step, o.loss);
   if (o.validation_loss) print_output(", validation {} {:.4f}", measure, *o.validation_loss);
-  print_output("\nmodel: {}\n", o.model);
+  print_output("\n{}: {}\n", is_adapter_folder(o.model) ? "adapter" : "model", o.model);
 }
 
 // Of the rank that waited longest. Every rank calls it.

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <filesystem>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "io/descriptor.h"
 #include "model/lora_targets.h"
 
 namespace fathom {
@@ -137,6 +139,18 @@ bool matches_pattern(const std::string& pattern, const std::string& name, const 
     reached[0] = 0;
   }
   return reached[name.size()] != 0;
+}
+
+bool is_adapter_folder(const std::string& folder) {
+  std::error_code ignored;
+  return std::filesystem::exists(file_in(folder, "adapter_config.json"), ignored) &&
+         !std::filesystem::exists(file_in(folder, "config.json"), ignored);
+}
+
+std::string adapter_base(const std::string& folder) {
+  const std::string path = file_in(folder, "adapter_config.json");
+  const Json json = read_json(path);
+  return JsonObject(json, path).optional<std::string>("base_model_name_or_path", "");
 }
 
 std::string parameter_of(const std::string& projection) {

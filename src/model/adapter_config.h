@@ -42,6 +42,11 @@ std::string parameter_of(const std::string& projection);
 // "...experts.3.up_proj" without the number.
 std::string without_expert(const std::string& module);
 
+// Whether a folder holds an adapter, and no model.
+bool is_adapter_folder(const std::string& folder);
+// The folder or name of the model beneath an adapter; empty where it does not say.
+std::string adapter_base(const std::string& folder);
+
 // Of the adapters in config.lora. `base` is base_model_name_or_path.
 OrderedJson adapter_config_to_json(const Config& config, const std::string& base);
 

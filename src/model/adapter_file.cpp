@@ -87,6 +87,10 @@ void AdapterFile::check_tensors(const Config& c, const FusedParts& fused) const 
   comparison.report();
 }
 
+bool AdapterFile::has_score_head() const {
+  return tensors_.entry(score) != nullptr;
+}
+
 Config AdapterFile::with(const Config& config) const {
   Config c = without_adapters(config);
   if (const SafetensorsEntry* head = tensors_.entry(score); head && !c.has_score_head())

@@ -15,6 +15,7 @@ class AdapterFile {
   explicit AdapterFile(const std::string& folder);
 
   // As with_adapter and load_adapter (model/adapter_folder.h).
+  bool has_score_head() const;
   Config with(const Config& config) const;
   void load(const Device& device, const Config& config, Weights& weights, const ModelPart& part) const;
 

@@ -27,6 +27,10 @@ StorageTypes trained_types(DType dtype) {
 
 }  // namespace
 
+std::string adapter_tensors(const std::string& folder) {
+  return file_in(folder, tensors_name);
+}
+
 Config with_adapter(const Config& config, const std::string& folder) {
   return AdapterFile(folder).with(config);
 }
@@ -34,6 +38,17 @@ Config with_adapter(const Config& config, const std::string& folder) {
 void load_adapter(const Device& device, const Config& config, Weights& weights, const std::string& folder,
                   const ModelPart& part) {
   AdapterFile(folder).load(device, config, weights, part);
+}
+
+void start_from_adapter(const Device& device, const Config& config, Weights& weights,
+                        const std::string& folder, const ModelPart& part) {
+  const AdapterFile file(folder);
+  if (file.has_score_head() || !config.has_score_head()) return file.load(device, config, weights, part);
+  Config language = config;
+  language.num_labels = 0;
+  Weights body = weights;
+  body.head = {};
+  file.load(device, language, body, part);
 }
 
 FilePatterns adapter_folder_files() {

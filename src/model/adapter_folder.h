@@ -12,6 +12,9 @@
 
 namespace fathom {
 
+// The file of an adapter's folder with the tensors.
+std::string adapter_tensors(const std::string& folder);
+
 // The model of `config` with the adapters that a folder has for it, by names and shapes alone; a score head
 // among the tensors makes the model one that scores. Error naming the file and the option or tensor for what
 // fathom does not do, a tensor of another model, one that is missing, or a shape that is not this model's.
@@ -21,6 +24,10 @@ Config with_adapter(const Config& config, const std::string& folder);
 // head that it has.
 void load_adapter(const Device& device, const Config& config, Weights& weights, const std::string& folder,
                   const ModelPart& part = {});
+
+// The same at the start of training: a score head that config has and the folder lacks is left as it is.
+void start_from_adapter(const Device& device, const Config& config, Weights& weights,
+                        const std::string& folder, const ModelPart& part = {});
 
 // Names of the files of an adapter's folder.
 FilePatterns adapter_folder_files();

@@ -1,6 +1,5 @@
 #include "model/merge_adapters.h"
 
-#include <initializer_list>
 #include <vector>
 
 #include "io/copy_tensor.h"
@@ -55,14 +54,8 @@ class Merger {
 void merge_adapters(Device& device, Model& model) {
   assert(device.on_host());
   Merger merger(device);
-  for (LayerWeights& w : model.weights.layers) {
-    AttentionWeights& a = w.self_attn;
-    for (Projection* p :
-         {&a.q_proj, &a.q_a_proj, &a.q_b_proj, &a.kv_a_proj_with_mqa, &a.kv_b_proj, &a.kv_proj, &a.o_proj,
-          &w.mlp.gate_up_proj, &w.mlp.down_proj, &w.moe.gate_up_proj, &w.moe.down_proj,
-          &w.moe.shared_experts.gate_up_proj, &w.moe.shared_experts.down_proj})
-      merger.merge(*p);
-  }
+  for (LayerWeights& w : model.weights.layers)
+    for (Projection* p : projections_of(w)) merger.merge(*p);
   model.config = without_adapters(model.config);
 }
 

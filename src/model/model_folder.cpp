@@ -190,7 +190,8 @@ void copy_model(const std::string& from, const std::string& to, const Config& co
   folder.commit();
 }
 
-void save_model(const Device& device, const std::string& dir, const Model& model, const std::string& beside) {
+void save_model(const Device& device, const std::string& dir, const Model& model, const std::string& beside,
+                const std::string& adapter) {
   assert(!model.config.lora);  // save_adapter writes those; merge_adapters brings them into the weights
   const CheckpointFiles weights = weight_files(model.config, model.dtype);
   AtomicFolder folder(dir,
@@ -200,6 +201,7 @@ void save_model(const Device& device, const std::string& dir, const Model& model
   write_index(folder.path(), weights);
   write_config_files(folder.path(), model.config, model.dtype);
   if (!beside.empty()) copy_files(beside, folder.path(), joined({generation_file_name}, files_beside));
+  if (!adapter.empty()) copy_files(adapter, folder.path(), files_beside);
   folder.commit();
 }
 

@@ -52,9 +52,10 @@ void write_config_files(const std::string& dir, const Config& config, DType dtyp
 
 // Writes a whole model into `dir`, created if need be; what an earlier model left there is replaced in one
 // step. From `beside`, the folder of a model that this one was made of, come tokenizer, chat template and
-// generation_config.json.
+// generation_config.json; tokenizer and chat template from `adapter`, an adapter's folder, where that has
+// them.
 void save_model(const Device& device, const std::string& dir, const Model& model,
-                const std::string& beside = {});
+                const std::string& beside = {}, const std::string& adapter = {});
 
 // Writes the model of one folder into another with `config`, which allocates the same weights: config.json is
 // new, the files of weights and tokenizer are copied. What an earlier model left in `to` is replaced in one

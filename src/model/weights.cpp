@@ -71,17 +71,6 @@ int64_t element_count(const Config& c, const WeightInfo& info) {
 
 }  // namespace
 
-DType storage_type(const WeightInfo& info, DType dtype) {
-  const bool routes = info.kind == WeightKind::router || info.kind == WeightKind::choice_bias;
-  return routes ? stat_of(dtype) : dtype;
-}
-
-StorageTypes gradient_types(DType dtype) {
-  return [stat = stat_of(dtype)](const WeightInfo& info) {
-    return is_trained(info) ? std::optional(stat) : std::nullopt;
-  };
-}
-
 Weights allocate_weights(const Config& c, Arena& arena, const StorageTypes& types, const ModelPart& part) {
   parameter_count(c);  // fails where a size would overflow
   Weights weights;
@@ -134,12 +123,36 @@ void initialize_adapters(Device& device, const Config& c, Weights& weights, uint
     if (is_adapter(w.info.kind)) start_weight(device, staging, c, w, seed);
 }
 
+std::vector<Projection*> projections_of(LayerWeights& w) {
+  AttentionWeights& a = w.self_attn;
+  return {&a.q_proj,
+          &a.q_a_proj,
+          &a.q_b_proj,
+          &a.kv_a_proj_with_mqa,
+          &a.kv_b_proj,
+          &a.kv_proj,
+          &a.o_proj,
+          &w.mlp.gate_up_proj,
+          &w.mlp.down_proj,
+          &w.moe.gate_up_proj,
+          &w.moe.down_proj,
+          &w.moe.shared_experts.gate_up_proj,
+          &w.moe.shared_experts.down_proj};
+}
+
 int64_t parameter_count(const Config& c) {
   int64_t n = 0;
   for (const NamedWeight& w : list_weights(c, {})) {
     n += element_count(c, w.info);
     if (n > most_elements) fail_too_large(c, "the model");
   }
+  return n;
+}
+
+int64_t trained_parameter_count(const Config& c) {
+  int64_t n = 0;
+  for (const NamedWeight& w : list_weights(c, {}))
+    if (is_trained(w.info)) n += element_count(c, w.info);
   return n;
 }
 

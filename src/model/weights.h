@@ -82,6 +82,9 @@ struct LayerWeights {
   bool is_moe() const { return static_cast<bool>(moe.gate); }
 };
 
+// The projections that a layer may have; of some of them weights and adapters are absent.
+std::vector<Projection*> projections_of(LayerWeights& layer);
+
 struct Weights {
   Weight embed_tokens;               // [V, C]
   std::vector<LayerWeights> layers;  // [num_hidden_layers]; those of other parts are empty
@@ -158,8 +161,10 @@ void initialize_weights(Device& device, const Config& config, Weights& weights, 
 void initialize_adapters(Device& device, const Config& config, Weights& weights, uint64_t seed,
                          const ModelPart& part = {});
 
-// Parameter counts. Error as from allocate_weights.
+// Parameter counts; of a model with adapters theirs are among them. Error as from allocate_weights.
 int64_t parameter_count(const Config& config);
+// Those that training changes.
+int64_t trained_parameter_count(const Config& config);
 // Parameters one token uses: K of the E routed experts. The embedding table is looked up, not multiplied: it
 // is counted only on request.
 int64_t active_parameter_count(const Config& config, bool with_input_embedding);

@@ -1,6 +1,9 @@
-// The one list of all tensors of a model.
+// The one list of all tensors of a model, and the types that they have.
+#include <optional>
+
 #include "model/projection_parts.h"
 #include "model/weights.h"
+#include "ops/dispatch.h"
 
 namespace fathom {
 namespace {
@@ -132,6 +135,17 @@ void visit(const Config& c, Weights& w, const Visit& f, const ModelPart& part) {
     w.head = w.embed_tokens;
   else
     outside({"lm_head.weight", head, WeightKind::matrix}, w.head);
+}
+
+DType storage_type(const WeightInfo& info, DType dtype) {
+  const bool routes = info.kind == WeightKind::router || info.kind == WeightKind::choice_bias;
+  return routes ? stat_of(dtype) : dtype;
+}
+
+StorageTypes gradient_types(DType dtype) {
+  return [stat = stat_of(dtype)](const WeightInfo& info) {
+    return is_trained(info) ? std::optional(stat) : std::nullopt;
+  };
 }
 
 std::vector<NamedWeight> list_weights(const Config& c, const Weights& weights, const ModelPart& part) {

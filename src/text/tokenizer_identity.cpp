@@ -87,6 +87,10 @@ std::optional<std::string> tokenizer_file(const std::string& path) {
   return file.string();
 }
 
+std::string folder_with_tokenizer(const std::string& model, const std::string& adapter) {
+  return !adapter.empty() && tokenizer_file(adapter) ? adapter : model;
+}
+
 std::string short_identity(const std::string& identity) {
   constexpr size_t digits = 12;
   const size_t start = identity.find(':');

@@ -16,6 +16,10 @@ std::string tokenizer_identity(std::string_view tokenizer_json, const std::strin
 // another name. Nothing when there is none.
 std::optional<std::string> tokenizer_file(const std::string& path);
 
+// Whose tokenizer and chat template go with an adapter (a folder, or empty) beside a model's folder: its own
+// where it brings one.
+std::string folder_with_tokenizer(const std::string& model, const std::string& adapter);
+
 // An identity as errors show it: its first digits.
 std::string short_identity(const std::string& identity);
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "comm/agreement.h"
+#include "train/checksums.h"
 
 namespace fathom {
 namespace {
@@ -11,12 +12,6 @@ namespace {
 // To be sent.
 Tensor state_tensor(ContentHash::State& state) {
   return {state.data(), DType::i64, {static_cast<int64_t>(state.size())}};
-}
-
-// Where one rank has what is not 0, and it alone.
-void merge(Communicator& ranks, std::vector<HashValue>& hashes) {
-  static_assert(sizeof(HashValue) == 2 * sizeof(int64_t));
-  ranks.run(AllReduce{.x = Tensor(hashes.data(), DType::i64, {2 * static_cast<int64_t>(hashes.size())})});
 }
 
 }  // namespace
@@ -88,7 +83,7 @@ void CheckpointWriter::confirm() {
 std::vector<HashValue> CheckpointWriter::all_hashes() {
   std::vector<HashValue> hashes = writer_->hashes();
   hash_divided_tensors(hashes);
-  merge(ranks_, hashes);
+  sum_hashes(ranks_, hashes);
   return hashes;
 }
 

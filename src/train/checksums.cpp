@@ -48,17 +48,11 @@ std::vector<Expected> expected_tensors(const std::string& dir, const Json& check
   return all;
 }
 
-// Those whose middle lies in this rank's share of all bytes.
 std::vector<Expected> share_of(const Communicator& ranks, const std::vector<Expected>& all) {
-  double total = 0, before = 0;
-  for (const Expected& e : all) total += static_cast<double>(e.entry->bytes.size());
+  std::vector<const SafetensorsEntry*> entries;
+  for (const Expected& e : all) entries.push_back(e.entry);
   std::vector<Expected> mine;
-  for (const Expected& e : all) {
-    const auto bytes = static_cast<double>(e.entry->bytes.size());
-    const double owner = total > 0 ? (before + bytes / 2) / total * ranks.size() : 0;
-    if (std::min(static_cast<int>(owner), ranks.size() - 1) == ranks.rank()) mine.push_back(e);
-    before += bytes;
-  }
+  for (const size_t i : tensors_of_rank(ranks, entries)) mine.push_back(all[i]);
   return mine;
 }
 
@@ -72,6 +66,26 @@ void verify(const std::vector<Expected>& tensors, int threads) {
 }
 
 }  // namespace
+
+std::vector<size_t> tensors_of_rank(const Communicator& ranks,
+                                    std::span<const SafetensorsEntry* const> tensors) {
+  double total = 0, before = 0;
+  for (const SafetensorsEntry* t : tensors) total += static_cast<double>(t->bytes.size());
+  std::vector<size_t> mine;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto bytes = static_cast<double>(tensors[i]->bytes.size());
+    const double owner = total > 0 ? (before + bytes / 2) / total * ranks.size() : 0;
+    if (std::min(static_cast<int>(owner), ranks.size() - 1) == ranks.rank()) mine.push_back(i);
+    before += bytes;
+  }
+  return mine;
+}
+
+void sum_hashes(Communicator& ranks, std::vector<HashValue>& hashes) {
+  static_assert(sizeof(HashValue) == 2 * sizeof(int64_t));
+  ranks.host().run(
+      AllReduce{.x = Tensor(hashes.data(), DType::i64, {2 * static_cast<int64_t>(hashes.size())})});
+}
 
 void write_checksums(const std::string& dir, const FileChecksums& checksums) {
   write_file(file_in(dir, checksums_file), Json(checksums).dump(1) + "\n");

@@ -1,7 +1,9 @@
 // checksums.json of a training checkpoint: the content hash of every tensor in it, file by file, so that a
 // resumed run does not continue from damaged numbers.
 #pragma once
+#include <span>
 #include <string>
+#include <vector>
 
 #include "comm/communicator.h"
 #include "io/checkpoint.h"
@@ -9,6 +11,14 @@
 namespace fathom {
 
 constexpr const char* checksums_file = "checksums.json";
+
+// Where all ranks read these tensors together, those that this one reads: their middle lies in its share of
+// all bytes.
+std::vector<size_t> tensors_of_rank(const Communicator& ranks,
+                                    std::span<const SafetensorsEntry* const> tensors);
+
+// Of every tensor one rank has the hash, and the others 0: all get it.
+void sum_hashes(Communicator& ranks, std::vector<HashValue>& hashes);
 
 void write_checksums(const std::string& dir, const FileChecksums& checksums);
 

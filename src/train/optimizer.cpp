@@ -153,6 +153,7 @@ std::vector<SliceToRead> Optimizer::state() const {
 
 std::vector<TensorSlice> Optimizer::weight_slices() const {
   std::vector<SliceToRead> all = slices_of("", &AdamWTensor::w);
+  if (model_.config.lora) return read_only(all);
   for (const WeightPiece& piece : fixed_) {
     const NamedWeight& w = weights_[piece.weight];
     append_stored_slices(all, "", w.info, piece.first, piece_of(w.weight.data, piece));

@@ -55,7 +55,8 @@ class Optimizer {
 
   // The state under the names of optimizer.safetensors (train/optimizer_file.h).
   std::vector<TensorSlice> slices() const;
-  // The same of the weights themselves, under the names of the model's files.
+  // The same of the weights themselves, under the names of the model's files; of a model with adapters those
+  // that are trained, under the adapter's.
   std::vector<TensorSlice> weight_slices() const;
   // Fills the state from such a file, and weights that have a master copy there and none here.
   void load(const Device& device, const std::string& path);

@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "model/extension.h"
 #include "train/recipe_check.h"
+#include "train/recipe_lora.h"
 #include "train/recipe_toml.h"
 #include "train/recipe_values.h"
 
@@ -19,7 +20,8 @@ struct TaskSection {
   std::string_view name;
   std::vector<Task> tasks;
 };
-const std::array task_sections = {TaskSection{"chat", {Task::sft, Task::reward, Task::dpo, Task::grpo}},
+const std::vector<Task> alignment = {Task::sft, Task::reward, Task::dpo, Task::grpo};
+const std::array task_sections = {TaskSection{"chat", alignment},  TaskSection{"lora", alignment},
                                   TaskSection{"sft", {Task::sft}}, TaskSection{"reward", {Task::reward}},
                                   TaskSection{"dpo", {Task::dpo}}, TaskSection{"grpo", {Task::grpo}}};
 
@@ -61,9 +63,8 @@ std::string config_field_of(const std::string& key) {
   return key.starts_with(model_prefix) ? key.substr(model_prefix.size()) : "";
 }
 
-// The balance loss is a part of training, not of the model.
 OnResume on_resume_of_field(const std::string& field) {
-  return field == "aux_loss_alpha" || field == "seq_aux" ? by_request : fixed;
+  return is_of_training(field) ? by_request : fixed;
 }
 
 std::vector<std::string> key_names(Task task) {
@@ -204,6 +205,7 @@ OrderedJson recipe_to_json(const Recipe& recipe) {
 
 Config model_config(const Recipe& recipe) {
   const std::string base = recipe.model.config.empty() ? recipe.model.init_from : recipe.model.config;
+  check_no_adapter(recipe.model.init_from);
   Json json = Json::object();
   if (!base.empty()) json = Json::parse(config_to_json(read_config(base), "float32").dump());
   for (const auto& [key, value] : recipe.model.fields.items()) {
@@ -216,6 +218,7 @@ Config model_config(const Recipe& recipe) {
   Config config = config_from_json(json, where);
   const Recipe::Model& m = recipe.model;
   if (m.extend_to > 0) config = extended(config, m.extend_to, m.extend_from, where);
+  if (recipe.lora.trained()) config = with_adapters(recipe, config);
   if (recipe.task == Task::reward && !config.has_score_head())
     config = with_score_head(config, 1, config.bos_token_id, where);
   check_groups(config, "model.device_balance_alpha", m.device_balance_alpha, where);

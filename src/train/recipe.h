@@ -44,6 +44,17 @@ struct Recipe {
     double bias_update_speed = 0;  // of the bias that experts are chosen with, in a step; 0: it stands still
   } model;
 
+  // Adapters that are trained in place of the weights of model.init_from (model/lora.h, docs/lora.md).
+  struct Lora {
+    int64_t rank = 0;  // 0: there are none, and all weights are trained
+    double alpha = 32;
+    bool rslora = false;
+    std::vector<std::string> targets = {"all-linear"};  // as LoraOptions
+    std::string init_from;  // an adapter's folder, in PEFT's form, to start from; its shape is then theirs
+
+    bool trained() const { return rank > 0 || !init_from.empty(); }
+  } lora;
+
   struct Data {
     std::vector<std::string> train;  // folders or shards that `fathom prepare` made
     std::vector<double> weights;     // of the entries of `train`, each then a source; none: one stream of all

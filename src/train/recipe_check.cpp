@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "train/recipe_lora.h"
 
 namespace fathom {
 namespace {
@@ -45,6 +46,7 @@ void check_together(const Recipe& r, const std::string& where) {
         "{}: give one of model.config and model.init_from", where);
   check(!r.model.config.empty() || !r.model.init_from.empty() || !r.model.fields.empty(),
         "{}: no model: give model.config, model.init_from or its fields", where);
+  check_lora(r, where);
   check(r.model.extend_from == 0 || r.model.extend_to > 0, "{}: model.extend_from needs model.extend_to",
         where);
   const Recipe::Batch& b = r.batch;

@@ -14,6 +14,11 @@ inline constexpr double huge = 1e18;
 inline constexpr Range at_least_0{0, huge}, at_least_1{1, huge}, fraction{0, 1},
     below_1{0, 1 - std::numeric_limits<double>::epsilon() / 2}, any_value{-huge, huge};
 
+// Of a field of config.json. The balance loss is a part of training, not of the model.
+inline bool is_of_training(const std::string& field) {
+  return field == "aux_loss_alpha" || field == "seq_aux";
+}
+
 inline constexpr OnResume free_to_change = OnResume::free, by_request = OnResume::by_request,
                    fixed = OnResume::fixed;
 
@@ -34,6 +39,14 @@ void visit_recipe(R& r, F&& f) {
     "room of a group of experts over its average load, for token dropping; 0: none");
   f("model.bias_update_speed", r.model.bias_update_speed, at_least_0, by_request,
     "change of the bias of experts in a step, with topk_method = noaux_tc; 0: none");
+  f("lora.rank", r.lora.rank, Range{0, 65536}, fixed,
+    "of adapters, which are trained in place of model.init_from's weights; 0: none");
+  f("lora.alpha", r.lora.alpha, Range{1e-9, 1e9}, fixed, "their scale is alpha / rank");
+  f("lora.rslora", r.lora.rslora, any_value, fixed, "their scale is alpha / sqrt(rank)");
+  f("lora.targets", r.lora.targets, any_value, fixed,
+    "projections that have one: q_a_proj, experts.down_proj and the like, or all-linear");
+  f("lora.init_from", r.lora.init_from, any_value, free_to_change,
+    "folder of an adapter to go on with, in place of new ones");
   f("data.train", r.data.train, any_value, free_to_change, "folders or shards made by fathom prepare");
   f("data.weights", r.data.weights, at_least_0, by_request,
     "of the entries of data.train, to mix them in proportion; none: all windows alike");

@@ -1,7 +1,9 @@
 #include "train/run_state.h"
 
 #include "base/error.h"
+#include "io/descriptor.h"
 #include "io/file.h"
+#include "model/adapter_config.h"
 
 namespace fathom {
 namespace {
@@ -77,6 +79,7 @@ RunState read_run_state(const std::string& path) {
                     o.required<int64_t>("windows_read"), o.required<int64_t>("data_tokens"),
                     o.optional<std::string>("data", ""), o.optional<std::string>("tokenizer", "")};
   check(state.step >= 0 && state.tokens >= 0 && state.windows_read >= 0, "{}: negative counters", path);
+  state.base = o.optional<std::string>("base", ""), state.adapter = o.optional<std::string>("adapter", "");
   if (o.has("anomalies")) state.anomalies = anomalies_from(o.child("anomalies"));
   state.mixture = mixture_from(o, state.windows_read);
   for (const Json& one : o.optional<std::vector<Json>>("rollbacks", {}))
@@ -84,11 +87,25 @@ RunState read_run_state(const std::string& path) {
   return state;
 }
 
-void write_run_state(const std::string& path, const RunState& state, const Recipe& recipe) {
+// A folder of adapters has no config.json.
+Config checkpoint_config(const std::string& checkpoint) {
+  if (!is_adapter_folder(checkpoint)) return read_config(checkpoint);
+  const std::string path = file_in(checkpoint, "trainer.json");
+  const Json trainer = read_trainer_json(path);
+  return config_from_json(JsonObject(trainer, path).child("config").json(), path);
+}
+
+void write_run_state(const std::string& path, const RunState& state, const Recipe& recipe,
+                     const Config& config) {
   OrderedJson trainer = {{"format", format_version},         {"step", state.step},
                          {"tokens", state.tokens},           {"windows_read", state.windows_read},
                          {"data_tokens", state.data_tokens}, {"data", state.data},
                          {"tokenizer", state.tokenizer},     {"recipe", recipe_to_json(recipe)}};
+  if (config.lora) {
+    trainer["base"] = state.base;
+    if (!state.adapter.empty()) trainer["adapter"] = state.adapter;
+    trainer["config"] = config_to_json(config, "");
+  }
   if (const MixtureStart& m = state.mixture; !m.weights.empty())
     trainer["mixture"] = {{"weights", m.weights}, {"since", m.since}, {"taken", m.taken}};
   trainer["anomalies"] = to_json(state.anomalies);

@@ -29,6 +29,9 @@ struct RunState {
   // What it was trained on; empty: a checkpoint of an earlier release does not say.
   std::string data = {};                 // TokenShards::fingerprint()
   std::string tokenizer = {};            // tokenizer_identity()
+  // Where adapters are trained: weights_identity() of the model beneath, and of the adapter that they began
+  // as.
+  std::string base = {}, adapter = {};
   MixtureStart mixture = {};             // with data.weights
   AnomalyHistory anomalies = {};         // what the next steps are compared with
   std::vector<RollBack> rollbacks = {};  // of the whole run, in order
@@ -36,7 +39,10 @@ struct RunState {
 
 // Of trainer.json. Error naming the file, and the field that is missing or cannot be.
 RunState read_run_state(const std::string& path);
-void write_run_state(const std::string& path, const RunState& state, const Recipe& recipe);
+void write_run_state(const std::string& path, const RunState& state, const Recipe& recipe,
+                     const Config& config);
+// The model that a checkpoint was made with, without its adapters.
+Config checkpoint_config(const std::string& checkpoint);
 // The run went back to this checkpoint, and stands there with this state: whatever happens to the process
 // before it has written another one, the run has gone back.
 void note_rollback(const std::string& path, const RunState& state);

@@ -2,6 +2,7 @@
 
 #include <exception>
 
+#include "model/adapter_folder.h"
 #include "model/score.h"
 #include "tensor/memory.h"
 #include "train/not_finite.h"
@@ -36,13 +37,21 @@ TrainedModel::~TrainedModel() {
   if (std::uncaught_exceptions() == 0) finish_gathering();
 }
 
-void TrainedModel::start(Device& device, const std::string& init_from, uint64_t seed) {
+void TrainedModel::start(Device& device, const Recipe& r) {
+  const Config& c = model_.config;
   Weights exact = starting_weights(model_, gradients_.weights);
-  if (init_from.empty())
-    initialize_weights(device, model_.config, exact, seed, model_.part);
+  if (r.model.init_from.empty())
+    initialize_weights(device, c, exact, r.run.seed, model_.part);
   else
-    start_from_folder(device, model_.config, exact, init_from, model_.part);
+    start_from_folder(device, c, exact, r.model.init_from, model_.part);
+  if (c.lora && r.lora.init_from.empty()) initialize_adapters(device, c, exact, r.run.seed, model_.part);
+  if (c.lora && !r.lora.init_from.empty())
+    start_from_adapter(device, c, exact, r.lora.init_from, model_.part);
   optimizer_.start_from(device, exact);
+}
+
+void TrainedModel::load_frozen(Device& device, const Recipe& r) {
+  start_from_folder(device, model_.config, model_.weights, r.model.init_from, model_.part);
 }
 
 void TrainedModel::clear_gradients(const Device& device) {

@@ -22,8 +22,11 @@ class TrainedModel {
   // Waits for the weights that are under way.
   ~TrainedModel();
 
-  // Starts from a model folder, or where that is empty from fresh weights: the same for every plan.
-  void start(Device& device, const std::string& init_from, uint64_t seed);
+  // Starts from the recipe's model folder, or where there is none from fresh weights, with its adapters: the
+  // same for every plan.
+  void start(Device& device, const Recipe& recipe);
+  // What a checkpoint of adapters lacks: the frozen weights, from the recipe's model folder.
+  void load_frozen(Device& device, const Recipe& recipe);
 
   // Of a rank that has no part in a step.
   void clear_gradients(const Device& device);

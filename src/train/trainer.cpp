@@ -9,6 +9,7 @@
 #include "comm/agreement.h"
 #include "io/checkpoint.h"
 #include "io/descriptor.h"
+#include "model/adapter_folder.h"
 #include "model/model_folder.h"
 #include "ops/router_bias.h"
 #include "tensor/profile.h"
@@ -16,6 +17,8 @@
 #include "train/loader.h"
 #include "train/not_finite.h"
 #include "train/output_folder.h"
+#include "train/resume_check.h"
+#include "train/weights_identity.h"
 
 namespace fathom {
 namespace {
@@ -35,6 +38,8 @@ void settle_special_tokens(const Recipe& r, const TokenVocabulary& data, Config&
 
 Config checked_config(const Recipe& recipe, const TokenVocabulary& data) {
   Config config = model_config(recipe);
+  if (recipe.task != Task::reward)
+    check_language_model(config, "fathom " + std::string(name_of(recipe.task)));
   check(recipe.data.sequence_length <= config.max_position_embeddings,
         "data.sequence_length = {} is longer than the model's max_position_embeddings = {}",
         recipe.data.sequence_length, config.max_position_embeddings);
@@ -107,11 +112,21 @@ TrainingMemory Trainer::memory_taken() const {
           .exchange = passes_.exchange_bytes()};
 }
 
-void Trainer::start(World* world, const std::string& checkpoint, const std::vector<std::string>& changes) {
+RunState Trainer::starting_state() {
   RunState now;
   now.data_tokens = data_.tokens;
   now.data = data_.identity;
   now.tokenizer = data_.tokenizer;
+  if (!config_.lora) return now;
+  now.base = weights_identity(ranks_.everyone(), recipe_.model.init_from, device_.threads());
+  if (!recipe_.lora.init_from.empty())
+    now.adapter =
+        weights_identity(ranks_.everyone(), adapter_tensors(recipe_.lora.init_from), device_.threads());
+  return now;
+}
+
+void Trainer::start(World* world, const std::string& checkpoint, const std::vector<std::string>& changes) {
+  const RunState now = starting_state();
   if (world) {
     world->check_same("the training data", now.data);
     world->check_same("the validation data", data_.validation_identity);
@@ -120,11 +135,13 @@ void Trainer::start(World* world, const std::string& checkpoint, const std::vect
     for (const auto& [key, value] : config.items()) world->check_same("model." + key, value.dump());
   }
   if (checkpoint.empty()) {
-    now.mixture = mixture_start(recipe_.data.weights);
-    trained_.start(device_, recipe_.model.init_from, recipe_.run.seed);
+    trained_.start(device_, recipe_);
     state_ = now;
+    state_.mixture = mixture_start(recipe_.data.weights);
   } else {
     check_recipe(checkpoint, recipe_, config_, changes);
+    check_same_base(checkpoint, now, recipe_);
+    if (config_.lora) trained_.load_frozen(device_, recipe_);
     const RunState then = load(checkpoint);
     check_same_run(checkpoint, then, now, data_.where);
     go_on(then, now);
@@ -306,7 +323,7 @@ std::string Trainer::save() {
   const bool beside = take_snapshots();
   saving_ = std::make_unique<CheckpointWriter>(
       ranks_.everyone(), beside ? snapshot_->device() : device_,
-      checkpoint_content(recipe_, state_, config_, tokenizer_files()),
+      checkpoint_content(recipe_, state_, saved_model()),
       beside ? snapshot_->slices() : checkpoint_slices(trained_.optimizer()));
   if (beside)
     saving_->start();
@@ -328,9 +345,10 @@ bool Trainer::take_snapshots() {
   return all_of(ranks_.everyone(), take_snapshot());
 }
 
-// False where there is nothing to gain by one, or no room for it.
+// False where there is nothing to gain by one, or no room for it. Adapters are written in no time, and the
+// copy would be of all weights.
 bool Trainer::take_snapshot() {
-  if (device_.on_host() || !snapshots_fit_) return false;
+  if (device_.on_host() || !snapshots_fit_ || config_.lora) return false;
   try {
     if (!snapshot_) snapshot_ = std::make_unique<Snapshot>(device_, trained_.model(), trained_.groups());
   } catch (const Error& e) {
@@ -343,8 +361,8 @@ bool Trainer::take_snapshot() {
 }
 
 void Trainer::save_model_to(const std::string& dir) const {
-  save_model_folder(ranks_.everyone(), device_, dir, config_, model().dtype,
-                    trained_.optimizer().weight_slices(), tokenizer_files());
+  trained_.finish_gathering();
+  save_model_folder(ranks_.everyone(), device_, dir, saved_model(), trained_.optimizer().weight_slices());
 }
 
 }  // namespace fathom

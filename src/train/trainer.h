@@ -137,7 +137,14 @@ class Trainer {
 
  private:
   WindowOrder window_order() const;
-  TokenizerFolder tokenizer_files() const { return {data_.tokenizer_folder, data_.chat_template}; }
+  SavedModel saved_model() const {
+    return {config_,
+            recipe_.run.precision,
+            recipe_.model.init_from,
+            {data_.tokenizer_folder, data_.chat_template}};
+  }
+  // What the run learns from and stands on.
+  RunState starting_state();
   const PackedStep& next_data();
   // Fills the weights and this run's part of state_; from a checkpoint, the rest.
   void start(World* world, const std::string& checkpoint, const std::vector<std::string>& changes);

@@ -10,6 +10,7 @@
 #include "base/nearest.h"
 #include "base/progress.h"
 #include "io/descriptor.h"
+#include "model/adapter_config.h"
 #include "train/dead_experts.h"
 #include "train/ignored.h"
 #include "train/memory_report.h"
@@ -30,11 +31,11 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-void check_changes(const std::vector<std::string>& changes) {
+void check_changes(Task task, const std::vector<std::string>& changes) {
   for (const std::string& name : changes) {
     std::vector<std::string> names;
     const RecipeKey* found = nullptr;
-    const std::vector<RecipeKey> keys = recipe_keys();
+    const std::vector<RecipeKey> keys = recipe_keys(task);
     for (const RecipeKey& key : keys) {
       names.push_back(key.name);
       if (key.name == name) found = &key;
@@ -90,7 +91,8 @@ class Run {
   TrainOutcome go();
   // The run was finished before this process came: nothing is written.
   bool nothing_to_do() const {
-    return options_.resume && trainer_.finished() && std::filesystem::exists(model_folder() + "/config.json");
+    return options_.resume && trainer_.finished() &&
+           (std::filesystem::exists(model_folder() + "/config.json") || is_adapter_folder(model_folder()));
   }
   TrainOutcome finished_before() const;
 
@@ -140,13 +142,17 @@ bool Run::samples() const {
 
 void Run::announce() {
   const Config& c = trainer_.model().config;
+  const Config base = without_adapters(c);
   const auto count = [](int64_t n) { return human_count(static_cast<double>(n)); };
-  log::info(
-      "model: {} parameters, {} active per token; {} {} to train on, {} to validate",
-      count(parameter_count(c)), count(active_parameter_count(c, false)), count(trainer_.training_windows()),
-      options_.kind.make_source ? "questions"
-                                : fmt::format("sequences of {} tokens", recipe_.data.sequence_length),
-      count(trainer_.validation_windows()));
+  log::info("model: {} parameters, {} active per token; {} {} to train on, {} to validate",
+            count(parameter_count(base)), count(active_parameter_count(base, false)),
+            count(trainer_.training_windows()),
+            options_.kind.make_source ? "questions"
+                                      : fmt::format("sequences of {} tokens", recipe_.data.sequence_length),
+            count(trainer_.validation_windows()));
+  if (c.lora)
+    log::info("adapters: {} trained parameters beside {} projections; all else is frozen",
+              count(trained_parameter_count(c)), c.lora.projections.size());
   log_mixture(recipe_, trainer_);
   const ParallelPlan& plan = trainer_.ranks().plan();
   if (plan.ranks > 1)
@@ -377,7 +383,7 @@ TrainOutcome Run::finished_before() const {
 }  // namespace
 
 TrainOutcome train(const Recipe& recipe, const TrainOptions& options) {
-  check_changes(options.changes);
+  check_changes(recipe.task, options.changes);
   if (World* world = options.world) {
     check_same_recipe(*world, recipe);
     if (recipe.parallel.hang_seconds > 0) world->watch_for_hangs(recipe.parallel.hang_seconds);

@@ -141,7 +141,7 @@ TEST_F(PreferenceRun, ARewardModelScoresAsItWasTrained) {
     EXPECT_NEAR(model.scores(std::span(texts).subspan(i, 1))[0], scores[i], 1e-5);
   EXPECT_EQ(texts[0].back(), chat_eos);
   EXPECT_THAT(error_of([&] { RewardModel(device, run_.path("model")); }), HasSubstr("no reward model"));
-  RewardModel narrow(device, outcome.model, {}, 16);
+  RewardModel narrow(device, outcome.model, {}, {}, 16);
   EXPECT_THAT(error_of([&] { narrow.encode(chat_row({{"prompt", "q"}, {"completion", "aaaaaaaaaaaa"}}, "t")); }),
               HasSubstr("at most 16 are scored"));
 }

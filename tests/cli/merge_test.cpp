@@ -36,6 +36,19 @@ TEST(Merge, MergedAndBesideTheWeightsGiveTheSameTokens) {
   }
 }
 
+// A chat template that was trained with comes with the adapter.
+TEST(Merge, TheAdaptersTokenizerIsTheMergedModels) {
+  TempDir dir;
+  std::filesystem::copy(model, dir / "model");
+  std::filesystem::copy(adapter, dir / "adapter");
+  for (const char* folder : {"model", "adapter"})
+    write_file(dir / folder + "/chat_template.jinja", std::string(folder) + "{{ messages }}");
+  const Outcome run =
+      run_fathom("merge " + (dir / "model") + " " + (dir / "adapter") + " --out " + (dir / "merged"));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(read_file(dir / "merged/chat_template.jinja"), "adapter{{ messages }}");
+}
+
 // What stands beside the weights comes along, generation_config.json as it was; types are kept.
 TEST(Merge, KeepsTheRestOfTheModelsFolder) {
   TempDir dir;
@@ -59,8 +72,9 @@ TEST(Merge, BadInputIsOneClearError) {
   const std::string out = " --out " + (dir / "out");
   EXPECT_TRUE(is_one_clear_error(run_fathom("merge " + model + " " + model + out),
                                  "it holds no adapter_config.json"));
-  EXPECT_TRUE(
-      is_one_clear_error(run_fathom("merge " + adapter + " " + adapter + out), "it holds no config.json"));
+  EXPECT_TRUE(is_one_clear_error(
+      run_fathom("merge " + adapter + " " + adapter + out),
+      "not a model folder but an adapter's: name the model beneath it (tests/golden/v2_like)"));
   EXPECT_TRUE(is_one_clear_error(run_fathom("merge /nonexistent " + adapter + out), "/nonexistent"));
   EXPECT_TRUE(is_one_clear_error(run_fathom("merge " + model + " " + tests + "golden_lora/llama" + out),
                                  "is not part of this model"));

@@ -48,7 +48,9 @@ TEST_F(CheckpointOfRanks, ATensorThatIsNotWrittenOnceIsAnErrorOnAll) {
     if (rank() == last()) change(slices);
     const std::string error = common_error_of([&] {
       CheckpointWriter(ranks_, device_,
-                       checkpoint_content(recipe_for(*this / "out", c.dtype), state_, c.config, {}), slices)
+                       checkpoint_content(recipe_for(*this / "out", c.dtype), state_,
+                                          {.config = c.config, .dtype = c.dtype}),
+                       slices)
           .finish();
     });
     EXPECT_FALSE(fs::exists(*this / "out"));
@@ -81,9 +83,10 @@ TEST_F(CheckpointOfRanks, AFullDiskOnOneRankIsAnErrorOnAll) {
   for (const bool beside : {false, true}) {
     RunState state = state_;
     state.step = 8;
-    CheckpointWriter writer(ranks_, device_,
-                            checkpoint_content(recipe_for(output, c.dtype), state, c.config, {}),
-                            dealt(content.all(), Deal::each_tensor, rank(), size()));
+    CheckpointWriter writer(
+        ranks_, device_,
+        checkpoint_content(recipe_for(output, c.dtype), state, {.config = c.config, .dtype = c.dtype}),
+        dealt(content.all(), Deal::each_tensor, rank(), size()));
     std::unique_ptr<FileSizeLimit> full;
     if (rank() == last()) full = std::make_unique<FileSizeLimit>(20'000);
     const std::string error = common_error_of([&] {

@@ -53,9 +53,10 @@ class CheckpointOfRanks : public ::testing::Test {
 
   // By all ranks; with a thread of its own on every rank or on some.
   void write(const Case& c, const Content& content, Deal deal, const std::string& output) {
-    CheckpointWriter writer(ranks_, device_,
-                            checkpoint_content(recipe_for(output, c.dtype), state_, c.config, {}),
-                            dealt(content.all(), deal, rank(), size()));
+    CheckpointWriter writer(
+        ranks_, device_,
+        checkpoint_content(recipe_for(output, c.dtype), state_, {.config = c.config, .dtype = c.dtype}),
+        dealt(content.all(), deal, rank(), size()));
     if (deal == Deal::scattered || (deal == Deal::in_a_row && rank() == last())) writer.start();
     if (deal == Deal::scattered && size() > 1)
       while (!writer.done()) continue;
@@ -64,8 +65,10 @@ class CheckpointOfRanks : public ::testing::Test {
   // By this process alone.
   void write_alone(const Case& c, const Content& content, const std::string& output) const {
     Communicator alone = Communicator::alone(device_);
-    CheckpointWriter(alone, device_, checkpoint_content(recipe_for(output, c.dtype), state_, c.config, {}),
-                     content.all())
+    CheckpointWriter(
+        alone, device_,
+        checkpoint_content(recipe_for(output, c.dtype), state_, {.config = c.config, .dtype = c.dtype}),
+        content.all())
         .finish();
   }
   // That of the action, which is the same on every rank.

@@ -132,8 +132,8 @@ TEST_F(CheckpointOfRanks, IsLoadedWhole) {
 TEST_F(CheckpointOfRanks, ModelFoldersAreWrittenTogether) {
   const Case& c = cases()[1];
   const Content content(c.config, c.dtype);
-  save_model_folder(ranks_, device_, *this / "model", c.config, c.dtype,
-                    dealt(content.weights, Deal::scattered, rank(), size()), {});
+  save_model_folder(ranks_, device_, *this / "model", {.config = c.config, .dtype = c.dtype},
+                    dealt(content.weights, Deal::scattered, rank(), size()));
   if (rank() > 0) return;
   save_model(device_, *this / "alone", content.model);
   EXPECT_TRUE(tree_of(*this / "model") == tree_of(*this / "alone"));

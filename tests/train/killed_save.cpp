@@ -15,9 +15,10 @@ int main(int argc, char** argv) {
     const Device device = Device::cpu(1);
     Communicator ranks = world.communicator(device);
     const Content content(v2_like(), DType::f32);
-    CheckpointWriter writer(ranks, device,
-                            checkpoint_content(recipe_for(argv[1], DType::f32), {.step = 7}, v2_like(), {}),
-                            dealt(content.all(), Deal::each_tensor, ranks.rank(), ranks.size()));
+    CheckpointWriter writer(
+        ranks, device,
+        checkpoint_content(recipe_for(argv[1], DType::f32), {.step = 7}, {.config = v2_like()}),
+        dealt(content.all(), Deal::each_tensor, ranks.rank(), ranks.size()));
     if (ranks.rank() == ranks.size() - 1) raise(SIGKILL);
     writer.finish();
     return 0;

@@ -35,7 +35,7 @@ class Training {
         trained_(device, ranks_, config(), dtype),
         stage_(device, trained_.model(), trained_.gradients(), ranks_.pipeline(), settings()),
         pauses_(seed, static_cast<uint64_t>(ranks_.rank())) {
-    trained_.start(device, "", 1);
+    trained_.start(device, Recipe());
     if (overlapped_)
       trained_.model().before_layer = [this, wait = trained_.model().before_layer](int64_t layer) {
         pause();

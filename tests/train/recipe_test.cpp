@@ -44,11 +44,12 @@ class RecipeTest : public ::testing::Test {
   TempDir dir_;
 };
 
-// The task of "align-grpo-preference" is grpo; what it starts from is made by an earlier stage.
+// The task of "align-grpo-preference" is grpo, that of "align-lora" sft; what it starts from is made by an
+// earlier stage.
 TEST_F(RecipeTest, EveryShippedStageOfAlignmentHolds) {
-  for (const auto& [name, task] : {std::pair("sft", Task::sft), std::pair("reward", Task::reward),
-                                   std::pair("dpo", Task::dpo), std::pair("grpo", Task::grpo),
-                                   std::pair("grpo-preference", Task::grpo)})
+  for (const auto& [name, task] :
+       {std::pair("sft", Task::sft), std::pair("lora", Task::sft), std::pair("reward", Task::reward),
+        std::pair("dpo", Task::dpo), std::pair("grpo", Task::grpo), std::pair("grpo-preference", Task::grpo)})
     EXPECT_EQ(read_recipe(testing::source_dir() + "/recipes/align-" + name + ".toml", {}, task).task, task);
 }
 

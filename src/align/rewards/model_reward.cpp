@@ -9,7 +9,8 @@ namespace {
 
 class ModelReward : public Reward {
  public:
-  ModelReward(Device& device, const std::string& folder) : model_(device, folder) {}
+  ModelReward(Device& device, const std::string& folder, const std::string& adapter)
+      : model_(device, folder, adapter) {}
 
   std::vector<Score> score(std::span<const RewardInput> answers) override {
     std::vector<Score> scores;
@@ -48,8 +49,9 @@ class ModelReward : public Reward {
 std::unique_ptr<Reward> make_model_reward(const RewardDeclaration& declaration, Device& device) {
   RewardParameters parameters(declaration);
   const auto folder = parameters.required<std::string>("model");
+  const auto adapter = parameters.optional<std::string>("adapter", "");
   parameters.finish();
-  return std::make_unique<ModelReward>(device, folder);
+  return std::make_unique<ModelReward>(device, folder, adapter);
 }
 
 }  // namespace fathom
