@@ -1,7 +1,8 @@
 // One HTTP request: a POST of JSON, with a time limit over all of it and a limit on the reply's size.
 #pragma once
+#include <atomic>
+#include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 
 namespace fathom {
@@ -22,6 +23,7 @@ struct HttpReply {
 struct HttpLimits {
   double seconds = 60;
   uint64_t body_bytes = 16 << 20;
+  const std::atomic<bool>* stop = nullptr;  // true: the request is given up
 };
 
 // Redirects are not followed; a connection serves one request.

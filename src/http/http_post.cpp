@@ -1,5 +1,6 @@
-#include "align/rewards/http_post.h"
+#include "http/http_post.h"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -42,13 +43,25 @@ class Post {
     resolver_.async_resolve(target_.host, target_.port, [this](ErrorCode e, const Endpoints& endpoints) {
       if (!failed(e, "cannot find the host")) connect(endpoints);
     });
-    io_.run_for(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(limits_.seconds)));
+    wait();
+    if (!done_ && stopped()) return {0, "", "given up"};
     if (!done_) return {0, "", fmt::format("no reply within {} seconds", limits_.seconds)};
     return std::move(reply_);
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  bool stopped() const { return limits_.stop && *limits_.stop; }
+
+  // Until it is done, in pieces of time short enough that a stop is noticed.
+  void wait() {
+    constexpr auto piece = std::chrono::milliseconds(100);
+    const auto end =
+        Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(limits_.seconds));
+    while (!done_ && !stopped() && Clock::now() < end) io_.run_for(std::min<Clock::duration>(piece, end - Clock::now()));
+  }
+
   bool failed(ErrorCode e, const char* what) {
     if (!e) return false;
     done_ = true;
