@@ -37,8 +37,8 @@ ChatReply ChatEndpoint::ask(const ChatRequest& request) const {
   if (reply.status == 200) return parse_chat_reply(reply.body);
   ChatReply failed;
   failed.reached = false;
-  failed.error =
-      as_reason(reply.status ? fmt::format("HTTP status {}{}", reply.status, explained_in(reply.body)) : reply.error);
+  failed.error = as_reason(
+      reply.status ? fmt::format("HTTP status {}{}", reply.status, explained_in(reply.body)) : reply.error);
   return failed;
 }
 

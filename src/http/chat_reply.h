@@ -14,7 +14,8 @@ struct LikelyToken {
 struct ChatReply {
   std::optional<std::string> text;  // none: it failed
   std::string finish;               // "stop", "length", ...
-  // The most likely tokens where the answer's first one stands. Empty: the endpoint gives no log-probabilities.
+  // The most likely tokens where the answer's first one stands. Empty: the endpoint gives no
+  // log-probabilities.
   std::vector<LikelyToken> first;
   bool reached = true;  // false: there was no reply of status 200
   std::string error;    // why there is no text: one short line

@@ -24,7 +24,8 @@ bool stopped(const HttpEndpoint& endpoint) {
 void pause(const HttpEndpoint& endpoint, int64_t retry) {
   constexpr double piece = 0.1;
   const auto doublings = static_cast<int>(std::min<int64_t>(retry - 1, 30));
-  for (double left = std::min(longest_pause, std::ldexp(endpoint.backoff, doublings)); left > 0; left -= piece) {
+  for (double left = std::min(longest_pause, std::ldexp(endpoint.backoff, doublings)); left > 0;
+       left -= piece) {
     if (stopped(endpoint)) return;
     std::this_thread::sleep_for(std::chrono::duration<double>(std::min(left, piece)));
   }
@@ -46,7 +47,8 @@ void add_bearer(HttpEndpoint& endpoint, const std::string& variable, const std::
   const char* token = std::getenv(variable.c_str());
   check(token && *token, "{} names the variable {}, which is not set", where, variable);
   for (const char* c = token; *c; ++c)
-    check(*c > ' ' && *c != 0x7f, "{}: the token in {} has a character that no header may have", where, variable);
+    check(*c > ' ' && *c != 0x7f, "{}: the token in {} has a character that no header may have", where,
+          variable);
   endpoint.headers["Authorization"] = std::string("Bearer ") + token;
 }
 

@@ -57,9 +57,10 @@ class Post {
   // Until it is done, in pieces of time short enough that a stop is noticed.
   void wait() {
     constexpr auto piece = std::chrono::milliseconds(100);
-    const auto end =
-        Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(limits_.seconds));
-    while (!done_ && !stopped() && Clock::now() < end) io_.run_for(std::min<Clock::duration>(piece, end - Clock::now()));
+    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                        std::chrono::duration<double>(limits_.seconds));
+    while (!done_ && !stopped() && Clock::now() < end)
+      io_.run_for(std::min<Clock::duration>(piece, end - Clock::now()));
   }
 
   bool failed(ErrorCode e, const char* what) {

@@ -26,8 +26,9 @@ TEST(ChatReply, TextReasonAndLikelyTokens) {
 }
 
 TEST(ChatReply, WithoutLogProbabilities) {
-  for (const char* logprobs : {"", R"(, "logprobs": null)", R"(, "logprobs": {"content": []})",
-                               R"(, "logprobs": {"content": [{"top_logprobs": {}}]})", R"(, "logprobs": 3)"}) {
+  for (const char* logprobs :
+       {"", R"(, "logprobs": null)", R"(, "logprobs": {"content": []})",
+        R"(, "logprobs": {"content": [{"top_logprobs": {}}]})", R"(, "logprobs": 3)"}) {
     const ChatReply reply =
         parse_chat_reply(std::string(R"({"choices": [{"message": {"content": "a"})") + logprobs + "}]}");
     EXPECT_EQ(reply.text, "a");
@@ -40,7 +41,8 @@ TEST(ChatReply, WhatIsWrongIsItsError) {
   EXPECT_EQ(error_in(""), "the reply is not valid JSON");
   for (const char* body : {"[]", "{}", R"({"choices": []})", R"({"choices": {}})", "7"})
     EXPECT_EQ(error_in(body), "the reply has no 'choices'");
-  EXPECT_EQ(error_in(R"({"error": {"message": "no such\nmodel"}})"), "the reply has no 'choices': no such model");
+  EXPECT_EQ(error_in(R"({"error": {"message": "no such\nmodel"}})"),
+            "the reply has no 'choices': no such model");
   EXPECT_EQ(error_in(R"({"error": "busy"})"), "the reply has no 'choices': busy");
   for (const char* choice : {"{}", "5", R"({"message": {}})", R"({"message": {"content": null}})",
                              R"({"message": {"content": ["a"]}})"})

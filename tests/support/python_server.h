@@ -1,4 +1,5 @@
-// A Python script of the tests that serves HTTP on this machine until its input ends. It prints its port first.
+// A Python script of the tests that serves HTTP on this machine until its input ends. It prints its port
+// first.
 #pragma once
 #include <string>
 #include <utility>
@@ -15,7 +16,8 @@ class PythonServer {
   // The script, below the project's folder, and its arguments.
   explicit PythonServer(std::vector<std::string> script) : process_(command(std::move(script))) {
     std::string_view nothing;
-    for (int i = 0; i < 200 && port_.find('\n') == std::string::npos; ++i) process_.exchange(nothing, port_, 0.1);
+    for (int i = 0; i < 200 && port_.find('\n') == std::string::npos; ++i)
+      process_.exchange(nothing, port_, 0.1);
     check(port_.ends_with('\n'), "the server does not start");
     port_.pop_back();
   }
