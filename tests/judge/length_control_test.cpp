@@ -73,7 +73,8 @@ TEST_F(Published, FitsAreWithinATenthOfAPoint) {
     ASSERT_TRUE(lc);
     EXPECT_NEAR(lc->win_rate, model["published"]["length_controlled_winrate"].get<double>(), 0.1);
     // At the penalty that upstream chose the weights are upstream's, whose solver stops at 1e-4.
-    if (std::abs(lc->strength - model["recomputed_here"]["L1_C_of_the_published_fit"].get<double>()) > 1e-3) continue;
+    if (std::abs(lc->strength - model["recomputed_here"]["L1_C_of_the_published_fit"].get<double>()) > 1e-3)
+      continue;
     const LogisticWeights weights = weights_of(model);
     for (size_t i = 0; i < weights.size(); ++i) EXPECT_NEAR(lc->weights[i], weights[i], 1e-3);
     EXPECT_NEAR(lc->win_rate, model["published"]["length_controlled_winrate"].get<double>(), 0.01);
@@ -93,7 +94,8 @@ TEST(LengthControl, TakesLengthAway) {
   std::vector<ComparedRow> longer, better;
   for (int64_t i = 0; i < 200; ++i) {
     gamed.difficulty.push_back(static_cast<double>(i % 7) / 7 - 0.4);
-    for (const double d : {1.0 + 0.01 * static_cast<double>(i % 5), -1.2}) gamed.rows.push_back({i, d, sigmoid(-2 * std::tanh(d))});
+    for (const double d : {1.0 + 0.01 * static_cast<double>(i % 5), -1.2})
+      gamed.rows.push_back({i, d, sigmoid(-2 * std::tanh(d))});
     const int64_t model_length = 1000 + (i % 11) * 100;
     const double d = static_cast<double>(800 - model_length) / 317;  // near to what the rows' deviation gives
     longer.push_back({i, 1 + sigmoid(-2 * std::tanh(d)), 800, model_length});
@@ -119,7 +121,8 @@ TEST(GamedBaseline, IsReadByTheNamesOfItsColumns) {
     write_file(dir / "g.csv", text);
     return read_gamed_baseline(dir / "g.csv", 2);
   };
-  const GamedBaseline g = read("preference,model,index,instruction_difficulty,std_delta_len\n0.25,x,1,-0.5,2\n,x,0,1e-3,-1\n");
+  const GamedBaseline g =
+      read("preference,model,index,instruction_difficulty,std_delta_len\n0.25,x,1,-0.5,2\n,x,0,1e-3,-1\n");
   ASSERT_EQ(g.rows.size(), 2u);
   EXPECT_EQ(g.rows[0].index, 1);
   EXPECT_EQ(g.rows[0].length_difference, 2);
@@ -130,11 +133,15 @@ TEST(GamedBaseline, IsReadByTheNamesOfItsColumns) {
   EXPECT_EQ(error_of([&] { read(""); }), dir / "g.csv" + ": the file is empty");
   EXPECT_EQ(error_of([&] { read("index,std_delta_len,preference\n"); }),
             dir / "g.csv" + ": no column 'instruction_difficulty'; df_gamed.csv of AlpacaEval has it");
-  EXPECT_EQ(error_of([&] { read(header + "0,1,1,0.5\n"); }), dir / "g.csv" + ": no row has the index 1, of 2 instructions");
-  EXPECT_EQ(error_of([&] { read(header + "2,1,1,0.5\n"); }), dir / "g.csv" + ":2: index must be between 0 and 1, got 2");
-  EXPECT_EQ(error_of([&] { read(header + "0,1,1,1.5\n"); }), dir / "g.csv" + ":2: preference must be between 0 and 1, got 1.5");
+  EXPECT_EQ(error_of([&] { read(header + "0,1,1,0.5\n"); }),
+            dir / "g.csv" + ": no row has the index 1, of 2 instructions");
+  EXPECT_EQ(error_of([&] { read(header + "2,1,1,0.5\n"); }),
+            dir / "g.csv" + ":2: index must be between 0 and 1, got 2");
+  EXPECT_EQ(error_of([&] { read(header + "0,1,1,1.5\n"); }),
+            dir / "g.csv" + ":2: preference must be between 0 and 1, got 1.5");
   EXPECT_EQ(error_of([&] { read(header + "0,1,1\n"); }), dir / "g.csv" + ":2: 3 fields, the header has 4");
-  EXPECT_NE(error_of([&] { read(header + "0,nan,1,0.5\n"); }).find(":2: std_delta_len must be a number"), std::string::npos);
+  EXPECT_NE(error_of([&] { read(header + "0,nan,1,0.5\n"); }).find(":2: std_delta_len must be a number"),
+            std::string::npos);
 }
 
 }  // namespace

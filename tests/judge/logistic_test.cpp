@@ -22,7 +22,8 @@ std::vector<LogisticRow> random_rows(int count, uint64_t seed) {
 }
 
 // d/dw of strength * sum of weighted losses, by hand.
-LogisticWeights smooth_gradient(std::span<const LogisticRow> rows, double strength, const LogisticWeights& w) {
+LogisticWeights smooth_gradient(std::span<const LogisticRow> rows, double strength,
+                                const LogisticWeights& w) {
   LogisticWeights g{};
   for (const LogisticRow& row : rows)
     for (size_t i = 0; i < g.size(); ++i)

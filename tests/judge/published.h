@@ -18,5 +18,6 @@ inline std::string published(const std::string& file) {
 
 }  // namespace fathom::testing
 
-#define SKIP_WITHOUT(path)          \
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << (path) << " is not there; FATHOM_JUDGE_DATA may name its folder"
+#define SKIP_WITHOUT(path)            \
+  if (!std::filesystem::exists(path)) \
+  GTEST_SKIP() << (path) << " is not there; FATHOM_JUDGE_DATA may name its folder"

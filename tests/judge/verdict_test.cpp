@@ -23,9 +23,9 @@ TEST(Verdict, RatingsAsUpstreamFindsThem) {
   EXPECT_EQ(rating("[[7.5]]"), "7.5");
   EXPECT_EQ(rating("[[10]]"), "10");
   EXPECT_EQ(rating("[[1.]]"), "1");
-  EXPECT_EQ(rating("Rating: [[3]] ... no: [[9]]"), "3");      // the first one
-  EXPECT_EQ(rating("It writes a[2]. Rating: [[9]]"), "9");    // two brackets before one
-  EXPECT_EQ(rating("Rating: [8]"), "8");                      // one bracket where there are no two
+  EXPECT_EQ(rating("Rating: [[3]] ... no: [[9]]"), "3");    // the first one
+  EXPECT_EQ(rating("It writes a[2]. Rating: [[9]]"), "9");  // two brackets before one
+  EXPECT_EQ(rating("Rating: [8]"), "8");                    // one bracket where there are no two
   EXPECT_EQ(rating("[[[6]]]"), "6");
   EXPECT_EQ(rating("[[x]] [[5]]"), "5");
 }
@@ -35,7 +35,8 @@ TEST(Verdict, RatingsOutOfRangeAreFailuresAndNotClamped) {
   for (const char* text : {"[[0]]", "[[11]]", "[[10.1]]", "[[0.99]]", "[[100]] [[5]]", "[0]"})
     EXPECT_EQ(rating(text), outside) << text;
   EXPECT_EQ(rating("[[" + std::string(5000, '9') + "]]"), outside);
-  for (const char* text : {"", "7", "[[]]", "[[7", "[[-3]]", "[[ 7 ]]", "[[7/10]]", "[[seven]]", "$ERROR$", "[[7.5.1]]"})
+  for (const char* text :
+       {"", "7", "[[]]", "[[7", "[[-3]]", "[[ 7 ]]", "[[7/10]]", "[[seven]]", "$ERROR$", "[[7.5.1]]"})
     EXPECT_EQ(rating(text), "no rating") << text;
 }
 
@@ -44,7 +45,8 @@ TEST(Verdict, Winners) {
   EXPECT_EQ(winner("so [[B]]."), "1");
   EXPECT_EQ(winner("[[C]] [[C]]"), "2");
   EXPECT_EQ(winner("[[A]] or [[B]]"), "several verdicts");
-  for (const char* text : {"", "[A]", "[[D]]", "A", "[[a]]", "[[A]"}) EXPECT_EQ(winner(text), "no verdict") << text;
+  for (const char* text : {"", "[A]", "[[D]]", "A", "[[a]]", "[[A]"})
+    EXPECT_EQ(winner(text), "no verdict") << text;
 }
 
 ChatReply reply_of(const std::string& text, std::vector<LikelyToken> first) {
@@ -57,7 +59,8 @@ ChatReply reply_of(const std::string& text, std::vector<LikelyToken> first) {
 TEST(Verdict, PreferencesByLogProbabilities) {
   // A judgement as it was published, and its preference: 1.0001195986 with the model second.
   const Verdict<Preferred> real = read_preferred(reply_of(
-      "M", {{"M", -0.0001202317}, {"m", -9.03137}, {"The", -16.015745}, {"Based", -16.12512}, {"\n", -16.18762}}));
+      "M",
+      {{"M", -0.0001202317}, {"m", -9.03137}, {"The", -16.015745}, {"Based", -16.12512}, {"\n", -16.18762}}));
   ASSERT_TRUE(real.value);
   EXPECT_NEAR(1 + real.value->first, 1.0001195986, 1e-9);
   EXPECT_TRUE(real.value->weighted);
@@ -65,8 +68,10 @@ TEST(Verdict, PreferencesByLogProbabilities) {
   EXPECT_EQ(read_preferred(reply_of("m", {{"m", -2000}, {"x", -1}})).value->first, 1);
   EXPECT_EQ(read_preferred(reply_of("m", {{"M", -3}, {"m", minus_infinity}})).value->first, 0);
   EXPECT_EQ(read_preferred(reply_of("m", {{"M", -3000}, {"m", -3000}})).value->first, 0.5);
-  EXPECT_EQ(read_preferred(reply_of("m", {{" m", -1}, {"x", -1}})).failure, "neither m nor M among the likely tokens");
-  EXPECT_EQ(read_preferred(reply_of("m", {{"m", minus_infinity}})).failure, "neither m nor M among the likely tokens");
+  EXPECT_EQ(read_preferred(reply_of("m", {{" m", -1}, {"x", -1}})).failure,
+            "neither m nor M among the likely tokens");
+  EXPECT_EQ(read_preferred(reply_of("m", {{"m", minus_infinity}})).failure,
+            "neither m nor M among the likely tokens");
 }
 
 TEST(Verdict, PreferencesByTheWordAlone) {
@@ -74,7 +79,8 @@ TEST(Verdict, PreferencesByTheWordAlone) {
   EXPECT_EQ(first.value->first, 1);
   EXPECT_FALSE(first.value->weighted);
   EXPECT_EQ(read_preferred(reply_of("M", {})).value->first, 0);
-  for (const char* text : {"", "mM", "the first", "m."}) EXPECT_EQ(read_preferred(reply_of(text, {})).failure, "neither m nor M");
+  for (const char* text : {"", "mM", "the first", "m."})
+    EXPECT_EQ(read_preferred(reply_of(text, {})).failure, "neither m nor M");
 }
 
 }  // namespace
