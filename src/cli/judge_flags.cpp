@@ -94,7 +94,7 @@ std::string answering_model(const JudgeFlags& f) {
 }
 
 OrderedJson answer_settings(const JudgeFlags& f) {
-  if (!f.answers.empty()) return {{"answers", hash_of_file(f.answers)}};
+  if (!f.answers.empty()) return {{"answers", hash_of_file(f.answers)}, {"name", f.name}};
   OrderedJson settings = {{"name", answering_model(f)}, {"max_tokens", f.max_tokens}, {"seed", f.seed}};
   if (!f.server.url.empty()) {
     settings["model_on_server"] = f.server.model;

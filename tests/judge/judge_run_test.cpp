@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 
 #include "http/chat_endpoint.h"
@@ -122,15 +123,34 @@ TEST_F(JudgeRun, KilledAtAnyMomentItGoesOn) {
   const std::string killed =
       mt_command("slowly", "killed", "--answers " + (dir_ / "answers.jsonl") + " --parallel 1");
   const int before = asked("slowly");
-  for (const char* seconds : {"0.25", "0.4", "0.4"})
-    run_shell("timeout -s KILL " + std::string(seconds) + " " + program() + " " + killed);
+  const std::string journal = dir_ / "killed/judgements.jsonl";
+  for (const char* lines : {"1", "3"}) {
+    const Outcome run =
+        run_shell("wait_for_lines() { until [ -f $1 ] && [ $(wc -l < $1) -ge $2 ]; do sleep 0.02; done; }\n" +
+                  program() + " " + killed + " & pid=$!; wait_for_lines " + journal + " " + lines +
+                  "; kill -9 $pid; wait $pid");
+    ASSERT_EQ(run.exit_code, 128 + 9) << run.err;
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "killed/scores.json"));
   const Outcome run = run_fathom(killed);
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(scores("killed"), scores("whole"));
   // What had come in was not asked for again; a kill loses what was under way.
-  EXPECT_LE(asked("slowly") - before, 6 + 3);
+  EXPECT_LE(asked("slowly") - before, 6 + 2);
   EXPECT_EQ(run_fathom(killed).exit_code, 0);
-  EXPECT_LE(asked("slowly") - before, 6 + 3);
+  EXPECT_LE(asked("slowly") - before, 6 + 2);
+}
+
+TEST_F(JudgeRun, AnInterruptEndsItCleanly) {
+  ASSERT_EQ(mt_bench("rate", "whole").exit_code, 0);
+  const std::string command = mt_command("asleep", "out", "--answers " + (dir_ / "answers.jsonl"));
+  const auto start = std::chrono::steady_clock::now();
+  const Outcome run = run_shell("timeout --preserve-status -s INT 0.5 " + program() + " " + command);
+  EXPECT_TRUE(ends_with_error(run, "interrupted after 0 of 6 judgements; the same command goes on"))
+      << run.err;
+  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 10);
+  ASSERT_EQ(mt_bench("rate", "out").exit_code, 0);
+  EXPECT_EQ(scores("out"), scores("whole"));
 }
 
 TEST_F(JudgeRun, OtherSettingsAreRefused) {
@@ -264,6 +284,17 @@ TEST_F(JudgedModel, TheSecondTurnSeesTheFirstAnswer) {
   EXPECT_EQ(other.turns.at(101), answers.turns.at(101));  // reasoning: greedy
 }
 
+TEST_F(JudgedModel, AConversationThatDoesNotFitIsAnEmptyAnswerAndSaid) {
+  Config c = v2_like();
+  c.vocab_size = 261, c.max_position_embeddings = 48, c.bos_token_id = 0, c.eos_token_ids = {256};
+  save_model(Device::cpu(1), dir_ / "model", random_model(c, DType::f32));
+  const Outcome run = run_fathom(answers_command("out", ""));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("of 6 answers: "));
+  EXPECT_THAT(run.err, HasSubstr("3 at the end of the context, 3 empty"));
+  for (const auto& [id, turns] : read_mt_answers(dir_ / "out/answers.jsonl").turns) EXPECT_EQ(turns[1], "");
+}
+
 TEST_F(JudgedModel, OutputsForAlpacaEval) {
   const std::string command = "judge alpaca-eval " + (dir_ / "model") + " --threads 1 -n 5 --baseline " +
                               (dir_ / "baseline.json") + " --prompt " + (dir_ / "prompt.txt") +
@@ -348,7 +379,8 @@ TEST_F(JudgeRun, WhatIsMissingOnTheCommandLine) {
   EXPECT_TRUE(is_one_clear_error(run_fathom("judge mt-bench --judgements " + (dir_ / "nowhere.jsonl")),
                                  "nowhere.jsonl"));
   EXPECT_TRUE(is_one_clear_error(mt_bench("rate", "out", "--judge-url https://api"), "--judge-url"));
-  EXPECT_TRUE(is_one_clear_error(run_fathom("judge"), "judge needs one of its commands: alpaca-eval, mt-bench"));
+  EXPECT_TRUE(
+      is_one_clear_error(run_fathom("judge"), "judge needs one of its commands: alpaca-eval, mt-bench"));
 }
 
 }  // namespace

@@ -57,12 +57,10 @@ ChatReply reply_of(const std::string& text, std::vector<LikelyToken> first) {
 }
 
 TEST(Verdict, PreferencesByLogProbabilities) {
-  // A judgement as it was published, and its preference: 1.0001195986 with the model second.
-  const Verdict<Preferred> real = read_preferred(reply_of(
-      "M",
-      {{"M", -0.0001202317}, {"m", -9.03137}, {"The", -16.015745}, {"Based", -16.12512}, {"\n", -16.18762}}));
+  const Verdict<Preferred> real =
+      read_preferred(reply_of("M", {{"M", std::log(0.6)}, {"m", std::log(0.2)}, {"The", std::log(0.15)}}));
   ASSERT_TRUE(real.value);
-  EXPECT_NEAR(1 + real.value->first, 1.0001195986, 1e-9);
+  EXPECT_NEAR(real.value->first, 0.25, 1e-15);  // of the two words alone
   EXPECT_TRUE(real.value->weighted);
   const double minus_infinity = -std::numeric_limits<double>::infinity();
   EXPECT_EQ(read_preferred(reply_of("m", {{"m", -2000}, {"x", -1}})).value->first, 1);
