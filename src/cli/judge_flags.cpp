@@ -47,8 +47,8 @@ void add_judge_flags(CLI::App& command, JudgeFlags& f) {
   CLI::Option* model = command.get_option("model")->required(false);
   CLI::Option* answers =
       command.add_option("--answers", f.answers, "the model's answers, a file in upstream's form");
-  CLI::Option* url = command.add_option("--url", f.server.url,
-                                        "an OpenAI-compatible server that answers: http://HOST:PORT/v1");
+  CLI::Option* url =
+      command.add_option("--url", f.server.url, "an OpenAI-compatible server that answers: https://HOST/v1");
   answers->excludes(model)->excludes(url);
   url->excludes(model);
   command.add_option("--url-model", f.server.model, "the name of the model on that server")->needs(url);
@@ -60,8 +60,7 @@ void add_judge_flags(CLI::App& command, JudgeFlags& f) {
   add_number(command, "--seed", f.seed, "of the model's sampled answers, and of what else is drawn");
   add_number(command, "--sequences", f.sequences, "answers of a model folder worked on at a time",
              Allowed<int64_t>{.low = 1, .high = 1024});
-  command.add_option("--judge-url", f.judge.url,
-                     "the judge, an OpenAI-compatible server: http://HOST:PORT/v1");
+  command.add_option("--judge-url", f.judge.url, "the judge, an OpenAI-compatible server: https://HOST/v1");
   command.add_option("--judge", f.judge.model, "the name of the judging model on its server");
   add_limits(command, f.judge, "--judge-", "the judge");
   add_number(command, "--judge-temperature", f.judging.temperature, "of the judge",

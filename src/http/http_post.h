@@ -9,9 +9,10 @@ namespace fathom {
 
 struct HttpTarget {
   std::string host, port, path;
+  bool tls = false;  // the certificate must be of this host, by one whom the system trusts
 };
 
-// "http://host[:port][/path]". Error naming `where` for anything else; https is refused.
+// "http://host[:port][/path]", or https. Error naming `where` for anything else.
 HttpTarget parse_http_url(const std::string& url, const std::string& where);
 
 struct HttpReply {
