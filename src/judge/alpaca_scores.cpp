@@ -15,8 +15,7 @@ double percent(double part, int64_t whole) {
 std::optional<LengthControlled> length_controlled(const Annotations& annotations,
                                                   const GamedBaseline* gamed) {
   if (!gamed) return std::nullopt;
-  if (annotations.model == annotations.baseline)
-    return LengthControlled{.win_rate = 50, .standard_error = 0, .weights = {}, .strength = 0};
+  if (annotations.model == annotations.baseline) return LengthControlled{.win_rate = 50};
   return control_length(annotations.rows, *gamed);
 }
 
@@ -57,9 +56,10 @@ std::string alpaca_table(const AlpacaScores& s) {
     out += fmt::format("{:<28}{}\n", name, value);
   };
   line("length-controlled win rate",
-       s.length_controlled ? fmt::format("{:.2f}%, standard error {:.2f}", s.length_controlled->win_rate,
-                                         s.length_controlled->standard_error)
-                           : "-");
+       s.length_controlled
+           ? fmt::format("{:.2f}%, standard error {:.2f}, 95% {}", s.length_controlled->win_rate,
+                         s.length_controlled->standard_error, interval_text(s.length_controlled->interval, 2))
+           : "-");
   line("win rate", fmt::format("{:.2f}%, standard error {:.2f}, 95% {}", s.win_rate, s.standard_error,
                                interval_text(s.interval, 2)));
   line("discrete win rate", fmt::format("{:.2f}%: {} wins, {} losses, {} draws", s.discrete_win_rate, s.wins,
@@ -95,6 +95,7 @@ OrderedJson alpaca_json(const AlpacaScores& s) {
   const LengthControlled& lc = *s.length_controlled;
   json["length_controlled_winrate"] = lc.win_rate;
   json["lc_standard_error"] = lc.standard_error;
+  json["lc_interval"] = interval_json(lc.interval);
   json["length_control"] = {{"length", lc.weights[0]},
                             {"difficulty", lc.weights[1]},
                             {"model", lc.weights[2]},

@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/rng.h"
-
 namespace fathom {
 namespace {
 
-constexpr size_t draws = 2000;
+constexpr int draws_of_mean = 2000;
 
 // Between the two nearest of sorted values.
 double quantile(std::span<const double> sorted, double q) {
@@ -19,6 +17,16 @@ double quantile(std::span<const double> sorted, double q) {
 }
 
 }  // namespace
+
+std::optional<Interval> bootstrap_interval(int draws, const std::function<double(Rng&)>& draw,
+                                           uint64_t seed) {
+  Rng rng(seed);
+  std::vector<double> values;
+  for (int i = 0; i < draws; ++i) values.push_back(draw(rng));
+  std::sort(values.begin(), values.end());
+  const Interval interval{quantile(values, 0.025), quantile(values, 0.975)};
+  return interval.low < interval.high ? std::optional(interval) : std::nullopt;
+}
 
 std::optional<Interval> bootstrap_mean(std::span<const std::vector<double>> groups, uint64_t seed) {
   struct Sum {
@@ -31,19 +39,15 @@ std::optional<Interval> bootstrap_mean(std::span<const std::vector<double>> grou
     if (sum.count > 0) sums.push_back(sum);
   }
   if (sums.size() < 2) return std::nullopt;
-  Rng rng(seed);
-  std::vector<double> means(draws);
-  for (double& mean : means) {
+  const auto mean = [&](Rng& rng) {
     Sum sum;
     for (size_t i = 0; i < sums.size(); ++i) {
       const Sum& drawn = sums[static_cast<size_t>(rng.below(sums.size()))];
       sum.value += drawn.value, sum.count += drawn.count;
     }
-    mean = sum.value / sum.count;
-  }
-  std::sort(means.begin(), means.end());
-  const Interval interval{quantile(means, 0.025), quantile(means, 0.975)};
-  return interval.low < interval.high ? std::optional(interval) : std::nullopt;
+    return sum.value / sum.count;
+  };
+  return bootstrap_interval(draws_of_mean, mean, seed);
 }
 
 }  // namespace fathom

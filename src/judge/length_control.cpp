@@ -9,6 +9,7 @@ namespace fathom {
 namespace {
 
 constexpr int folds = 5;
+constexpr int length_fits = 300;          // of the interval
 constexpr double gamed_weight = 0.2 / 2;  // 0.2 for both of them
 
 // The standard deviation of the length differences; 0 when it cannot be told.
@@ -56,6 +57,12 @@ double best_strength(std::span<const LogisticRow> rows) {
   return best;
 }
 
+std::vector<ComparedRow> drawn_again(std::span<const ComparedRow> rows, Rng& rng) {
+  std::vector<ComparedRow> drawn;
+  for (size_t i = 0; i < rows.size(); ++i) drawn.push_back(rows[static_cast<size_t>(rng.below(rows.size()))]);
+  return drawn;
+}
+
 }  // namespace
 
 LengthControlled predict_at_equal_lengths(std::span<const ComparedRow> rows, const GamedBaseline& gamed,
@@ -65,7 +72,7 @@ LengthControlled predict_at_equal_lengths(std::span<const ComparedRow> rows, con
     predictions.push_back(
         100 * sigmoid(logit_of(weights, {0, gamed.difficulty.at(static_cast<size_t>(row.index)), 1})));
   const Spread spread = spread_of(predictions);
-  return {spread.mean, spread.error_of_mean, weights, 0};
+  return {.win_rate = spread.mean, .standard_error = spread.error_of_mean, .weights = weights};
 }
 
 std::optional<LengthControlled> control_length(std::span<const ComparedRow> rows,
@@ -76,6 +83,11 @@ std::optional<LengthControlled> control_length(std::span<const ComparedRow> rows
   const double strength = best_strength(training);
   LengthControlled result = predict_at_equal_lengths(rows, gamed, fit_logistic(training, strength));
   result.strength = strength;
+  result.interval = bootstrap_interval(length_fits, [&](Rng& rng) {
+    const std::vector<ComparedRow> drawn = drawn_again(rows, rng);
+    const LogisticWeights weights = fit_logistic(training_rows(drawn, gamed, scale), strength);
+    return predict_at_equal_lengths(drawn, gamed, weights).win_rate;
+  });
   return result;
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 
+#include "judge/bootstrap.h"
 #include "judge/gamed_baseline.h"
 #include "judge/logistic.h"
 
@@ -25,6 +26,7 @@ struct ComparedRow {
 
 struct LengthControlled {
   double win_rate = 0, standard_error = 0;  // in percent; the error is that of the mean of the predictions
+  std::optional<Interval> interval = {};    // 95%, of fits to rows drawn again, at the same penalty
   LogisticWeights weights{};                // theta, psi, gamma
   double strength = 0;                      // the inverse penalty that cross-validation chose
 };

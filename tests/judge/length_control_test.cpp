@@ -72,6 +72,9 @@ TEST_F(Published, FitsAreWithinATenthOfAPoint) {
     const std::optional<LengthControlled> lc = control_length(rows, gamed_);
     ASSERT_TRUE(lc);
     EXPECT_NEAR(lc->win_rate, model["published"]["length_controlled_winrate"].get<double>(), 0.1);
+    ASSERT_TRUE(lc->interval);
+    EXPECT_LT(lc->interval->low, lc->win_rate - lc->standard_error);
+    EXPECT_GT(lc->interval->high, lc->win_rate + lc->standard_error);
     // At the penalty that upstream chose the weights are upstream's, whose solver stops at 1e-4.
     if (std::abs(lc->strength - model["recomputed_here"]["L1_C_of_the_published_fit"].get<double>()) > 1e-3)
       continue;
