@@ -38,6 +38,10 @@ void add_commands(CLI::App& app, World& world) {
   add_generate(app);
   add_grpo(app, world);
   add_info(app);
+  CLI::App* judge = app.add_subcommand("judge", "Benchmarks that a judging model decides");
+  judge->require_subcommand(1);
+  add_judge_alpaca_eval(*judge);
+  add_judge_mt_bench(*judge);
   add_merge(app);
   add_plan(app);
   add_prepare(app);

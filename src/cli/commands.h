@@ -10,6 +10,9 @@ void add_chat(CLI::App& app);
 // Of `fathom eval`:
 void add_eval_needle(CLI::App& eval);
 void add_eval_positions(CLI::App& eval);
+// Of `fathom judge`:
+void add_judge_alpaca_eval(CLI::App& judge);
+void add_judge_mt_bench(CLI::App& judge);
 // The commands that several ranks run together take the world.
 void add_dpo(CLI::App& app, World& world);
 void add_extend(CLI::App& app, World& world);

@@ -20,6 +20,12 @@ std::vector<std::string> flags_of(const CLI::App& command) {
   return names;
 }
 
+// "mt-bench" of `fathom judge mt-bench`.
+const CLI::App& chosen_command(const CLI::App& app) {
+  const std::vector<CLI::App*> below = app.get_subcommands();
+  return below.empty() ? app : chosen_command(*below[0]);
+}
+
 std::string unknown_flag(const CLI::App& command, const std::string& argument) {
   const std::string flag = argument.substr(0, argument.find('='));
   const std::vector<std::string> known = flags_of(command);
@@ -50,6 +56,9 @@ std::string missing_options(const CLI::App& command) {
       if (option->get_positional()) std::transform(name.begin(), name.end(), name.begin(), ::toupper);
       list += fmt::format("{}{} ({})", list.empty() ? "" : " and ", name, option->get_description());
     }
+  if (list.empty())
+    for (const CLI::App* below : command.get_subcommands([](const CLI::App*) { return true; }))
+      list += (list.empty() ? "one of its commands: " : ", ") + below->get_name();
   return list;
 }
 
@@ -70,12 +79,11 @@ std::string wrong_number_of_values(const CLI::App& command, const std::string& m
 }  // namespace
 
 std::string explain_parse_error(const CLI::App& app, const CLI::ParseError& error) {
-  const std::vector<CLI::App*> chosen = app.get_subcommands();
   const std::vector<std::string> left_over = app.remaining(true);
-  const CLI::App& command = chosen.empty() ? app : *chosen[0];
+  const CLI::App& command = chosen_command(app);
   for (const std::string& argument : left_over)
     if (argument.size() > 1 && argument[0] == '-') return unknown_flag(command, argument);
-  if (chosen.empty()) return unknown_command(app, left_over);
+  if (&command == &app) return unknown_command(app, left_over);
 
   const std::string message = error.what(), name = command.get_name();
   if (dynamic_cast<const CLI::RequiredError*>(&error)) return name + " needs " + missing_options(command);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "align/rewards/wire.h"
+#include "text/sent_json.h"
 #include "text/utf8.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

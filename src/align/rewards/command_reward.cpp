@@ -7,6 +7,7 @@
 #include "align/rewards/wire.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "text/sent_json.h"
 
 namespace fathom {
 namespace {

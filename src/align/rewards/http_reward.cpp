@@ -2,32 +2,22 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <cstdlib>
+#include <map>
 #include <thread>
 
-#include "align/rewards/http_post.h"
 #include "align/rewards/wire.h"
 #include "base/error.h"
+#include "http/endpoint.h"
+#include "text/sent_json.h"
 
 namespace fathom {
 namespace {
 
-constexpr double longest_pause = 10;  // seconds between two attempts
-
 struct Settings {
-  HttpTarget target;
-  std::map<std::string, std::string> headers;
-  HttpLimits limits;
+  HttpEndpoint endpoint;
   int64_t batch;     // answers of a request
   int64_t parallel;  // requests at a time
-  int64_t retries;
-  double backoff;  // seconds before the first retry; doubled for each one more
 };
-
-bool worth_another_try(int status) {
-  return status == 0 || status == 408 || status == 429 || status >= 500;
-}
 
 class HttpReward : public Reward {
  public:
@@ -56,24 +46,9 @@ class HttpReward : public Reward {
   std::vector<Score> score_request(std::span<const RewardInput> answers) const {
     Json body = {{"answers", Json::array()}};
     for (const RewardInput& answer : answers) body["answers"].push_back(answer_to_json(answer, answer.id));
-    const HttpReply reply = post(json_line(body));
+    const HttpReply reply = post_with_retries(settings_.endpoint, json_line(body));
     if (reply.status == 200) return read_scores(reply.body, answers);
     return all_unscored(answers, reply.status ? fmt::format("HTTP status {}", reply.status) : reply.error);
-  }
-
-  HttpReply post(const std::string& body) const {
-    HttpReply reply;
-    for (int64_t attempt = 0; attempt <= settings_.retries; ++attempt) {
-      if (attempt > 0) {
-        const double pause =
-            std::min(longest_pause,
-                     std::ldexp(settings_.backoff, static_cast<int>(std::min<int64_t>(attempt - 1, 30))));
-        std::this_thread::sleep_for(std::chrono::duration<double>(pause));
-      }
-      reply = http_post(settings_.target, settings_.headers, body, settings_.limits);
-      if (!worth_another_try(reply.status)) break;
-    }
-    return reply;
   }
 
   static std::vector<Score> all_unscored(std::span<const RewardInput> answers, const std::string& reason) {
@@ -108,23 +83,18 @@ class HttpReward : public Reward {
 std::unique_ptr<Reward> http_reward(const RewardDeclaration& declaration) {
   RewardParameters parameters(declaration);
   const Allowed<double> positive{.low = 0, .high = 86400, .low_excluded = true};
-  Settings settings{
-      .target = parse_http_url(parameters.required<std::string>("url"), parameters.place("url")),
-      .headers = {},
-      .limits = {},
-      .batch = parameters.number<int64_t>("batch", 16, {.low = 1, .high = 10000}),
-      .parallel = parameters.number<int64_t>("parallel", 4, {.low = 1, .high = 64}),
-      .retries = parameters.number<int64_t>("retries", 3, {.low = 0, .high = 100}),
-      .backoff = parameters.number("backoff", 0.5, positive)};
-  settings.limits.seconds = parameters.number("timeout", 60.0, positive);
-  settings.limits.body_bytes =
+  Settings settings{.endpoint = {},
+                    .batch = parameters.number<int64_t>("batch", 16, {.low = 1, .high = 10000}),
+                    .parallel = parameters.number<int64_t>("parallel", 4, {.low = 1, .high = 64})};
+  HttpEndpoint& endpoint = settings.endpoint;
+  endpoint.target = parse_http_url(parameters.required<std::string>("url"), parameters.place("url"));
+  endpoint.retries = parameters.number<int64_t>("retries", 3, {.low = 0, .high = 100});
+  endpoint.backoff = parameters.number("backoff", 0.5, positive);
+  endpoint.limits.seconds = parameters.number("timeout", 60.0, positive);
+  endpoint.limits.body_bytes =
       parameters.number<uint64_t>("max_reply_bytes", 16 << 20, {.low = 1, .high = 1u << 30});
-  if (const std::string variable = parameters.optional<std::string>("bearer_env", ""); !variable.empty()) {
-    const char* token = std::getenv(variable.c_str());
-    if (!token || !*token)
-      parameters.fail_at("bearer_env", "names the variable " + variable + ", which is not set");
-    settings.headers["Authorization"] = std::string("Bearer ") + token;
-  }
+  if (const std::string variable = parameters.optional<std::string>("bearer_env", ""); !variable.empty())
+    add_bearer(endpoint, variable, parameters.place("bearer_env"));
   parameters.finish();
   return std::make_unique<HttpReward>(std::move(settings));
 }

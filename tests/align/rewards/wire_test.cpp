@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "text/sent_json.h"
+
 namespace fathom {
 namespace {
 

@@ -1,14 +1,15 @@
-#include "align/rewards/http_post.h"
+#include "http/http_post.h"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
 
 #include "base/error.h"
 #include "base/parse_number.h"
+#include "http/connection.h"
 
 namespace fathom {
 namespace {
@@ -19,7 +20,12 @@ namespace http = boost::beast::http;
 using ErrorCode = boost::system::error_code;
 using Endpoints = asio::ip::tcp::resolver::results_type;
 
+std::string default_port(bool tls) {
+  return tls ? "443" : "80";
+}
+
 // The steps of one request, each started by the end of the one before.
+template <class Connection>
 class Post {
  public:
   Post(const HttpTarget& target, const std::map<std::string, std::string>& headers, std::string body,
@@ -27,9 +33,10 @@ class Post {
       : limits_(limits),
         target_(target),
         resolver_(io_),
-        stream_(io_),
+        connection_(io_, target.host),
         request_(http::verb::post, target.path, 11) {
-    request_.set(http::field::host, target.host + ":" + target.port);
+    const bool usual = target.port == default_port(target.tls);
+    request_.set(http::field::host, target.host + (usual ? "" : ":" + target.port));
     request_.set(http::field::content_type, "application/json");
     request_.set(http::field::connection, "close");
     for (const auto& [name, value] : headers) request_.set(name, value);
@@ -42,13 +49,26 @@ class Post {
     resolver_.async_resolve(target_.host, target_.port, [this](ErrorCode e, const Endpoints& endpoints) {
       if (!failed(e, "cannot find the host")) connect(endpoints);
     });
-    io_.run_for(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(limits_.seconds)));
+    wait();
+    if (!done_ && stopped()) return {0, "", "given up"};
     if (!done_) return {0, "", fmt::format("no reply within {} seconds", limits_.seconds)};
     return std::move(reply_);
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  bool stopped() const { return limits_.stop && *limits_.stop; }
+
+  // Until it is done, in pieces of time short enough that a stop is noticed.
+  void wait() {
+    constexpr auto piece = std::chrono::milliseconds(100);
+    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                        std::chrono::duration<double>(limits_.seconds));
+    while (!done_ && !stopped() && Clock::now() < end)
+      io_.run_for(std::min<Clock::duration>(piece, end - Clock::now()));
+  }
+
   bool failed(ErrorCode e, const char* what) {
     if (!e) return false;
     done_ = true;
@@ -59,13 +79,19 @@ class Post {
   }
 
   void connect(const Endpoints& endpoints) {
-    stream_.async_connect(endpoints, [this](ErrorCode e, const asio::ip::tcp::endpoint&) {
-      if (!failed(e, "cannot connect")) write();
+    connection_.tcp().async_connect(endpoints, [this](ErrorCode e, const asio::ip::tcp::endpoint&) {
+      if (!failed(e, "cannot connect")) open();
+    });
+  }
+
+  void open() {
+    connection_.open([this](ErrorCode e) {
+      if (!failed(e, "no secure connection")) write();
     });
   }
 
   void write() {
-    http::async_write(stream_, request_, [this](ErrorCode e, size_t) {
+    http::async_write(connection_.stream, request_, [this](ErrorCode e, size_t) {
       if (!failed(e, "cannot send")) read_header();
     });
   }
@@ -73,13 +99,13 @@ class Post {
   // Apart from the body: Beast 1.74 forgets that a length in the header is over the limit when the body's
   // beginning comes along with it.
   void read_header() {
-    http::async_read_header(stream_, buffer_, parser_, [this](ErrorCode e, size_t) {
+    http::async_read_header(connection_.stream, buffer_, parser_, [this](ErrorCode e, size_t) {
       if (!failed(e, "no whole reply")) read();
     });
   }
 
   void read() {
-    http::async_read(stream_, buffer_, parser_, [this](ErrorCode e, size_t) {
+    http::async_read(connection_.stream, buffer_, parser_, [this](ErrorCode e, size_t) {
       if (failed(e, "no whole reply")) return;
       done_ = true;
       reply_ = {static_cast<int>(parser_.get().result_int()), std::move(parser_.get().body()), ""};
@@ -90,7 +116,7 @@ class Post {
   HttpTarget target_;
   asio::io_context io_;
   asio::ip::tcp::resolver resolver_;
-  beast::tcp_stream stream_;
+  Connection connection_;
   http::request<http::string_body> request_;
   http::response_parser<http::string_body> parser_;
   beast::flat_buffer buffer_;
@@ -101,15 +127,14 @@ class Post {
 }  // namespace
 
 HttpTarget parse_http_url(const std::string& url, const std::string& where) {
-  constexpr std::string_view scheme = "http://";
-  check(!url.starts_with("https://"), "{}: https is not supported: put a proxy on this machine, or use http",
-        where);
-  check(url.starts_with(scheme), "{}: must begin with http://, got '{}'", where, url);
+  const bool tls = url.starts_with("https://");
+  const std::string_view scheme = tls ? "https://" : "http://";
+  check(url.starts_with(scheme), "{}: must begin with http:// or https://, got '{}'", where, url);
   for (const char c : url)
     check(c > ' ' && c != 0x7f && c != '@', "{}: a URL cannot have the character '{}'", where, c);
   const size_t slash = url.find('/', scheme.size());
   const std::string authority = url.substr(scheme.size(), slash - scheme.size());
-  HttpTarget target{authority, "80", slash == std::string::npos ? "/" : url.substr(slash)};
+  HttpTarget target{authority, default_port(tls), slash == std::string::npos ? "/" : url.substr(slash), tls};
   const size_t bracket = authority.find(']');  // of an IPv6 address
   const size_t colon = authority.find(':', bracket == std::string::npos ? 0 : bracket);
   if (colon != std::string::npos) {
@@ -125,7 +150,8 @@ HttpTarget parse_http_url(const std::string& url, const std::string& where) {
 
 HttpReply http_post(const HttpTarget& target, const std::map<std::string, std::string>& headers,
                     std::string body, const HttpLimits& limits) {
-  return Post(target, headers, std::move(body), limits).run();
+  if (target.tls) return Post<TlsConnection>(target, headers, std::move(body), limits).run();
+  return Post<PlainConnection>(target, headers, std::move(body), limits).run();
 }
 
 }  // namespace fathom

@@ -1,16 +1,18 @@
 // One HTTP request: a POST of JSON, with a time limit over all of it and a limit on the reply's size.
 #pragma once
+#include <atomic>
+#include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 
 namespace fathom {
 
 struct HttpTarget {
   std::string host, port, path;
+  bool tls = false;  // the certificate must be of this host, by one whom the system trusts
 };
 
-// "http://host[:port][/path]". Error naming `where` for anything else; https is refused.
+// "http://host[:port][/path]", or https. Error naming `where` for anything else.
 HttpTarget parse_http_url(const std::string& url, const std::string& where);
 
 struct HttpReply {
@@ -22,6 +24,7 @@ struct HttpReply {
 struct HttpLimits {
   double seconds = 60;
   uint64_t body_bytes = 16 << 20;
+  const std::atomic<bool>* stop = nullptr;  // true: the request is given up
 };
 
 // Redirects are not followed; a connection serves one request.

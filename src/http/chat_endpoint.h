@@ -1,0 +1,40 @@
+// Chat completions from an OpenAI-compatible endpoint: judges, and models that are evaluated over a server.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "http/chat_reply.h"
+#include "http/endpoint.h"
+#include "io/json.h"
+
+namespace fathom {
+
+struct ChatRequest {
+  Json messages;  // OpenAI's form
+  double temperature = 0;
+  int64_t max_tokens = 2048;
+  std::optional<uint64_t> seed;
+  int top_log_probs = 0;  // how many of the most likely tokens are to come along
+};
+
+class ChatEndpoint {
+ public:
+  // `base`: up to and with ".../v1"; the whole address of chat completions is taken too. `where` stands in
+  // errors. `model`: the name that the endpoint knows it by.
+  ChatEndpoint(const std::string& base, const std::string& where, std::string model);
+
+  // Time-outs, retries, headers: to be set before anything is asked.
+  HttpEndpoint& http() { return http_; }
+  const HttpEndpoint& http() const { return http_; }
+  const std::string& model() const { return model_; }
+
+  // From any thread. A failure is the reply's error.
+  ChatReply ask(const ChatRequest& request) const;
+
+ private:
+  HttpEndpoint http_;
+  std::string model_;
+};
+
+}  // namespace fathom

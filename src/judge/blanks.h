@@ -1,0 +1,14 @@
+// A text without the blanks around it.
+#pragma once
+#include <string_view>
+
+namespace fathom {
+
+inline std::string_view without_blanks(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  const size_t begin = text.find_first_not_of(blanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+}
+
+}  // namespace fathom
