@@ -2,7 +2,7 @@
 
 #include "align/chat_encoding.h"
 #include "align/chat_tools.h"
-#include "align/json_rows.h"
+#include "io/json_rows.h"
 #include "base/error.h"
 
 namespace fathom {

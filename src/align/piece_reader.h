@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "align/chat_encoding.h"
-#include "align/json_rows.h"
+#include "io/json_rows.h"
 #include "align/pieces.h"
 #include "io/documents.h"
 #include "train/recipe.h"

@@ -1,7 +1,7 @@
 #include "align/questions.h"
 
 #include "align/chat_row.h"
-#include "align/json_rows.h"
+#include "io/json_rows.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/progress.h"

@@ -1,6 +1,6 @@
 #include "cli/reward_scores.h"
 
-#include "align/json_rows.h"
+#include "io/json_rows.h"
 #include "align/preference_report.h"
 #include "align/preference_row.h"
 #include "align/reward_model.h"

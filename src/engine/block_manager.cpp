@@ -41,7 +41,7 @@ void BlockManager::acquire(Sequence& s, int32_t id) {
 void BlockManager::attach_prefix(Sequence& s) {
   assert(s.pages.empty() && s.cached == 0);
   if (!share_prefixes_) return;
-  for (int64_t i = 0; (i + 1) * page_size_ < s.length(); ++i) {
+  for (int64_t i = 0; (i + 1) * page_size_ <= s.shareable(); ++i) {
     const auto found = contents_.find(key(s, i));
     if (found == contents_.end()) break;
     acquire(s, found->second.page);
@@ -51,7 +51,7 @@ void BlockManager::attach_prefix(Sequence& s) {
 
 bool BlockManager::is_filled_by(const Sequence& other, const Sequence& s) const {
   const int64_t end = s.cached + page_size_;  // attached are whole pages
-  if (!share_prefixes_ || end >= s.length() || end > other.length() || end <= other.cached) return false;
+  if (!share_prefixes_ || end > s.shareable() || end > other.length() || end <= other.cached) return false;
   return std::equal(s.tokens.begin(), s.tokens.begin() + end, other.tokens.begin());
 }
 

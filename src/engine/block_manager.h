@@ -21,8 +21,8 @@ class BlockManager {
   int64_t free_pages() const { return static_cast<int64_t>(free_.size()); }
   int64_t pages_for(int64_t tokens) const { return (tokens + page_size_ - 1) / page_size_; }
 
-  // Gives a sequence without pages those that already hold its beginning, and sets `cached` to what they
-  // hold. At least one token is left to run.
+  // Gives a sequence without pages those that already hold its beginning (Sequence::shareable), and sets
+  // `cached` to what they hold. At least one token is left to run.
   void attach_prefix(Sequence& sequence);
   // Whether `other`, with tokens still to run, is going to fill the page that this sequence with an attached
   // prefix would compute next, so that it could be shared.

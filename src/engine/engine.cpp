@@ -23,7 +23,8 @@ RunnerOptions runner_options(const EngineOptions& o, int64_t pages, int64_t voca
           .vocabulary = vocabulary,
           .absorbed = o.absorbed,
           .padded = o.padded,
-          .record_experts = o.record_experts};
+          .record_experts = o.record_experts,
+          .score = o.score};
 }
 
 // The ids that both the model and the tokenizer know.
@@ -38,6 +39,7 @@ Engine::Engine(Device& device, const Model& model, const Tokenizer* tokenizer, c
       tokenizer_(tokenizer),
       blocks_(pages_wanted(model.config, o), o.page_size, o.share_prefixes),
       scheduler_(blocks_, o.max_sequences, o.token_budget),
+      scores_(o.score),
       runner_(device, model, runner_options(o, blocks_.pages(), common_vocabulary(model.config, tokenizer))) {
   check_language_model(model.config, "the engine");
 }
@@ -60,20 +62,39 @@ int64_t Engine::longest() const {
 void Engine::check_request(const Request& r) const {
   const int64_t length = static_cast<int64_t>(r.prompt.size());
   check(length > 0, "the prompt is empty");
-  check(length < longest(), "the prompt has {} tokens; the longest context, prompt and answer, is {}", length,
-        longest());
+  // What is only scored needs no room behind it.
+  check(length < longest() + r.scoring.has_value(),
+        "the prompt has {} tokens; the longest context, prompt and answer, is {}", length, longest());
   for (const int32_t id : r.prompt)
     check(id >= 0 && id < model_.config.vocab_size,
           "the prompt's token id {} is outside the vocabulary of {}", id, model_.config.vocab_size);
+  if (r.scoring) return check_scoring(r);
   check(r.stop.max_tokens > 0, "max_tokens must be at least 1, it is {}", r.stop.max_tokens);
   check(tokenizer_ || r.stop.strings.empty(), "stop strings need a tokenizer");
   check_sampling(r.sampling);
 }
 
+void Engine::check_scoring(const Request& r) const {
+  const Scoring& s = *r.scoring;
+  const auto length = static_cast<int64_t>(r.prompt.size());
+  check(scores_, "this engine was not made to score given tokens");
+  check(s.first >= 1 && s.first <= length, "tokens can be scored from 1 to the prompt's {}, not from {}",
+        length, s.first);
+  check(s.next.size() <= Scoring::most_next, "at most {} tokens can be scored behind a prompt, not {}",
+        Scoring::most_next, s.next.size());
+  check(s.first < length || !s.next.empty(), "no token is to be scored");
+  const auto check_id = [&](int32_t id) {
+    check(id >= 0 && id < vocabulary(), "the scored token id {} is outside the vocabulary of {}", id,
+          vocabulary());
+  };
+  std::for_each(r.prompt.begin() + s.first, r.prompt.end(), check_id);
+  std::for_each(s.next.begin(), s.next.end(), check_id);
+}
+
 int64_t Engine::submit(Request r) {
   check_request(r);
   std::optional<TextStream> text;
-  if (tokenizer_) text.emplace(*tokenizer_, r.stop.strings);
+  if (tokenizer_ && !r.scoring) text.emplace(*tokenizer_, r.stop.strings);
 
   const int64_t id = ++last_id_;
   Entry& entry = sequences_.emplace(id, Entry{{}, std::move(text)}).first->second;
@@ -85,6 +106,11 @@ int64_t Engine::submit(Request r) {
   s.sampling = r.sampling;
   s.stop = std::move(r.stop);
   s.log_probs = r.log_probs;
+  if (r.scoring) {
+    s.longest = s.prompt_length;
+    s.scores.resize(s.tokens.size() - static_cast<size_t>(r.scoring->first) + r.scoring->next.size());
+    s.scoring = std::move(r.scoring);
+  }
   scheduler_.add(s);
   return id;
 }
@@ -115,9 +141,14 @@ std::vector<Output> Engine::step() {
       outputs.push_back(end_with_error(sequences_.at(s.id), results[i].error));
       continue;
     }
+    // A sequence that was preempted comes here again, with the same values.
+    if (s.scoring)
+      std::copy(results[i].scores.begin(), results[i].scores.end(),
+                s.scores.begin() + static_cast<ptrdiff_t>(first_score(s, s.cached)));
     s.cached += scheduled[i].tokens;
     blocks_.publish(s, s.cached - scheduled[i].tokens);
-    if (s.pending() == 0) outputs.push_back(extend(sequences_.at(s.id), results[i]));
+    if (s.pending() == 0)
+      outputs.push_back(s.scoring ? end_scored(s) : extend(sequences_.at(s.id), results[i]));
   }
   for (const Output& o : outputs)
     if (o.finish != FinishReason::none) abort(o.id);
@@ -128,6 +159,11 @@ Output Engine::end_with_error(Entry& entry, const std::string& error) {
   Sequence& s = entry.sequence;
   s.finish = FinishReason::error;
   return {.id = s.id, .text = entry.text ? entry.text->flush() : "", .finish = s.finish, .error = error};
+}
+
+Output Engine::end_scored(Sequence& s) {
+  s.finish = FinishReason::scored;
+  return {.id = s.id, .finish = s.finish, .experts = runner_.experts(s), .scores = std::move(s.scores)};
 }
 
 // Appends the token and decides whether the sequence ends with it.

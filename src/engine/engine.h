@@ -29,6 +29,9 @@ struct EngineOptions {
   // Whether Output::experts is given, for every sequence: it takes 2 bytes of the host's memory for each
   // expert of each token that the cache holds, and a copy of them in each step.
   bool record_experts = false;
+  // Whether requests may ask for the log-probabilities of given tokens (Request::scoring), which takes memory
+  // for the logits of some rows.
+  bool score = false;
 
   // For so many sequences at a time, each of up to `length` tokens in pages of its own.
   static EngineOptions for_sequences(int64_t sequences, int64_t length);
@@ -39,13 +42,16 @@ struct EngineOptions {
 // finishes.
 struct Output {
   int64_t id = 0;
-  int32_t token = -1;   // none when the sequence ends with an error
+  int32_t token = -1;   // none when the sequence ends with an error, or was scored
   double log_prob = 0;  // of the token, where the request asks for it
   std::string text = {};
   FinishReason finish = FinishReason::none;
   std::string error = {};  // what went wrong, for FinishReason::error
   // At the end, with record_experts: those of all tokens but the last one, which the model has not seen.
   ChosenExperts experts = {};
+  // At the end of a sequence that is scored: of the prompt's tokens from Scoring::first on, then of each of
+  // Scoring::next; over vocabulary(), at temperature 1.
+  std::vector<double> scores = {};
 };
 
 class Engine {
@@ -93,13 +99,16 @@ class Engine {
   };
 
   void check_request(const Request& request) const;
+  void check_scoring(const Request& request) const;
   Output extend(Entry& entry, const PieceResult& result);
+  Output end_scored(Sequence& sequence);
   static Output end_with_error(Entry& entry, const std::string& error);
 
   const Model& model_;
   const Tokenizer* tokenizer_;
   BlockManager blocks_;
   Scheduler scheduler_;
+  bool scores_;
   Runner runner_;
   std::map<int64_t, Entry> sequences_;
   int64_t last_id_ = 0, tokens_run_ = 0;

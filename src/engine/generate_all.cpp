@@ -34,13 +34,14 @@ class UnderWay {
     for (Output& out : engine_.step()) {
       const auto at = answers_.find(out.id);
       Completion& c = at->second.completion;
-      if (out.finish != FinishReason::error) {
+      if (out.token >= 0) {
         c.tokens.push_back(out.token), ++progress.tokens;
         if (at->second.log_probs) c.log_probs.push_back(out.log_prob);
       }
       c.text += out.text;
       if (out.finish == FinishReason::none) continue;
       c.finish = out.finish, c.error = std::move(out.error), c.experts = std::move(out.experts);
+      c.scores = std::move(out.scores);
       ++progress.finished;
       const auto ended = answers_.extract(at);
       finished(ended.mapped().index, std::move(ended.mapped().completion));

@@ -17,6 +17,7 @@ struct Completion {
   FinishReason finish = FinishReason::none;  // none: it was dropped before its end
   std::string error = {};                    // for FinishReason::error
   ChosenExperts experts = {};                // with EngineOptions::record_experts: of all tokens but the last
+  std::vector<double> scores = {};           // of given tokens, with Request::scoring
 };
 
 struct GenerationProgress {

@@ -5,6 +5,7 @@
 
 #include "engine/buckets.h"
 #include "model/head.h"
+#include "ops/cross_entropy.h"
 #include "ops/permute.h"
 #include "tensor/compare.h"
 #include "tensor/memory.h"
@@ -68,8 +69,15 @@ std::array<StepSize, 2> Runner::largest(const Model& model, const RunnerOptions&
   const int64_t chunks = (o.max_sequences * longest + o.max_expanded_keys - 1) / o.max_expanded_keys;
   const int64_t absorbed =
       o.absorbed.value_or(false) ? o.max_tokens : o.max_sequences * most_absorbed_tokens(model.config);
-  return {StepSize{{o.max_tokens, o.max_sequences, o.max_expanded_keys, chunks}, o.pages, o.max_sequences},
-          StepSize{{std::min(absorbed, o.max_tokens), o.max_sequences, 0, 0}, o.pages, o.max_sequences}};
+  const auto scored = [&](int64_t tokens) {
+    return o.score ? tokens + o.max_sequences * static_cast<int64_t>(Scoring::most_next) : 0;
+  };
+  const int64_t few = std::min(absorbed, o.max_tokens);
+  return {StepSize{{o.max_tokens, o.max_sequences, o.max_expanded_keys, chunks},
+                   o.pages,
+                   o.max_sequences,
+                   scored(o.max_tokens)},
+          StepSize{{few, o.max_sequences, 0, 0}, o.pages, o.max_sequences, scored(few)}};
 }
 
 // One pass after the other.
@@ -88,7 +96,8 @@ int64_t Runner::staging_bytes(const Model& model, const RunnerOptions& o) {
   Arena plan;
   for (const StepSize& size : largest(model, o)) {
     allocate_step_inputs(plan, size);
-    allocate_readback(model, o, plan, size.batch.tokens, o.max_sequences, o.max_sequences);
+    plan.allocate(DType::i32, {2 * size.scored});
+    allocate_readback(model, o, plan, size, o.max_sequences, o.max_sequences);
   }
   return plan.used();
 }
@@ -112,6 +121,11 @@ PieceResult Runner::result_of(const Group& group, size_t item, const Readback& r
   const Scheduled& piece = group.items[item];
   const auto i = static_cast<int64_t>(item);
   PieceResult result;
+  bool finite = true;
+  for (size_t pair = group.scored.starts[item]; pair < group.scored.starts[item + 1]; ++pair) {
+    result.scores.push_back(-element(readback.losses, 0, static_cast<int64_t>(pair)));
+    finite = finite && std::isfinite(result.scores.back());
+  }
   if (i < group.completing) {
     const int32_t id = readback.ids.as<int32_t>()[i];
     if (id >= 0) {
@@ -121,7 +135,10 @@ PieceResult Runner::result_of(const Group& group, size_t item, const Readback& r
       result.error = fmt::format("the model's output is not finite after {} tokens: {}",
                                  piece.sequence->length(), sample_failure(id));
     }
-  } else if (!all_finite(readback.hidden.slice(i - group.completing, 1))) {
+  } else {
+    finite = finite && all_finite(readback.hidden.slice(i - group.completing, 1));
+  }
+  if (!finite && result.error.empty()) {
     // Every row before the last one goes into it by attention, so that it stands for all that were cached.
     result.error = fmt::format("the model's output is not finite within the first {} tokens",
                                piece.sequence->cached + piece.tokens);
@@ -144,7 +161,10 @@ std::vector<Runner::Group> Runner::split(std::span<const Scheduled> scheduled) c
     }
   std::vector<Group> groups;
   for (Group* g : {&expanded, &absorbed})
-    if (!g->items.empty()) groups.push_back(std::move(*g));
+    if (!g->items.empty()) {
+      g->scored = scored_rows(g->items);
+      groups.push_back(std::move(*g));
+    }
   return groups;
 }
 
@@ -156,8 +176,9 @@ bool Runner::absorb(const Scheduled& s) const {
 
 // Whether it is a decoding step, one token of each sequence.
 bool Runner::replayable(const Group& group) const {
-  return group.absorbed && std::all_of(group.items.begin(), group.items.end(),
-                                       [](const Scheduled& s) { return s.tokens == 1; });
+  return group.absorbed && group.scored.size() == 0 &&
+         std::all_of(group.items.begin(), group.items.end(),
+                     [](const Scheduled& s) { return s.tokens == 1; });
 }
 
 StepForm Runner::form_of(const Group& group) const {
@@ -178,7 +199,7 @@ Runner::Readback Runner::run_group(const Group& group) {
   const StepForm form = form_of(group);
   const HostBatch host = host_batch(group.items, form);
   if (!device_.on_host()) check_tokens(model_.config, host.tokens, host.positions);
-  const StepSize size{host.size(), form.max_pages, form.sampled};
+  const StepSize size{host.size(), form.max_pages, form.sampled, group.scored.size()};
   StepInputs inputs = allocate_step_inputs(staging_, size);
   write_step_inputs(group.items, host, options_.vocabulary, inputs);
   step_memory_.rewind(0);
@@ -189,8 +210,9 @@ Runner::Readback Runner::run_group(const Group& group) {
   batch.cache = &cache_;
   batch.replay = replay_;
   if (group.log_probs) m.sample.log_probs = m.log_probs;
+  Tensor hidden;
   const auto forward = [&] {
-    const Tensor hidden = model_forward(device_, model_, batch, m.activations);
+    hidden = model_forward(device_, model_, batch, m.activations);
     permute(device_, {.out = m.last_hidden, .x = hidden, .token_of = m.inputs.last_tokens});
     if (form.sampled == 0) return;
     head_logits(device_, model_, m.last_hidden.slice(0, form.sampled), m.logits);
@@ -200,17 +222,37 @@ Runner::Readback Runner::run_group(const Group& group) {
     decoding_.run(device_, {form.sequences, form.max_pages, form.sampled, group.log_probs}, forward);
   else
     forward();
+  if (size.scored > 0) score(group, hidden, m.score);
   return read_back(group, m);
+}
+
+void Runner::score(const Group& group, const Tensor& hidden, const ScoreMemory& m) {
+  const int64_t all = group.scored.size(), most = m.hidden.rows();
+  const Tensor pairs = staging_.allocate(DType::i32, {2 * all});
+  std::copy(group.scored.rows.begin(), group.scored.rows.end(), pairs.as<int32_t>());
+  std::copy(group.scored.targets.begin(), group.scored.targets.end(), pairs.as<int32_t>() + all);
+  upload(device_, m.pairs, pairs);
+  for (int64_t first = 0; first < all; first += most) {
+    const int64_t n = std::min(most, all - first);
+    const Tensor rows = m.hidden.slice(0, n), logits = m.logits.slice(0, n);
+    permute(device_, {.out = rows, .x = hidden, .token_of = m.pairs.slice(first, n)});
+    head_logits(device_, model_, rows, logits);
+    cross_entropy(device_, {.losses = m.losses.slice(first, n),
+                            .logits = logits.columns(0, options_.vocabulary),
+                            .targets = m.pairs.slice(all + first, n)});
+  }
 }
 
 Runner::Readback Runner::read_back(const Group& group, const Memory& m) {
   const int64_t n = group.completing, others = static_cast<int64_t>(group.items.size()) - n;
-  const Readback readback =
-      allocate_readback(model_, options_, staging_, m.inputs.batch.tokens.cols(), n, others);
+  const Readback readback = allocate_readback(
+      model_, options_, staging_,
+      {.batch = {.tokens = m.inputs.batch.tokens.cols()}, .scored = group.scored.size()}, n, others);
   download_later(device_, readback.ids, m.sample.ids.slice(0, n));
   if (group.log_probs) download_later(device_, readback.log_probs, m.log_probs.slice(0, n));
   download_later(device_, readback.hidden, m.last_hidden.slice(n, others));
   if (m.experts.rank > 0) download_later(device_, readback.experts, m.experts);
+  if (group.scored.size() > 0) download_later(device_, readback.losses, m.score.losses);
   return readback;
 }
 
@@ -232,7 +274,19 @@ Runner::Memory Runner::allocate(const Model& model, const RunnerOptions& options
               .logits = m.logits.columns(0, options.vocabulary),
               .settings = m.inputs.settings,
               .top_k = m.inputs.top_k};
+  if (size.scored > 0) m.score = allocate_score(model, arena, size.scored);
   return m;
+}
+
+Runner::ScoreMemory Runner::allocate_score(const Model& model, Arena& arena, int64_t scored) {
+  constexpr int64_t logits_bytes = int64_t{64} << 20;
+  const DType stat = stat_of(model.dtype);
+  const int64_t row = model.config.vocab_size * size_of(stat);
+  const int64_t rows = std::clamp<int64_t>(logits_bytes / row, 1, scored);
+  return {.pairs = arena.allocate(DType::i32, {2 * scored}),
+          .losses = arena.allocate(stat, {scored}),
+          .hidden = arena.allocate(model.dtype, {rows, model.config.hidden_size}),
+          .logits = arena.allocate(stat, {rows, model.config.vocab_size})};
 }
 
 Tensor Runner::allocate_experts(const Model& model, const RunnerOptions& options, Arena& arena,
@@ -243,11 +297,12 @@ Tensor Runner::allocate_experts(const Model& model, const RunnerOptions& options
 }
 
 Runner::Readback Runner::allocate_readback(const Model& model, const RunnerOptions& options, Arena& arena,
-                                           int64_t tokens, int64_t completing, int64_t others) {
+                                           const StepSize& size, int64_t completing, int64_t others) {
   return {.ids = arena.allocate(DType::i32, {completing}),
           .log_probs = arena.allocate(stat_of(model.dtype), {completing}),
           .hidden = arena.allocate(model.dtype, {others, model.config.hidden_size}),
-          .experts = allocate_experts(model, options, arena, tokens)};
+          .experts = allocate_experts(model, options, arena, size.batch.tokens),
+          .losses = arena.allocate(stat_of(model.dtype), {size.scored})};
 }
 
 }  // namespace fathom

@@ -9,6 +9,7 @@
 
 #include "engine/expert_record.h"
 #include "engine/scheduler.h"
+#include "engine/scored_rows.h"
 #include "engine/step_inputs.h"
 #include "model/model.h"
 #include "ops/sample.h"
@@ -29,13 +30,15 @@ struct RunnerOptions {
   // on a GPU.
   std::optional<bool> padded = {};
   bool record_experts = false;
+  bool score = false;  // whether sequences may ask for log-probabilities of given tokens
 };
 
 // What running a piece of a sequence gave.
 struct PieceResult {
-  int32_t token = -1;   // the next one, when the piece completes the sequence
-  double log_prob = 0;  // of it, where the sequence asks for it (ops/sample.h)
-  std::string error;    // why there is none: what the model computed for the piece is not finite
+  int32_t token = -1;          // the next one, when the piece completes the sequence
+  double log_prob = 0;         // of it, where the sequence asks for it (ops/sample.h)
+  std::string error;           // why there is none: what the model computed for the piece is not finite
+  std::vector<double> scores;  // of given tokens, those that the piece's rows tell (engine/scored_rows.h)
 };
 
 class Runner {
@@ -67,6 +70,14 @@ class Runner {
     std::vector<size_t> places;  // of the items among all that are scheduled
     int64_t completing = 0;
     bool log_probs = false;  // whether any of those that complete asks for it
+    ScoredRows scored = {};
+  };
+  // Given tokens are scored some rows at a time, so that [S, V] logits never exist at once.
+  struct ScoreMemory {
+    Tensor pairs;   // [2 * S] i32: rows of the batch, then the tokens behind them
+    Tensor losses;  // [S] stat
+    Tensor hidden;  // [R, C]
+    Tensor logits;  // [R, V] stat
   };
   struct Memory {
     StepInputs inputs;
@@ -76,6 +87,7 @@ class Runner {
     Tensor logits;       // [n, V] stat, of the sequences that are sampled
     Tensor log_probs;    // [n] stat
     Sample sample;
+    ScoreMemory score;
   };
   // What is read back of a group, in page-locked memory; there after synchronize().
   struct Readback {
@@ -83,6 +95,7 @@ class Runner {
     Tensor log_probs;  // [completing] stat, if any asks for it
     Tensor hidden;     // [the others, C], their last rows
     Tensor experts;    // [MoE layers * N, K] i32, if they are recorded
+    Tensor losses;     // [S] stat, of given tokens
   };
 
   std::vector<Group> split(std::span<const Scheduled> scheduled) const;
@@ -90,6 +103,7 @@ class Runner {
   bool replayable(const Group& group) const;
   StepForm form_of(const Group& group) const;
   Readback run_group(const Group& group);
+  void score(const Group& group, const Tensor& hidden, const ScoreMemory& memory);
   Readback read_back(const Group& group, const Memory& memory);
   static PieceResult result_of(const Group& group, size_t item, const Readback& readback);
 
@@ -100,7 +114,8 @@ class Runner {
   static Tensor allocate_experts(const Model& model, const RunnerOptions& options, Arena& arena,
                                  int64_t tokens);
   static Readback allocate_readback(const Model& model, const RunnerOptions& options, Arena& arena,
-                                    int64_t tokens, int64_t completing, int64_t others);
+                                    const StepSize& size, int64_t completing, int64_t others);
+  static ScoreMemory allocate_score(const Model& model, Arena& arena, int64_t scored);
   static int64_t step_bytes(const Model& model, const RunnerOptions& options);
   static int64_t staging_bytes(const Model& model, const RunnerOptions& options);
 

@@ -1,6 +1,8 @@
 // Sequence: one request on its way through the engine. Plain data; Scheduler, Runner and Engine work on it.
 #pragma once
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,11 +19,19 @@ struct StopConditions {
   std::vector<std::string> strings;  // text that ends it; none of that text is shown
 };
 
+// Log-probabilities of tokens that are given, in place of an answer.
+struct Scoring {
+  int64_t first = 1;          // of the prompt's tokens from this one on: 1 .. the prompt's length
+  std::vector<int32_t> next;  // and of each of these as the token behind the prompt
+  static constexpr size_t most_next = 64;
+};
+
 struct Request {
   std::vector<int32_t> prompt;
   SamplingParameters sampling;
   StopConditions stop;
-  bool log_probs = false;  // whether its tokens come with their log-probabilities
+  bool log_probs = false;               // whether its tokens come with their log-probabilities
+  std::optional<Scoring> scoring = {};  // nothing is generated then
 };
 
 enum class FinishReason {
@@ -30,6 +40,7 @@ enum class FinishReason {
   length,   // max_tokens
   context,  // the model's context or the cache is full
   error,    // the model's output is not finite
+  scored,   // the log-probabilities that Request::scoring asks for are there
 };
 
 constexpr std::string_view name_of(FinishReason reason) {
@@ -44,6 +55,8 @@ constexpr std::string_view name_of(FinishReason reason) {
       return "context";
     case FinishReason::error:
       return "error";
+    case FinishReason::scored:
+      return "scored";
   }
   return "?";
 }
@@ -58,12 +71,16 @@ struct Sequence {
   SamplingParameters sampling;
   StopConditions stop;
   bool log_probs = false;
+  std::optional<Scoring> scoring = {};
+  std::vector<double> scores = {};  // of scoring: the prompt's tokens from `first` on, then those of `next`
   FinishReason finish = FinishReason::none;
 
   int64_t length() const { return static_cast<int64_t>(tokens.size()); }
   int64_t generated() const { return length() - prompt_length; }
   // Tokens that the model has yet to see: many in a prompt, one while decoding.
   int64_t pending() const { return length() - cached; }
+  // Tokens at its beginning that others may have computed: what follows is run for its logits.
+  int64_t shareable() const { return scoring ? std::min(scoring->first, length()) - 1 : length() - 1; }
 };
 
 }  // namespace fathom

@@ -14,6 +14,7 @@ struct StepSize {
   BatchSize batch;
   int64_t max_pages = 0;
   int64_t sampled = 0;  // n: the first n sequences get a token
+  int64_t scored = 0;   // S: given tokens whose log-probabilities are asked for
 };
 
 struct StepInputs {

@@ -63,7 +63,7 @@ class Renderer {
         write(Text(s.text, false), s.line);
         break;
       case Statement::Kind::output:
-        write(evaluate(s.expr).str(), s.line);
+        write(known(s.expr).str(), s.line);
         break;
       case Statement::Kind::condition:
         for (const Branch& b : s.branches)
@@ -201,8 +201,17 @@ class Renderer {
     return a;
   }
 
+  // The value of what must not be undefined in strict templates.
+  Value known(const Expr& e) {
+    Value value = evaluate(e);
+    if (limits_.strict && value.is_undefined())
+      fail_at(e.line, "{} is undefined", e.name.empty() ? "what is to be written" : "'" + e.name + "'");
+    return value;
+  }
+
   Value applied(const Expr& e) {
-    const Value object = evaluate(e.args[0]);
+    const bool may_lack = e.kind == Expr::Kind::test || e.name == "default" || e.name == "d";
+    const Value object = may_lack ? evaluate(e.args[0]) : known(e.args[0]);
     const Arguments a = arguments(e, 1);
     if (e.kind == Expr::Kind::test) return call_test(at(e.line), e.name, object, a);
     Value made = e.kind == Expr::Kind::filter ? call_filter(at(e.line), e.name, object, a)
@@ -282,7 +291,9 @@ class Renderer {
       const Value left = evaluate(e.args[0]);
       return left.truth() == (op == "or") ? left : evaluate(e.args[1]);
     }
-    const Value left = evaluate(e.args[0]), right = evaluate(e.args[1]);
+    const bool joins = op == "~";
+    const Value left = joins ? known(e.args[0]) : evaluate(e.args[0]),
+                right = joins ? known(e.args[1]) : evaluate(e.args[1]);
     if (op == "==") return left == right;
     if (op == "!=") return !(left == right);
     if (op == "in") return contains(at(e.line), right, left);

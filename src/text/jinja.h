@@ -13,6 +13,9 @@ struct Limits {
   int64_t steps = 2'000'000;         // expressions and statements
   size_t output = size_t{64} << 20;  // bytes, of the result and of any text on the way
   int depth = 100;                   // of macros that call macros
+  // Whether writing what is undefined, or handing it to a filter but default, is an Error, as with Jinja's
+  // StrictUndefined: a mistyped field then cannot become an empty text.
+  bool strict = false;
 };
 
 class Template {

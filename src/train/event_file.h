@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "train/append_file.h"
+#include "io/append_file.h"
 
 namespace fathom {
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "io/json.h"
-#include "train/append_file.h"
+#include "io/append_file.h"
 #include "train/event_file.h"
 #include "train/expert_load.h"
 

@@ -2,36 +2,15 @@
 
 #include <toml++/toml.h>
 
-#include <cmath>
 #include <set>
 
 #include "base/error.h"
 #include "io/file.h"
+#include "io/toml_json.h"
 #include "train/recipe.h"
 
 namespace fathom {
 namespace {
-
-Json to_json(const toml::node& node, const std::string& where, const std::string& key) {
-  if (const auto* v = node.as_string()) return v->get();
-  if (const auto* v = node.as_integer()) return v->get();
-  if (const auto* v = node.as_floating_point()) {
-    check(std::isfinite(v->get()), "{}: key '{}' must be a finite number, got {}", where, key, v->get());
-    return v->get();
-  }
-  if (const auto* v = node.as_boolean()) return v->get();
-  if (const toml::table* table = node.as_table()) {
-    Json object = Json::object();
-    for (const auto& [name, value] : *table)
-      object[std::string(name.str())] = to_json(value, where, key + "." + std::string(name.str()));
-    return object;
-  }
-  const toml::array* array = node.as_array();
-  check(array, "{}: key '{}' must be a number, a text, true, false or a list", where, key);
-  Json list = Json::array();
-  for (const toml::node& element : *array) list.push_back(to_json(element, where, key));
-  return list;
-}
 
 // [[data.source]]: tables of a path and perhaps a weight, which are data.train and data.weights.
 void add_sources(const toml::node& node, const std::string& path, std::vector<Setting>& out) {
@@ -47,8 +26,8 @@ void add_sources(const toml::node& node, const std::string& path, std::vector<Se
             "{}: unknown key '{}' of [[data.source]]: expected path or weight", place(value), key.str());
     const toml::node *folder = source.get("path"), *weight = source.get("weight");
     check(folder && folder->is_string(), "{}: [[data.source]] needs a path, a text", place(element));
-    paths.push_back(to_json(*folder, place(*folder), "path"));
-    if (weight) weights.push_back(to_json(*weight, place(*weight), "weight"));
+    paths.push_back(toml_json(*folder, place(*folder), "path"));
+    if (weight) weights.push_back(toml_json(*weight, place(*weight), "weight"));
   }
   check(weights.empty() || weights.size() == paths.size(),
         "{}: {} of {} [[data.source]] have a weight: give it to all, or to none", place(node), weights.size(),
@@ -76,7 +55,7 @@ void flatten(const toml::table& table, const std::string& prefix, const std::str
       continue;
     }
     const std::string where = fmt::format("{}:{}", path, key.source().begin.line);
-    out.push_back({name, to_json(node, where, name), where});
+    out.push_back({name, toml_json(node, where, name), where});
   }
 }
 
@@ -87,7 +66,7 @@ Json parse_toml_value(const std::string& text) {
   try {
     const toml::table table = toml::parse("value = " + text);
     const toml::node* node = table.get("value");
-    if (node && !node->is_table() && table.size() == 1) return to_json(*node, "command line", text);
+    if (node && !node->is_table() && table.size() == 1) return toml_json(*node, "command line", text);
   } catch (const toml::parse_error&) {
     return text;
   }

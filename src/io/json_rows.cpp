@@ -1,4 +1,4 @@
-#include "align/json_rows.h"
+#include "io/json_rows.h"
 
 #include "base/error.h"
 

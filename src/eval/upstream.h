@@ -1,0 +1,49 @@
+// Rows of a data set in the form it is published in: .jsonl, .json, .csv, .tsv, lines. Every row is an object of
+// fields; those of .csv and .tsv are texts.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/json.h"
+
+namespace fathom {
+
+struct RowFormat {
+  // jsonl, json, csv, tsv, lines or text (a file is one row, its field `text`); empty: by the file's name
+  std::string kind;
+  // Names of the fields of .csv, .tsv and lines. Without them the first line of a .csv has them.
+  std::vector<std::string> columns;
+  // With columns: the file may have a line of names too; it has when its first field is this.
+  std::string header;
+  int64_t lines = 1;  // of a row, for lines
+  // The way to the rows of a .json file or inside each line of a .jsonl: fields of objects and places in lists,
+  // each holding a list, or an object of rows; "*" stands for all of what is there. The fields of the objects on the way are those of the row too,
+  // unless it has its own; of a list on the way they are in the field `outer`.
+  std::vector<std::string> each;
+  std::vector<std::string> parallel;  // fields that are lists of the same length: a row for each place
+};
+
+struct UpstreamRow {
+  Json fields;
+  std::string where;  // "test.csv:7", "dev.json[3]"
+  std::string error;  // why it is no row, where it is none: it stays in its place, and is counted
+};
+
+struct UpstreamFile {
+  std::string path, hash;
+};
+
+// Error when the file cannot be read as a whole: no file, another format.
+std::vector<UpstreamRow> read_upstream(const std::string& path, const RowFormat& format);
+// The same of a text, for tests and fuzzing.
+std::vector<UpstreamRow> parse_upstream(const std::string& text, const std::string& path,
+                                        const RowFormat& format);
+
+UpstreamFile hashed_file(const std::string& path);
+
+// The file below the folder that the first fitting pattern names, or "". Error when a pattern fits several.
+std::string find_upstream(const std::string& folder, const std::vector<std::string>& patterns,
+                          const std::string& subject);
+
+}  // namespace fathom
