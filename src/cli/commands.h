@@ -10,6 +10,7 @@ void add_chat(CLI::App& app);
 // Of `fathom eval`:
 void add_eval_needle(CLI::App& eval);
 void add_eval_positions(CLI::App& eval);
+void add_eval_tasks(CLI::App& eval);
 // The commands that several ranks run together take the world.
 void add_dpo(CLI::App& app, World& world);
 void add_extend(CLI::App& app, World& world);
