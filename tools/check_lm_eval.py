@@ -217,6 +217,47 @@ def compare(args, name, lm, clock, folder):
     return not faults
 
 
+def answers_to(row, i):
+    """Worked answers in the forms that models give them, of which some are right."""
+    gold = row["answer"].split("#### ")[1]
+    number = int(gold.replace(",", ""))
+    return [f" So it is {gold}.\n#### {gold}", f" #### {gold}.", f" #### ${gold}", f" #### {number:,} dollars", f" #### {number + 1}",
+            f" The answer is {gold}.", f" #### {number}\n#### {number + 1}", f" ####{gold}", "", f" #### -{number}"][i % 10]
+
+
+def compare_scorers(args, folder):
+    """The same texts scored by both: fathom by --rescore of changed records, the harness by a model that says them."""
+    import lm_eval
+    from lm_eval.api.model import LM
+
+    class Speaker(LM):
+        def generate_until(self, requests):
+            return [outputs[r.doc_id] for r in requests]
+
+        loglikelihood = loglikelihood_rolling = None
+
+    maker, subject, count, _ = TASKS["gsm8k"]
+    rows, shots, settings = maker(Path(args.data), subject)
+    outputs = [answers_to(row, i) for i, row in enumerate(rows[:args.limit])]
+    path = folder / "records/gsm8k.jsonl"
+    records = [json.loads(line) for line in open(path, encoding="utf-8")]
+    for record, output in zip(records, outputs):
+        record["samples"][0]["output"] = output
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    subprocess.run([args.fathom, "eval", "--task", folder / "gsm8k.toml", "--data", args.data, "--shots", str(count),
+                    "--limit", str(args.limit), "--out", folder / "records", "--rescore"], check=True, capture_output=True)
+    records = [json.loads(line) for line in open(path, encoding="utf-8")]
+    task = harness_task("gsm8k", folder, rows, shots, count, settings)
+    samples = sorted(lm_eval.simple_evaluate(Speaker(), tasks=[task], limit=args.limit, bootstrap_iters=0)["samples"]["gsm8k"],
+                     key=lambda s: s["doc_id"])
+    ours, theirs = [r["scores"]["strict"] for r in records], [s["exact_match"] for s in samples]
+    print(f"gsm8k's scorer    {len(ours):>4} written answers, {sum(ours):.0f} and {sum(theirs):.0f} right")
+    for i, (a, b) in enumerate(zip(ours, theirs)):
+        if a != b:
+            print(f"  {outputs[i]!r}: {a} and {b}")
+    return ours == theirs and 0 < sum(ours) < len(ours)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fathom", required=True)
@@ -237,6 +278,8 @@ def main():
         lm = HFLM(args.model, device="cpu", dtype="float32", batch_size=4, max_length=4096)
         clock = Clock(lm)
         held = [compare(args, name, lm, clock, folder) for name in args.tasks.split(",")]
+        if "gsm8k" in args.tasks.split(","):
+            held.append(compare_scorers(args, folder))
     sys.exit(0 if all(held) else 1)
 
 

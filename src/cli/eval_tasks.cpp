@@ -55,6 +55,7 @@ NamedTask read_task(const Options& o, const std::string& name) {
     task.name += "+chat";
   }
   TaskItems data = read_items(task, o.data, o.limit);
+  check_shots(task, data, o.seed);
   for (size_t i = 0; i < std::min<size_t>(data.malformed.size(), 3); ++i)
     log::warn("{}: malformed: {}", task.name, data.malformed[i]);
   if (data.malformed.size() > 3) log::warn("{}: {} malformed rows in all", task.name, data.malformed.size());

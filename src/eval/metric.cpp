@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/parse_number.h"
 #include "eval/table_keys.h"
+#include "text/regex.h"
 
 namespace fathom {
 namespace {
@@ -81,6 +82,11 @@ AnswerMetric parse_answer_metric(const Json& table, const std::string& where) {
   m.name = keys.text("name", keys.text("kind", "exact"));
   for (const std::string& name : keys.texts("extract", {"whole"}))
     m.extract.push_back(parse_extractor(name, keys.place("extract")));
+  m.pattern = keys.text("pattern", "");
+  if (!m.pattern.empty()) Regex(m.pattern, keys.place("pattern"));
+  const std::string match = keys.text("match", "first");
+  check(match == "first" || match == "last", "{} must be first or last", keys.place("match"));
+  m.last_match = match == "last";
   for (const std::string& name : keys.texts("key_extract", {"whole"}))
     m.key_extract.push_back(parse_extractor(name, keys.place("key_extract")));
   for (const std::string& name : keys.texts("normalise", {}))
@@ -105,6 +111,23 @@ std::vector<std::string> keys_of(const AnswerMetric& m, const Json& fields) {
   }
   check(!keys.empty(), "there is no right answer");
   return keys;
+}
+
+std::optional<std::string> found_answer(const AnswerMetric& m, View output) {
+  if (m.pattern.empty()) return extract_first(output, m.extract);
+  const Regex regex(m.pattern, m.name);
+  constexpr uint32_t most_steps = 1'000'000;
+  RegexScratch scratch(most_steps);
+  std::optional<std::string> answer;
+  for (size_t at = 0; at <= output.size();) {
+    const std::optional<RegexMatch> match = regex.find(output, at, scratch);
+    if (!match) break;
+    if (match->end > match->begin) answer = output.substr(match->begin, match->end - match->begin);
+    if (answer && !m.last_match) break;
+    at = std::max(match->end, at + 1);
+    while (at < output.size() && (static_cast<unsigned char>(output[at]) & 0xc0) == 0x80) ++at;
+  }
+  return answer;
 }
 
 double score_answer(const AnswerMetric& m, View answer, const std::vector<std::string>& keys) {

@@ -37,7 +37,11 @@ enum class AnswerKind {
 struct AnswerMetric {
   std::string name;
   AnswerKind kind = AnswerKind::exact;
-  std::vector<Extractor> extract;      // tried in this order on the output
+  std::vector<Extractor> extract;  // tried in this order on the output
+  // A regular expression in place of extractors, all of whose match is the answer, where upstream's own
+  // scorer has one; and whether the last match counts or the first.
+  std::string pattern;
+  bool last_match = false;
   std::vector<Extractor> key_extract;  // and on the keys
   ListTemplate keys;                   // the right answers: any of them counts
   std::vector<Normalisation> normalise;
@@ -50,6 +54,9 @@ AnswerMetric parse_answer_metric(const Json& table, const std::string& where);
 
 // The keys of an item. Error when there is none, or an extractor finds none in it.
 std::vector<std::string> keys_of(const AnswerMetric& metric, const Json& fields);
+
+// What the metric takes for the answer in an output; nothing where there is none.
+std::optional<std::string> found_answer(const AnswerMetric& metric, std::string_view output);
 
 // Of an answer and the keys, in [0, 1]: the best. Not for code, which the sandbox judges.
 double score_answer(const AnswerMetric& metric, std::string_view answer,

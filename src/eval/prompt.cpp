@@ -44,6 +44,11 @@ std::vector<const Item*> choose_shots(const Task& task, const SubjectItems& data
        item.subject.empty() ? "" : ", " + item.subject, wanted, shots.size(), item.where);
 }
 
+void check_shots(const Task& task, const TaskItems& data, uint64_t seed) {
+  for (const SubjectItems& subject : data.subjects)
+    for (const Item& item : subject.items) choose_shots(task, subject, item, seed);
+}
+
 PromptMaker::PromptMaker(const Task& task, const ChatTemplate* chat)
     : task_(task), chat_(chat), delimiter_(chat ? chat->answer_lead() : task.prompt.delimiter) {}
 

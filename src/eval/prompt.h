@@ -16,6 +16,9 @@ namespace fathom {
 std::vector<const Item*> choose_shots(const Task& task, const SubjectItems& data, const Item& item,
                                       uint64_t seed);
 
+// Error unless every item has its examples: before a model is loaded.
+void check_shots(const Task& task, const TaskItems& data, uint64_t seed);
+
 class PromptMaker {
  public:
   // Without a chat template in the base form. Both must outlive this.

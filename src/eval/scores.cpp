@@ -102,7 +102,7 @@ void Scorer::score_samples(size_t place, std::span<const Item> items, std::span<
     const std::vector<std::string> keys =
         compares ? keys_of(metric, items[i].fields) : std::vector<std::string>();
     for (const MeasuredSample& sample : measured[i].samples) {
-      score.answers.push_back(extract_first(sample.output, metric.extract));
+      score.answers.push_back(found_answer(metric, sample.output));
       const bool found = compares && score.answers.back();
       score.of_samples.push_back(found ? score_answer(metric, *score.answers.back(), keys) : 0);
     }

@@ -12,8 +12,8 @@ struct TaskRunSettings {
   std::string out;  // folder of the records; empty: none
   bool resume = false;
   MeasurementSettings measurement;
-  OrderedJson identity;  // of the model and what it is asked with, for the records
-  int workers = 1;       // programs in the sandbox at a time
+  OrderedJson identity = OrderedJson::object();  // of the model and what it is asked with, for the records
+  int workers = 1;                               // programs in the sandbox at a time
   bool allow_weak = false;
   int threads = 1;  // of the bootstrap
 };
