@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "eval/merging_tokenizer.h"
 #include "io/file.h"
 #include "model/model_folder.h"
+#include "support/byte_tokenizer.h"
 #include "support/paths.h"
 #include "support/peer.h"
 #include "support/program.h"
@@ -29,6 +29,8 @@ class Eval : public ::testing::Test {
     c.vocab_size = 257, c.max_position_embeddings = 3000;
     save_model(Device::cpu(1), dir_ / "model", random_model(c, DType::f32));
     write_file(dir_ / "model/tokenizer.json", byte_tokenizer_json().dump());
+    write_file(dir_ / "model/tokenizer_config.json",
+               R"({"add_bos_token": true, "bos_token": "<end>", "tokenizer_class": "LlamaTokenizerFast"})");
   }
   Outcome eval(const std::string& arguments) const {
     return run_fathom("eval " + (dir_ / "model") + " --threads 1 " + arguments);

@@ -54,6 +54,22 @@ TEST_P(ShippedTask, IsNamedAsItsFile) {
 INSTANTIATE_TEST_SUITE_P(All, ShippedTask, ::testing::ValuesIn(task_names()),
                          [](const auto& info) { return info.param; });
 
+// Upstream's own files, as far as they are there: every row is an item, every right answer equals itself.
+TEST_P(ShippedTask, ReadsUpstreamsFiles) {
+  const char* folder = std::getenv("FATHOM_EVAL_DATA");
+  if (!folder) GTEST_SKIP() << "FATHOM_EVAL_DATA is not set: it names a folder with the data sets' files";
+  Task task = task_named(GetParam());
+  TaskItems data;
+  try {
+    data = read_items(task, folder, 0);
+  } catch (const Error& error) {
+    if (std::string(error.what()).find("no file") != std::string::npos) GTEST_SKIP() << error.what();
+    throw;
+  }
+  RecordProperty("items", static_cast<int>(data.size()));
+  EXPECT_TRUE(data.malformed.empty()) << data.malformed.size() << " such as " << data.malformed[0];
+}
+
 TEST(TaskCatalog, NamesTheNearest) {
   try {
     task_named("hellaswga");
