@@ -127,6 +127,23 @@ normalise = ["lower", "punctuation", "articles", "spaces", "trim"]
   EXPECT_DOUBLE_EQ(score_answer(f1, "tree", keys), 0);
 }
 
+TEST(AnswerScores, FindAnswersByAPatternToo) {
+  Task task = generate_task(R"(
+[[metric]]
+pattern = "(?<=#### )-?[0-9.,]*[0-9]"
+key = ["{{ a }}"]
+)");
+  AnswerMetric& metric = task.answer_metrics[0];
+  const auto found = [&](const std::string& text) { return found_answer(metric, text).value_or("none"); };
+  EXPECT_EQ(found("#### 18 dollars\n#### 19."), "18");
+  EXPECT_EQ(found("\u4e8c #### -1,234."), "-1,234");
+  EXPECT_EQ(found("#### $18 ####7"), "none");
+  metric.last_match = true;
+  EXPECT_EQ(found("#### 18 dollars\n#### 19."), "19");
+  EXPECT_THAT(error_of([] { generate_task("[[metric]]\npattern = \"(\"\nkey = [\"1\"]\n"); }),
+              HasSubstr("key 'pattern'"));
+}
+
 TEST(AnswerScores, NeedAKeyThatCanBeFound) {
   const Task task = generate_task(R"(
 [[metric]]
