@@ -17,6 +17,7 @@ constexpr auto names = std::to_array<std::pair<View, Extractor>>({{"boxed", Extr
                                                                   {"stated", Extractor::stated},
                                                                   {"answer_tag", Extractor::answer_tag},
                                                                   {"last_number", Extractor::last_number},
+                                                                  {"letter", Extractor::letter},
                                                                   {"whole", Extractor::whole}});
 
 View trimmed(View text) {
@@ -126,6 +127,22 @@ Found last_number(View text) {
   return text.substr(first, last + 1 - first);
 }
 
+// No letter, digit, apostrophe or mark of a formula is beside it, and it begins no sentence as a word ("A
+// dog").
+Found letter(View text) {
+  const auto joins = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           View("'_\\^-").find(c) != View::npos;
+  };
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] < 'A' || text[i] > 'J') continue;
+    if ((i > 0 && joins(text[i - 1])) || (i + 1 < text.size() && joins(text[i + 1]))) continue;
+    const bool a_word = i + 2 < text.size() && text[i + 1] == ' ' && text[i + 2] >= 'a' && text[i + 2] <= 'z';
+    if (!a_word) return text.substr(i, 1);
+  }
+  return std::nullopt;
+}
+
 Found find(View text, Extractor extractor) {
   switch (extractor) {
     case Extractor::boxed:
@@ -138,6 +155,8 @@ Found find(View text, Extractor extractor) {
       return answer_tag(text);
     case Extractor::last_number:
       return last_number(text);
+    case Extractor::letter:
+      return letter(text);
     case Extractor::whole:
       return text;
   }

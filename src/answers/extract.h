@@ -14,6 +14,7 @@ enum class Extractor {
   stated,       // "the answer is 18", "Answer: 18", "答案是18": to the end of the sentence
   answer_tag,   // <answer>...</answer>
   last_number,  // the last number of the text
+  letter,       // the first capital letter A to J that stands alone, "(B)", "B.", "选B": of an option
   whole         // all of it, without the blanks around
 };
 

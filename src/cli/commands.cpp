@@ -31,9 +31,10 @@ void add_commands(CLI::App& app, World& world) {
   add_chat(app);
   add_dpo(app, world);
   CLI::App* eval = app.add_subcommand("eval", "Evaluate a model");
-  eval->require_subcommand(1);
+  eval->require_subcommand(0, 1);
   add_eval_needle(*eval);
   add_eval_positions(*eval);
+  add_eval_tasks(*eval);
   add_extend(app, world);
   add_generate(app);
   add_grpo(app, world);

@@ -13,6 +13,7 @@ void add_eval_positions(CLI::App& eval);
 // Of `fathom judge`:
 void add_judge_alpaca_eval(CLI::App& judge);
 void add_judge_mt_bench(CLI::App& judge);
+void add_eval_tasks(CLI::App& eval);
 // The commands that several ranks run together take the world.
 void add_dpo(CLI::App& app, World& world);
 void add_extend(CLI::App& app, World& world);

@@ -82,6 +82,9 @@ class Engine {
   // a GPU read the weights where they lie. Weights that are on their way from other ranks are waited for.
   // Error when a sequence is under way.
   void weights_changed();
+  // What was computed before is shared no more with what comes, so that the numbers of what comes do not depend
+  // on it, not even in their last bits.
+  void forget_prefixes() { blocks_.clear_prefix_cache(); }
 
   // Tokens that went through the model so far, those of prompts included: shared ones count once.
   int64_t tokens_run() const { return tokens_run_; }

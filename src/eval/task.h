@@ -1,6 +1,7 @@
-// A task: how a data set becomes prompts, what is asked of the model, and how its answers are scored. A task is
-// a TOML file with Jinja templates (docs/evaluation.md lists its keys); a new one needs no code. In templates
-// the fields of a row are variables, with `subject` beside them; a field that a row lacks is an error there.
+// A task: how a data set becomes prompts, what is asked of the model, and how its answers are scored. A task
+// is a TOML file with Jinja templates (docs/evaluation.md lists its keys); a new one needs no code. In
+// templates the fields of a row are variables, with `subject` beside them; a field that a row lacks is an
+// error there.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -41,17 +42,19 @@ struct Task {
     std::vector<std::string> beside;  // of a text whose lines are the field `beside` of the items' rows
     RowFormat format;
     std::vector<std::string> subjects;  // all that there are; none: one file
+    // Rows of which they write True belong to another split: they are left out, of items and of examples.
+    TextTemplate skip_items, skip_shots;
   } data;
 
   struct Prompt {
-    TextTemplate intro;                    // once, before the examples
-    std::vector<std::string> intro_file;   // a file that stands there instead
-    std::string intro_after;               // of that file only what follows this text
-    TextTemplate item;                     // of each example and of the item
-    TextTemplate answer;                   // of an example; with choices it is the right one
-    std::string delimiter = " ";           // between an item and its answer
-    std::string between = "\n\n";          // behind each example
-    bool truncate_left = false;            // prompts that are too long without examples lose their beginning
+    TextTemplate intro;                   // once, before the examples
+    std::vector<std::string> intro_file;  // a file that stands there instead
+    std::string intro_after;              // of that file only what follows this text
+    TextTemplate item;                    // of each example and of the item
+    TextTemplate answer;                  // of an example; with choices it is the right one
+    std::string delimiter = " ";          // between an item and its answer
+    std::string between = "\n\n";         // behind each example
+    bool truncate_left = false;           // prompts that are too long without examples lose their beginning
   } prompt;
 
   struct Shots {
@@ -60,10 +63,10 @@ struct Task {
   } shots;
 
   struct Choices {
-    ListTemplate texts;      // the answers; none: the labels are
-    ListTemplate labels;     // by which `gold` may name one; none: A, B, C, ...
-    ListTemplate contexts;   // prompts, one for each answer, in place of prompt.item (WinoGrande)
-    TextTemplate gold;       // a label, or the number of an answer from 0 on
+    ListTemplate texts;          // the answers; none: the labels are
+    ListTemplate labels;         // by which `gold` may name one; none: A, B, C, ...
+    ListTemplate contexts;       // prompts, one for each answer, in place of prompt.item (WinoGrande)
+    TextTemplate gold;           // a label, or the number of an answer from 0 on
     TextTemplate unconditional;  // the prompt of the metric `unconditional`
     bool letters = false;        // the answers are their labels
   } choices;
@@ -75,7 +78,10 @@ struct Task {
     std::vector<int64_t> pass_at, majority_of;
   } generation;
 
+  // Further variables, made of a row's fields.
+  std::vector<std::pair<std::string, TextTemplate>> fields;
   TextTemplate id, cluster, document;
+  int64_t window = 2048;  // tokens of a document that are predicted in one context, of text tasks
   std::vector<ChoiceMetric> choice_metrics;
   std::vector<AnswerMetric> answer_metrics;
   std::vector<std::pair<std::string, std::vector<std::string>>> categories;  // of subjects

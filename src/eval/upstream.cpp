@@ -15,10 +15,16 @@ namespace {
 std::string kind_of(const std::string& path, const RowFormat& format) {
   if (!format.kind.empty()) return format.kind;
   const std::string_view name = without_compression(path);
-  for (const auto& [ending, kind] : {std::pair(".jsonl", "jsonl"), {".ndjson", "jsonl"}, {".json", "json"},
-                                     {".csv", "csv"}, {".tsv", "tsv"}, {".txt", "text"}, {".lst", "lines"}})
+  for (const auto& [ending, kind] : {std::pair(".jsonl", "jsonl"),
+                                     {".ndjson", "jsonl"},
+                                     {".json", "json"},
+                                     {".csv", "csv"},
+                                     {".tsv", "tsv"},
+                                     {".txt", "text"},
+                                     {".lst", "lines"}})
     if (name.ends_with(ending)) return kind;
-  fail("{}: rows are read from .jsonl, .json, .csv, .tsv, .lst and .txt files; data.format names another's", path);
+  fail("{}: rows are read from .jsonl, .json, .csv, .tsv, .lst and .txt files; data.format names another's",
+       path);
 }
 
 // Lines of a text in memory: "\n" or "\r\n" ends them.
@@ -47,12 +53,18 @@ class RowReader {
 
   std::vector<UpstreamRow> read(const std::string& text) {
     const std::string kind = kind_of(path_, format_);
-    if (kind == "jsonl") read_jsonl(text);
-    else if (kind == "json") rows_of_tree(parse_json(text, path_), path_, format_, rows_);
-    else if (kind == "csv" || kind == "tsv") read_csv(text, kind == "tsv" ? '\t' : ',');
-    else if (kind == "lines") read_lines(text);
-    else if (kind == "text") add({{"text", text}}, path_);
-    else fail("{}: unknown format '{}' of rows", path_, kind);
+    if (kind == "jsonl")
+      read_jsonl(text);
+    else if (kind == "json")
+      rows_of_tree(parse_json(text, path_), path_, format_, rows_);
+    else if (kind == "csv" || kind == "tsv")
+      read_csv(text, kind == "tsv" ? '\t' : ',');
+    else if (kind == "lines")
+      read_lines(text);
+    else if (kind == "text")
+      add({{"text", text}}, path_);
+    else
+      fail("{}: unknown format '{}' of rows", path_, kind);
     return std::move(rows_);
   }
 

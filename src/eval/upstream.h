@@ -1,5 +1,5 @@
-// Rows of a data set in the form it is published in: .jsonl, .json, .csv, .tsv, lines. Every row is an object of
-// fields; those of .csv and .tsv are texts.
+// Rows of a data set in the form it is published in: .jsonl, .json, .csv, .tsv, lines. Every row is an object
+// of fields; those of .csv and .tsv are texts.
 #pragma once
 #include <string>
 #include <string_view>
@@ -17,9 +17,10 @@ struct RowFormat {
   // With columns: the file may have a line of names too; it has when its first field is this.
   std::string header;
   int64_t lines = 1;  // of a row, for lines
-  // The way to the rows of a .json file or inside each line of a .jsonl: fields of objects and places in lists,
-  // each holding a list, or an object of rows; "*" stands for all of what is there. The fields of the objects on the way are those of the row too,
-  // unless it has its own; of a list on the way they are in the field `outer`.
+  // The way to the rows of a .json file or inside each line of a .jsonl: fields of objects and places in
+  // lists, each holding a list, or an object of rows; "*" stands for all of what is there. The fields of the
+  // objects on the way are those of the row too, unless it has its own; of a list on the way they are in the
+  // field `outer`.
   std::vector<std::string> each;
   std::vector<std::string> parallel;  // fields that are lists of the same length: a row for each place
 };

@@ -53,6 +53,15 @@ TEST(Extract, TagsAndNumbersAndAll) {
   EXPECT_EQ(found(" \n", whole), "none");
 }
 
+TEST(Extract, LettersOfOptions) {
+  EXPECT_EQ(found(" (B) 4", letter), "B");
+  EXPECT_EQ(found("B. because A is wrong", letter), "B");
+  EXPECT_EQ(found("选C。", letter), "C");
+  EXPECT_EQ(found("A dog is no cat: D", letter), "D");
+  EXPECT_EQ(found("I'd say E", letter), "E");
+  EXPECT_EQ(found("DNA, $AB$ and A1 and Z", letter), "none");
+}
+
 TEST(Extract, TheFirstExtractorThatFindsSomething) {
   const Extractor order[] = {boxed, hashes, last_number};
   EXPECT_EQ(extract_first("7 \\boxed{8}\n#### 9", order), "8");

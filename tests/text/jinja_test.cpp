@@ -58,6 +58,19 @@ TEST(Jinja, ErrorsNameLineAndConstruct) {
   EXPECT_EQ(error("{{ 9223372036854775807 + 1 }}"), "t, line 1: 9223372036854775807 + 1 is too large");
 }
 
+TEST(Jinja, StrictlyNothingUndefinedIsWritten) {
+  const Limits strict{.strict = true};
+  EXPECT_THAT(error("a\n{{ c }}", strict), HasSubstr("line 2: 'c' is undefined"));
+  EXPECT_THAT(error("{{ c | trim }}", strict), HasSubstr("'c' is undefined"));
+  EXPECT_THAT(error("{{ d.y }}", strict), HasSubstr("'y' is undefined"));
+  EXPECT_THAT(error("{{ 'x' ~ c }}", strict), HasSubstr("'c' is undefined"));
+  EXPECT_EQ(
+      error("{{ c | default(1) }}{{ c is defined }}{{ a if c is undefined else c }}{% if c %}{% endif %}",
+            strict),
+      "");
+  EXPECT_EQ(error("{{ c }}{{ c | trim }}"), "");
+}
+
 TEST(Jinja, IsBounded) {
   EXPECT_THAT(
       error("{% for x in range(1000) %}{% for y in range(1000) %}{% endfor %}{% endfor %}", {.steps = 5000}),

@@ -1,0 +1,220 @@
+// fathom eval MODEL --task NAME[,NAME...]: tasks through the engine.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/model_flags.h"
+#include "cli/standard_streams.h"
+#include "engine/generation_config.h"
+#include "engine/prompt_chunk.h"
+#include "eval/prompt_preview.h"
+#include "eval/run_identity.h"
+#include "eval/task_run.h"
+#include "io/file.h"
+#include "model/model_folder.h"
+#include "text/tokenizer_identity.h"
+
+namespace fathom {
+namespace {
+
+struct Options : ModelFlags {
+  std::string tasks, data = ".", out, item;
+  std::optional<int64_t> shots, samples;
+  int64_t limit = 0, sequences = 32, workers = 2;
+  uint64_t seed = 1234;
+  bool chat = false, resume = false, rescore = false, show_prompt = false, list = false, json = false;
+  bool allow_weak = false, subjects = false;
+};
+
+struct NamedTask {
+  Task task;
+  TaskItems data;
+};
+
+NamedTask read_task(const Options& o, const std::string& name) {
+  Task task = task_named(name);
+  if (o.shots) {
+    check(*o.shots == 0 || (!task.data.shots.empty() && task.form != TaskForm::text),
+          "--shots: task {} has no file of examples", task.name);
+    task.shots.count = *o.shots;
+  }
+  if (o.samples) {
+    check(task.form == TaskForm::generate, "--samples: task {} generates no answers", task.name);
+    task.generation.samples = *o.samples;
+  }
+  if (o.chat) {
+    check(task.form != TaskForm::text, "--chat: task {} has documents, no questions", task.name);
+    task.name += "+chat";
+  }
+  TaskItems data = read_items(task, o.data, o.limit);
+  check_shots(task, data, o.seed);
+  for (size_t i = 0; i < std::min<size_t>(data.malformed.size(), 3); ++i)
+    log::warn("{}: malformed: {}", task.name, data.malformed[i]);
+  if (data.malformed.size() > 3) log::warn("{}: {} malformed rows in all", task.name, data.malformed.size());
+  if (!data.missing.empty())
+    log::warn("{}: {} of {} subjects have no file, such as {}", task.name, data.missing.size(),
+              task.data.subjects.size(), data.missing[0]);
+  return {std::move(task), std::move(data)};
+}
+
+std::vector<NamedTask> read_tasks(const Options& o) {
+  check(!o.tasks.empty(), "--task is missing: the tasks' names, with commas between them; --list shows them");
+  std::vector<std::string> names = comma_parts(o.tasks);
+  for (const std::string& name : names) task_named(name);  // before anything is read
+  std::vector<NamedTask> tasks;
+  for (const std::string& name : names) tasks.push_back(read_task(o, name));
+  return tasks;
+}
+
+void list_tasks() {
+  for (const std::string& name : task_names()) {
+    const Task task = task_named(name);
+    print_output("{:<24} {}, {} examples: {}\n", name,
+                 task.form == TaskForm::choice     ? "choice"
+                 : task.form == TaskForm::generate ? "generate"
+                                                   : "text",
+                 task.shots.count, task.description);
+  }
+}
+
+EngineOptions engine_options(const Options& o, const std::vector<NamedTask>& tasks, Device& device,
+                             const Model& model) {
+  int64_t longest = 0;
+  for (const NamedTask& t : tasks) {
+    const int64_t own = longest_prompt(t.task, t.data);
+    longest = std::max(longest, t.task.form == TaskForm::text ? std::min(own, t.task.window + 64) : own);
+  }
+  longest = std::min(longest, model.config.max_position_embeddings);
+  // Besides the longest prompt as many tokens as keep a batch busy.
+  constexpr int64_t busy = 32768;
+  EngineOptions options{.cache_tokens = longest + std::min(busy, o.sequences * longest),
+                        .page_size = device.on_host() ? 16 : 64,
+                        .max_sequences = o.sequences,
+                        .absorbed = {},
+                        .score = true};
+  options.token_budget = std::max(prompt_chunk(device, model, options, busy), o.sequences);
+  return options;
+}
+
+OrderedJson model_identity(const Options& o, const EngineOptions& engine, const Model& model) {
+  OrderedJson parts = {{"weights", weights_identity(o.model)},
+                       {"tokenizer", tokenizer_identity(read_file(*tokenizer_file(o.model)), o.model)},
+                       {"chat", o.chat},
+                       {"type", name_of(model.dtype)},
+                       {"device", o.device},
+                       {"limit", o.limit},
+                       {"seed", o.seed},
+                       {"sequences", o.sequences},
+                       {"cache_tokens", engine.cache_tokens},
+                       {"step_tokens", engine.token_budget}};
+  if (!o.adapter.empty()) parts["adapter"] = weights_identity(o.adapter);
+  return parts;
+}
+
+void print_results(const Options& o, const std::vector<TaskResult>& results) {
+  OrderedJson json = OrderedJson::array();
+  for (const TaskResult& r : results) {
+    if (r.letter_probability >= 0 && r.letter_probability < low_letter_probability)
+      log::warn("{}: the mean probability of the answer letters is {:.3f}, below {}", r.task,
+                r.letter_probability, low_letter_probability);
+    if (o.json)
+      json.push_back(task_result_json(r));
+    else
+      print_output("{}", task_result_table(r, o.subjects));
+  }
+  if (o.json) print_output("{}\n", json.dump(1));
+}
+
+TaskRunSettings settings_of(const Options& o) {
+  TaskRunSettings s;
+  s.out = o.out, s.resume = o.resume, s.workers = static_cast<int>(o.workers), s.allow_weak = o.allow_weak;
+  s.measurement.seed = o.seed;
+  return s;
+}
+
+void rescore(const Options& o) {
+  check(!o.out.empty(), "--rescore needs --out, the folder with the records");
+  std::vector<TaskResult> results;
+  for (const NamedTask& t : read_tasks(o)) results.push_back(rescore_task(t.task, t.data, settings_of(o)));
+  print_results(o, results);
+}
+
+void show_prompts(const Options& o) {
+  std::optional<ChatTemplate> chat;
+  if (o.chat) {
+    check(!o.model.empty(), "--chat needs a model folder, whose template it is");
+    chat = ChatTemplate::load(o.model);
+  }
+  for (const NamedTask& t : read_tasks(o))
+    print_output("{}", prompt_preview(t.task, t.data, o.item, o.seed, chat ? &*chat : nullptr));
+}
+
+void evaluate(const Options& o) {
+  check(!o.model.empty(), "a model folder is missing: fathom eval MODEL --task NAME");
+  const std::vector<NamedTask> tasks = read_tasks(o);
+  const Tokenizer tokenizer = load_tokenizer(o);
+  std::optional<ChatTemplate> chat;
+  if (o.chat) chat = ChatTemplate::load(o.model);
+  Device device = Device::named(o.device, o.threads);
+  const Model model = load_model(o, device);
+  const EngineOptions options = engine_options(o, tasks, device, model);
+  Engine engine(device, model, &tokenizer, options);
+  TaskRunSettings settings = settings_of(o);
+  settings.threads = device.threads();
+  settings.measurement.eos_token_ids = read_generation_config(o.model, model.config).eos_token_ids;
+  if (!o.out.empty()) settings.identity = model_identity(o, options, model);
+  catch_interrupts();
+  std::vector<TaskResult> results;
+  for (const NamedTask& t : tasks)
+    results.push_back(run_task({engine, tokenizer, chat ? &*chat : nullptr}, t.task, t.data, settings));
+  print_results(o, results);
+}
+
+void run(const Options& o) {
+  if (o.list) return list_tasks();
+  if (o.show_prompt) return show_prompts(o);
+  if (o.rescore) return rescore(o);
+  evaluate(o);
+}
+
+}  // namespace
+
+void add_eval_tasks(CLI::App& eval) {
+  auto o = std::make_shared<Options>();
+  add_model_flags(eval, *o);
+  eval.get_option("model")->required(false);
+  eval.add_option("--task", o->tasks, "names of tasks or task files (.toml), with commas between them");
+  eval.add_option("--data", o->data, "folder of the data sets' files, as upstream has them")
+      ->capture_default_str();
+  eval.add_option("--out", o->out, "folder for a record of every item, and the results");
+  eval.add_flag("--resume", o->resume, "continue the run whose records are there");
+  eval.add_flag("--rescore", o->rescore, "score the records in --out again, without a model");
+  eval.add_flag("--list", o->list, "name the tasks");
+  eval.add_flag("--show-prompt", o->show_prompt, "print what the model would be shown, without a model");
+  eval.add_option("--item", o->item, "whose prompt is shown, by its id; the first by default");
+  eval.add_flag("--chat", o->chat, "ask in conversations, through the model's chat template");
+  add_number(eval, "--shots", o->shots, "examples before each item, instead of the task's", Allowed<int64_t>{.low = 0});
+  add_number(eval, "--samples", o->samples, "answers to each item, instead of the task's",
+             Allowed<int64_t>{.low = 1});
+  add_number(eval, "--limit", o->limit, "items of each file at most; 0: all", {.low = 0});
+  add_number(eval, "--seed", o->seed, "of random examples, samples and intervals");
+  add_number(eval, "--sequences", o->sequences, "worked on at a time", {.low = 1, .high = 1024});
+  add_number(eval, "--workers", o->workers, "programs in the sandbox at a time", {.low = 1, .high = 256});
+  eval.add_flag("--allow-weak", o->allow_weak,
+                "run generated code although the sandbox cannot enforce everything");
+  eval.add_flag("--subjects", o->subjects, "print every subject");
+  eval.add_flag("--json", o->json, "print JSON");
+  eval.callback([&eval, o] {
+    if (eval.get_subcommands().empty()) run(*o);
+  });
+}
+
+}  // namespace fathom

@@ -1,0 +1,30 @@
+// Confidence intervals by the bootstrap (Efron 1979): clusters of items are drawn anew, with replacement, and
+// the mean is taken again. Items of one cluster (questions on one passage) are drawn together.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace fathom {
+
+// Of one cluster: the sum of its items' scores, and their number (or, for a ratio, whatever the sum is over).
+struct ClusterSum {
+  double sum = 0, count = 0;
+};
+
+// A mean of means: of each stratum the mean of its items, then the mean of the strata. One stratum is the
+// plain mean of items.
+using Strata = std::vector<std::vector<ClusterSum>>;
+
+struct Interval {
+  double mean = 0;
+  double error = 0;          // the standard deviation of the mean
+  double low = 0, high = 0;  // 95%
+  bool wilson = false;       // the draws have no width: Wilson's interval for a share, by clusters
+};
+
+// `share`: whether scores lie in [0, 1], where an interval without a width becomes Wilson's. The same for a
+// seed on any number of threads.
+Interval bootstrap(const Strata& strata, bool share, uint64_t seed, int threads);
+
+}  // namespace fathom

@@ -1,0 +1,68 @@
+// What a task's answers are scored by. Each has a name of its own in records and results.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "answers/extract.h"
+#include "answers/normalisation.h"
+#include "eval/text_template.h"
+
+namespace fathom {
+
+// By what the log-probability of an answer is divided, or compared with, before the likeliest is taken.
+enum class ChoiceMetric {
+  sum,            // log P(answer | prompt)
+  bytes,          // over the answer's bytes
+  chars,          // over its Unicode characters: what lm-evaluation-harness calls acc_norm
+  tokens,         // over its tokens
+  unconditional,  // less log P(answer | a prompt that does not ask for it)
+};
+std::string_view name_of(ChoiceMetric metric);
+ChoiceMetric parse_choice_metric(const std::string& name, const std::string& where);
+
+enum class AnswerKind {
+  exact,         // letter by letter, after normalisation
+  f1,            // words in common with the key
+  math_strict,   // the string rules of MATH
+  math_lenient,  // the same value
+  code,          // tests in the sandbox
+};
+
+// A metric of what the model writes. The templates of `code` know, besides the row's fields, model_output,
+// model_answer (what the extractors find in it, or nothing) and model_code (the last block of code in it, or
+// all of it).
+struct AnswerMetric {
+  std::string name;
+  AnswerKind kind = AnswerKind::exact;
+  std::vector<Extractor> extract;  // tried in this order on the output
+  // A regular expression in place of extractors, all of whose match is the answer, where upstream's own
+  // scorer has one; and whether the last match counts or the first.
+  std::string pattern;
+  bool last_match = false;
+  std::vector<Extractor> key_extract;  // and on the keys
+  ListTemplate keys;                   // the right answers: any of them counts
+  std::vector<Normalisation> normalise;
+  // Of code: the program, the tests, and what both may build on.
+  TextTemplate program, given, entry_point;
+  ListTemplate tests;
+};
+
+AnswerMetric parse_answer_metric(const Json& table, const std::string& where);
+
+// The keys of an item. Error when there is none, or an extractor finds none in it.
+std::vector<std::string> keys_of(const AnswerMetric& metric, const Json& fields);
+
+// What the metric takes for the answer in an output; nothing where there is none.
+std::optional<std::string> found_answer(const AnswerMetric& metric, std::string_view output);
+
+// Of an answer and the keys, in [0, 1]: the best. Not for code, which the sandbox judges.
+double score_answer(const AnswerMetric& metric, std::string_view answer,
+                    const std::vector<std::string>& keys);
+
+// The text by which two answers count as the same vote.
+std::string ballot(const AnswerMetric& metric, std::string_view answer);
+
+}  // namespace fathom

@@ -1,0 +1,68 @@
+#include "eval/run_identity.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "io/content_hash.h"
+#include "io/file.h"
+#include "io/mapped_file.h"
+
+namespace fathom {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string hash_of(const std::string& text) {
+  ContentHash hash;
+  hash.add(text);
+  return hash.digest();
+}
+
+}  // namespace
+
+std::string weights_identity(const std::string& folder) {
+  std::vector<std::string> paths;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename();
+    if (name == "config.json" || name == "adapter_config.json" || name.ends_with(".safetensors"))
+      paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  ContentHash hash;
+  for (const std::string& path : paths) {
+    const MappedFile file(path);
+    hash.add(fs::path(path).filename().string());
+    hash.add(file.bytes());
+    file.let_go(0, file.bytes().size());
+  }
+  return hash.digest();
+}
+
+OrderedJson task_identity(const Task& task, const TaskItems& data) {
+  OrderedJson files = OrderedJson::object();
+  for (const UpstreamFile& file : data.files) files[fs::path(file.path).filename().string()] = file.hash;
+  return {
+      {"task", task.name},         {"task_version", task.version},       {"task_file", hash_of(task.source)},
+      {"shots", task.shots.count}, {"samples", task.generation.samples}, {"data", files}};
+}
+
+std::string identity_hash(const OrderedJson& parts) {
+  return hash_of(parts.dump());
+}
+
+void check_identity(const std::string& path, const OrderedJson& parts) {
+  OrderedJson file = parts;
+  file["hash"] = identity_hash(parts);
+  if (!fs::exists(path)) return write_file(path, file.dump(1) + "\n");
+  const Json there = read_json(path), now = Json::parse(file.dump());
+  for (const auto& [name, value] : now.items()) {
+    if (name == "hash") continue;
+    const auto before = there.find(name);
+    check(before != there.end() && *before == value,
+          "{}: this run cannot continue that one: {} was {} and is {}", path, name,
+          before == there.end() ? "nothing" : before->dump(), value.dump());
+  }
+}
+
+}  // namespace fathom

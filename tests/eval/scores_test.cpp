@@ -1,0 +1,182 @@
+#include "eval/scores.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "sandbox/sandboxed.h"
+#include "support/paths.h"
+#include "support/temp_dir.h"
+
+namespace fathom::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Task choice_task() {
+  return parse_task(R"(
+name = "c"
+[data]
+items = ["c.jsonl"]
+[prompt]
+item = "q"
+[choices]
+texts = "{{ c | tojson }}"
+gold = "{{ g }}"
+metrics = ["sum", "bytes", "chars", "tokens", "unconditional"]
+)",
+                    "c.toml");
+}
+
+TEST(ChoiceScores, AreByTheirNames) {
+  const Task task = choice_task();
+  const Item item =
+      make_item(task, {{{"c", {"ab", "\u00e4\u00f6\u00fc", "abcdefgh"}}, {"g", 1}}, "c.jsonl:1", ""}, "", 0);
+  Measured m;
+  m.options = {{{1}, -2, -1.0}, {{1, 2, 3}, -4.5, -6.5}, {{1, 2, 3, 4, 5}, -6, -5.0}};
+  const ItemScores scores = Scorer(task, 1, false).score({&item, 1}, {&m, 1})[0];
+  // sums: -2; over bytes: -1, -0.75, -0.75 (6 bytes, 8 bytes); over characters: -1, -1.5, -0.75; over tokens:
+  // -2, -1.5, -1.2; less the unconditional: -1, 2, -1
+  ASSERT_EQ(scores.size(), 5u);
+  EXPECT_EQ(scores[0].picked, 0);
+  EXPECT_EQ(scores[1].picked, 1);
+  EXPECT_TRUE(scores[1].tie);
+  EXPECT_EQ(scores[2].picked, 2);
+  EXPECT_EQ(scores[3].picked, 2);
+  EXPECT_EQ(scores[4].picked, 1);
+  EXPECT_THAT(std::vector<double>({scores[0].value, scores[1].value, scores[4].value}), ElementsAre(0, 1, 1));
+  EXPECT_FALSE(scores[0].tie || scores[2].tie || scores[3].tie || scores[4].tie);
+  // Without a measurement it is wrong.
+  const Measured none;
+  const ItemScores not_run = Scorer(task, 1, false).score({&item, 1}, {&none, 1})[0];
+  for (const MetricScore& s : not_run) {
+    EXPECT_EQ(s.value, 0);
+    EXPECT_EQ(s.picked, -1);
+  }
+}
+
+Task generate_task(const std::string& more) {
+  return parse_task(R"(
+name = "g"
+form = "generate"
+[data]
+items = ["g.jsonl"]
+[prompt]
+item = "q"
+[generation]
+samples = 4
+pass_at = [1, 2, 8]
+majority_of = [3, 8]
+)" + more,
+                    "g.toml");
+}
+
+Measured outputs(const std::vector<std::string>& texts) {
+  Measured m;
+  for (const std::string& text : texts) m.samples.push_back({text, 1, FinishReason::stop});
+  return m;
+}
+
+TEST(AnswerScores, CountSamplesVotesAndWhatIsNoAnswer) {
+  const Task task = generate_task(R"(
+[[metric]]
+name = "strict"
+extract = ["hashes"]
+key = ["{{ a }}"]
+key_extract = ["hashes"]
+normalise = ["thousands"]
+)");
+  EXPECT_THAT(score_names(task), ElementsAre("strict", "strict pass@1", "strict pass@2", "strict maj@3"));
+  const Item item = make_item(task, {{{"a", "so\n#### 1200"}}, "g.jsonl:1", ""}, "", 0);
+  const Measured m = outputs({"#### 7", "no idea", "#### 1,200\n", "#### 1200"});
+  const ItemScores scores = Scorer(task, 1, false).score({&item, 1}, {&m, 1})[0];
+  ASSERT_EQ(scores.size(), 4u);
+  EXPECT_EQ(scores[0].value, 0.5);
+  EXPECT_FALSE(scores[0].answers[1].has_value());
+  EXPECT_EQ(scores[1].value, 0.5);
+  EXPECT_NEAR(scores[2].value, 1 - 1.0 / 6, 1e-12);
+  EXPECT_EQ(scores[3].value, 0);  // of 7 and 1,200 the first
+  const Measured votes = outputs({"#### 7", "#### 1,200", "#### 1200", "#### 7"});
+  EXPECT_EQ(Scorer(task, 1, false).score({&item, 1}, {&votes, 1})[0][3].value, 1);
+}
+
+TEST(AnswerScores, PassAtIsUnbiased) {
+  // Chen et al.: 1 - C(n-c, k) / C(n, k)
+  EXPECT_DOUBLE_EQ(pass_at(5, 0, 3), 0);
+  EXPECT_DOUBLE_EQ(pass_at(5, 2, 1), 0.4);
+  EXPECT_NEAR(pass_at(5, 2, 3), 1 - 1.0 / 10, 1e-15);
+  EXPECT_DOUBLE_EQ(pass_at(5, 3, 3), 1);
+  EXPECT_NEAR(pass_at(200, 10, 100), 1 - 0.0009, 3e-4);
+}
+
+TEST(AnswerScores, TakeTheBestKeyAndWordsInCommon) {
+  const Task task = generate_task(R"(
+[[metric]]
+name = "f1"
+kind = "f1"
+key = "{{ a | tojson }}"
+normalise = ["lower", "punctuation", "articles", "spaces", "trim"]
+)");
+  const AnswerMetric& f1 = task.answer_metrics[0];
+  const std::vector<std::string> keys = {"The red house", "a house of wood"};
+  EXPECT_DOUBLE_EQ(score_answer(f1, "Red house!", keys), 1);
+  EXPECT_DOUBLE_EQ(score_answer(f1, "house house", keys), 0.5);
+  EXPECT_DOUBLE_EQ(score_answer(f1, "a wood", keys), 0.5);
+  EXPECT_DOUBLE_EQ(score_answer(f1, "tree", keys), 0);
+}
+
+TEST(AnswerScores, FindAnswersByAPatternToo) {
+  Task task = generate_task(R"(
+[[metric]]
+pattern = "(?<=#### )-?[0-9.,]*[0-9]"
+key = ["{{ a }}"]
+)");
+  AnswerMetric& metric = task.answer_metrics[0];
+  const auto found = [&](const std::string& text) { return found_answer(metric, text).value_or("none"); };
+  EXPECT_EQ(found("#### 18 dollars\n#### 19."), "18");
+  EXPECT_EQ(found("\u4e8c #### -1,234."), "-1,234");
+  EXPECT_EQ(found("#### $18 ####7"), "none");
+  metric.last_match = true;
+  EXPECT_EQ(found("#### 18 dollars\n#### 19."), "19");
+  EXPECT_THAT(error_of([] { generate_task("[[metric]]\npattern = \"(\"\nkey = [\"1\"]\n"); }),
+              HasSubstr("key 'pattern'"));
+}
+
+TEST(AnswerScores, NeedAKeyThatCanBeFound) {
+  const Task task = generate_task(R"(
+[[metric]]
+key = ["{{ a }}"]
+key_extract = ["hashes"]
+)");
+  EXPECT_THAT(error_of([&] {
+                make_item(task, {{{"a", "no key"}}, "g.jsonl:3", ""}, "", 0);
+              }),
+              HasSubstr("g.jsonl:3: no right answer is found in 'no key'"));
+}
+
+// The sample solutions of the tasks that run code, and wrong ones.
+class CodeScores : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(CodeScores, AreTheVerdictsOfTheSandbox) {
+  FATHOM_NEEDS_SANDBOX();
+  Task task = task_named(GetParam());
+  task.shots.count = 0;
+  const TaskItems data = read_items(task, source_dir() + "/tests/eval/samples", 1);
+  const Item& item = data.subjects[0].items[0];
+  const std::map<std::string, std::vector<std::string>> texts = {
+      {"humaneval", {"    return 2 * x\n", "    return 3 * x\n", "    retrun"}},
+      {"mbpp", {"def square(x):\n  return x * x\n", "def square(x):\n  return x\n", ""}},
+      {"cruxeval_i",
+       {"'abab', 1) == 'abab'\n", "'ab', 3) == 'ababab'\n", "__import__('os').getcwd(), 1) == 1"}},
+      {"cruxeval_o", {" 'abab'\n", " 'ab'\n", " f('ab', 2)"}}};
+  const Measured m = outputs(texts.at(GetParam()));
+  const ItemScores scores = Scorer(task, 2, false).score({&item, 1}, {&m, 1})[0];
+  EXPECT_THAT(scores[0].of_samples, ElementsAre(1, 0, 0));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CodeScores, ::testing::Values("humaneval", "mbpp", "cruxeval_i", "cruxeval_o"));
+
+}  // namespace
+}  // namespace fathom::testing
