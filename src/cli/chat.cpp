@@ -66,17 +66,17 @@ class Chat {
   void run() {
     const bool terminal = isatty(STDIN_FILENO) != 0;
     if (terminal) print_message("/help tells what there is; Ctrl-D ends the chat\n");
-    LineReader lines;
+    TerminalReader lines;
     while (!over_) {
       catch_ctrl_c();
       if (terminal) print_message("> ");
       std::string message;
-      const LineReader::Got got = lines.read_message(message, [&] {
+      const TerminalReader::Got got = lines.read_message(message, [&] {
         if (terminal) print_message(". ");
       });
-      if (terminal && got != LineReader::Got::line) print_message("\n");
-      if (got == LineReader::Got::end) return;
-      if (got == LineReader::Got::line) take(message);
+      if (terminal && got != TerminalReader::Got::line) print_message("\n");
+      if (got == TerminalReader::Got::end) return;
+      if (got == TerminalReader::Got::line) take(message);
     }
   }
 

@@ -8,7 +8,7 @@
 
 namespace fathom {
 
-LineReader::Got LineReader::read(std::string& line) {
+TerminalReader::Got TerminalReader::read(std::string& line) {
   while (true) {
     if (const size_t end = buffer_.find('\n'); end != std::string::npos) {
       line = buffer_.substr(0, end);

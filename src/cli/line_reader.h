@@ -4,7 +4,7 @@
 
 namespace fathom {
 
-class LineReader {
+class TerminalReader {
  public:
   enum class Got { line, end, interrupt };
 

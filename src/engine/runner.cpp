@@ -162,7 +162,7 @@ std::vector<Runner::Group> Runner::split(std::span<const Scheduled> scheduled) c
   std::vector<Group> groups;
   for (Group* g : {&expanded, &absorbed})
     if (!g->items.empty()) {
-      g->scored = scored_rows(g->items);
+      g->scored = given_token_rows(g->items);
       groups.push_back(std::move(*g));
     }
   return groups;

@@ -70,7 +70,7 @@ class Runner {
     std::vector<size_t> places;  // of the items among all that are scheduled
     int64_t completing = 0;
     bool log_probs = false;  // whether any of those that complete asks for it
-    ScoredRows scored = {};
+    GivenTokenRows scored = {};
   };
   // Given tokens are scored some rows at a time, so that [S, V] logits never exist at once.
   struct ScoreMemory {

@@ -8,8 +8,8 @@ size_t first_score(const Sequence& s, int64_t cached) {
   return static_cast<size_t>(std::max<int64_t>(cached + 1 - s.scoring->first, 0));
 }
 
-ScoredRows scored_rows(std::span<const Scheduled> pieces) {
-  ScoredRows all;
+GivenTokenRows given_token_rows(std::span<const Scheduled> pieces) {
+  GivenTokenRows all;
   int64_t start = 0;  // of the piece in the batch
   for (const Scheduled& piece : pieces) {
     const Sequence& s = *piece.sequence;

@@ -9,7 +9,7 @@
 
 namespace fathom {
 
-struct ScoredRows {
+struct GivenTokenRows {
   std::vector<int32_t> rows, targets;  // [S]: a row of the batch, the token that is scored there
   std::vector<size_t> starts = {0};    // piece p has those from starts[p] up to starts[p + 1]
 
@@ -18,7 +18,7 @@ struct ScoredRows {
 
 // Of pieces that are packed one after another, as host_batch does it. The pairs of a piece are in the order
 // of Sequence::scores, without gaps.
-ScoredRows scored_rows(std::span<const Scheduled> pieces);
+GivenTokenRows given_token_rows(std::span<const Scheduled> pieces);
 // The place in Sequence::scores of a piece's first pair, when `cached` tokens were there before it.
 size_t first_score(const Sequence& sequence, int64_t cached);
 

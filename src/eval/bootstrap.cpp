@@ -32,7 +32,7 @@ double drawn_mean(const Strata& strata, Rng& rng) {
 }
 
 // Wilson (1927), for as many trials as there are clusters.
-void widen(const Strata& strata, Interval& interval) {
+void widen(const Strata& strata, MeanInterval& interval) {
   double n = 0;
   for (const std::vector<ClusterSum>& clusters : strata) n += static_cast<double>(clusters.size());
   const double p = std::clamp(interval.mean, 0.0, 1.0), scale = 1 / (1 + z * z / n);
@@ -44,8 +44,8 @@ void widen(const Strata& strata, Interval& interval) {
 
 }  // namespace
 
-Interval bootstrap(const Strata& strata, bool share, uint64_t seed, int threads) {
-  Interval interval;
+MeanInterval bootstrap(const Strata& strata, bool share, uint64_t seed, int threads) {
+  MeanInterval interval;
   for (const std::vector<ClusterSum>& clusters : strata) interval.mean += mean_of(clusters);
   interval.mean /= static_cast<double>(strata.size());
   std::vector<double> means(draws);

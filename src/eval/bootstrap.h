@@ -16,7 +16,7 @@ struct ClusterSum {
 // plain mean of items.
 using Strata = std::vector<std::vector<ClusterSum>>;
 
-struct Interval {
+struct MeanInterval {
   double mean = 0;
   double error = 0;          // the standard deviation of the mean
   double low = 0, high = 0;  // 95%
@@ -25,6 +25,6 @@ struct Interval {
 
 // `share`: whether scores lie in [0, 1], where an interval without a width becomes Wilson's. The same for a
 // seed on any number of threads.
-Interval bootstrap(const Strata& strata, bool share, uint64_t seed, int threads);
+MeanInterval bootstrap(const Strata& strata, bool share, uint64_t seed, int threads);
 
 }  // namespace fathom

@@ -16,7 +16,7 @@ namespace fathom {
 struct Average {
   std::string metric, over;
   int64_t items = 0;
-  Interval interval;
+  MeanInterval interval;
 };
 
 struct MetricCounts {

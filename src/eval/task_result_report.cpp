@@ -71,7 +71,7 @@ std::string task_result_table(const TaskResult& r, bool every_subject) {
   std::string out = fmt::format("{} (version {}, {} examples)\n", r.task, r.version, r.shots);
   for (const Average& a : r.averages) {
     if (!every_subject && a.over.starts_with("subject ")) continue;
-    const Interval& i = a.interval;
+    const MeanInterval& i = a.interval;
     out += fmt::format("  {:<16} {:>8.{}f} ±{:<7.{}f} [{:.{}f}, {:.{}f}]  {}, {} items\n", a.metric,
                        scale * i.mean, share ? 2 : 4, scale * i.error, share ? 2 : 4, scale * i.low,
                        share ? 2 : 4, scale * i.high, share ? 2 : 4, a.over, a.items);

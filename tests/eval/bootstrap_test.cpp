@@ -18,7 +18,7 @@ std::vector<ClusterSum> coins(int n, int in_cluster) {
 
 TEST(Bootstrap, IsTheSameOnAnyNumberOfThreads) {
   const Strata strata = {coins(50, 1), coins(70, 2)};
-  const Interval one = bootstrap(strata, true, 7, 1), many = bootstrap(strata, true, 7, 5);
+  const MeanInterval one = bootstrap(strata, true, 7, 1), many = bootstrap(strata, true, 7, 5);
   EXPECT_EQ(one.low, many.low);
   EXPECT_EQ(one.high, many.high);
   EXPECT_EQ(one.error, many.error);
@@ -27,14 +27,14 @@ TEST(Bootstrap, IsTheSameOnAnyNumberOfThreads) {
 
 TEST(Bootstrap, HasTheErrorOfAMean) {
   const std::vector<ClusterSum> clusters = coins(400, 1);
-  const Interval i = bootstrap({clusters}, true, 1, 1);
+  const MeanInterval i = bootstrap({clusters}, true, 1, 1);
   const double expected = std::sqrt(i.mean * (1 - i.mean) / 400);
   EXPECT_NEAR(i.error, expected, 0.06 * expected);
   EXPECT_NEAR(i.low, i.mean - 1.96 * expected, 0.3 * expected);
   EXPECT_NEAR(i.high, i.mean + 1.96 * expected, 0.3 * expected);
   EXPECT_FALSE(i.wilson);
   // Of two means the errors add by their squares.
-  const Interval two = bootstrap({clusters, coins(400, 1)}, true, 1, 1);
+  const MeanInterval two = bootstrap({clusters, coins(400, 1)}, true, 1, 1);
   EXPECT_NEAR(two.error, expected / std::sqrt(2), 0.08 * expected);
   // Four items that always agree are worth one.
   std::vector<ClusterSum> alone;
@@ -46,7 +46,7 @@ TEST(Bootstrap, HasTheErrorOfAMean) {
 TEST(Bootstrap, NeverHasAnIntervalWithoutAWidth) {
   for (const double share : {0.0, 1.0})
     for (const int n : {1, 4, 100}) {
-      const Interval i = bootstrap({std::vector<ClusterSum>(n, {share, 1})}, true, 1, 1);
+      const MeanInterval i = bootstrap({std::vector<ClusterSum>(n, {share, 1})}, true, 1, 1);
       EXPECT_EQ(i.mean, share);
       EXPECT_TRUE(i.wilson);
       EXPECT_LT(i.low, i.high);

@@ -10,15 +10,15 @@ namespace fathom {
 namespace {
 
 std::string rating(const std::string& text) {
-  const Verdict<double> v = read_rating(text);
+  const Reading<double> v = read_rating(text);
   return v.value ? fmt::format("{}", *v.value) : v.failure;
 }
 std::string winner(const std::string& text) {
-  const Verdict<Winner> v = read_winner(text);
+  const Reading<Winner> v = read_winner(text);
   return v.value ? fmt::format("{}", static_cast<int>(*v.value)) : v.failure;
 }
 
-TEST(Verdict, RatingsAsUpstreamFindsThem) {
+TEST(Reading, RatingsAsUpstreamFindsThem) {
   EXPECT_EQ(rating("Good. Rating: [[7]]"), "7");
   EXPECT_EQ(rating("[[7.5]]"), "7.5");
   EXPECT_EQ(rating("[[10]]"), "10");
@@ -30,7 +30,7 @@ TEST(Verdict, RatingsAsUpstreamFindsThem) {
   EXPECT_EQ(rating("[[x]] [[5]]"), "5");
 }
 
-TEST(Verdict, RatingsOutOfRangeAreFailuresAndNotClamped) {
+TEST(Reading, RatingsOutOfRangeAreFailuresAndNotClamped) {
   const std::string outside = "a rating outside 1 to 10";
   for (const char* text : {"[[0]]", "[[11]]", "[[10.1]]", "[[0.99]]", "[[100]] [[5]]", "[0]"})
     EXPECT_EQ(rating(text), outside) << text;
@@ -40,7 +40,7 @@ TEST(Verdict, RatingsOutOfRangeAreFailuresAndNotClamped) {
     EXPECT_EQ(rating(text), "no rating") << text;
 }
 
-TEST(Verdict, Winners) {
+TEST(Reading, Winners) {
   EXPECT_EQ(winner("so [[A]]"), "0");
   EXPECT_EQ(winner("so [[B]]."), "1");
   EXPECT_EQ(winner("[[C]] [[C]]"), "2");
@@ -56,8 +56,8 @@ ChatReply reply_of(const std::string& text, std::vector<LikelyToken> first) {
   return reply;
 }
 
-TEST(Verdict, PreferencesByLogProbabilities) {
-  const Verdict<Preferred> real =
+TEST(Reading, PreferencesByLogProbabilities) {
+  const Reading<Preferred> real =
       read_preferred(reply_of("M", {{"M", std::log(0.6)}, {"m", std::log(0.2)}, {"The", std::log(0.15)}}));
   ASSERT_TRUE(real.value);
   EXPECT_NEAR(real.value->first, 0.25, 1e-15);  // of the two words alone
@@ -72,8 +72,8 @@ TEST(Verdict, PreferencesByLogProbabilities) {
             "neither m nor M among the likely tokens");
 }
 
-TEST(Verdict, PreferencesByTheWordAlone) {
-  const Verdict<Preferred> first = read_preferred(reply_of(" m\n", {}));
+TEST(Reading, PreferencesByTheWordAlone) {
+  const Reading<Preferred> first = read_preferred(reply_of(" m\n", {}));
   EXPECT_EQ(first.value->first, 1);
   EXPECT_FALSE(first.value->weighted);
   EXPECT_EQ(read_preferred(reply_of("M", {})).value->first, 0);
