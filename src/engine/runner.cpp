@@ -262,7 +262,8 @@ Runner::Memory Runner::allocate(const Model& model, const RunnerOptions& options
   m.inputs = allocate_step_inputs(arena, size);
   m.activations = allocate_activations(model.config, arena, model.dtype, Purpose::serving, size.batch);
   m.experts = allocate_experts(model, options, arena, size.batch.tokens);
-  for (int64_t layer = 0, row = 0; m.experts.rank > 0 && layer < model.config.num_hidden_layers; ++layer) {
+  // Not where it is only planned.
+  for (int64_t layer = 0, row = 0; m.experts.data && layer < model.config.num_hidden_layers; ++layer) {
     if (!model.config.is_moe_layer(layer)) continue;
     m.activations.layer(layer).moe.ids = m.experts.slice(row, size.batch.tokens);  // each its own
     row += size.batch.tokens;

@@ -57,14 +57,18 @@ double log_reference(const GrpoAnswer& a, size_t t) {
   return a.reference[t] - a.current[t];
 }
 
+void check_mask(const GrpoAnswer& a) {
+  check(a.mask.empty() || a.mask.size() == a.current.size(),
+        "GRPO: an answer of {} tokens with {} mask entries", a.current.size(), a.mask.size());
+}
 void check_lengths(const GrpoAnswer& a, const GrpoOptions& o) {
+  check_mask(a);
   const auto length = [&](const char* what, size_t got, bool may_be_absent) {
     check(got == a.current.size() || (may_be_absent && got == 0), "GRPO: an answer of {} tokens with {} {}",
           a.current.size(), got, what);
   };
   length("old log-probabilities", a.old.size(), true);
   length("reference log-probabilities", a.reference.size(), o.beta == 0);
-  length("mask entries", a.mask.size(), true);
   length("places for derivatives", a.dlogp.size(), false);
 }
 
@@ -162,8 +166,10 @@ void GrpoCounts::add(const GrpoCounts& other) {
 
 GrpoCounts grpo_counts(std::span<const GrpoAnswer> answers, const GrpoOptions& options) {
   GrpoCounts counts;
-  for (const GrpoAnswer& a : answers)
+  for (const GrpoAnswer& a : answers) {
+    check_mask(a);
     if (takes_part(a, options)) counts.add({.answers = 1, .tokens = counted_tokens(a)});
+  }
   return counts;
 }
 
