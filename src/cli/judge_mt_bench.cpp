@@ -34,13 +34,13 @@ struct Results {
 
 // A judgement counts by its words when they are scored; here is only asked whether they say anything.
 Reading read_single(const JudgeItem&, const ChatReply& reply) {
-  const Reading<double> rating = read_rating(*reply.text);
+  const JudgeVerdict<double> rating = read_rating(*reply.text);
   if (!rating.value) return {.fields = {}, .failure = rating.failure};
   return {.fields = {{"score", *rating.value}}, .failure = ""};
 }
 
 Reading read_pair(const JudgeItem& item, const ChatReply& reply) {
-  const Reading<Winner> winner = read_winner(*reply.text);
+  const JudgeVerdict<Winner> winner = read_winner(*reply.text);
   if (!winner.value) return {.fields = {}, .failure = winner.failure};
   const bool swapped = item.about.at("game") == 2;
   const char* name = *winner.value == Winner::tie                  ? "tie"

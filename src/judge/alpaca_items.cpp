@@ -70,7 +70,7 @@ std::vector<JudgeItem> alpaca_items(const AlpacaJoin& join, const AlpacaPrompt& 
 }
 
 Reading read_alpaca_reply(const JudgeItem& item, const ChatReply& reply) {
-  const Reading<Preferred> verdict = read_preferred(reply);
+  const JudgeVerdict<Preferred> verdict = read_preferred(reply);
   if (!verdict.value) return {.fields = {}, .failure = verdict.failure};
   const double model =
       item.about.at("model_first").get<bool>() ? verdict.value->first : 1 - verdict.value->first;

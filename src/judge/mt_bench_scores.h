@@ -17,7 +17,7 @@ namespace fathom {
 struct Rated {
   std::string model, judge;
   int64_t question = 0, turn = 0;  // turn: 1 or 2
-  Reading<double> rating;
+  JudgeVerdict<double> rating;
 };
 
 // A line of the journal or of FastChat's model_judgment/JUDGE_single.jsonl. The rating is read from the

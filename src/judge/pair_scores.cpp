@@ -71,7 +71,7 @@ PairScores pair_scores(const std::vector<PlayedPair>& pairs, const std::vector<M
   std::map<int64_t, std::vector<const PlayedPair*>> by_question;
   for (const PlayedPair& pair : pairs) {
     scores.model_1 = pair.model_1, scores.model_2 = pair.model_2;
-    for (const Reading<Outcome>& game : pair.games)
+    for (const JudgeVerdict<Outcome>& game : pair.games)
       if (!game.value) ++scores.failures[game.failure];
     scores.failed += !readable(pair);
     if (!readable(pair)) continue;

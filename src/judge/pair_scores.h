@@ -21,7 +21,7 @@ enum class Outcome { model_1, model_2, tie };
 struct PlayedPair {
   std::string model_1, model_2, judge;
   int64_t question = 0, turn = 0;
-  std::array<Reading<Outcome>, 2> games;
+  std::array<JudgeVerdict<Outcome>, 2> games;
 };
 
 // Lines of the journal (a game each) or of FastChat's model_judgment/JUDGE_pair.jsonl (both games). Winners

@@ -6,14 +6,14 @@ namespace fathom {
 namespace {
 
 // In game 2 the answer of model_1 stands second.
-Reading<Outcome> outcome_of(const Reading<Winner>& verdict, int64_t game) {
+JudgeVerdict<Outcome> outcome_of(const JudgeVerdict<Winner>& verdict, int64_t game) {
   if (!verdict.value) return {{}, verdict.failure};
   if (*verdict.value == Winner::tie) return {Outcome::tie, ""};
   return {(*verdict.value == Winner::first) == (game == 1) ? Outcome::model_1 : Outcome::model_2, ""};
 }
 
 // FastChat stores it swapped back.
-Reading<Outcome> stored_outcome(const std::string& winner, const std::string& where) {
+JudgeVerdict<Outcome> stored_outcome(const std::string& winner, const std::string& where) {
   if (winner == "model_1") return {Outcome::model_1, ""};
   if (winner == "model_2") return {Outcome::model_2, ""};
   if (winner == "tie") return {Outcome::tie, ""};
@@ -21,7 +21,7 @@ Reading<Outcome> stored_outcome(const std::string& winner, const std::string& wh
   return {{}, "no verdict"};
 }
 
-Reading<Outcome> game_of(const JsonObject& row, int64_t game, const std::string& prefix) {
+JudgeVerdict<Outcome> game_of(const JsonObject& row, int64_t game, const std::string& prefix) {
   const auto failure = row.optional<std::string>("failure", "");
   if (!failure.empty()) return {{}, failure};
   const std::string words = prefix + "judgment";

@@ -36,7 +36,7 @@ double log_prob_of(const ChatReply& reply, std::string_view token) {
 
 }  // namespace
 
-Reading<double> read_rating(std::string_view judgement) {
+JudgeVerdict<double> read_rating(std::string_view judgement) {
   std::string_view digits = bracketed_number(judgement, "[[", "]]");
   if (digits.empty()) digits = bracketed_number(judgement, "[", "]");
   if (digits.empty()) return {{}, "no rating"};
@@ -46,8 +46,8 @@ Reading<double> read_rating(std::string_view judgement) {
   return {{}, "a rating outside 1 to 10"};
 }
 
-Reading<Winner> read_winner(std::string_view judgement) {
-  Reading<Winner> verdict{{}, "no verdict"};
+JudgeVerdict<Winner> read_winner(std::string_view judgement) {
+  JudgeVerdict<Winner> verdict{{}, "no verdict"};
   constexpr std::string_view marks[] = {"[[A]]", "[[B]]", "[[C]]"};
   for (size_t i = 0; i < 3; ++i) {
     if (judgement.find(marks[i]) == std::string_view::npos) continue;
@@ -57,7 +57,7 @@ Reading<Winner> read_winner(std::string_view judgement) {
   return verdict;
 }
 
-Reading<Preferred> read_preferred(const ChatReply& reply) {
+JudgeVerdict<Preferred> read_preferred(const ChatReply& reply) {
   if (reply.first.empty()) {
     const std::string_view word = without_blanks(*reply.text);
     if (word == "m" || word == "M") return {Preferred{word == "m" ? 1.0 : 0.0, false}, ""};

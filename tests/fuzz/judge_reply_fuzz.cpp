@@ -11,7 +11,7 @@
 namespace {
 
 template <class T>
-void expect_one_of_both(const fathom::Reading<T>& verdict) {
+void expect_one_of_both(const fathom::JudgeVerdict<T>& verdict) {
   if (verdict.value.has_value() != verdict.failure.empty()) std::abort();
 }
 

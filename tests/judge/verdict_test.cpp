@@ -10,11 +10,11 @@ namespace fathom {
 namespace {
 
 std::string rating(const std::string& text) {
-  const Reading<double> v = read_rating(text);
+  const JudgeVerdict<double> v = read_rating(text);
   return v.value ? fmt::format("{}", *v.value) : v.failure;
 }
 std::string winner(const std::string& text) {
-  const Reading<Winner> v = read_winner(text);
+  const JudgeVerdict<Winner> v = read_winner(text);
   return v.value ? fmt::format("{}", static_cast<int>(*v.value)) : v.failure;
 }
 
@@ -57,7 +57,7 @@ ChatReply reply_of(const std::string& text, std::vector<LikelyToken> first) {
 }
 
 TEST(Reading, PreferencesByLogProbabilities) {
-  const Reading<Preferred> real =
+  const JudgeVerdict<Preferred> real =
       read_preferred(reply_of("M", {{"M", std::log(0.6)}, {"m", std::log(0.2)}, {"The", std::log(0.15)}}));
   ASSERT_TRUE(real.value);
   EXPECT_NEAR(real.value->first, 0.25, 1e-15);  // of the two words alone
@@ -73,7 +73,7 @@ TEST(Reading, PreferencesByLogProbabilities) {
 }
 
 TEST(Reading, PreferencesByTheWordAlone) {
-  const Reading<Preferred> first = read_preferred(reply_of(" m\n", {}));
+  const JudgeVerdict<Preferred> first = read_preferred(reply_of(" m\n", {}));
   EXPECT_EQ(first.value->first, 1);
   EXPECT_FALSE(first.value->weighted);
   EXPECT_EQ(read_preferred(reply_of("M", {})).value->first, 0);
