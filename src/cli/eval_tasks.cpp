@@ -31,7 +31,7 @@ struct Options : ModelFlags {
   int64_t limit = 0, sequences = 32, workers = 2;
   uint64_t seed = 1234;
   bool chat = false, resume = false, rescore = false, show_prompt = false, list = false, json = false;
-  bool allow_weak = false, subjects = false;
+  bool allow_weak = false, subjects = false, no_shared_prefixes = false;
 };
 
 struct NamedTask {
@@ -98,6 +98,7 @@ EngineOptions engine_options(const Options& o, const std::vector<NamedTask>& tas
   EngineOptions options{.cache_tokens = longest + std::min(busy, o.sequences * longest),
                         .page_size = device.on_host() ? 16 : 64,
                         .max_sequences = o.sequences,
+                        .share_prefixes = !o.no_shared_prefixes,
                         .absorbed = {},
                         .score = true};
   options.token_budget = std::max(prompt_chunk(device, model, options, busy), o.sequences);
@@ -113,6 +114,7 @@ OrderedJson model_identity(const Options& o, const EngineOptions& engine, const 
                        {"limit", o.limit},
                        {"seed", o.seed},
                        {"sequences", o.sequences},
+                       {"share_prefixes", engine.share_prefixes},
                        {"cache_tokens", engine.cache_tokens},
                        {"step_tokens", engine.token_budget}};
   if (!o.adapter.empty()) parts["adapter"] = weights_identity(o.adapter);
@@ -207,6 +209,8 @@ void add_eval_tasks(CLI::App& eval) {
   add_number(eval, "--limit", o->limit, "items of each file at most; 0: all", {.low = 0});
   add_number(eval, "--seed", o->seed, "of random examples, samples and intervals");
   add_number(eval, "--sequences", o->sequences, "worked on at a time", {.low = 1, .high = 1024});
+  eval.add_flag("--no-shared-prefixes", o->no_shared_prefixes,
+                "compute every prompt whole, also where it begins like another: to measure what sharing is worth");
   add_number(eval, "--workers", o->workers, "programs in the sandbox at a time", {.low = 1, .high = 256});
   eval.add_flag("--allow-weak", o->allow_weak,
                 "run generated code although the sandbox cannot enforce everything");

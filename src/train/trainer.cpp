@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -182,20 +183,17 @@ void Trainer::roll_back(const StepReport& report) {
 }
 
 bool Trainer::ready() {
+  if (next_) return true;
   const ProfilePart part(device_, data_wait);
-  return source_->ready();
-}
-
-const PackedStep& Trainer::next_data() {
-  check(ready(), "interrupted before step {}", state_.step + 1);
-  const ProfilePart part(device_, data_wait);
-  return source_->next();
+  if (source_->ready()) next_ = &source_->next();
+  return next_ != nullptr;
 }
 
 StepReport Trainer::step() {
   finish_written_checkpoint();
   const Position before = position();
-  const PackedStep& packed = next_data();
+  check(ready(), "interrupted before step {}", before.step + 1);
+  const PackedStep& packed = *std::exchange(next_, nullptr);
   StepReport report;
   report.step = before.step + 1;
   report.tokens = packed.tokens, report.targets = packed.targets, report.weight = packed.weight;

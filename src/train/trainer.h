@@ -145,7 +145,6 @@ class Trainer {
   }
   // What the run learns from and stands on.
   RunState starting_state();
-  const PackedStep& next_data();
   // Fills the weights and this run's part of state_; from a checkpoint, the rest.
   void start(World* world, const std::string& checkpoint, const std::vector<std::string>& changes);
   // Fills the weights and the optimizer's state.
@@ -183,6 +182,7 @@ class Trainer {
   AnomalyWatch watch_;
   std::optional<WindowOrder> order_;
   std::unique_ptr<StepSource> source_;
+  const PackedStep* next_ = nullptr;  // ready, and not trained on yet
   std::vector<Objective::Sum> validation_means_;
 
   std::unique_ptr<Snapshot> snapshot_;  // on a GPU, from the first checkpoint on

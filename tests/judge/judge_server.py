@@ -31,7 +31,15 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def ended(self):
+        """Before the reply is there: whoever has it may ask again at once."""
+        global working
+        with lock:
+            working -= self.counted
+            self.counted = False
+
     def send(self, status, body):
+        self.ended()
         body = body.encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -53,17 +61,15 @@ class Handler(BaseHTTPRequestHandler):
             asked[key] = asked.get(key, 0) + 1
             total[path] = total.get(path, 0) + 1
             attempt = asked[key]
-            if path != "peak":
-                working += 1
-                most_working = max(most_working, working)
+            self.counted = path != "peak"
+            working += self.counted
+            most_working = max(most_working, working)
         try:
             self.behave(path, request, request["messages"][-1]["content"], attempt)
         except BrokenPipeError:
             pass
         finally:
-            if path != "peak":
-                with lock:
-                    working -= 1
+            self.ended()
 
     def behave(self, path, request, prompt, attempt):
         if path == "rate":
