@@ -46,8 +46,9 @@ void make_options(const Task& task, Item& item) {
   item.gold = option_named(trimmed(c.gold.text(item.fields)), item.labels);
 }
 
-// A key that does not equal itself would never be found.
+// A key that does not equal itself would never be found; nor would an instruction be followed that is none.
 void check_keys(const AnswerMetric& metric, const Json& fields) {
+  if (metric.kind == AnswerKind::instructions) instructions_of(metric, fields);
   if (!metric.keys.given()) return;
   for (const std::string& key : keys_of(metric, fields))
     check(score_answer(metric, key, {key}) == 1, "the right answer '{}' does not equal itself by metric {}",

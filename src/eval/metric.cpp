@@ -29,7 +29,8 @@ constexpr auto kind_names =
                                                 {"f1", AnswerKind::f1},
                                                 {"math_strict", AnswerKind::math_strict},
                                                 {"math_lenient", AnswerKind::math_lenient},
-                                                {"code", AnswerKind::code}});
+                                                {"code", AnswerKind::code},
+                                                {"instructions", AnswerKind::instructions}});
 
 std::vector<std::string> words_of(const std::string& text) {
   std::vector<std::string> words;
@@ -94,7 +95,11 @@ AnswerMetric parse_answer_metric(const Json& table, const std::string& where) {
   m.keys = keys.list("key");
   m.program = keys.templ("program"), m.given = keys.templ("given"), m.entry_point = keys.templ("entry_point");
   m.tests = keys.list("tests");
-  if (m.kind == AnswerKind::code)
+  m.instructions = keys.templ("instructions"), m.arguments = keys.templ("arguments");
+  m.loose = keys.truth("loose", false), m.together = keys.truth("together", false);
+  if (m.kind == AnswerKind::instructions)
+    check(m.instructions.given() && m.arguments.given(), "{}: needs instructions and arguments", where);
+  else if (m.kind == AnswerKind::code)
     check(m.tests.given() && m.program.given(), "{}: needs program and tests", where);
   else
     check(m.keys.given(), "{}: needs key", where);
@@ -111,6 +116,11 @@ std::vector<std::string> keys_of(const AnswerMetric& m, const Json& fields) {
   }
   check(!keys.empty(), "there is no right answer");
   return keys;
+}
+
+std::vector<Instruction> instructions_of(const AnswerMetric& m, const Json& fields) {
+  return parse_instructions(parse_json(m.instructions.text(fields), "instructions"),
+                            parse_json(m.arguments.text(fields), "arguments"), m.name);
 }
 
 std::optional<std::string> found_answer(const AnswerMetric& m, View output) {

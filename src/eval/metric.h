@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "answers/extract.h"
+#include "answers/instructions.h"
 #include "answers/normalisation.h"
 #include "eval/text_template.h"
 
@@ -29,6 +30,7 @@ enum class AnswerKind {
   math_strict,   // the string rules of MATH
   math_lenient,  // the same value
   code,          // tests in the sandbox
+  instructions   // rules that the answer must follow (answers/instructions.h)
 };
 
 // A metric of what the model writes. The templates of `code` know, besides the row's fields, model_output,
@@ -48,6 +50,10 @@ struct AnswerMetric {
   // Of code: the program, the tests, and what both may build on.
   TextTemplate program, given, entry_point;
   ListTemplate tests;
+  // Of instructions: templates that write a JSON list of ids and one of their arguments; whether the answer
+  // may have a line too many, or asterisks; and whether all together count as one.
+  TextTemplate instructions, arguments;
+  bool loose = false, together = false;
 };
 
 AnswerMetric parse_answer_metric(const Json& table, const std::string& where);
@@ -55,10 +61,14 @@ AnswerMetric parse_answer_metric(const Json& table, const std::string& where);
 // The keys of an item. Error when there is none, or an extractor finds none in it.
 std::vector<std::string> keys_of(const AnswerMetric& metric, const Json& fields);
 
+// The instructions of an item. Error for one that is unknown, or whose arguments are no good.
+std::vector<Instruction> instructions_of(const AnswerMetric& metric, const Json& fields);
+
 // What the metric takes for the answer in an output; nothing where there is none.
 std::optional<std::string> found_answer(const AnswerMetric& metric, std::string_view output);
 
-// Of an answer and the keys, in [0, 1]: the best. Not for code, which the sandbox judges.
+// Of an answer and the keys, in [0, 1]: the best. Not for code and instructions, which
+// have no keys.
 double score_answer(const AnswerMetric& metric, std::string_view answer,
                     const std::vector<std::string>& keys);
 

@@ -96,6 +96,8 @@ ItemScores Scorer::score_choice(const Item& item, const Measured& m) const {
 void Scorer::score_samples(size_t place, std::span<const Item> items, std::span<const Measured> measured,
                            std::vector<ItemScores>& scores) const {
   const AnswerMetric& metric = task_.answer_metrics[place];
+  if (metric.kind == AnswerKind::instructions)
+    return check_instructions(metric, items, measured, scores, place);
   for (size_t i = 0; i < items.size(); ++i) {
     MetricScore& score = scores[i][place];
     const bool compares = metric.kind != AnswerKind::code;

@@ -19,6 +19,9 @@ struct MetricScore {
   // Of generated answers: what was found in each, nothing where there is no answer, and what it scored.
   std::vector<std::optional<std::string>> answers;
   std::vector<double> of_samples;
+  // Of instructions: how many the item has, by which its value counts; and how many verdicts are open.
+  double weight = 1;
+  int64_t undecided = 0;
 };
 
 // By the names of score_names(), in their order.
@@ -41,6 +44,9 @@ class Scorer {
   ItemScores score_choice(const Item& item, const Measured& measured) const;
   void score_samples(size_t metric, std::span<const Item> items, std::span<const Measured> measured,
                      std::vector<ItemScores>& scores) const;
+  void check_instructions(const AnswerMetric& metric, std::span<const Item> items,
+                          std::span<const Measured> measured, std::vector<ItemScores>& scores,
+                          size_t place) const;
   void run_code(const AnswerMetric& metric, std::span<const Item> items, std::span<const Measured> measured,
                 std::vector<ItemScores>& scores, size_t place) const;
 

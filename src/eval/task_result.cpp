@@ -141,10 +141,11 @@ TaskResult task_result(const Task& task, const TaskItems& data, std::span<const 
   for (size_t n = 0; n < names.size(); ++n) {
     const auto score_of = [&](size_t i) { return n < scores[i].size() ? scores[i][n] : MetricScore(); };
     averages.add(
-        names[n], true, [&](size_t i) { return score_of(i).value; }, [](size_t) { return 1.0; });
+        names[n], true, [&](size_t i) { return score_of(i).value * score_of(i).weight; },
+        [&](size_t i) { return score_of(i).weight; });
     MetricCounts& counts = r.counts[names[n]];
     for (size_t i = 0; i < scores.size(); ++i) {
-      counts.ties += score_of(i).tie;
+      counts.ties += score_of(i).tie, counts.undecided += score_of(i).undecided;
       for (const auto& answer : score_of(i).answers) counts.unanswered += !answer;
     }
   }

@@ -22,6 +22,7 @@ struct Average {
 struct MetricCounts {
   int64_t ties = 0;        // items of which several options are the likeliest
   int64_t unanswered = 0;  // samples in which no answer was found
+  int64_t undecided = 0;   // instructions of which the rules do not tell whether they are followed
 };
 
 struct TaskResult {

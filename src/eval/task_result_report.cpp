@@ -31,6 +31,8 @@ std::vector<std::string> remarks(const TaskResult& r) {
   for (const auto& [metric, counts] : r.counts) {
     add(counts.unanswered,
         fmt::format("{}: no answer found in {}", metric, share_text(counts.unanswered, r.samples)));
+    add(counts.undecided, fmt::format("{}: {} instructions could not be decided and count as not followed",
+                                      metric, counts.undecided));
     add(counts.ties, fmt::format("{}: {} items have several likeliest answers, of which the first counts",
                                  metric, counts.ties));
   }
@@ -59,8 +61,10 @@ OrderedJson task_result_json(const TaskResult& r) {
   if (r.samples > 0) json["samples"] = r.samples, json["cut"] = r.cut, json["empty"] = r.empty;
   if (r.bytes > 0) json["tokens"] = r.tokens, json["bytes"] = r.bytes;
   if (r.letter_probability >= 0) json["letter_probability"] = r.letter_probability;
-  for (const auto& [metric, counts] : r.counts)
+  for (const auto& [metric, counts] : r.counts) {
     json["counts"][metric] = {{"ties", counts.ties}, {"unanswered", counts.unanswered}};
+    if (counts.undecided > 0) json["counts"][metric]["undecided"] = counts.undecided;
+  }
   for (const Average& a : r.averages) json["averages"].push_back(average_json(a));
   return json;
 }

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "eval/task_result.h"
 #include "sandbox/sandboxed.h"
 #include "support/paths.h"
 #include "support/temp_dir.h"
@@ -154,6 +155,62 @@ key_extract = ["hashes"]
                 make_item(task, {{{"a", "no key"}}, "g.jsonl:3", ""}, "", 0);
               }),
               HasSubstr("g.jsonl:3: no right answer is found in 'no key'"));
+}
+
+// Each instruction, or all of an item together; as it is, or loosely.
+TEST(InstructionScores, CountInstructionsOrItems) {
+  const Task task = task_named("ifeval");
+  EXPECT_THAT(score_names(task), ElementsAre("prompt_strict", "inst_strict", "prompt_loose", "inst_loose"));
+  const TaskItems data = read_items(task, source_dir() + "/tests/eval/samples", 0);
+  const std::vector<Item>& items = data.subjects[0].items;
+  // Eight words, but a comma; two bullets without a language that tells, behind a line too many; quotes
+  // behind such a line.
+  std::vector<Measured> measured = {outputs({"A tall white tower with a bright, bright lamp"}),
+                                    outputs({"* Here:\n* 1\n* 2"}), outputs({"Sure:\n\"Hello!\""})};
+  const std::vector<ItemScores> scores = Scorer(task, 1, false).score(items, measured);
+  const auto values = [&](size_t metric) {
+    std::vector<double> all;
+    for (const ItemScores& s : scores) all.push_back(s[metric].value);
+    return all;
+  };
+  EXPECT_THAT(values(0), ElementsAre(0, 0, 0));
+  EXPECT_THAT(values(1), ElementsAre(0.5, 0, 0));
+  EXPECT_THAT(values(2), ElementsAre(0, 0, 1));
+  EXPECT_THAT(values(3), ElementsAre(0.5, 0.5, 1));
+  EXPECT_EQ(scores[0][1].answers[0], "length_constraints:number_words yes, punctuation:no_comma no");
+  EXPECT_EQ(scores[1][3].answers[0],
+            "detectable_format:number_bullet_lists yes, language:response_language unknown");
+
+  const std::vector<const Item*> all = {&items[0], &items[1], &items[2]};
+  const TaskResult result = task_result(task, data, all, measured, scores, 1, 1);
+  ASSERT_EQ(result.averages.size(), 4u);
+  EXPECT_DOUBLE_EQ(result.averages[1].interval.mean, 1.0 / 5);  // of five instructions
+  EXPECT_DOUBLE_EQ(result.averages[2].interval.mean, 1.0 / 3);
+  EXPECT_DOUBLE_EQ(result.averages[3].interval.mean, 3.0 / 5);
+  EXPECT_EQ(result.counts.at("inst_loose").undecided, 1);
+  EXPECT_THAT(task_result_table(result, false),
+              HasSubstr("inst_loose: 1 instructions could not be decided and count as not followed"));
+
+  // An item that was not run has its instructions in the denominator.
+  measured[2] = Measured();
+  const std::vector<ItemScores> less = Scorer(task, 1, false).score(items, measured);
+  const TaskResult shorter = task_result(task, data, all, measured, less, 1, 1);
+  EXPECT_DOUBLE_EQ(shorter.averages[3].interval.mean, 2.0 / 5);
+}
+
+TEST(InstructionScores, NameTheRowOfAnUnknownOne) {
+  const Json row = {{"key", 7},
+                    {"prompt", "q"},
+                    {"instruction_id_list", {"startend:qotation"}},
+                    {"kwargs", Json::array({Json::object()})}};
+  const Task task = task_named("ifeval");
+  EXPECT_THAT(error_of([&] { make_item(task, {row, "i.jsonl:4", ""}, "", 3); }), HasSubstr("i.jsonl:4: "));
+  EXPECT_THAT(error_of([&] {
+                make_item(task, {row, "i.jsonl:4", ""}, "", 3);
+              }),
+              HasSubstr("unknown instruction 'startend:qotation': did you mean startend:quotation?"));
+  EXPECT_THAT(error_of([] { generate_task("[[metric]]\nkind = \"instructions\"\n"); }),
+              HasSubstr("needs instructions and arguments"));
 }
 
 // The sample solutions of the tasks that run code, and wrong ones.
