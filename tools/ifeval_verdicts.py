@@ -51,7 +51,7 @@ def main():
     kinds = load_upstream(folder)
     import langdetect
 
-    langdetect.DetectorFactory.seed = 0  # else it draws anew each time
+    langdetect.DetectorFactory.seed = 0  # else it draws other numbers each time
     rows = [json.loads(line) for line in open(folder / "data/input_data.jsonl", encoding="utf-8")]
     for path in sys.argv[2:]:
         answers = [json.loads(line)["response"] for line in open(path, encoding="utf-8")]

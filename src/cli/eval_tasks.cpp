@@ -106,7 +106,7 @@ EngineOptions engine_options(const Options& o, const std::vector<NamedTask>& tas
 }
 
 OrderedJson model_identity(const Options& o, const EngineOptions& engine, const Model& model) {
-  OrderedJson parts = {{"weights", weights_identity(o.model)},
+  OrderedJson parts = {{"weights", weight_files_hash(o.model)},
                        {"tokenizer", tokenizer_identity(read_file(*tokenizer_file(o.model)), o.model)},
                        {"chat", o.chat},
                        {"type", name_of(model.dtype)},
@@ -117,7 +117,7 @@ OrderedJson model_identity(const Options& o, const EngineOptions& engine, const 
                        {"share_prefixes", engine.share_prefixes},
                        {"cache_tokens", engine.cache_tokens},
                        {"step_tokens", engine.token_budget}};
-  if (!o.adapter.empty()) parts["adapter"] = weights_identity(o.adapter);
+  if (!o.adapter.empty()) parts["adapter"] = weight_files_hash(o.adapter);
   return parts;
 }
 

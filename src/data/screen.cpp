@@ -53,11 +53,7 @@ class DocumentCheck {
     if (looks_at_words()) splitter_.split(text, words);
     finding.drop = verdict(text, words);
     if (finding.drop) return finding;
-    if (deduplicates()) {
-      ContentHash hash;
-      hash.add(std::string_view(text));
-      finding.hash = hash.value();
-    }
+    if (deduplicates()) finding.hash = hash_value(text);
     if (options_.near_duplicates > 0) finding.signature = min_hash(words);
     return finding;
   }

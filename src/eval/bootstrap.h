@@ -1,5 +1,5 @@
-// Confidence intervals by the bootstrap (Efron 1979): clusters of items are drawn anew, with replacement, and
-// the mean is taken again. Items of one cluster (questions on one passage) are drawn together.
+// Confidence intervals by the bootstrap (Efron 1979): clusters of items are drawn again, with replacement, and
+// the mean is taken of each draw. Items of one cluster (questions on one passage) are drawn together.
 #pragma once
 #include <cstdint>
 #include <span>

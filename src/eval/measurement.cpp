@@ -22,9 +22,7 @@ size_t longest_of(const std::vector<Seam>& seams) {
 
 // A sample's draws depend on the seed, the item and the sample's number alone.
 uint64_t sample_seed(uint64_t seed, const std::string& item, int64_t sample) {
-  ContentHash hash;
-  hash.add(fmt::format("{} {} {}", seed, sample, item));
-  return hash.value().low;
+  return hash_value(fmt::format("{} {} {}", seed, sample, item)).low;
 }
 
 }  // namespace

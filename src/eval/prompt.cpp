@@ -11,9 +11,7 @@ namespace fathom {
 namespace {
 
 uint64_t stream_of(const std::string& text) {
-  ContentHash hash;
-  hash.add(text);
-  return hash.value().low;
+  return hash_value(text).low;
 }
 
 // The pool's places in the order in which examples are taken.

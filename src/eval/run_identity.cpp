@@ -9,19 +9,10 @@
 #include "io/mapped_file.h"
 
 namespace fathom {
-namespace {
 
 namespace fs = std::filesystem;
 
-std::string hash_of(const std::string& text) {
-  ContentHash hash;
-  hash.add(text);
-  return hash.digest();
-}
-
-}  // namespace
-
-std::string weights_identity(const std::string& folder) {
+std::string weight_files_hash(const std::string& folder) {
   std::vector<std::string> paths;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename();
@@ -42,13 +33,16 @@ std::string weights_identity(const std::string& folder) {
 OrderedJson task_identity(const Task& task, const TaskItems& data) {
   OrderedJson files = OrderedJson::object();
   for (const UpstreamFile& file : data.files) files[fs::path(file.path).filename().string()] = file.hash;
-  return {
-      {"task", task.name},         {"task_version", task.version},       {"task_file", hash_of(task.source)},
-      {"shots", task.shots.count}, {"samples", task.generation.samples}, {"data", files}};
+  return {{"task", task.name},
+          {"task_version", task.version},
+          {"task_file", hash_value(task.source).text()},
+          {"shots", task.shots.count},
+          {"samples", task.generation.samples},
+          {"data", files}};
 }
 
 std::string identity_hash(const OrderedJson& parts) {
-  return hash_of(parts.dump());
+  return hash_value(parts.dump()).text();
 }
 
 void check_identity(const std::string& path, const OrderedJson& parts) {

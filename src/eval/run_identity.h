@@ -8,7 +8,7 @@
 namespace fathom {
 
 // Of a folder's config.json and safetensors files, by content.
-std::string weights_identity(const std::string& folder);
+std::string weight_files_hash(const std::string& folder);
 
 // Parts by their names; the hash is over all of them.
 OrderedJson task_identity(const Task& task, const TaskItems& data);

@@ -44,9 +44,7 @@ std::string find_upstream(const std::string& folder, const std::vector<std::stri
 }
 
 UpstreamFile hashed_file(const std::string& path) {
-  ContentHash hash;
-  hash.add(read_file(path));
-  return {path, hash.digest()};
+  return {path, hash_value(read_file(path)).text()};
 }
 
 }  // namespace fathom

@@ -54,4 +54,8 @@ std::string content_hash(std::span<const std::byte> bytes) {
   return value_of(XXH3_128bits(bytes.data(), bytes.size())).text();
 }
 
+HashValue hash_value(std::string_view text) {
+  return value_of(XXH3_128bits(text.data(), text.size()));
+}
+
 }  // namespace fathom

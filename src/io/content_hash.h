@@ -43,5 +43,6 @@ class ContentHash {
 };
 
 std::string content_hash(std::span<const std::byte> bytes);
+HashValue hash_value(std::string_view text);
 
 }  // namespace fathom

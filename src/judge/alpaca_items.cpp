@@ -10,10 +10,7 @@ namespace fathom {
 namespace {
 
 HashValue hash_of(std::string_view text, uint64_t seed) {
-  ContentHash hash;
-  hash.add(fmt::format("{}:", seed));
-  hash.add(text);
-  return hash.value();
+  return hash_value(fmt::format("{}:{}", seed, text));
 }
 
 }  // namespace

@@ -8,9 +8,7 @@ namespace {
 
 // An answer depends on what it answers alone, not on its place among others.
 uint64_t seed_of(uint64_t seed, const std::string& id) {
-  ContentHash hash;
-  hash.add(fmt::format("{}:{}", seed, id));
-  return hash.value().low;
+  return hash_value(fmt::format("{}:{}", seed, id)).low;
 }
 
 Json user(const std::string& text) {

@@ -34,9 +34,7 @@ void check_same(const Json& before, const Json& now, const std::string& path) {
 
 RunFolder::RunFolder(const std::string& path, const OrderedJson& settings) : path_(path), lock_(path) {
   const Json now = Json::parse(json_line(settings));
-  ContentHash hash;
-  hash.add(now.dump());
-  hash_ = hash.digest();
+  hash_ = hash_value(now.dump()).text();
   const std::string kept = file("settings.json");
   if (fs::exists(kept)) {
     const Json before = read_json(kept);

@@ -72,9 +72,7 @@ std::string tokenizer_identity(std::string_view tokenizer_json, const std::strin
                         {"added_tokens", added_tokens_of(root)},
                         {"normalizer", steps_of(field(root, "normalizer"))},
                         {"pre_tokenizer", steps_of(field(root, "pre_tokenizer"))}};
-  ContentHash hash;
-  hash.add(essence.dump());
-  return hash.digest();
+  return hash_value(essence.dump()).text();
 }
 
 std::optional<std::string> tokenizer_file(const std::string& path) {

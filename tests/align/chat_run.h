@@ -1,5 +1,7 @@
 // A small model over bytes, and recipes that fine-tune it on files of conversations.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <string>
 
 #include "align/chat_data.h"
@@ -52,5 +54,19 @@ class ChatRun {
  private:
   TempDir dir_;
 };
+
+// A metric of a step.
+inline double mean(const StepReport& report, const std::string& name) {
+  for (const auto& [key, value] : report.means)
+    if (key == name) return value;
+  ADD_FAILURE() << name;
+  return 0;
+}
+
+// All weights, as bytes.
+inline std::string weights_of(const Trainer& trainer) {
+  const Arena& memory = trainer.model().memory;
+  return {reinterpret_cast<const char*>(memory.data()), static_cast<size_t>(memory.size())};
+}
 
 }  // namespace fathom::testing

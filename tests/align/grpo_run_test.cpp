@@ -57,16 +57,6 @@ class GrpoRun : public ::testing::Test {
                                                  grpo_kind(running->task));
     return running;
   }
-  static double mean(const StepReport& report, const std::string& name) {
-    for (const auto& [key, value] : report.means)
-      if (key == name) return value;
-    ADD_FAILURE() << name;
-    return 0;
-  }
-  static std::string weights_of(const Trainer& trainer) {
-    const Arena& memory = trainer.model().memory;
-    return {reinterpret_cast<const char*>(memory.data()), static_cast<size_t>(memory.size())};
-  }
 
   const ChatRun run_;
 };

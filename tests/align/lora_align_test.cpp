@@ -64,16 +64,6 @@ class LoraAlign : public ::testing::Test {
     for (int i = 0; i < 6; ++i) sft->trainer->step();
     return sft->trainer->save();
   }
-  static double mean(const StepReport& report, const std::string& name) {
-    for (const auto& [key, value] : report.means)
-      if (key == name) return value;
-    ADD_FAILURE() << name;
-    return 0;
-  }
-  static std::string weights_of(const Trainer& trainer) {
-    const Arena& memory = trainer.model().memory;
-    return {reinterpret_cast<const char*>(memory.data()), static_cast<size_t>(memory.size())};
-  }
   static PackedBatch text() {
     PackedBatch packed;
     packed.batch.sequence_starts = {0, 20};

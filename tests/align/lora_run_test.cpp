@@ -35,10 +35,6 @@ class LoraRun : public ::testing::Test {
     return std::make_unique<Trainer>(recipe(out, more), checkpoint, std::vector<std::string>(), nullptr,
                                      ChatRun::kind());
   }
-  static std::string weights_of(const Trainer& trainer) {
-    const Arena& memory = trainer.model().memory;
-    return {reinterpret_cast<const char*>(memory.data()), static_cast<size_t>(memory.size())};
-  }
   // The cross-entropy of a text's tokens.
   static std::vector<float> losses(Device& device, const Model& model) {
     HostBatch batch;

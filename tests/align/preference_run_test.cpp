@@ -45,16 +45,6 @@ class PreferenceRun : public ::testing::TestWithParam<Task> {
     return std::make_unique<Trainer>(recipe(task, out, more), checkpoint, std::vector<std::string>(), nullptr,
                                      preference_kind(data_));
   }
-  static double mean(const StepReport& report, const std::string& name) {
-    for (const auto& [key, value] : report.means)
-      if (key == name) return value;
-    ADD_FAILURE() << name;
-    return 0;
-  }
-  static std::string weights_of(const Trainer& trainer) {
-    const Arena& memory = trainer.model().memory;
-    return {reinterpret_cast<const char*>(memory.data()), static_cast<size_t>(memory.size())};
-  }
 
   const ChatRun run_;
   PreferenceData data_;

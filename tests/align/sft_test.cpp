@@ -30,10 +30,6 @@ class SftTest : public ::testing::Test {
     const StepReport report = trainer("step", flags)->step();
     return {report.loss, report.grad_norm};
   }
-  static std::string weights_of(const Trainer& trainer) {
-    const Arena& memory = trainer.model().memory;
-    return {reinterpret_cast<const char*>(memory.data()), static_cast<size_t>(memory.size())};
-  }
 
   const ChatRun run_;
 };

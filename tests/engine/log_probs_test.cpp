@@ -5,23 +5,15 @@
 #include <algorithm>
 
 #include "engine/plain_pass.h"
+#include "engine/plain_pass_routes.h"
 #include "engine/support.h"
 #include "support/byte_tokenizer.h"
-#include "support/gpus.h"
 #include "support/small_model.h"
 
 namespace fathom::testing {
 namespace {
 
-struct Route {
-  const char* name;
-  Config config;
-  std::string device;
-  DType dtype;
-  double bound;  // of a log-probability's difference
-};
-
-class LogProbs : public ::testing::TestWithParam<Route> {
+class LogProbs : public ::testing::TestWithParam<PlainPassRoute> {
  protected:
   // Twelve requests, of which every third begins with the same tokens.
   std::vector<Request> requests() const {
@@ -119,21 +111,7 @@ TEST_P(LogProbs, AreForThoseWhoAsk) {
   EXPECT_EQ(tokens(all), asked);
 }
 
-// Logits differ by some roundings of a chain of layers; divided by a temperature of 0.7 and more.
-std::vector<Route> routes() {
-  std::vector<Route> all = {{"v2_reference_f64", v2_like(), "reference", DType::f64, 1e-12},
-                            {"lite_reference_f64", lite_like(), "reference", DType::f64, 1e-12},
-                            {"v2_cpu_f32", v2_like(), "cpu", DType::f32, 1e-5},
-                            {"lite_cpu_f32", lite_like(), "cpu", DType::f32, 1e-5},
-                            {"gqa_cpu_f32", gqa_like(), "cpu", DType::f32, 1e-5},
-                            {"real_heads_cpu_bf16", real_heads(), "cpu", DType::bf16, 0.1}};
-  if (gpus() > 0) {
-    all.push_back({"v2_cuda_f32", v2_like(), "cuda", DType::f32, 1e-5});
-    all.push_back({"real_heads_cuda_bf16", real_heads(), "cuda", DType::bf16, 0.2});
-  }
-  return all;
-}
-INSTANTIATE_TEST_SUITE_P(All, LogProbs, ::testing::ValuesIn(routes()),
+INSTANTIATE_TEST_SUITE_P(All, LogProbs, ::testing::ValuesIn(plain_pass_routes()),
                          [](const auto& info) { return std::string(info.param.name); });
 
 // Rows that pad the model's vocabulary are no tokens: they have no share.

@@ -7,9 +7,9 @@
 
 #include "engine/generate_all.h"
 #include "engine/plain_pass.h"
+#include "engine/plain_pass_routes.h"
 #include "engine/support.h"
 #include "support/byte_tokenizer.h"
-#include "support/gpus.h"
 #include "support/small_model.h"
 
 namespace fathom::testing {
@@ -17,21 +17,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
-struct Route {
-  const char* name;
-  Config config;
-  std::string device;
-  DType dtype;
-  double bound;
-};
-
 std::vector<int32_t> random_tokens(Rng& rng, int64_t n, int64_t vocabulary) {
   std::vector<int32_t> ids(static_cast<size_t>(n));
   for (int32_t& id : ids) id = static_cast<int32_t>(rng.below(static_cast<uint64_t>(vocabulary)));
   return ids;
 }
 
-class Scores : public ::testing::TestWithParam<Route> {
+class Scores : public ::testing::TestWithParam<PlainPassRoute> {
  protected:
   void SetUp() override { initialize_weights(device_, config_, model_.weights, 1); }
 
@@ -169,20 +161,7 @@ TEST_P(Scores, AndAnswersInOneBatch) {
   }
 }
 
-// As in log_probs_test.cpp.
-std::vector<Route> routes() {
-  std::vector<Route> all = {{"v2_reference_f64", v2_like(), "reference", DType::f64, 1e-12},
-                            {"lite_reference_f64", lite_like(), "reference", DType::f64, 1e-12},
-                            {"v2_cpu_f32", v2_like(), "cpu", DType::f32, 1e-5},
-                            {"gqa_cpu_f32", gqa_like(), "cpu", DType::f32, 1e-5},
-                            {"real_heads_cpu_bf16", real_heads(), "cpu", DType::bf16, 0.1}};
-  if (gpus() > 0) {
-    all.push_back({"v2_cuda_f32", v2_like(), "cuda", DType::f32, 1e-5});
-    all.push_back({"real_heads_cuda_bf16", real_heads(), "cuda", DType::bf16, 0.2});
-  }
-  return all;
-}
-INSTANTIATE_TEST_SUITE_P(All, Scores, ::testing::ValuesIn(routes()),
+INSTANTIATE_TEST_SUITE_P(All, Scores, ::testing::ValuesIn(plain_pass_routes()),
                          [](const auto& info) { return std::string(info.param.name); });
 
 class ScoringRequests : public ::testing::Test {
