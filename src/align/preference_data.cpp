@@ -64,7 +64,7 @@ EncodedRow scored_text(const EncodedRow& conversation) {
 
 TrainingData PreferenceData::open(const Recipe& r, int threads) {
   const ChatTools tools(r);
-  const bool scored = r.task == Task::reward, single = scored && r.reward.data == "points";
+  const bool scored = r.method == TrainingMethod::reward, single = scored && r.reward.data == "points";
   const ChatEncoder encoder(tools.tokenizer, tools.chat_template, tools.ends, single);
   TrainingData data =
       open_pieces(r, tools, single ? points(encoder, r.reward.points == "binary") : pairs(encoder, scored),

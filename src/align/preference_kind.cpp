@@ -9,7 +9,7 @@ TrainingKind preference_kind(PreferenceData& data) {
   TrainingKind kind;
   kind.open_data = [&data](const Recipe& recipe, int threads) { return data.open(recipe, threads); };
   kind.make_objective = [&data](const Recipe& recipe) -> std::unique_ptr<Objective> {
-    if (recipe.task == Task::dpo) return std::make_unique<DpoObjective>(recipe, data);
+    if (recipe.method == TrainingMethod::dpo) return std::make_unique<DpoObjective>(recipe, data);
     return std::make_unique<RewardObjective>(recipe, data);
   };
   return kind;

@@ -5,7 +5,7 @@
 
 namespace fathom {
 
-// By the recipe's task. `data` must outlive the run.
+// By the recipe's method. `data` must outlive the run.
 TrainingKind preference_kind(PreferenceData& data);
 
 }  // namespace fathom

@@ -2,6 +2,7 @@
 // them, and Slurm can send it before the time is up) as a flag that long work polls between steps, so that it
 // can stop at a clean point.
 #pragma once
+#include "base/error.h"
 
 namespace fathom {
 
@@ -9,6 +10,11 @@ namespace fathom {
 // stays ignored where it was, as under nohup.
 void catch_interrupts();
 bool interrupted();
+
+// Of work that a signal broke off.
+struct Interrupted : Error {
+  Interrupted() : Error("interrupted") {}
+};
 
 // For programs that go on after Ctrl-C: it alone is caught from now on, the flag is down, and a read that
 // waits for input ends with EINTR. To be called again once the flag was seen.

@@ -10,7 +10,7 @@ namespace fathom {
 
 void add_dpo(CLI::App& app, World& world) {
   auto flags = std::make_shared<TrainFlags>();
-  flags->task = Task::dpo;
+  flags->method = TrainingMethod::dpo;
   CLI::App* command = app.add_subcommand("dpo", "Train a chat model on preferences, against itself as it was");
   add_train_flags(*command, flags);
   command->callback([flags, &world] {

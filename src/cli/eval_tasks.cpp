@@ -14,9 +14,9 @@
 #include "cli/model_flags.h"
 #include "cli/standard_streams.h"
 #include "engine/generation_config.h"
-#include "engine/prompt_chunk.h"
 #include "eval/prompt_preview.h"
 #include "eval/run_identity.h"
+#include "eval/task_engine.h"
 #include "eval/task_run.h"
 #include "io/file.h"
 #include "model/model_folder.h"
@@ -34,12 +34,7 @@ struct Options : ModelFlags {
   bool allow_weak = false, subjects = false, no_shared_prefixes = false;
 };
 
-struct NamedTask {
-  Task task;
-  TaskItems data;
-};
-
-NamedTask read_task(const Options& o, const std::string& name) {
+TaskWithItems read_task(const Options& o, const std::string& name) {
   Task task = task_named(name);
   if (o.shots) {
     check(*o.shots == 0 || (!task.data.shots.empty() && task.form != TaskForm::text),
@@ -50,26 +45,15 @@ NamedTask read_task(const Options& o, const std::string& name) {
     check(task.form == TaskForm::generate, "--samples: task {} generates no answers", task.name);
     task.generation.samples = *o.samples;
   }
-  if (o.chat) {
-    check(task.form != TaskForm::text, "--chat: task {} has documents, no questions", task.name);
-    task.name += "+chat";
-  }
-  TaskItems data = read_items(task, o.data, o.limit);
-  check_shots(task, data, o.seed);
-  for (size_t i = 0; i < std::min<size_t>(data.malformed.size(), 3); ++i)
-    log::warn("{}: malformed: {}", task.name, data.malformed[i]);
-  if (data.malformed.size() > 3) log::warn("{}: {} malformed rows in all", task.name, data.malformed.size());
-  if (!data.missing.empty())
-    log::warn("{}: {} of {} subjects have no file, such as {}", task.name, data.missing.size(),
-              task.data.subjects.size(), data.missing[0]);
-  return {std::move(task), std::move(data)};
+  if (o.chat) task = chat_form(std::move(task));
+  return with_items(std::move(task), o.data, o.limit, o.seed);
 }
 
-std::vector<NamedTask> read_tasks(const Options& o) {
+std::vector<TaskWithItems> read_tasks(const Options& o) {
   check(!o.tasks.empty(), "--task is missing: the tasks' names, with commas between them; --list shows them");
   std::vector<std::string> names = comma_parts(o.tasks);
   for (const std::string& name : names) task_named(name);  // before anything is read
-  std::vector<NamedTask> tasks;
+  std::vector<TaskWithItems> tasks;
   for (const std::string& name : names) tasks.push_back(read_task(o, name));
   return tasks;
 }
@@ -83,26 +67,6 @@ void list_tasks() {
                                                    : "text",
                  task.shots.count, task.description);
   }
-}
-
-EngineOptions engine_options(const Options& o, const std::vector<NamedTask>& tasks, Device& device,
-                             const Model& model) {
-  int64_t longest = 0;
-  for (const NamedTask& t : tasks) {
-    const int64_t own = longest_prompt(t.task, t.data);
-    longest = std::max(longest, t.task.form == TaskForm::text ? std::min(own, t.task.window + 64) : own);
-  }
-  longest = std::min(longest, model.config.max_position_embeddings);
-  // Besides the longest prompt as many tokens as keep a batch busy.
-  constexpr int64_t busy = 32768;
-  EngineOptions options{.cache_tokens = longest + std::min(busy, o.sequences * longest),
-                        .page_size = device.on_host() ? 16 : 64,
-                        .max_sequences = o.sequences,
-                        .share_prefixes = !o.no_shared_prefixes,
-                        .absorbed = {},
-                        .score = true};
-  options.token_budget = std::max(prompt_chunk(device, model, options, busy), o.sequences);
-  return options;
 }
 
 OrderedJson model_identity(const Options& o, const EngineOptions& engine, const Model& model) {
@@ -145,7 +109,7 @@ TaskRunSettings settings_of(const Options& o) {
 void rescore(const Options& o) {
   check(!o.out.empty(), "--rescore needs --out, the folder with the records");
   std::vector<TaskResult> results;
-  for (const NamedTask& t : read_tasks(o)) results.push_back(rescore_task(t.task, t.data, settings_of(o)));
+  for (const TaskWithItems& t : read_tasks(o)) results.push_back(rescore_task(t.task, t.data, settings_of(o)));
   print_results(o, results);
 }
 
@@ -155,19 +119,19 @@ void show_prompts(const Options& o) {
     check(!o.model.empty(), "--chat needs a model folder, whose template it is");
     chat = ChatTemplate::load(o.model);
   }
-  for (const NamedTask& t : read_tasks(o))
+  for (const TaskWithItems& t : read_tasks(o))
     print_output("{}", prompt_preview(t.task, t.data, o.item, o.seed, chat ? &*chat : nullptr));
 }
 
 void evaluate(const Options& o) {
   check(!o.model.empty(), "a model folder is missing: fathom eval MODEL --task NAME");
-  const std::vector<NamedTask> tasks = read_tasks(o);
+  const std::vector<TaskWithItems> tasks = read_tasks(o);
   const Tokenizer tokenizer = load_tokenizer(o);
   std::optional<ChatTemplate> chat;
   if (o.chat) chat = ChatTemplate::load(o.model);
   Device device = Device::named(o.device, o.threads);
   const Model model = load_model(o, device);
-  const EngineOptions options = engine_options(o, tasks, device, model);
+  const EngineOptions options = task_engine(tasks, o.sequences, device, model, !o.no_shared_prefixes);
   Engine engine(device, model, &tokenizer, options);
   TaskRunSettings settings = settings_of(o);
   settings.threads = device.threads();
@@ -175,7 +139,7 @@ void evaluate(const Options& o) {
   if (!o.out.empty()) settings.identity = model_identity(o, options, model);
   catch_interrupts();
   std::vector<TaskResult> results;
-  for (const NamedTask& t : tasks)
+  for (const TaskWithItems& t : tasks)
     results.push_back(run_task({engine, tokenizer, chat ? &*chat : nullptr}, t.task, t.data, settings));
   print_results(o, results);
 }

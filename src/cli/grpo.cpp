@@ -11,7 +11,7 @@ namespace fathom {
 
 void add_grpo(CLI::App& app, World& world) {
   auto flags = std::make_shared<TrainFlags>();
-  flags->task = Task::grpo;
+  flags->method = TrainingMethod::grpo;
   CLI::App* command = app.add_subcommand("grpo", "Train a chat model on rewards of its own answers");
   add_train_flags(*command, flags);
   command->callback([flags, &world] {

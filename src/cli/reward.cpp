@@ -33,7 +33,7 @@ void run(const RewardScoring& scoring, const TrainFlags& training, World& world)
 void add_reward(CLI::App& app, World& world) {
   auto scoring = std::make_shared<RewardScoring>();
   auto training = std::make_shared<TrainFlags>();
-  training->task = Task::reward;
+  training->method = TrainingMethod::reward;
   CLI::App* command = app.add_subcommand("reward", "Train a reward model, or score answers with one");
   command->add_option("--score", scoring->score,
                       "file of conversations or preferences: write its rows with their scores to --out");

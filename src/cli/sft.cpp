@@ -31,7 +31,7 @@ void preview(const Options& o, const TrainFlags& flags) {
 void add_sft(CLI::App& app, World& world) {
   auto options = std::make_shared<Options>();
   auto flags = std::make_shared<TrainFlags>();
-  flags->task = Task::sft;
+  flags->method = TrainingMethod::sft;
   CLI::App* command = app.add_subcommand("sft", "Fine-tune a model on conversations");
   command->add_flag("--dry-run", options->dry_run,
                     "read the data, show a conversation with what is learned of it, and train nothing");

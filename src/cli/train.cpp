@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "cli/standard_streams.h"
 #include "cli/trace.h"
 #include "cli/train.h"
+#include "cli/training_evaluation.h"
 #include "cli/training_samples.h"
 #include "comm/agreement.h"
 #include "comm/launcher.h"
@@ -100,11 +102,13 @@ void add_recipe_flag(CLI::App& command, const RecipeKey& key, std::vector<Settin
 }  // namespace
 
 Recipe read_recipe(const TrainFlags& flags) {
-  return read_recipe(flags.config, flags.overrides, flags.task);
+  return read_recipe(flags.config, flags.overrides, flags.method);
 }
 
 void run_training(const TrainFlags& flags, World& world, const TrainingKind& kind) {
   const Recipe recipe = read_recipe(flags);
+  std::optional<TrainingEvaluation> evaluation;
+  if (!recipe.eval.tasks.empty()) evaluation.emplace(recipe);
   catch_interrupts();
   const bool writes = world.rank() == 0;
   TrainOptions how{.resume = flags.resume || !flags.changes.empty(),
@@ -114,8 +118,11 @@ void run_training(const TrainFlags& flags, World& world, const TrainingKind& kin
                        [&](Device& device, const Model& model, const std::string& tokenizer_folder) {
                          return training_samples(device, model, recipe, tokenizer_folder);
                        },
+                   .evaluate = {},
                    .kind = kind,
                    .world = world.size() > 1 ? &world : nullptr};
+  if (evaluation)
+    how.evaluate = [&](const EvaluationMoment& moment) { return evaluation->scores(moment); };
   world.check_same("--resume", how.resume ? "true" : "false");
   world.check_same("--profile", flags.trace);
   if (!flags.trace.empty())
@@ -146,7 +153,7 @@ void add_train_flags(CLI::App& command, const std::shared_ptr<TrainFlags>& flags
       "--profile", flags->trace,
       "print where the time of the run's third step goes, and write its trace, for Perfetto, to this "
       "file; of several ranks, all");
-  for (const RecipeKey& key : recipe_keys(flags->task)) add_recipe_flag(command, key, flags->overrides);
+  for (const RecipeKey& key : recipe_keys(flags->method)) add_recipe_flag(command, key, flags->overrides);
 }
 
 void add_train(CLI::App& app, World& world) {

@@ -13,7 +13,7 @@
 namespace fathom {
 
 struct TrainFlags {
-  Task task = Task::train;
+  TrainingMethod method = TrainingMethod::train;
   std::string config;
   bool resume = false;
   std::vector<std::string> changes;  // keys that a resumed run may change
@@ -21,7 +21,7 @@ struct TrainFlags {
   std::vector<Setting> overrides;
 };
 
-// --config, --resume and the like, and every key that recipes of flags->task have.
+// --config, --resume and the like, and every key that recipes of flags->method have.
 void add_train_flags(CLI::App& command, const std::shared_ptr<TrainFlags>& flags);
 Recipe read_recipe(const TrainFlags& flags);
 void run_training(const TrainFlags& flags, World& world, const TrainingKind& kind = {});

@@ -75,7 +75,7 @@ std::vector<Measured> MeasurementBatch::run(Engine& engine, const std::function<
         done += --open_[asked.item] == 0;
       },
       [&](const GenerationProgress&) {
-        check(!interrupted(), "interrupted");
+        if (interrupted()) throw Interrupted();
         progress(done);
         return true;
       });

@@ -8,16 +8,20 @@
 
 namespace fathom {
 
-std::vector<Measured> read_records(const std::string& path, std::vector<int64_t>* ends) {
+std::vector<Measured> parse_records(std::string_view text, const std::string& where,
+                                    std::vector<int64_t>* ends) {
   std::vector<Measured> all;
-  const std::string text = read_file(path);
   int64_t number = 0;
   for (size_t at = 0, end; (end = text.find('\n', at)) != std::string::npos; at = end + 1) {
-    const std::string where = fmt::format("{}:{}", path, ++number);
-    all.push_back(measured_from_json(parse_json(std::string_view(text).substr(at, end - at), where), where));
+    const std::string line = fmt::format("{}:{}", where, ++number);
+    all.push_back(measured_from_json(parse_json(text.substr(at, end - at), line), line));
     if (ends) ends->push_back(static_cast<int64_t>(end + 1));
   }
   return all;
+}
+
+std::vector<Measured> read_records(const std::string& path, std::vector<int64_t>* ends) {
+  return parse_records(read_file(path), path, ends);
 }
 
 RecordFile::RecordFile(const std::string& path, bool resume) : path_(path) {

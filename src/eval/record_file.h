@@ -4,6 +4,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "eval/measured.h"
@@ -30,5 +31,8 @@ class RecordFile {
 
 // All records of a file, whose last line may be torn. `ends` gets the place behind each.
 std::vector<Measured> read_records(const std::string& path, std::vector<int64_t>* ends = nullptr);
+// Of its text; `where` stands in errors.
+std::vector<Measured> parse_records(std::string_view text, const std::string& where,
+                                    std::vector<int64_t>* ends = nullptr);
 
 }  // namespace fathom

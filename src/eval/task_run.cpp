@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/progress.h"
 #include "eval/record_file.h"
 #include "eval/run_identity.h"
@@ -31,6 +33,9 @@ std::vector<Chunk> chunks_of(const Task& task, const TaskItems& data) {
   return chunks;
 }
 
+// Of a chunk before which so many items are done.
+using MeasureChunk = std::function<std::vector<Measured>(const Chunk& chunk, int64_t done)>;
+
 class Run {
  public:
   Run(const Task& task, const TaskItems& data, const TaskRunSettings& settings)
@@ -40,32 +45,14 @@ class Run {
   }
 
   TaskResult measure(const AskedModel& model) {
-    OrderedJson identity = task_identity(task_, data_);
-    identity.update(settings_.identity);
-    if (!settings_.out.empty()) std::filesystem::create_directories(settings_.out);
-    RecordFile file(path(".jsonl"), settings_.resume);
-    if (!settings_.out.empty()) check_identity(path(".run.json"), identity);
-    const std::vector<Chunk> chunks = chunks_of(task_, data_);
-    std::vector<int64_t> sizes;
-    for (const Chunk& chunk : chunks) sizes.push_back(std::ssize(chunk.items));
-    const std::vector<Measured> before = file.take_over(items_, sizes);
     Measurement measurement(model.engine, model.tokenizer, task_, model.chat, settings_.measurement);
-    Progress progress(task_.name, std::ssize(items_), "items");
-    for (const Chunk& chunk : chunks) {
-      const size_t done = measured_.size(), n = chunk.items.size();
-      if (done < before.size()) {
-        add(chunk, {before.begin() + static_cast<ptrdiff_t>(done),
-                    before.begin() + static_cast<ptrdiff_t>(done + n)});
-        continue;
-      }
+    const MeasureChunk measure = [&](const Chunk& chunk, int64_t done) {
       // Numbers must not depend on what was computed before, in this process or another.
       model.engine.forget_prefixes();
-      add(chunk, measurement.measure(*chunk.data, chunk.items, [&](int64_t of_chunk) {
-        progress.update(static_cast<int64_t>(done) + of_chunk);
-      }));
-      file.append(lines(done));
-    }
-    return finish();
+      return measurement.measure(*chunk.data, chunk.items,
+                                 [&](int64_t of_chunk) { show(done + of_chunk); });
+    };
+    return settings_.share.ranks > 1 ? measure_share(measure) : measure_all(measure);
   }
 
   TaskResult rescore() {
@@ -93,9 +80,83 @@ class Run {
     return settings_.out.empty() ? "" : settings_.out + "/" + task_.name + ending;
   }
 
+  TaskResult measure_all(const MeasureChunk& measure) {
+    if (!settings_.out.empty()) std::filesystem::create_directories(settings_.out);
+    RecordFile file(path(".jsonl"), settings_.resume);
+    note_identity();
+    const std::vector<Chunk> chunks = chunks_of(task_, data_);
+    std::vector<int64_t> sizes;
+    for (const Chunk& chunk : chunks) sizes.push_back(std::ssize(chunk.items));
+    const std::vector<Measured> before = file.take_over(items_, sizes);
+    begin_progress();
+    for (const Chunk& chunk : chunks) {
+      const size_t done = measured_.size(), n = chunk.items.size();
+      if (done < before.size()) {
+        add(chunk, {before.begin() + static_cast<ptrdiff_t>(done),
+                    before.begin() + static_cast<ptrdiff_t>(done + n)});
+        continue;
+      }
+      add(chunk, measure(chunk, static_cast<int64_t>(done)));
+      file.append(lines(done));
+    }
+    return finish();
+  }
+
+  // Of N processes each measures every Nth chunk.
+  TaskResult measure_share(const MeasureChunk& measure) {
+    const auto [rank, ranks, gather] = settings_.share;
+    const std::vector<Chunk> chunks = chunks_of(task_, data_);
+    std::string mine;
+    int64_t done = 0;
+    if (rank == 0) begin_progress();
+    try {
+      for (size_t i = static_cast<size_t>(rank); i < chunks.size(); i += static_cast<size_t>(ranks)) {
+        for (const Measured& m : measure(chunks[i], done)) mine += line_of(measured_json(m));
+        done += std::ssize(chunks[i].items) * ranks;
+      }
+    } catch (const Interrupted&) {
+      mine = broken_off;
+    }
+    const std::vector<std::string> texts = gather(mine);
+    if (std::find(texts.begin(), texts.end(), broken_off) != texts.end()) throw Interrupted();
+    if (rank > 0) return {};
+    show(std::ssize(items_));
+    std::vector<std::vector<Measured>> of_rank;
+    for (const std::string& text : texts)
+      of_rank.push_back(parse_records(text, fmt::format("rank {}", of_rank.size())));
+    std::vector<ptrdiff_t> taken(texts.size(), 0);
+    for (size_t i = 0; i < chunks.size(); ++i) {
+      const size_t owner = i % texts.size();
+      const auto first = of_rank[owner].begin() + taken[owner];
+      taken[owner] += std::ssize(chunks[i].items);
+      add(chunks[i], {first, of_rank[owner].begin() + taken[owner]});
+    }
+    if (!settings_.out.empty()) std::filesystem::create_directories(settings_.out);
+    RecordFile(path(".jsonl"), false).append(lines(0));
+    note_identity();
+    return finish();
+  }
+
+  void begin_progress() { progress_.emplace(task_.name, std::ssize(items_), "items"); }
+  // Of all ranks, as if they were equally far.
+  void show(int64_t done) {
+    if (progress_) progress_->update(std::min(done, std::ssize(items_)));
+  }
+
+  void note_identity() const {
+    if (settings_.out.empty()) return;
+    OrderedJson identity = task_identity(task_, data_);
+    identity.update(settings_.identity);
+    check_identity(path(".run.json"), identity);
+  }
+
   void add(const Chunk& chunk, std::vector<Measured> measured) {
     for (ItemScores& scores : scorer_.score(chunk.items, measured)) scores_.push_back(std::move(scores));
     for (Measured& m : measured) measured_.push_back(std::move(m));
+  }
+
+  static std::string line_of(const OrderedJson& record) {
+    return record.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
   }
 
   std::string lines(size_t first) const {
@@ -103,7 +164,7 @@ class Run {
     for (size_t i = first; i < measured_.size(); ++i) {
       OrderedJson record = measured_json(measured_[i]);
       if (i < scores_.size()) add_scores(task_, *items_[i], scores_[i], record);
-      text += record.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+      text += line_of(record);
     }
     return text;
   }
@@ -121,6 +182,8 @@ class Run {
     return result;
   }
 
+  static constexpr const char* broken_off = "broken off";
+
   const Task& task_;
   const TaskItems& data_;
   const TaskRunSettings& settings_;
@@ -128,6 +191,7 @@ class Run {
   std::vector<const Item*> items_;
   std::vector<Measured> measured_;
   std::vector<ItemScores> scores_;
+  std::optional<Progress> progress_;
 };
 
 }  // namespace

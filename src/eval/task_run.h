@@ -1,12 +1,22 @@
 // A task from its items to its result: measured, scored, recorded, averaged.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "eval/measurement.h"
 #include "eval/task_result.h"
 
 namespace fathom {
+
+// The items are divided among several processes, each with the whole model and all items. What is measured does
+// not depend on their number.
+struct ItemShare {
+  int rank = 0, ranks = 1;
+  // The texts of all ranks, in their order, on each of them. Every rank calls it as often.
+  std::function<std::vector<std::string>(const std::string& mine)> gather = {};
+};
 
 struct TaskRunSettings {
   std::string out;  // folder of the records; empty: none
@@ -16,6 +26,7 @@ struct TaskRunSettings {
   int workers = 1;                               // programs in the sandbox at a time
   bool allow_weak = false;
   int threads = 1;  // of the bootstrap
+  ItemShare share = {};
 };
 
 // A model that is asked.
@@ -25,7 +36,9 @@ struct AskedModel {
   const ChatTemplate* chat = nullptr;  // conversations, where there is one
 };
 
-// Writes OUT/TASK.jsonl, OUT/TASK.run.json and OUT/TASK.result.json. Shows its progress.
+// Writes OUT/TASK.jsonl, OUT/TASK.run.json and OUT/TASK.result.json. Shows its progress. Of several processes the
+// first one writes, and has the result; a signal to any ends it on
+// all, as Interrupted.
 TaskResult run_task(const AskedModel& model, const Task& task, const TaskItems& data,
                     const TaskRunSettings& settings);
 

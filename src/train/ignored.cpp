@@ -38,6 +38,10 @@ void add_recipe(Ignored& out, const Recipe& r, const ValidationData& validation)
   out.add(r.parallel.pipeline > 1 || r.parallel.expert > 1, "sample.prompts", "no rank has the whole model");
   for (const char* key : {"sample.every", "sample.tokens", "sample.temperature"})
     out.add(r.sample.prompts.empty(), key, "sample.prompts is empty");
+  out.add(r.parallel.pipeline > 1 || r.parallel.expert > 1, "eval.tasks", "no rank has the whole model");
+  for (const char* key :
+       {"eval.data", "eval.every", "eval.limit", "eval.sequences", "eval.chat", "eval.at_start"})
+    out.add(r.eval.tasks.empty(), key, "eval.tasks is empty");
   for (const char* key : {"run.recompute_layers", "run.recompute_parts"})
     out.add(r.run.recompute, key, "run.recompute is true");
 }

@@ -15,15 +15,17 @@
 namespace fathom {
 namespace {
 
-// Sections that are not of every task.
-struct TaskSection {
+// Sections that are not of every method.
+struct MethodSection {
   std::string_view name;
-  std::vector<Task> tasks;
+  std::vector<TrainingMethod> methods;
 };
-const std::vector<Task> alignment = {Task::sft, Task::reward, Task::dpo, Task::grpo};
-const std::array task_sections = {TaskSection{"chat", alignment},  TaskSection{"lora", alignment},
-                                  TaskSection{"sft", {Task::sft}}, TaskSection{"reward", {Task::reward}},
-                                  TaskSection{"dpo", {Task::dpo}}, TaskSection{"grpo", {Task::grpo}}};
+const std::vector<TrainingMethod> alignment = {TrainingMethod::sft, TrainingMethod::reward, TrainingMethod::dpo, TrainingMethod::grpo};
+const std::vector<TrainingMethod> language = {TrainingMethod::train, TrainingMethod::sft, TrainingMethod::dpo, TrainingMethod::grpo};
+const std::array method_sections = {MethodSection{"chat", alignment},  MethodSection{"lora", alignment},
+                                  MethodSection{"eval", language},
+                                  MethodSection{"sft", {TrainingMethod::sft}}, MethodSection{"reward", {TrainingMethod::reward}},
+                                  MethodSection{"dpo", {TrainingMethod::dpo}}, MethodSection{"grpo", {TrainingMethod::grpo}}};
 
 // "rope_scaling.factor" and so on, with example values: the keys that config.json may hold.
 Json config_fields() {
@@ -67,28 +69,28 @@ OnResume on_resume_of_field(const std::string& field) {
   return is_of_training(field) ? by_request : fixed;
 }
 
-std::vector<std::string> key_names(Task task) {
+std::vector<std::string> key_names(TrainingMethod method) {
   std::vector<std::string> names;
-  for (const RecipeKey& key : recipe_keys(task)) names.push_back(key.name);
+  for (const RecipeKey& key : recipe_keys(method)) names.push_back(key.name);
   return names;
 }
 
-// The section of "sft.last_turn" is "sft"; that of "model.hidden_size" is of every task.
-bool belongs_to(Task task, std::string_view key) {
+// The section of "sft.last_turn" is "sft"; that of "model.hidden_size" is of every method.
+bool belongs_to(TrainingMethod method, std::string_view key) {
   const std::string_view section = key.substr(0, key.find('.'));
-  const auto tasks = std::find_if(task_sections.begin(), task_sections.end(),
-                                  [&](const TaskSection& s) { return s.name == section; });
-  return tasks == task_sections.end() ||
-         std::find(tasks->tasks.begin(), tasks->tasks.end(), task) != tasks->tasks.end();
+  const auto known = std::find_if(method_sections.begin(), method_sections.end(),
+                                  [&](const MethodSection& s) { return s.name == section; });
+  return known == method_sections.end() ||
+         std::find(known->methods.begin(), known->methods.end(), method) != known->methods.end();
 }
 
-void check_belongs(Task task, const Setting& s) {
-  check(belongs_to(task, s.key), "{}: '{}' is no setting of fathom {}", s.where, s.key, name_of(task));
+void check_belongs(TrainingMethod method, const Setting& s) {
+  check(belongs_to(method, s.key), "{}: '{}' is no setting of fathom {}", s.where, s.key, name_of(method));
 }
 
 void set(Recipe& recipe, const Setting& s) {
   bool known = false;
-  check_belongs(recipe.task, s);
+  check_belongs(recipe.method, s);
   recipe.given.insert(s.key);
   visit_recipe(recipe, [&](const char* key, auto& member, const Range& range, OnResume, const char*) {
     if (s.key != key) return;
@@ -100,7 +102,7 @@ void set(Recipe& recipe, const Setting& s) {
   const std::string field = config_field_of(s.key);
   const Json fields = config_fields();
   check(fields.contains(field), "{}: unknown key '{}' (value {}){}", s.where, s.key, s.value.dump(),
-        did_you_mean(s.key, key_names(recipe.task)));
+        did_you_mean(s.key, key_names(recipe.method)));
   check(same_kind(fields[field], s.value), "{}: '{}' is {}: expected {} as in config.json", s.where, s.key,
         s.value.dump(), kind_of(fields[field]));
   const size_t dot = field.find('.');
@@ -135,13 +137,13 @@ bool is_quoted_or_list(std::string_view text) {
 
 }  // namespace
 
-std::vector<RecipeKey> recipe_keys(Task task) {
+std::vector<RecipeKey> recipe_keys(TrainingMethod method) {
   std::vector<RecipeKey> keys;
   Recipe defaults;
   visit_recipe(defaults,
                [&](const char* key, auto& member, const Range&, OnResume on_resume, const char* help) {
                  using T = std::decay_t<decltype(member)>;
-                 if (belongs_to(task, key))
+                 if (belongs_to(method, key))
                    keys.push_back({key, help, written(member).dump(), on_resume,
                                    written(member).is_array() && !std::is_same_v<T, Json>});
                });
@@ -176,9 +178,9 @@ Setting flag_setting(const std::string& key, const std::string& text) {
   return setting;
 }
 
-Recipe read_recipe(const std::string& path, std::span<const Setting> overrides, Task task) {
+Recipe read_recipe(const std::string& path, std::span<const Setting> overrides, TrainingMethod method) {
   Recipe recipe;
-  recipe.task = task;
+  recipe.method = method;
   if (!path.empty())
     for (Setting& s : read_toml(path)) {
       resolve_beside(path, s);
@@ -186,7 +188,7 @@ Recipe read_recipe(const std::string& path, std::span<const Setting> overrides, 
     }
   for (const Setting& s : overrides) set(recipe, s);
   const std::string where = path.empty() ? "recipe" : path;
-  if (task != Task::train) {
+  if (method != TrainingMethod::train) {
     check(!recipe.given.contains("data.document_mask") || recipe.data.document_mask,
           "{}: data.document_mask is false, but a conversation never attends to another one", where);
     recipe.data.document_mask = true;
@@ -219,7 +221,7 @@ Config model_config(const Recipe& recipe) {
   const Recipe::Model& m = recipe.model;
   if (m.extend_to > 0) config = extended(config, m.extend_to, m.extend_from, where);
   if (recipe.lora.trained()) config = with_adapters(recipe, config);
-  if (recipe.task == Task::reward && !config.has_score_head())
+  if (recipe.method == TrainingMethod::reward && !config.has_score_head())
     config = with_score_head(config, 1, config.bos_token_id, where);
   check_groups(config, "model.device_balance_alpha", m.device_balance_alpha, where);
   check_groups(config, "model.communication_balance_alpha", m.communication_balance_alpha, where);

@@ -18,17 +18,17 @@
 namespace fathom {
 
 // What a recipe is for: the command that runs it.
-enum class Task { train, sft, reward, dpo, grpo };
-constexpr std::string_view name_of(Task task) {
+enum class TrainingMethod { train, sft, reward, dpo, grpo };
+constexpr std::string_view name_of(TrainingMethod method) {
   constexpr std::string_view names[] = {"train", "sft", "reward", "dpo", "grpo"};
-  return names[static_cast<size_t>(task)];
+  return names[static_cast<size_t>(method)];
 }
 
 // How the learning rate continues after the warm-up.
 enum class Decay { constant, step, cosine };
 
 struct Recipe {
-  Task task = Task::train;
+  TrainingMethod method = TrainingMethod::train;
 
   // The model: a config.json, the model folder to start from, or neither; and on top any key of config.json.
   struct Model {
@@ -121,6 +121,17 @@ struct Recipe {
     double temperature = 0.7;          // 0: always the most likely token
   } sample;
 
+  // Tasks that the model is scored on while it trains (cli/training_evaluation.h): OUT/eval, and the metrics.
+  struct Eval {
+    std::vector<std::string> tasks;  // names, or task files; none: no evaluation
+    std::string data = ".";          // folder of the data sets' files
+    int64_t every = 0;               // steps between; 0: at the start and the end only
+    int64_t limit = 0;               // items of each file at most; 0: all
+    int64_t sequences = 32;          // worked on at a time
+    bool chat = false;               // ask in conversations
+    bool at_start = true;            // before the first step too
+  } eval;
+
   struct Run {
     std::string output;            // folder of checkpoints, metrics and, at the end, the model
     DType precision = DType::f32;  // f32, or bf16: weights and activations in bf16, the rest in f32
@@ -210,8 +221,8 @@ struct RecipeKey {
   OnResume on_resume;
   bool list = false;  // of numbers or texts: its flag takes several values
 };
-// Every key of a task, the fields of config.json among them as model.hidden_size and so on.
-std::vector<RecipeKey> recipe_keys(Task task = Task::train);
+// Every key of a method, the fields of config.json among them as model.hidden_size and so on.
+std::vector<RecipeKey> recipe_keys(TrainingMethod method = TrainingMethod::train);
 
 // A key with its value, and where it was given, for errors: "recipe.toml:12" or "command line".
 struct Setting {
@@ -224,9 +235,9 @@ Setting flag_setting(const std::string& key, const std::string& text);
 std::vector<Setting> read_toml(const std::string& path);
 
 // A recipe file and the settings that override it. Error naming file, line, key and value for an unknown key,
-// a value of the wrong type or out of range, a key of another task, or settings that do not go together.
+// a value of the wrong type or out of range, a key of another method, or settings that do not go together.
 // `path` may be empty.
-Recipe read_recipe(const std::string& path, std::span<const Setting> overrides = {}, Task task = Task::train);
+Recipe read_recipe(const std::string& path, std::span<const Setting> overrides = {}, TrainingMethod method = TrainingMethod::train);
 
 // The value of every key except the model's fields.
 OrderedJson recipe_to_json(const Recipe& recipe);

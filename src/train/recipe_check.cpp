@@ -50,7 +50,7 @@ void check_together(const Recipe& r, const std::string& where) {
   check(r.model.extend_from == 0 || r.model.extend_to > 0, "{}: model.extend_from needs model.extend_to",
         where);
   const Recipe::Batch& b = r.batch;
-  check(r.task == Task::grpo || b.sequences % b.micro_batch == 0,
+  check(r.method == TrainingMethod::grpo || b.sequences % b.micro_batch == 0,
         "{}: batch.sequences = {} must be a multiple of batch.micro_batch = {}", where, b.sequences,
         b.micro_batch);
   check((b.ramp_from > 0) == (b.ramp_tokens > 0), "{}: batch.ramp_from and batch.ramp_tokens go together",
@@ -61,10 +61,10 @@ void check_together(const Recipe& r, const std::string& where) {
   check(a.rollback <= a.window, "{}: anomaly.rollback = {} must be at most anomaly.window = {}", where,
         a.rollback, a.window);
   check_schedule(r, where);
-  check(r.task == Task::train || r.parallel.pipeline == 1,
+  check(r.method == TrainingMethod::train || r.parallel.pipeline == 1,
         "{}: parallel.pipeline = {}: fathom {} works on ranks of data and expert parallelism", where,
-        r.parallel.pipeline, name_of(r.task));
-  const bool sft = r.task == Task::sft;
+        r.parallel.pipeline, name_of(r.method));
+  const bool sft = r.method == TrainingMethod::sft;
   check(sft || r.chat.overlong == "drop", "{}: chat.overlong = \"cut\" is for fathom sft: an answer that is compared must be whole", where);
   check(r.chat.overlong == "drop" || r.chat.overlong == "cut",
         "{}: 'chat.overlong' is '{}': expected drop or cut", where, r.chat.overlong);

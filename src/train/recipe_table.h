@@ -101,6 +101,14 @@ void visit_recipe(R& r, F&& f) {
   f("sample.tokens", r.sample.tokens, at_least_1, free_to_change, "of an answer, at most");
   f("sample.temperature", r.sample.temperature, at_least_0, free_to_change,
     "0: always the most likely token");
+  f("eval.tasks", r.eval.tasks, any_value, free_to_change,
+    "names or files of tasks that the model is scored on while it trains; none: no evaluation");
+  f("eval.data", r.eval.data, any_value, free_to_change, "folder of the data sets' files");
+  f("eval.every", r.eval.every, at_least_0, free_to_change, "steps between; 0: at the start and the end only");
+  f("eval.limit", r.eval.limit, at_least_0, free_to_change, "items of each file at most; 0: all");
+  f("eval.sequences", r.eval.sequences, Range{1, 1024}, free_to_change, "worked on at a time");
+  f("eval.chat", r.eval.chat, any_value, free_to_change, "ask in conversations, through the chat template");
+  f("eval.at_start", r.eval.at_start, any_value, free_to_change, "before the first step too");
   f("parallel.pipeline", r.parallel.pipeline, Range{1, 4096}, free_to_change,
     "stages that the layers are cut into, of the ranks of mpirun");
   f("parallel.expert", r.parallel.expert, Range{1, 4096}, free_to_change,

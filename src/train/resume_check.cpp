@@ -20,7 +20,7 @@ struct Difference {
 std::vector<Difference> differing_keys(const Json& made_with, const Recipe& recipe) {
   const OrderedJson defaults = recipe_to_json(Recipe()), now = recipe_to_json(recipe);
   std::vector<Difference> found;
-  for (const RecipeKey& key : recipe_keys(recipe.task)) {
+  for (const RecipeKey& key : recipe_keys(recipe.method)) {
     if (key.on_resume == OnResume::free || !now.contains(key.name)) continue;
     const std::string value = now[key.name].dump(), then = made_with.contains(key.name)
                                                                ? OrderedJson(made_with[key.name]).dump()
@@ -38,8 +38,8 @@ std::vector<Difference> differing_fields(const Config& made_with, const Config& 
   return found;
 }
 
-bool may_change(Task task, const std::string& key) {
-  for (const RecipeKey& known : recipe_keys(task))
+bool may_change(TrainingMethod method, const std::string& key) {
+  for (const RecipeKey& known : recipe_keys(method))
     if (known.name == key) return known.on_resume == OnResume::by_request;
   return false;
 }
@@ -60,9 +60,9 @@ std::string refused(const char* file, std::vector<Difference>& differences,
 }
 
 // What the user can do about keys that differ.
-std::string advice(Task task, const std::vector<Difference>& differences) {
+std::string advice(TrainingMethod method, const std::vector<Difference>& differences) {
   std::string changeable, others;
-  for (const Difference& d : differences) (may_change(task, d.key) ? changeable : others) += " " + d.key;
+  for (const Difference& d : differences) (may_change(method, d.key) ? changeable : others) += " " + d.key;
   if (others.empty()) return "to continue with the new values: --resume-with" + changeable;
   return fmt::format("in a run,{} cannot change: model.init_from starts another one", others);
 }
@@ -83,7 +83,7 @@ void check_recipe(const std::string& checkpoint, const Recipe& recipe, const Con
   if (keys.empty() && fields.empty()) return;
   keys.insert(keys.end(), fields.begin(), fields.end());
   fail("{}: made with other settings: {}{}{}; {}", checkpoint, of_keys,
-       of_keys.empty() || of_fields.empty() ? "" : "; ", of_fields, advice(recipe.task, keys));
+       of_keys.empty() || of_fields.empty() ? "" : "; ", of_fields, advice(recipe.method, keys));
 }
 
 }  // namespace fathom

@@ -39,8 +39,8 @@ void settle_special_tokens(const Recipe& r, const TokenVocabulary& data, Config&
 
 Config checked_config(const Recipe& recipe, const TokenVocabulary& data) {
   Config config = model_config(recipe);
-  if (recipe.task != Task::reward)
-    check_language_model(config, "fathom " + std::string(name_of(recipe.task)));
+  if (recipe.method != TrainingMethod::reward)
+    check_language_model(config, "fathom " + std::string(name_of(recipe.method)));
   check(recipe.data.sequence_length <= config.max_position_embeddings,
         "data.sequence_length = {} is longer than the model's max_position_embeddings = {}",
         recipe.data.sequence_length, config.max_position_embeddings);

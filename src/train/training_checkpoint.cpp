@@ -15,12 +15,12 @@
 #include "model/model_folder.h"
 #include "train/checksums.h"
 #include "train/optimizer_file.h"
+#include "train/step_folders.h"
 
 namespace fathom {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view prefix = "step-";
 constexpr const char* optimizer_file = "optimizer.safetensors";
 
 // Why the folder is no whole checkpoint (a copy that stopped half-way, say); empty: it is one. An Error of
@@ -46,22 +46,6 @@ bool looks_whole(const std::string& checkpoint) {
   return fs::exists(file_in(checkpoint, "trainer.json")) && fs::exists(file_in(checkpoint, optimizer_file));
 }
 
-// Checkpoint folders with their steps, oldest first.
-std::vector<std::pair<int64_t, std::string>> checkpoints_in(const std::string& output) {
-  std::vector<std::pair<int64_t, std::string>> found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(output, error)) {
-    const std::string name = entry.path().filename().string();
-    const std::string digits = name.starts_with(prefix) ? name.substr(prefix.size()) : "";
-    const bool number =
-        !digits.empty() && digits.size() < 19 &&
-        std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
-    if (number && entry.is_directory()) found.emplace_back(std::stoll(digits), entry.path().string());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
 FilePatterns checkpoint_names() {
   FilePatterns files = saved_names();
   files.insert(files.end(), {optimizer_file, "trainer.json", checksums_file});
@@ -71,7 +55,7 @@ FilePatterns checkpoint_names() {
 }  // namespace
 
 std::optional<std::string> latest_checkpoint(const std::string& output) {
-  auto all = checkpoints_in(output);
+  auto all = step_folders(output);
   for (; !all.empty(); all.pop_back()) {
     const std::string& folder = all.back().second;
     const std::string why = damage_of(folder);
@@ -82,14 +66,14 @@ std::optional<std::string> latest_checkpoint(const std::string& output) {
 }
 
 std::optional<std::string> any_checkpoint(const std::string& output) {
-  auto all = checkpoints_in(output);
+  auto all = step_folders(output);
   std::erase_if(all, [](const auto& one) { return fs::is_empty(one.second); });
   if (all.empty()) return std::nullopt;
   return all.back().second;
 }
 
 std::string checkpoint_folder(const std::string& output, int64_t step) {
-  return file_in(output, fmt::format("{}{:08}", prefix, step));
+  return step_folder(output, step);
 }
 
 FolderContent checkpoint_content(const Recipe& recipe, const RunState& state, const SavedModel& model) {
@@ -126,7 +110,7 @@ RunState load_checkpoint(Communicator& ranks, const Device& device, const std::s
 }
 
 void prune_checkpoints(const std::string& output, int64_t keep, int64_t newest) {
-  auto all = checkpoints_in(output);
+  auto all = step_folders(output);
   int64_t whole = 0;
   for (; !all.empty(); all.pop_back()) {
     const auto& [step, folder] = all.back();

@@ -31,11 +31,11 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-void check_changes(Task task, const std::vector<std::string>& changes) {
+void check_changes(TrainingMethod method, const std::vector<std::string>& changes) {
   for (const std::string& name : changes) {
     std::vector<std::string> names;
     const RecipeKey* found = nullptr;
-    const std::vector<RecipeKey> keys = recipe_keys(task);
+    const std::vector<RecipeKey> keys = recipe_keys(method);
     for (const RecipeKey& key : keys) {
       names.push_back(key.name);
       if (key.name == name) found = &key;
@@ -83,8 +83,9 @@ class Run {
         trainer_(recipe, output_.start(), options.changes, options.world, options.kind),
         progress_at_start_(run_progress(recipe, trainer_.position())),
         saved_step_(options.resume ? trainer_.state().step : -1) {
-    check(!samples() || !trainer_.data().tokenizer_folder.empty(),
-          "sample.prompts needs a tokenizer, and the data has none");
+    const bool tokenizer = !trainer_.data().tokenizer_folder.empty();
+    check(!samples() || tokenizer, "sample.prompts needs a tokenizer, and the data has none");
+    check(!evaluates() || tokenizer, "eval.tasks needs a tokenizer, and the data has none");
     announce();
   }
 
@@ -97,7 +98,9 @@ class Run {
   TrainOutcome finished_before() const;
 
  private:
-  bool samples() const;
+  bool whole_model() const;
+  bool samples() const { return !recipe_.sample.prompts.empty() && options_.write_samples && whole_model(); }
+  bool evaluates() const { return options_.evaluate && whole_model(); }
   void announce();
   std::optional<StepReport> step();
   std::optional<Ending> ending();
@@ -110,6 +113,7 @@ class Run {
   void flag(const StepReport& report);
   void validate();
   void sample();
+  void evaluate();
   void save();
   double seconds_left() const;
   std::string model_folder() const { return file_in(recipe_.run.output, "model"); }
@@ -130,14 +134,13 @@ class Run {
   Interval interval_;
   DeadExperts dead_experts_;
   bool checkpoint_due_ = false;
-  int64_t saved_step_, validated_step_ = -1, sampled_step_ = -1;
+  int64_t saved_step_, validated_step_ = -1, sampled_step_ = -1, evaluated_step_ = -1;
   TrainOutcome outcome_;
 };
 
 // The engine needs all layers and experts in one place.
-bool Run::samples() const {
-  const Recipe::Parallel& p = recipe_.parallel;
-  return !recipe_.sample.prompts.empty() && options_.write_samples && p.pipeline == 1 && p.expert == 1;
+bool Run::whole_model() const {
+  return recipe_.parallel.pipeline == 1 && recipe_.parallel.expert == 1;
 }
 
 void Run::announce() {
@@ -261,6 +264,7 @@ void Run::after_step(const StepReport& r, double seconds) {
   }
   if (is_multiple(recipe_.validation.every)) validate();
   if (is_multiple(recipe_.sample.every)) sample();
+  if (is_multiple(recipe_.eval.every)) evaluate();
   checkpoint_due_ = checkpoint_due_ || is_multiple(recipe_.checkpoint.every);
   // What a run may go back to must be good.
   const bool wait = recipe_.anomaly.rollback > 0 && r.anomaly != Anomaly::none;
@@ -291,6 +295,24 @@ void Run::sample() {
   const std::vector<std::string> texts =
       options_.write_samples(trainer_.device(), model, trainer_.data().tokenizer_folder);
   for (size_t i = 0; i < prompts.size(); ++i) metrics_->log_sample(step, prompts[i], texts[i]);
+}
+
+// Changes nothing of the training either. What a signal breaks off leaves nothing.
+void Run::evaluate() {
+  const int64_t step = trainer_.state().step;
+  if (evaluated_step_ == step || !evaluates()) return;
+  evaluated_step_ = step;
+  const MeasuredScores scores = options_.evaluate(
+      {trainer_.device(), trainer_.model(), trainer_.data(), ranks_, step, trainer_.state().tokens});
+  if (!metrics_ || scores.empty()) return;
+  std::vector<NamedValue> values;
+  std::string text;
+  for (const auto& [name, value] : scores) {
+    values.emplace_back(name, value);
+    text += fmt::format("  {} {:.4f}", name, value);
+  }
+  log::info("step {}{}", step, text);
+  metrics_->log(step, values);
 }
 
 void Run::save() {
@@ -338,7 +360,7 @@ void Run::roll_back(const StepReport& r) {
   open_metrics(state.step);
   dead_experts_ = {}, interval_ = {}, checkpoint_due_ = false;
   step_seconds_ = 0, progress_at_start_ = run_progress(recipe_, trainer_.position());
-  saved_step_ = sampled_step_ = state.step;
+  saved_step_ = sampled_step_ = evaluated_step_ = state.step;
   validated_step_ = is_multiple(recipe_.validation.every) ? state.step : -1;
 }
 
@@ -347,6 +369,8 @@ TrainOutcome Run::go() {
   open_metrics(options_.resume ? trainer_.state().step : -1);
   if (!options_.resume) sample();            // what cannot be sampled is said before hours have passed
   if (!options_.resume && recipe_.validation.at_start) validate();
+  // A resumed run may have been interrupted in an evaluation.
+  if (options_.resume ? is_multiple(recipe_.eval.every) : recipe_.eval.at_start) evaluate();
   if (recipe_.anomaly.rollback > 0) save();  // of a new run: there is always one to go back to
   std::optional<Ending> why = ending();
   for (; !why; why = ending()) {
@@ -363,6 +387,7 @@ TrainOutcome Run::go() {
   if (*why == Ending::finished || *why == Ending::out_of_time) {
     validate();
     sample();
+    evaluate();
     outcome_.model = model_folder();
     trainer_.save_model_to(outcome_.model);
   }
@@ -383,7 +408,7 @@ TrainOutcome Run::finished_before() const {
 }  // namespace
 
 TrainOutcome train(const Recipe& recipe, const TrainOptions& options) {
-  check_changes(recipe.task, options.changes);
+  check_changes(recipe.method, options.changes);
   if (World* world = options.world) {
     check_same_recipe(*world, recipe);
     if (recipe.parallel.hang_seconds > 0) world->watch_for_hangs(recipe.parallel.hang_seconds);

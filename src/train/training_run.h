@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "comm/world.h"
@@ -26,6 +27,16 @@ struct TrainOutcome {
   std::string model;       // the model folder; empty when the run is to be resumed
 };
 
+// A model in training that is to be scored, on every rank.
+struct EvaluationMoment {
+  Device& device;
+  const Model& model;
+  const TrainingData& data;  // with the tokenizer's folder
+  Communicator& ranks;       // all, in host memory
+  int64_t step, tokens;      // trained on so far
+};
+using MeasuredScores = std::vector<std::pair<std::string, double>>;
+
 struct TrainOptions {
   bool resume = false;
   // Keys of the recipe that may have other values than the run was started with.
@@ -37,6 +48,9 @@ struct TrainOptions {
   // tokenizer is the model's. Called by the rank that writes, when there are prompts.
   std::function<std::vector<std::string>(Device&, const Model&, const std::string& tokenizer_folder)>
       write_samples = {};
+  // Scores the recipe's eval.tasks with the model as it is, into `eval` of the output folder. Every rank calls
+  // it, with the whole model; the one that writes gets names and values for the metrics.
+  std::function<MeasuredScores(const EvaluationMoment&)> evaluate = {};
   TrainingKind kind = {};
   World* world = nullptr;  // all ranks of the run; null for one process alone
 };

@@ -46,7 +46,7 @@ class ChatRun {
                 const std::vector<std::pair<std::string, std::string>>& more = {}) const {
     std::vector<Setting> settings;
     for (const auto& [key, text] : flags(out, more)) settings.push_back(flag_setting(key, text));
-    return read_recipe("", settings, Task::sft);
+    return read_recipe("", settings, TrainingMethod::sft);
   }
 
   static TrainingKind kind() { return {.open_data = open_chat_data, .make_objective = {}}; }

@@ -43,7 +43,7 @@ class GrpoRun : public ::testing::Test {
     all.insert(all.end(), more.begin(), more.end());
     std::vector<Setting> settings;
     for (const auto& [key, text] : all) settings.push_back(flag_setting(key, text));
-    return read_recipe("", settings, Task::grpo);
+    return read_recipe("", settings, TrainingMethod::grpo);
   }
   // A run's own task lives as long as it.
   struct Running {

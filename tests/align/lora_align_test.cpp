@@ -22,15 +22,15 @@ using ::testing::HasSubstr;
 class LoraAlign : public ::testing::Test {
  protected:
   using Flags = std::vector<std::pair<std::string, std::string>>;
-  Recipe recipe(Task task, const std::string& out, Flags more) const {
-    Flags all = {{"data.train", run_.path(task == Task::grpo ? "questions.jsonl" : "pairs.jsonl")},
+  Recipe recipe(TrainingMethod method, const std::string& out, Flags more) const {
+    Flags all = {{"data.train", run_.path(method == TrainingMethod::grpo ? "questions.jsonl" : "pairs.jsonl")},
                  {"data.sequence_length", "128"},
                  {"batch.sequences", "2"},
                  {"batch.micro_batch", "2"},
                  {"schedule.steps", "40"},
                  {"optimizer.weight_decay", "0"},
                  {"model.aux_loss_alpha", "0"}};
-    if (task == Task::grpo)
+    if (method == TrainingMethod::grpo)
       more.insert(more.begin(),
                   {{"grpo.group", "16"},
                    {"batch.sequences", "4"},
@@ -40,7 +40,7 @@ class LoraAlign : public ::testing::Test {
     all.insert(all.end(), more.begin(), more.end());
     std::vector<Setting> settings;
     for (const auto& [key, text] : run_.flags(out, all)) settings.push_back(flag_setting(key, text));
-    return read_recipe("", settings, task);
+    return read_recipe("", settings, method);
   }
   // Each with data of its own, which it needs as long as it lives.
   struct Running {
@@ -48,19 +48,19 @@ class LoraAlign : public ::testing::Test {
     std::optional<GrpoTask> questions;
     std::unique_ptr<Trainer> trainer;
   };
-  std::unique_ptr<Running> start(Task task, const std::string& out, const Flags& more,
+  std::unique_ptr<Running> start(TrainingMethod method, const std::string& out, const Flags& more,
                                  const std::string& checkpoint = {}) const {
     auto running = std::make_unique<Running>();
-    const TrainingKind kind = task == Task::grpo  ? grpo_kind(running->questions)
-                              : task == Task::sft ? ChatRun::kind()
+    const TrainingKind kind = method == TrainingMethod::grpo  ? grpo_kind(running->questions)
+                              : method == TrainingMethod::sft ? ChatRun::kind()
                                                   : preference_kind(running->preferences);
-    const Recipe r = task == Task::sft ? run_.recipe(out, more) : recipe(task, out, more);
+    const Recipe r = method == TrainingMethod::sft ? run_.recipe(out, more) : recipe(method, out, more);
     running->trainer = std::make_unique<Trainer>(r, checkpoint, std::vector<std::string>(), nullptr, kind);
     return running;
   }
   // An adapter that fine-tuning made.
   std::string tuned() const {
-    const auto sft = start(Task::sft, "sft", new_adapters_);
+    const auto sft = start(TrainingMethod::sft, "sft", new_adapters_);
     for (int i = 0; i < 6; ++i) sft->trainer->step();
     return sft->trainer->save();
   }
@@ -94,10 +94,10 @@ TEST_F(LoraAlign, TheReferenceIsThePolicyAtItsStart) {
   for (const bool from_adapter : {false, true}) {
     const Flags flags =
         from_adapter ? Flags{{"lora.init_from", adapter}, {"optimizer.lr", "1e-2"}} : new_adapters_;
-    const auto run = start(Task::dpo, "dpo", flags);
+    const auto run = start(TrainingMethod::dpo, "dpo", flags);
     const Model& policy = run->trainer->model();
     Device device = Device::cpu(1);
-    const Recipe r = recipe(Task::dpo, "dpo", flags);
+    const Recipe r = recipe(TrainingMethod::dpo, "dpo", flags);
     ReferenceModel reference(device, policy, "", r);
     const std::vector<float> before = reference.log_probs(text());
     Model apart = from_adapter ? load_model(device, run_.path("model"), adapter, DType::f32)
@@ -121,7 +121,7 @@ TEST_F(LoraAlign, TheReferenceIsThePolicyAtItsStart) {
 TEST_F(LoraAlign, DpoBeginsAtLn2AndLearns) {
   const std::string adapter = tuned();
   for (const Flags& flags : {new_adapters_, Flags{{"lora.init_from", adapter}, {"optimizer.lr", "1e-2"}}}) {
-    const auto run = start(Task::dpo, "dpo", flags);
+    const auto run = start(TrainingMethod::dpo, "dpo", flags);
     StepReport report = run->trainer->step();
     EXPECT_NEAR(report.loss, std::numbers::ln2, 2e-5);
     EXPECT_NEAR(mean(report, "margin"), 0, 1e-4);
@@ -135,7 +135,7 @@ TEST_F(LoraAlign, DpoBeginsAtLn2AndLearns) {
 TEST_F(LoraAlign, GrpoAnswersWithWhatItTrains) {
   const std::string adapter = tuned();
   for (const Flags& flags : {new_adapters_, Flags{{"lora.init_from", adapter}, {"optimizer.lr", "1e-2"}}}) {
-    const auto run = start(Task::grpo, "grpo", flags);
+    const auto run = start(TrainingMethod::grpo, "grpo", flags);
     StepReport report = run->trainer->step();
     double kl = mean(report, "kl");
     EXPECT_NEAR(kl, 0, 1e-5);
@@ -156,12 +156,12 @@ TEST_F(LoraAlign, GrpoAnswersWithWhatItTrains) {
 TEST_F(LoraAlign, AResumedRunIsBitForBitTheSame) {
   const std::string adapter = tuned();
   const Flags flags = {{"lora.init_from", adapter}, {"optimizer.lr", "1e-2"}};
-  for (const Task task : {Task::dpo, Task::grpo}) {
-    const std::string name(name_of(task));
-    const auto whole = start(task, name + "-whole", flags), part = start(task, name, flags);
+  for (const TrainingMethod method : {TrainingMethod::dpo, TrainingMethod::grpo}) {
+    const std::string name(name_of(method));
+    const auto whole = start(method, name + "-whole", flags), part = start(method, name, flags);
     for (int i = 0; i < 5; ++i) whole->trainer->step();
     for (int i = 0; i < 2; ++i) part->trainer->step();
-    const auto resumed = start(task, name, flags, part->trainer->save());
+    const auto resumed = start(method, name, flags, part->trainer->save());
     for (int i = 0; i < 3; ++i) resumed->trainer->step();
     EXPECT_EQ(weights_of(*resumed->trainer), weights_of(*whole->trainer)) << name;
   }
@@ -174,7 +174,7 @@ TEST_F(LoraAlign, ARewardModelIsAnAdapterWithAHead) {
   for (const Flags& start_of :
        {new_adapters_, Flags{{"lora.init_from", adapter}, {"optimizer.lr", "1e-2"}}}) {
     PreferenceData data;
-    const Recipe r = recipe(Task::reward, start_of == new_adapters_ ? "new" : "tuned", start_of);
+    const Recipe r = recipe(TrainingMethod::reward, start_of == new_adapters_ ? "new" : "tuned", start_of);
     const TrainOutcome outcome = train(r, {.kind = preference_kind(data)});
     EXPECT_LT(outcome.loss, 0.5);
     const CheckpointReader tensors(adapter_tensors(outcome.model));
@@ -191,10 +191,10 @@ TEST_F(LoraAlign, ARewardModelIsAnAdapterWithAHead) {
     EXPECT_GT(scores[2], scores[3] + 0.5);
     // It can be trained further, and is no policy.
     EXPECT_EQ(
-        start(Task::reward, "again", {{"lora.init_from", outcome.model}})->trainer->model().config.num_labels,
+        start(TrainingMethod::reward, "again", {{"lora.init_from", outcome.model}})->trainer->model().config.num_labels,
         1);
     EXPECT_THAT(error_of([&] {
-                  start(Task::dpo, "x", {{"lora.init_from", outcome.model}});
+                  start(TrainingMethod::dpo, "x", {{"lora.init_from", outcome.model}});
                 }),
                 HasSubstr("no language model"));
   }
@@ -204,7 +204,7 @@ TEST_F(LoraAlign, ARewardModelIsAnAdapterWithAHead) {
 }
 
 TEST_F(LoraAlign, ARewardModelBeginsAtLn2) {
-  const auto run = start(Task::reward, "rm", new_adapters_);
+  const auto run = start(TrainingMethod::reward, "rm", new_adapters_);
   EXPECT_NEAR(run->trainer->step().loss, std::numbers::ln2, 1e-6);
 }
 

@@ -59,7 +59,7 @@ TEST_P(LoraStep, BeginsAsPeftDoes) {
                                          flag_setting("run.threads", "1")};
   TrainingKind kind;
   kind.open_data = [&](const Recipe& r, int) { return golden_rows(golden, read_config(r.model.init_from)); };
-  Trainer trainer(read_recipe("", settings, Task::sft), {}, {}, nullptr, kind);
+  Trainer trainer(read_recipe("", settings, TrainingMethod::sft), {}, {}, nullptr, kind);
   const StepReport report = trainer.step();
   EXPECT_NEAR(report.loss, golden.tensor("loss").as<float>()[0], 1e-5);
 

@@ -26,10 +26,10 @@ std::string preferences(int n, int first = 0) {
   return lines;
 }
 
-class PreferenceRun : public ::testing::TestWithParam<Task> {
+class PreferenceRun : public ::testing::TestWithParam<TrainingMethod> {
  protected:
   using Flags = std::vector<std::pair<std::string, std::string>>;
-  Recipe recipe(Task task, const std::string& out, const Flags& more = {}) const {
+  Recipe recipe(TrainingMethod method, const std::string& out, const Flags& more = {}) const {
     std::vector<Setting> settings;
     Flags all = run_.flags(out, {{"data.train", run_.write("pairs.jsonl", preferences(24))},
                                  {"data.sequence_length", "128"},
@@ -38,11 +38,11 @@ class PreferenceRun : public ::testing::TestWithParam<Task> {
                                  {"model.aux_loss_alpha", "0"}});
     all.insert(all.end(), more.begin(), more.end());
     for (const auto& [key, text] : all) settings.push_back(flag_setting(key, text));
-    return read_recipe("", settings, task);
+    return read_recipe("", settings, method);
   }
-  std::unique_ptr<Trainer> trainer(Task task, const std::string& out, const Flags& more = {},
+  std::unique_ptr<Trainer> trainer(TrainingMethod method, const std::string& out, const Flags& more = {},
                                    const std::string& checkpoint = {}) {
-    return std::make_unique<Trainer>(recipe(task, out, more), checkpoint, std::vector<std::string>(), nullptr,
+    return std::make_unique<Trainer>(recipe(method, out, more), checkpoint, std::vector<std::string>(), nullptr,
                                      preference_kind(data_));
   }
 
@@ -50,15 +50,15 @@ class PreferenceRun : public ::testing::TestWithParam<Task> {
   PreferenceData data_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Of, PreferenceRun, ::testing::Values(Task::reward, Task::dpo),
-                         [](const auto& task) { return std::string(name_of(task.param)); });
+INSTANTIATE_TEST_SUITE_P(Of, PreferenceRun, ::testing::Values(TrainingMethod::reward, TrainingMethod::dpo),
+                         [](const auto& method) { return std::string(name_of(method.param)); });
 
 // The policy is its reference then, and a score head that starts at zero scores all alike.
 TEST_P(PreferenceRun, BeginsAtLn2) {
   for (const char* micro_batch : {"1", "2"}) {
     const StepReport report = trainer(GetParam(), "out", {{"batch.micro_batch", micro_batch}})->step();
     EXPECT_NEAR(report.loss, std::numbers::ln2, 2e-5);
-    EXPECT_NEAR(mean(report, "accuracy"), 0.5, GetParam() == Task::reward ? 1e-9 : 0.5);
+    EXPECT_NEAR(mean(report, "accuracy"), 0.5, GetParam() == TrainingMethod::reward ? 1e-9 : 0.5);
     EXPECT_NEAR(mean(report, "margin"), 0, 1e-4);
     EXPECT_GT(report.grad_norm, 0);
   }
@@ -112,7 +112,7 @@ TEST_P(PreferenceRun, WeightsAreShares) {
 TEST_F(PreferenceRun, ARewardModelScoresAsItWasTrained) {
   TrainOutcome outcome;
   const std::string held = run_.write("held.jsonl", preferences(12, 100));
-  const Recipe r = recipe(Task::reward, "rm", {{"optimizer.lr", "1e-2"}, {"schedule.steps", "40"}, {"data.validation", held}});
+  const Recipe r = recipe(TrainingMethod::reward, "rm", {{"optimizer.lr", "1e-2"}, {"schedule.steps", "40"}, {"data.validation", held}});
   outcome = train(r, {.kind = preference_kind(data_)});
   ASSERT_TRUE(outcome.validation_loss.has_value());
   EXPECT_LT(*outcome.validation_loss, 0.4);
@@ -141,7 +141,7 @@ TEST_F(PreferenceRun, PointsAreLearnedToo) {
   for (int i = 0; i < 24; ++i)
     rows += Json{{"prompt", "q" + std::to_string(i)}, {"completion", i % 2 ? "aaab" : "zzb"}, {"label", i % 2 == 1}}.dump() + "\n";
   for (const char* points : {"binary", "squared"}) {
-    const auto t = trainer(Task::reward, "p", {{"data.train", run_.write("p.jsonl", rows)}, {"reward.data", "points"}, {"reward.points", points},
+    const auto t = trainer(TrainingMethod::reward, "p", {{"data.train", run_.write("p.jsonl", rows)}, {"reward.data", "points"}, {"reward.points", points},
                                                {"optimizer.lr", "1e-2"}, {"schedule.steps", "40"}});
     const double first = t->step().loss;
     StepReport last;
@@ -155,11 +155,11 @@ TEST_F(PreferenceRun, PointsAreLearnedToo) {
 }
 
 TEST_F(PreferenceRun, WhatCannotBeIsSaid) {
-  EXPECT_THAT(error_of([&] { trainer(Task::dpo, "x", {{"dpo.form", "kto"}}); }), HasSubstr("dpo.form is 'kto'"));
-  EXPECT_THAT(error_of([&] { trainer(Task::reward, "x", {{"reward.data", "lists"}}); }), HasSubstr("reward.data is 'lists'"));
-  EXPECT_THAT(error_of([&] { trainer(Task::dpo, "x", {{"chat.overlong", "cut"}}); }), HasSubstr("chat.overlong"));
+  EXPECT_THAT(error_of([&] { trainer(TrainingMethod::dpo, "x", {{"dpo.form", "kto"}}); }), HasSubstr("dpo.form is 'kto'"));
+  EXPECT_THAT(error_of([&] { trainer(TrainingMethod::reward, "x", {{"reward.data", "lists"}}); }), HasSubstr("reward.data is 'lists'"));
+  EXPECT_THAT(error_of([&] { trainer(TrainingMethod::dpo, "x", {{"chat.overlong", "cut"}}); }), HasSubstr("chat.overlong"));
   const std::string tie = run_.write("tie.jsonl", R"({"prompt": "Q", "chosen": "A", "rejected": "B", "tie": true})");
-  EXPECT_THAT(error_of([&] { trainer(Task::dpo, "x", {{"data.train", tie}}); }), HasSubstr("only a reward model"));
+  EXPECT_THAT(error_of([&] { trainer(TrainingMethod::dpo, "x", {{"data.train", tie}}); }), HasSubstr("only a reward model"));
 }
 
 TEST(PreferenceReport, CountsAndCalibrates) {

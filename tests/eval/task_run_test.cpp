@@ -77,6 +77,26 @@ TEST_P(TaskRuns, AreScoredAgainWithoutAModel) {
               HasSubstr("the task has 300 items"));
 }
 
+// The ranks one after another: the first one last, with what the others have sent.
+TEST_P(TaskRuns, AreTheSameOnAnyNumberOfRanks) {
+  run(settings("alone"));
+  for (const int ranks : {2, 3, 50}) {
+    std::vector<std::string> sent(static_cast<size_t>(ranks));
+    const std::string out = fmt::format("ranks{}", ranks);
+    for (int rank = ranks - 1; rank >= 0; --rank) {
+      TaskRunSettings s = settings(rank == 0 ? out : "nothing");
+      s.share = {rank, ranks, [&, rank](const std::string& mine) {
+                   sent[static_cast<size_t>(rank)] = mine;
+                   return sent;
+                 }};
+      run(s);
+    }
+    EXPECT_FALSE(std::filesystem::exists(dir_ / "nothing"));
+    for (const char* ending : {".jsonl", ".result.json", ".run.json"})
+      EXPECT_EQ(read_file(file(out, ending)), read_file(file("alone", ending))) << ranks << ending;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, TaskRuns, ::testing::Values(choice_toml, generate_toml),
                          [](const auto& info) { return info.index == 0 ? "Choice" : "Generate"; });
 

@@ -44,13 +44,13 @@ class RecipeTest : public ::testing::Test {
   TempDir dir_;
 };
 
-// The task of "align-grpo-preference" is grpo, that of "align-lora" sft; what it starts from is made by an
+// The method of "align-grpo-preference" is grpo, that of "align-lora" sft; what it starts from is made by an
 // earlier stage.
 TEST_F(RecipeTest, EveryShippedStageOfAlignmentHolds) {
-  for (const auto& [name, task] :
-       {std::pair("sft", Task::sft), std::pair("lora", Task::sft), std::pair("reward", Task::reward),
-        std::pair("dpo", Task::dpo), std::pair("grpo", Task::grpo), std::pair("grpo-preference", Task::grpo)})
-    EXPECT_EQ(read_recipe(testing::source_dir() + "/recipes/align-" + name + ".toml", {}, task).task, task);
+  using enum TrainingMethod;
+  for (const auto& [name, method] : {std::pair("sft", sft), std::pair("lora", sft), std::pair("reward", reward),
+                                     std::pair("dpo", dpo), std::pair("grpo", grpo), std::pair("grpo-preference", grpo)})
+    EXPECT_EQ(read_recipe(testing::source_dir() + "/recipes/align-" + name + ".toml", {}, method).method, method);
 }
 
 TEST_F(RecipeTest, EveryShippedRecipeHolds) {

@@ -66,10 +66,18 @@ function partsOf(spec, names) {
   });
 }
 
+// "eval/mmlu/sum/subjects": a score of a task.
+function taskSpec(name) {
+  const [, task, metric, over] = name.split('/');
+  return {name, title: `${task}: ${metric}${over ? `, mean of ${over}` : ''}`, note: 'a task that is scored while training',
+    format: metric === 'bits_per_byte' ? 'plain' : 'percent'};
+}
+
 function chartsOf(runs) {
   const names = new Set(runs.flatMap((run) => Object.keys(run.series)));
   const known = charts.filter((spec) => names.delete(spec.name)).flatMap((spec) => [spec, ...partsOf(spec, names)]);
-  const others = [...names].filter((name) => !notDrawn.has(name)).map((name) => ({name, title: name}));
+  const others = [...names].filter((name) => !notDrawn.has(name))
+    .map((name) => name.startsWith('eval/') ? taskSpec(name) : {name, title: name});
   return [...known, ...others].map((spec) => ({format: 'plain', ...spec}));
 }
 
