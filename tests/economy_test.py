@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench/economy"))
-from equal_loss import nearest, saving  # noqa: E402
+from equal_quality import nearest, saving  # noqa: E402
 
 
 def check_arithmetic():
@@ -24,6 +24,8 @@ def check_arithmetic():
     assert within and math.isclose(share, 1 - 10 / 10**1.5), share
     share, within = saving(SimpleNamespace(loss=3.0, cost=500.0), dense, cost)
     assert not within and math.isclose(share, 0.5), share
+    share, within = saving(half, dense, cost, lambda run: -10 + run.loss)  # any measure of which lower is better
+    assert within and math.isclose(share, 1 - 10 / 10**1.5), share
     assert nearest(SimpleNamespace(loss=4.3), dense).cost == 10.0
 
 
@@ -39,9 +41,13 @@ def check_results(folder):
     loads = {name: run["expert_load"] for name, run in results["balance"].items()}
     assert len(loads) == 5 and loads["without any"] > 1.2 * loads["all three losses"], loads
     assert all(run["tokens_per_second"] > 0 and run["sequences"] > 1 for run in results["generation"].values())
+    scores = results["tasks"]
+    assert len(scores) == 5 and all(0 <= s["low"] <= s["mean"] <= s["high"] <= 1 for s in scores.values()), scores
+    records = [json.loads(line) for line in next((folder / "scores").glob("moe-mla-m/*.jsonl")).open()]
+    assert len(records) > 40 and all("not_run" not in r for r in records), len(records)
     text = (folder / "economy.md").read_text()
-    assert text.count("## ") == 4, text
-    for name in ("loss_compute", "loss_time", "loss_tokens", "attention"):
+    assert text.count("## ") == 5, text
+    for name in ("loss_compute", "task_compute", "loss_time", "loss_tokens", "attention"):
         assert (folder / f"{name}.svg").read_text().rstrip().endswith("</svg>"), name
 
 

@@ -4,8 +4,9 @@
     tools/continuation_items.py data/kjv.jsonl.zst --validation 0.02 --items 400 --out data/continuation/test.jsonl.zst
 
 Passages come from the documents that `fathom prepare` with the same texts and --validation sets aside, so that a model which is
-trained on the rest has not seen them. The wrong texts are of about the right one's length, from other documents set aside, so that
-neither length nor style tells. The same seed writes the same file. A .zst text, or file of items, needs the program zstd.
+trained on the rest has not seen them. The wrong texts are of about the right one's length, from other documents; with
+--same-document from elsewhere in its own, so that neither subject nor style tells. The same seed writes the same file. A .zst text,
+or file of items, needs the program zstd.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import sys
 from bisect import bisect_left
 from pathlib import Path
 
-SHORTEST, LONGEST = 30, 300  # characters of a text
+SHORTEST = 30  # characters of a text
 
 
 def documents(path):
@@ -43,38 +44,51 @@ def set_aside(paths, share):
             total += size
 
 
-def pieces(text):
-    """Lines, or the sentences of longer ones."""
-    for line in text.split("\n"):
-        for piece in [line] if len(line) <= LONGEST else re.split(r"(?<=[.!?])\s+", line):
-            if piece.strip():
-                yield piece.strip()
+def pieces(text, longest):
+    """Lines, of longer ones their sentences, of longer ones their clauses."""
+    parts = text.split("\n")
+    for boundary in (r"(?<=[.!?])\s+", r"(?<=[,;:])\s+"):
+        parts = [p for part in parts for p in ([part] if len(part) <= longest else re.split(boundary, part))]
+    return [part.strip() for part in parts if part.strip()]
 
 
-def items(texts, count, context, rng):
-    passages, endings = [], []  # (document, pieces before, the next piece); (length, document, piece)
+def passages(texts, context, longest):
+    """(document's number, its pieces, those of the passage, the right one)"""
     for number, text in enumerate(texts):
-        parts = list(pieces(text))
-        for i, piece in enumerate(parts):
-            if not SHORTEST <= len(piece) <= LONGEST:
-                continue
-            endings.append((len(piece), number, piece))
+        parts = pieces(text, longest)
+        for i, right in enumerate(parts):
             before = parts[:i]
             while len("\n".join(before)) > context:
                 before.pop(0)
-            if len("\n".join(before)) >= context // 2:
-                passages.append((number, "\n".join(before), piece))
-    endings.sort()
-    rng.shuffle(passages)
-    for number, before, right in passages[:count]:
-        at = bisect_left(endings, (len(right), -1, ""))
-        near = [e for e in endings[max(at - 40, 0) : at + 40] if e[1] != number and e[2] != right]
-        wrong = list(dict.fromkeys(e[2] for e in near))
-        if len(wrong) < 3:
+            if SHORTEST <= len(right) <= longest and len("\n".join(before)) >= context // 2:
+                yield number, parts, before, right
+
+
+def of_like_length(right, texts, count):
+    """The nearest in length among texts sorted by it."""
+    at = bisect_left(texts, len(right), key=len)
+    return sorted(texts[max(at - count, 0) : at + count], key=lambda t: abs(len(t) - len(right)))[:count]
+
+
+def items(texts, args, rng):
+    found = list(passages(texts, args.context, args.longest))
+    all_rights = sorted(((right, number) for number, _, _, right in found), key=lambda r: len(r[0]))
+    rng.shuffle(found)
+    left = args.items
+    for number, parts, before, right in found:
+        if args.same_document:
+            others = [p for p in parts if len(p) >= SHORTEST]
+        else:
+            at = bisect_left(all_rights, len(right), key=lambda r: len(r[0]))
+            others = [text for text, of in all_rights[max(at - 40, 0) : at + 40] if of != number]
+        others = sorted({p for p in others if p != right and p not in before}, key=lambda p: (len(p), p))
+        wrong = of_like_length(right, others, 6 if args.same_document else 40)
+        if len(wrong) < 3 or left == 0:
             continue
         choices = [right, *rng.sample(wrong, 3)]
         rng.shuffle(choices)
-        yield {"context": before, "endings": choices, "label": choices.index(right), "document": number}
+        left -= 1
+        yield {"context": "\n".join(before), "endings": choices, "label": choices.index(right), "document": number}
 
 
 def main():
@@ -83,11 +97,13 @@ def main():
     parser.add_argument("--validation", type=float, default=0.01, help="share that is set aside")
     parser.add_argument("--items", type=int, default=1000, help="at most")
     parser.add_argument("--context", type=int, default=400, help="characters of a passage, at most")
+    parser.add_argument("--longest", type=int, default=300, help="characters of an answer, at most")
+    parser.add_argument("--same-document", action="store_true", help="take the wrong answers from the passage's own document")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     rng = random.Random(args.seed)
-    made = list(items(set_aside(args.texts, args.validation), args.items, args.context, rng))
+    made = list(items(set_aside(args.texts, args.validation), args, rng))
     if not made:
         sys.exit(f"{' '.join(args.texts)}: the part set aside has no passage that is long enough")
     args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """The paper's economy, measured on models that one device trains in minutes (docs/reproduction.md has the results):
 
   compute      MoE with MLA against dense models on the same data: compute and time to the same validation loss
+  tasks        the same models on a task: score against compute, and compute to the same score
   attention    MHA, GQA, MQA and MLA in one model: loss against bytes of cache (the paper's tables 8 and 9)
   balance      with and without each balance loss: load of the experts, dropped choices, loss
   generation   tokens a second of MoE with MLA and of the dense model of nearest loss, in one memory full of cache
@@ -20,14 +21,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from equal_loss import nearest, saving  # noqa: E402
+from equal_quality import nearest, saving  # noqa: E402
 from generation import generate  # noqa: E402
 from models import SCALES, attention_models, balance_models  # noqa: E402
 from picture import chart  # noqa: E402
 from runs import Trainer, late_mean, run_program  # noqa: E402
 from tables import table  # noqa: E402
+from task_scores import make_items, score  # noqa: E402
 
-PARTS = ("compute", "attention", "balance", "generation")
+PARTS = ("compute", "tasks", "attention", "balance", "generation")
 
 
 def number(value, digits=3):
@@ -92,6 +94,31 @@ class Economy:
         self.picture("loss_tokens", "Validation loss while training", "tokens", "validation loss", curves)
 
     # (b)
+    def tasks(self):
+        items = make_items(self.args.corpus, self.scale, self.out / "tasks")
+        moe, dense = [self.run(m) for m in self.scale.moe], [self.run(m) for m in self.scale.dense]
+        scores = {r.name: score(self.args.fathom, r, items, self.out / "scores" / r.folder.name, self.args.device) for r in dense + moe}
+        rows = []
+        for run in dense + moe:
+            s = scores[run.name]
+            rows.append((run.name, number(run.compute), f"{run.loss:.4f}", f"{100 * s.mean:.1f}", f"{100 * s.low:.1f} to {100 * s.high:.1f}"))
+        saved = []
+        for run in moe:
+            compute, within = saving(run, dense, lambda r: r.compute, lambda r: -scores[r.name].mean)
+            sign = "" if within else "beyond the dense models; against the nearest: "
+            saved.append((run.name, f"{100 * scores[run.name].mean:.1f}", f"{sign}{compute:.1%}"))
+        self.results["tasks"] = {r.name: vars(scores[r.name]) | {"loss": r.loss} for r in dense + moe}
+        self.section(
+            "Quality on a task",
+            table(("model", "operations", "validation loss", "right of 100", "95%"), rows),
+            table(("model", "right of 100", "compute saved at that score"), saved),
+        )
+        series = [
+            (label, sorted((r.compute, 100 * scores[r.name].mean) for r in runs), True) for label, runs in (("dense", dense), ("MoE + MLA", moe))
+        ]
+        self.picture("task_compute", "Right continuations against operations", "operations", "right of 100", series, log_x=True)
+
+    # (c)
     def attention(self):
         runs = [self.run(m) for m in attention_models(self.scale)]
         rows = [
@@ -102,7 +129,7 @@ class Economy:
         series = [(r.name, [(r.cache, r.loss)], False) for r in runs]
         self.picture("attention", "Validation loss against cache", "bytes of cache a token, bf16", "validation loss", series, log_x=True)
 
-    # (c)
+    # (d)
     def balance(self):
         rows = []
         for model in balance_models(self.scale):
@@ -117,7 +144,7 @@ class Economy:
             table(("model", "load of experts", "load of groups", "dropped", "validation loss"), rows),
         )
 
-    # (d)
+    # (e)
     def generation(self):
         moe = self.run(self.scale.moe[-1])
         peer = nearest(moe, [self.run(m) for m in self.scale.dense])

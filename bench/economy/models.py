@@ -64,6 +64,9 @@ class Scale:
     balance_steps: int
     context: int  # of generation: prompt and answer
     answer: int
+    items: int  # of the task
+    passage: int  # characters of an item's passage, at most
+    answer_length: int  # and of an answer
     memory: float  # bytes of weights and cache that generation may take
     initializer_range: float = 0.02
 
@@ -88,7 +91,7 @@ SCALES = {
         ],
         attention=(256, SMALL, 8, 3e-3),
         balance=(balanced(SMALL | mla(256), 8, 3), 3e-3), balance_steps=600,
-        context=32768, answer=64, memory=12e9,
+        context=32768, answer=64, memory=12e9, items=4000, passage=600, answer_length=300,
     ),
     "cpu": Scale(
         vocabulary=1024, sequence_length=64, sequences=8, steps=60, validation=32, micro_batch=8, precision="f32",
@@ -100,7 +103,7 @@ SCALES = {
         ],
         attention=(64, TINY, 2, 8e-3),
         balance=(balanced(TINY | mla(64, 16), 4, 2), 8e-3), balance_steps=60,
-        context=512, answer=8, memory=2e7, initializer_range=0.05,
+        context=512, answer=8, memory=2e7, items=60, passage=60, answer_length=60, initializer_range=0.05,
     ),
 }  # fmt: skip
 

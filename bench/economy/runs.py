@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import mean, median
 
 
 @dataclass
 class Run:
     name: str
+    folder: Path
     fields: dict
     active: int  # parameters that a token uses, without the input embedding
     parameters: int
@@ -98,7 +100,7 @@ class Trainer:
         speed = median(line["tokens_per_second"] for line in with_loss[1:] if "tokens_per_second" in line)
         fields = json.loads((out / "model/config.json").read_text())
         return Run(
-            model.name, fields, info["active_parameters"], info["parameters"], int(cache),
+            model.name, out, fields, info["active_parameters"], info["parameters"], int(cache),
             tokens * operations_per_token(info, fields, self.scale.sequence_length), tokens / speed, curve[-1][1], curve, with_loss,
         )  # fmt: skip
 
