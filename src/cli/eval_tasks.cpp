@@ -112,7 +112,8 @@ TaskRunSettings settings_of(const Options& o) {
 void rescore(const Options& o) {
   check(!o.out.empty(), "--rescore needs --out, the folder with the records");
   std::vector<TaskResult> results;
-  for (const TaskWithItems& t : read_tasks(o)) results.push_back(rescore_task(t.task, t.data, settings_of(o)));
+  for (const TaskWithItems& t : read_tasks(o))
+    results.push_back(rescore_task(t.task, t.data, settings_of(o)));
   print_results(o, results);
 }
 

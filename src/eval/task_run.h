@@ -12,8 +12,8 @@
 
 namespace fathom {
 
-// The items are divided among several processes, each with the whole model and all items. What is measured does
-// not depend on their number.
+// The items are divided among several processes, each with the whole model and all items. What is measured
+// does not depend on their number.
 struct ItemShare {
   int rank = 0, ranks = 1;
   // The texts of all ranks, in their order, on each of them. Every rank calls it as often.
@@ -39,8 +39,8 @@ struct AskedModel {
 };
 
 // Writes OUT/TASK.jsonl, OUT/TASK.run.json and OUT/TASK.result.json. Shows its progress. Of several processes
-// the first one writes, and has the result; a signal to any ends it on all, as Interrupted. The measurer is of
-// this task and settings.measurement.
+// the first one writes, and has the result; a signal to any ends it on all, as Interrupted. The measurer is
+// of this task and settings.measurement.
 TaskResult run_task(Measurer& measurer, const Task& task, const TaskItems& data,
                     const TaskRunSettings& settings);
 TaskResult run_task(const AskedModel& model, const Task& task, const TaskItems& data,

@@ -149,7 +149,7 @@ ModelHttpServer::Reply ModelHttpServer::complete(const Call& call, std::vector<i
   if (as == "asleep") std::this_thread::sleep_for(std::chrono::seconds(1));
   const bool echo = body.value("echo", false), log_probs = body.contains("logprobs") && as != "no-logprobs";
   if (echo && as == "refuses-echo") return {400, error_body("Only no echo is supported")};
-  if (echo && as == "breaks-later" && call.body.dump().find("cccc") != std::string::npos) return {500, "{}"};
+  if (echo && as == "breaks-later" && call.body.dump().find("ccc") != std::string::npos) return {500, "{}"};
   const auto most = body["max_tokens"].get<int64_t>();
   if (std::ssize(ids) + most > engine_.longest())
     return {400, error_body(fmt::format(
