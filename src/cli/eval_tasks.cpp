@@ -1,4 +1,4 @@
-// fathom eval MODEL --task NAME[,NAME...]: tasks through the engine.
+// fathom eval MODEL --task NAME[,NAME...]: tasks through the engine, or over --url through a server.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
@@ -9,9 +9,11 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/threads.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/model_flags.h"
+#include "cli/server_evaluation.h"
 #include "cli/standard_streams.h"
 #include "engine/generation_config.h"
 #include "eval/prompt_preview.h"
@@ -32,6 +34,7 @@ struct Options : ModelFlags {
   uint64_t seed = 1234;
   bool chat = false, resume = false, rescore = false, show_prompt = false, list = false, json = false;
   bool allow_weak = false, subjects = false, no_shared_prefixes = false;
+  ServerFlags server;
 };
 
 TaskWithItems read_task(const Options& o, const std::string& name) {
@@ -109,7 +112,8 @@ TaskRunSettings settings_of(const Options& o) {
 void rescore(const Options& o) {
   check(!o.out.empty(), "--rescore needs --out, the folder with the records");
   std::vector<TaskResult> results;
-  for (const TaskWithItems& t : read_tasks(o)) results.push_back(rescore_task(t.task, t.data, settings_of(o)));
+  for (const TaskWithItems& t : read_tasks(o))
+    results.push_back(rescore_task(t.task, t.data, settings_of(o)));
   print_results(o, results);
 }
 
@@ -123,8 +127,22 @@ void show_prompts(const Options& o) {
     print_output("{}", prompt_preview(t.task, t.data, o.item, o.seed, chat ? &*chat : nullptr));
 }
 
+void evaluate_server(const Options& o) {
+  const std::vector<TaskWithItems> tasks = read_tasks(o);
+  std::vector<const Task*> all;
+  for (const TaskWithItems& t : tasks) all.push_back(&t.task);
+  ServerEvaluation server(o.server, o, o.chat, o.sequences, all);
+  TaskRunSettings settings = settings_of(o);
+  settings.threads = o.threads > 0 ? o.threads : hardware_threads();
+  settings.identity = {{"chat", o.chat}, {"limit", o.limit}, {"seed", o.seed}};
+  catch_interrupts();
+  std::vector<TaskResult> results;
+  for (const TaskWithItems& t : tasks) results.push_back(server.run(t.task, t.data, settings));
+  print_results(o, results);
+}
+
 void evaluate(const Options& o) {
-  check(!o.model.empty(), "a model folder is missing: fathom eval MODEL --task NAME");
+  check(!o.model.empty(), "a model folder is missing: fathom eval MODEL --task NAME, or --url and a server");
   const std::vector<TaskWithItems> tasks = read_tasks(o);
   const Tokenizer tokenizer = load_tokenizer(o);
   std::optional<ChatTemplate> chat;
@@ -148,6 +166,7 @@ void run(const Options& o) {
   if (o.list) return list_tasks();
   if (o.show_prompt) return show_prompts(o);
   if (o.rescore) return rescore(o);
+  if (!o.server.url.empty()) return evaluate_server(o);
   evaluate(o);
 }
 
@@ -167,14 +186,17 @@ void add_eval_tasks(CLI::App& eval) {
   eval.add_flag("--show-prompt", o->show_prompt, "print what the model would be shown, without a model");
   eval.add_option("--item", o->item, "whose prompt is shown, by its id; the first by default");
   eval.add_flag("--chat", o->chat, "ask in conversations, through the model's chat template");
-  add_number(eval, "--shots", o->shots, "examples before each item, instead of the task's", Allowed<int64_t>{.low = 0});
+  add_number(eval, "--shots", o->shots, "examples before each item, instead of the task's",
+             Allowed<int64_t>{.low = 0});
   add_number(eval, "--samples", o->samples, "answers to each item, instead of the task's",
              Allowed<int64_t>{.low = 1});
   add_number(eval, "--limit", o->limit, "items of each file at most; 0: all", {.low = 0});
   add_number(eval, "--seed", o->seed, "of random examples, samples and intervals");
   add_number(eval, "--sequences", o->sequences, "worked on at a time", {.low = 1, .high = 1024});
-  eval.add_flag("--no-shared-prefixes", o->no_shared_prefixes,
-                "compute every prompt whole, also where it begins like another: to measure what sharing is worth");
+  eval.add_flag(
+      "--no-shared-prefixes", o->no_shared_prefixes,
+      "compute every prompt whole, also where it begins like another: to measure what sharing is worth");
+  add_server_flags(eval, o->server);
   add_number(eval, "--workers", o->workers, "programs in the sandbox at a time", {.low = 1, .high = 256});
   eval.add_flag("--allow-weak", o->allow_weak,
                 "run generated code although the sandbox cannot enforce everything");

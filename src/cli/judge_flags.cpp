@@ -1,6 +1,7 @@
 #include "cli/judge_flags.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "base/error.h"
 #include "cli/flags.h"
@@ -11,19 +12,11 @@
 namespace fathom {
 namespace {
 
-void add_limits(CLI::App& command, EndpointFlags& f, const std::string& prefix, const std::string& whose) {
-  command.add_option(prefix + "key-env", f.key_env, "environment variable with the key of " + whose);
-  add_number(command, prefix + "timeout", f.timeout, "seconds for one reply of " + whose,
-             Allowed<double>{.low = 0, .high = 86400, .low_excluded = true});
-  add_number(command, prefix + "retries", f.retries, "of a request that fails, after growing pauses",
-             Allowed<int64_t>{.low = 0, .high = 100});
-}
-
 ChatEndpoint endpoint_of(const EndpointFlags& f, const std::string& prefix, const std::string& url_flag) {
   ChatEndpoint endpoint(f.url, url_flag, f.model);
-  endpoint.http().limits.seconds = f.timeout;
-  endpoint.http().retries = f.retries;
-  if (!f.key_env.empty()) add_bearer(endpoint.http(), f.key_env, prefix + "key-env");
+  HttpTarget target = std::move(endpoint.http().target);
+  endpoint.http() = http_of(f, prefix);
+  endpoint.http().target = std::move(target);
   return endpoint;
 }
 
@@ -52,7 +45,7 @@ void add_judge_flags(CLI::App& command, JudgeFlags& f) {
   answers->excludes(model)->excludes(url);
   url->excludes(model);
   command.add_option("--url-model", f.server.model, "the name of the model on that server")->needs(url);
-  add_limits(command, f.server, "--url-", "that server");
+  add_endpoint_limits(command, f.server, "--url-", "that server");
   command.add_option("--name", f.name,
                      "of the model in tables and files; by default that of its folder, or on the server");
   add_number(command, "-n,--max-tokens", f.max_tokens, "tokens of an answer at most",
@@ -62,7 +55,7 @@ void add_judge_flags(CLI::App& command, JudgeFlags& f) {
              Allowed<int64_t>{.low = 1, .high = 1024});
   command.add_option("--judge-url", f.judge.url, "the judge, an OpenAI-compatible server: https://HOST/v1");
   command.add_option("--judge", f.judge.model, "the name of the judging model on its server");
-  add_limits(command, f.judge, "--judge-", "the judge");
+  add_endpoint_limits(command, f.judge, "--judge-", "the judge");
   add_number(command, "--judge-temperature", f.judging.temperature, "of the judge",
              Allowed<double>{.low = 0});
   add_number(command, "--judge-tokens", f.judging.max_tokens, "tokens of a judgement at most",

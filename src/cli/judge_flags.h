@@ -5,18 +5,13 @@
 #include <optional>
 #include <string>
 
+#include "cli/endpoint_flags.h"
 #include "cli/model_flags.h"
 #include "http/chat_endpoint.h"
 #include "judge/answers.h"
 #include "judge/judging.h"
 
 namespace fathom {
-
-struct EndpointFlags {
-  std::string url, model, key_env;
-  double timeout = 300;
-  int64_t retries = 3;
-};
 
 struct JudgeFlags : ModelFlags {
   std::string answers;  // a file; else of the model folder, or of the server

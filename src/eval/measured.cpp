@@ -12,13 +12,21 @@ FinishReason finish_named(const std::string& name, const std::string& where) {
 }
 
 OrderedJson option_json(const MeasuredOption& option) {
-  OrderedJson json = {{"sum", option.sum}, {"ids", option.ids}};
+  OrderedJson json = {{"sum", option.sum}};
+  if (option.tokens.empty())
+    json["ids"] = option.ids;
+  else
+    json["tokens"] = option.tokens;
   if (option.unconditional) json["unconditional"] = *option.unconditional;
   return json;
 }
 
 MeasuredOption option_of(const JsonObject& json) {
-  MeasuredOption option{json.required<std::vector<int32_t>>("ids"), json.required<double>("sum"), {}};
+  MeasuredOption option{{}, json.required<double>("sum"), {}};
+  if (json.has("tokens"))
+    option.tokens = json.required<std::vector<std::string>>("tokens");
+  else
+    option.ids = json.required<std::vector<int32_t>>("ids");
   if (json.has("unconditional")) option.unconditional = json.required<double>("unconditional");
   return option;
 }

@@ -14,9 +14,11 @@ namespace fathom {
 
 // Of one answer of a choice.
 struct MeasuredOption {
-  std::vector<int32_t> ids;             // that were scored
-  double sum = 0;                       // log P of them, in nats
-  std::optional<double> unconditional;  // the same behind the unconditional prompt
+  std::vector<int32_t> ids;              // that were scored
+  double sum = 0;                        // log P of them, in nats
+  std::optional<double> unconditional;   // the same behind the unconditional prompt
+  std::vector<std::string> tokens = {};  // in place of ids, of a server: as it spells them
+  int64_t length() const { return static_cast<int64_t>(ids.size() + tokens.size()); }
 };
 
 // One generated answer.

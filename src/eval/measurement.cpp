@@ -3,16 +3,9 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "io/content_hash.h"
 
 namespace fathom {
 namespace {
-
-std::vector<std::string> bytes_of(const std::vector<jinja::Text>& texts) {
-  std::vector<std::string> all;
-  for (const jinja::Text& text : texts) all.push_back(text.bytes);
-  return all;
-}
 
 size_t longest_of(const std::vector<Seam>& seams) {
   size_t most = 0;
@@ -20,18 +13,13 @@ size_t longest_of(const std::vector<Seam>& seams) {
   return most;
 }
 
-// A sample's draws depend on the seed, the item and the sample's number alone.
-uint64_t sample_seed(uint64_t seed, const std::string& item, int64_t sample) {
-  return hash_value(fmt::format("{} {} {}", seed, sample, item)).low;
-}
-
 }  // namespace
 
-Measurement::Measurement(Engine& engine, const Tokenizer& tokenizer, const Task& task,
+Measurement::Measurement(Answerer& answerer, const Tokenizer& tokenizer, const Task& task,
                          const ChatTemplate* chat, MeasurementSettings settings)
-    : engine_(engine),
+    : answerer_(answerer),
       task_(task),
-      prompts_(task, chat),
+      prompts_(task, chat, settings.seed),
       encoder_(tokenizer, /*add_bos=*/chat == nullptr),
       settings_(std::move(settings)) {}
 
@@ -43,34 +31,11 @@ std::vector<Measured> Measurement::measure(const SubjectItems& data, std::span<c
     if (task_.form == TaskForm::generate) add_generation(batch, data, item);
     if (task_.form == TaskForm::text) add_document(batch, item);
   }
-  return batch.run(engine_, progress);
-}
-
-// With as many of the item's examples as fit: whole ones go, the first ones first.
-std::vector<jinja::Text> Measurement::choose_prompts(
-    const SubjectItems& data, const Item& item, Measured& measured,
-    const std::function<bool(const std::vector<jinja::Text>&)>& fits) const {
-  const std::vector<const Item*> examples = choose_shots(task_, data, item, settings_.seed);
-  size_t shots = examples.size();
-  std::vector<jinja::Text> prompts = prompts_.prompts(data, item, examples, shots);
-  while (!fits(prompts) && shots > 0) prompts = prompts_.prompts(data, item, examples, --shots);
-  measured.shots = static_cast<int64_t>(shots);
-  measured.prompts = bytes_of(prompts);
-  measured.prompt_hash = prompt_hash(prompts, prompts_.delimiter(), item.answers);
-  return prompts;
-}
-
-std::vector<jinja::Text> Measurement::continuations(const Item& item) const {
-  std::vector<jinja::Text> texts;
-  for (const jinja::Text& answer : item.answers) {
-    texts.emplace_back(prompts_.delimiter(), false);
-    texts.back() += answer;
-  }
-  return texts;
+  return batch.run(answerer_, progress);
 }
 
 std::vector<Seam> Measurement::seams(const std::vector<jinja::Text>& prompts, const Item& item) const {
-  const std::vector<jinja::Text> texts = continuations(item);
+  const std::vector<jinja::Text> texts = prompts_.continuations(item);
   if (prompts.size() == 1) return encoder_.answers(prompts[0], texts);
   std::vector<Seam> all;
   for (size_t i = 0; i < texts.size(); ++i) all.push_back(encoder_.pair(prompts[i], texts[i]));
@@ -88,17 +53,17 @@ bool Measurement::shorten(std::vector<int32_t>& ids, int64_t excess, int64_t kee
 
 void Measurement::add_choice(MeasurementBatch& batch, const SubjectItems& data, const Item& item) {
   Measured& m = batch.begin(item.id);
-  const auto room = static_cast<size_t>(engine_.longest()) + 1;  // the last token is not run
+  const auto room = static_cast<size_t>(answerer_.longest_scored());
   std::vector<Seam> all;
-  choose_prompts(data, item, m, [&](const std::vector<jinja::Text>& prompts) {
+  prompts_.choose(data, item, m, [&](const std::vector<jinja::Text>& prompts) {
     all = seams(prompts, item);
     return longest_of(all) <= room;
   });
   const auto excess = static_cast<int64_t>(longest_of(all)) - static_cast<int64_t>(room);
   for (Seam& seam : all) {
     if (excess > 0 && !shorten(seam.ids, excess, seam.cut, m)) {
-      m.not_run =
-          fmt::format("prompt and answer have {} tokens, the longest context {}", longest_of(all), room - 1);
+      m.not_run = fmt::format("prompt and answer have {} tokens, the longest context {}", longest_of(all),
+                              answerer_.longest());
       return;
     }
     seam.cut -= std::max<int64_t>(excess, 0);
@@ -109,16 +74,16 @@ void Measurement::add_choice(MeasurementBatch& batch, const SubjectItems& data, 
   const std::vector<ChoiceMetric>& metrics = task_.choice_metrics;
   if (std::find(metrics.begin(), metrics.end(), ChoiceMetric::unconditional) == metrics.end()) return;
   const jinja::Text nothing_asked = task_.choices.unconditional.render(item.fields);
-  batch.ask_scores(encoder_.answers(nothing_asked, continuations(item)),
+  batch.ask_scores(encoder_.answers(nothing_asked, prompts_.continuations(item)),
                    [](Measured& to, size_t option, double sum) { to.options[option].unconditional = sum; });
 }
 
 void Measurement::add_generation(MeasurementBatch& batch, const SubjectItems& data, const Item& item) {
   Measured& m = batch.begin(item.id);
   const Task::Generation& g = task_.generation;
-  const int64_t longest = engine_.longest();
+  const int64_t longest = answerer_.longest();
   std::vector<int32_t> ids;
-  choose_prompts(data, item, m, [&](const std::vector<jinja::Text>& prompts) {
+  prompts_.choose(data, item, m, [&](const std::vector<jinja::Text>& prompts) {
     ids = encoder_.prompt(prompts[0]);
     return std::ssize(ids) + g.max_tokens <= longest;
   });
@@ -133,8 +98,8 @@ void Measurement::add_generation(MeasurementBatch& batch, const SubjectItems& da
     Request request{
         .prompt = ids, .sampling = g.sampling, .stop = {g.max_tokens, settings_.eos_token_ids, g.stop}};
     request.sampling.seed = sample_seed(settings_.seed, item.id, i);
-    batch.ask(std::move(request), [i](Measured& to, Completion&& c) {
-      to.samples[static_cast<size_t>(i)] = {std::move(c.text), std::ssize(c.tokens), c.finish};
+    batch.ask(std::move(request), [i](Measured& to, AnsweredRequest&& answered) {
+      to.samples[static_cast<size_t>(i)] = std::move(answered.sample);
     });
   }
 }
@@ -146,7 +111,7 @@ void Measurement::add_document(MeasurementBatch& batch, const Item& item) {
   m.prompt_hash = prompt_hash({}, "", {jinja::Text(item.document, true)});
   m.bytes = std::ssize(item.document);
   const Seam seam = encoder_.pair({}, jinja::Text(item.document, true));
-  const int64_t end = std::ssize(seam.ids), most = std::min(task_.window, engine_.longest());
+  const int64_t end = std::ssize(seam.ids), most = std::min(task_.window, answerer_.longest_scored() - 1);
   m.tokens = end - seam.cut;
   for (int64_t first = seam.cut; first < end;) {
     // The first window has what the tokenizer's files put before the text.

@@ -50,7 +50,7 @@ void MeasurementBatch::ask_scores(const std::vector<Seam>& seams,
   }
   for (Group& group : groups)
     ask(std::move(group.request), [take, answers = std::move(group.answers),
-                                   n = group.request.scoring->next.size()](Measured& m, Completion&& c) {
+                                   n = group.request.scoring->next.size()](Measured& m, AnsweredRequest&& c) {
       const size_t given = c.scores.size() - n;
       const double sum =
           std::accumulate(c.scores.begin(), c.scores.begin() + static_cast<ptrdiff_t>(given), 0.0);
@@ -58,26 +58,21 @@ void MeasurementBatch::ask_scores(const std::vector<Seam>& seams,
     });
 }
 
-std::vector<Measured> MeasurementBatch::run(Engine& engine, const std::function<void(int64_t)>& progress) {
+std::vector<Measured> MeasurementBatch::run(Answerer& answerer,
+                                            const std::function<void(int64_t)>& progress) {
   int64_t done = std::count(open_.begin(), open_.end(), 0);
-  size_t submitted = 0;
-  generate_each(
-      engine,
-      [&]() -> std::optional<Request> {
-        if (submitted == requests_.size()) return {};
-        return std::move(requests_[submitted++]);
-      },
-      [&](int64_t n, Completion&& completion) {
-        const Asked& asked = asked_[static_cast<size_t>(n)];
+  answerer.answer(
+      std::move(requests_),
+      [&](size_t n, AnsweredRequest&& answered) {
+        const Asked& asked = asked_[n];
         Measured& measured = measured_[asked.item];
-        check(completion.finish != FinishReason::error, "item {}: {}", measured.id, completion.error);
-        asked.take(measured, std::move(completion));
+        check(answered.error.empty(), "item {}: {}", measured.id, answered.error);
+        asked.take(measured, std::move(answered));
         done += --open_[asked.item] == 0;
       },
-      [&](const GenerationProgress&) {
+      [&] {
         if (interrupted()) throw Interrupted();
         progress(done);
-        return true;
       });
   return std::move(measured_);
 }

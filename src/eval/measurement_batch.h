@@ -5,15 +5,14 @@
 #include <utility>
 #include <vector>
 
-#include "engine/generate_all.h"
-#include "eval/measured.h"
+#include "eval/answerer.h"
 #include "eval/seam.h"
 
 namespace fathom {
 
 class MeasurementBatch {
  public:
-  using Take = std::function<void(Measured&, Completion&&)>;
+  using Take = std::function<void(Measured&, AnsweredRequest&&)>;
 
   // The next requests are this item's.
   Measured& begin(const std::string& id);
@@ -23,7 +22,7 @@ class MeasurementBatch {
   void ask_scores(const std::vector<Seam>& seams, const std::function<void(Measured&, size_t, double)>& take);
 
   // All to their ends; `progress` gets the number of items that are done.
-  std::vector<Measured> run(Engine& engine, const std::function<void(int64_t)>& progress);
+  std::vector<Measured> run(Answerer& answerer, const std::function<void(int64_t)>& progress);
 
  private:
   struct Asked {

@@ -63,7 +63,8 @@ std::vector<jinja::Text> PromptMaker::prompts(const SubjectItems& data, const It
   }
   for (const jinja::Text& prompt : item.prompts) {
     if (chat_) {
-      all.push_back(in_messages(data, last, prompt));
+      all.push_back(chat_->render(conversation(data, last, prompt),
+                                  {.add_generation_prompt = true, .variables = Json::object()}));
       continue;
     }
     all.push_back(before);
@@ -72,8 +73,7 @@ std::vector<jinja::Text> PromptMaker::prompts(const SubjectItems& data, const It
   return all;
 }
 
-jinja::Text PromptMaker::in_messages(const SubjectItems& data, std::span<const Item* const> shots,
-                                     const jinja::Text& prompt) const {
+Json conversation(const SubjectItems& data, std::span<const Item* const> shots, const jinja::Text& prompt) {
   Json messages = Json::array();
   const auto add = [&](const char* role, const std::string& content) {
     messages.push_back({{"role", role}, {"content", content}});
@@ -86,7 +86,7 @@ jinja::Text PromptMaker::in_messages(const SubjectItems& data, std::span<const I
     add("assistant", shot->shot_answer().bytes);
   }
   add("user", prompt.bytes);
-  return chat_->render(messages, {.add_generation_prompt = true, .variables = Json::object()});
+  return messages;
 }
 
 std::string prompt_hash(const std::vector<jinja::Text>& prompts, const std::string& delimiter,

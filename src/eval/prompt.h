@@ -2,6 +2,7 @@
 // as the messages of a conversation, through the model's template.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,13 +33,13 @@ class PromptMaker {
   bool chat() const { return chat_ != nullptr; }
 
  private:
-  jinja::Text in_messages(const SubjectItems& data, std::span<const Item* const> shots,
-                          const jinja::Text& prompt) const;
-
   const Task& task_;
   const ChatTemplate* chat_;
   std::string delimiter_;
 };
+
+// The messages of the chat form: the intro as the system's, examples as earlier turns.
+Json conversation(const SubjectItems& data, std::span<const Item* const> shots, const jinja::Text& prompt);
 
 // Of all that the model is shown and scored on.
 std::string prompt_hash(const std::vector<jinja::Text>& prompts, const std::string& delimiter,

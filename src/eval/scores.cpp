@@ -38,7 +38,7 @@ double option_score(ChoiceMetric metric, const MeasuredOption& option, const std
     case ChoiceMetric::chars:
       return option.sum / characters(answer);
     case ChoiceMetric::tokens:
-      return option.sum / static_cast<double>(option.ids.size());
+      return option.sum / static_cast<double>(option.length());
     case ChoiceMetric::unconditional:
       check(option.unconditional.has_value(), "the record has no unconditional log-probabilities");
       return option.sum - *option.unconditional;

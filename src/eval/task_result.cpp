@@ -92,10 +92,10 @@ class Averages {
 
 // Of any of the letters; options that are written alike count once.
 double probability_of_letters(const Measured& m) {
-  std::set<std::vector<int32_t>> seen;
+  std::set<std::pair<std::vector<int32_t>, std::vector<std::string>>> seen;
   double sum = 0;
   for (const MeasuredOption& option : m.options)
-    if (seen.insert(option.ids).second) sum += std::exp(option.sum);
+    if (seen.emplace(option.ids, option.tokens).second) sum += std::exp(option.sum);
   return sum;
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "eval/measurement.h"
 #include "eval/record_file.h"
 #include "eval/run_identity.h"
 #include "io/file.h"
@@ -44,13 +45,11 @@ class Run {
       for (const Item& item : subject.items) items_.push_back(&item);
   }
 
-  TaskResult measure(const AskedModel& model) {
-    Measurement measurement(model.engine, model.tokenizer, task_, model.chat, settings_.measurement);
+  TaskResult measure(Measurer& measurer) {
     const MeasureChunk measure = [&](const Chunk& chunk, int64_t done) {
       // Numbers must not depend on what was computed before, in this process or another.
-      model.engine.forget_prefixes();
-      return measurement.measure(*chunk.data, chunk.items,
-                                 [&](int64_t of_chunk) { show(done + of_chunk); });
+      measurer.forget();
+      return measurer.measure(*chunk.data, chunk.items, [&](int64_t of_chunk) { show(done + of_chunk); });
     };
     return settings_.share.ranks > 1 ? measure_share(measure) : measure_all(measure);
   }
@@ -198,7 +197,14 @@ class Run {
 
 TaskResult run_task(const AskedModel& model, const Task& task, const TaskItems& data,
                     const TaskRunSettings& settings) {
-  return Run(task, data, settings).measure(model);
+  EngineAnswerer answerer(model.engine);
+  Measurement measurement(answerer, model.tokenizer, task, model.chat, settings.measurement);
+  return run_task(measurement, task, data, settings);
+}
+
+TaskResult run_task(Measurer& measurer, const Task& task, const TaskItems& data,
+                    const TaskRunSettings& settings) {
+  return Run(task, data, settings).measure(measurer);
 }
 
 TaskResult rescore_task(const Task& task, const TaskItems& data, const TaskRunSettings& settings) {

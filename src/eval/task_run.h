@@ -5,13 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "eval/measurement.h"
+#include "engine/engine.h"
+#include "eval/measurer.h"
 #include "eval/task_result.h"
+#include "text/chat_template.h"
 
 namespace fathom {
 
-// The items are divided among several processes, each with the whole model and all items. What is measured does
-// not depend on their number.
+// The items are divided among several processes, each with the whole model and all items. What is measured
+// does not depend on their number.
 struct ItemShare {
   int rank = 0, ranks = 1;
   // The texts of all ranks, in their order, on each of them. Every rank calls it as often.
@@ -29,16 +31,18 @@ struct TaskRunSettings {
   ItemShare share = {};
 };
 
-// A model that is asked.
+// A model of this process.
 struct AskedModel {
   Engine& engine;
   const Tokenizer& tokenizer;
   const ChatTemplate* chat = nullptr;  // conversations, where there is one
 };
 
-// Writes OUT/TASK.jsonl, OUT/TASK.run.json and OUT/TASK.result.json. Shows its progress. Of several processes the
-// first one writes, and has the result; a signal to any ends it on
-// all, as Interrupted.
+// Writes OUT/TASK.jsonl, OUT/TASK.run.json and OUT/TASK.result.json. Shows its progress. Of several processes
+// the first one writes, and has the result; a signal to any ends it on all, as Interrupted. The measurer is
+// of this task and settings.measurement.
+TaskResult run_task(Measurer& measurer, const Task& task, const TaskItems& data,
+                    const TaskRunSettings& settings);
 TaskResult run_task(const AskedModel& model, const Task& task, const TaskItems& data,
                     const TaskRunSettings& settings);
 

@@ -1,20 +1,17 @@
 // Chat completions from an OpenAI-compatible endpoint: judges, and models that are evaluated over a server.
 #pragma once
-#include <cstdint>
-#include <optional>
 #include <string>
 
 #include "http/chat_reply.h"
 #include "http/endpoint.h"
+#include "http/sent_sampling.h"
 #include "io/json.h"
 
 namespace fathom {
 
 struct ChatRequest {
   Json messages;  // OpenAI's form
-  double temperature = 0;
-  int64_t max_tokens = 2048;
-  std::optional<uint64_t> seed;
+  SentSampling sampling;
   int top_log_probs = 0;  // how many of the most likely tokens are to come along
 };
 

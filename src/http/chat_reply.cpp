@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "text/sent_json.h"
+#include "http/reply_parts.h"
 
 namespace fathom {
 namespace {
@@ -11,20 +11,6 @@ ChatReply failed(const std::string& reason) {
   ChatReply reply;
   reply.error = reason;
   return reply;
-}
-
-const Json* member(const Json* json, const char* key) {
-  if (!json || !json->is_object()) return nullptr;
-  const auto found = json->find(key);
-  return found == json->end() ? nullptr : &*found;
-}
-
-const Json* first_of(const Json* json) {
-  return json && json->is_array() && !json->empty() ? &(*json)[0] : nullptr;
-}
-
-std::string text_of(const Json* json) {
-  return json && json->is_string() ? json->get<std::string>() : "";
 }
 
 // choices[0].logprobs.content[0].top_logprobs: elements that are no token with a number are left out.
@@ -51,20 +37,17 @@ ChatReply parse_chat_reply(const std::string& body) {
   const Json* choice = first_of(member(&*json, "choices"));
   if (!choice) return failed("the reply has no 'choices'" + explained_in(body));
   const Json* content = member(member(choice, "message"), "content");
-  if (!content || !content->is_string()) return failed("the reply's message has no text");
   ChatReply reply;
-  reply.text = content->get<std::string>();
   reply.finish = text_of(member(choice, "finish_reason"));
+  const Json* tokens = member(member(&*json, "usage"), "completion_tokens");
+  if (tokens && tokens->is_number_unsigned()) reply.completion_tokens = tokens->get<int64_t>();
+  if (!content || !content->is_string()) {
+    reply.error = "the reply's message has no text";
+    return reply;
+  }
+  reply.text = content->get<std::string>();
   reply.first = likely_tokens(*choice);
   return reply;
-}
-
-std::string explained_in(const std::string& body) {
-  const std::optional<Json> json = parse_sent(body);
-  const Json* error = json ? member(&*json, "error") : nullptr;
-  std::string message = text_of(member(error, "message"));
-  if (message.empty()) message = text_of(error);
-  return message.empty() ? "" : ": " + as_reason(message);
 }
 
 }  // namespace fathom

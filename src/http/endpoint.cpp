@@ -31,16 +31,34 @@ void pause(const HttpEndpoint& endpoint, int64_t retry) {
   }
 }
 
-}  // namespace
-
-HttpReply post_with_retries(const HttpEndpoint& endpoint, const std::string& body) {
+template <class Send>
+HttpReply with_retries(const HttpEndpoint& endpoint, const Send& send) {
   HttpReply reply;
   for (int64_t attempt = 0; attempt <= endpoint.retries; ++attempt) {
     if (attempt > 0) pause(endpoint, attempt);
-    reply = http_post(endpoint.target, endpoint.headers, body, endpoint.limits);
+    reply = send();
     if (!worth_another_try(reply.status) || stopped(endpoint)) break;
   }
   return reply;
+}
+
+}  // namespace
+
+HttpReply post_with_retries(const HttpEndpoint& endpoint, const std::string& body) {
+  return with_retries(endpoint,
+                      [&] { return http_post(endpoint.target, endpoint.headers, body, endpoint.limits); });
+}
+
+HttpReply get_with_retries(const HttpEndpoint& endpoint) {
+  return with_retries(endpoint, [&] { return http_get(endpoint.target, endpoint.headers, endpoint.limits); });
+}
+
+HttpTarget route_of(const std::string& base, const std::string& route, const std::string& where) {
+  HttpTarget target = parse_http_url(base, where);
+  if (target.path.ends_with(route)) return target;
+  while (target.path.ends_with('/')) target.path.pop_back();
+  target.path += route;
+  return target;
 }
 
 void add_bearer(HttpEndpoint& endpoint, const std::string& variable, const std::string& where) {

@@ -6,6 +6,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
+#include <optional>
 
 #include "base/error.h"
 #include "base/parse_number.h"
@@ -26,22 +27,25 @@ std::string default_port(bool tls) {
 
 // The steps of one request, each started by the end of the one before.
 template <class Connection>
-class Post {
+class Exchange {
  public:
-  Post(const HttpTarget& target, const std::map<std::string, std::string>& headers, std::string body,
-       const HttpLimits& limits)
+  // Without a body a GET.
+  Exchange(const HttpTarget& target, const std::map<std::string, std::string>& headers,
+           std::optional<std::string> body, const HttpLimits& limits)
       : limits_(limits),
         target_(target),
         resolver_(io_),
         connection_(io_, target.host),
-        request_(http::verb::post, target.path, 11) {
+        request_(body ? http::verb::post : http::verb::get, target.path, 11) {
     const bool usual = target.port == default_port(target.tls);
     request_.set(http::field::host, target.host + (usual ? "" : ":" + target.port));
-    request_.set(http::field::content_type, "application/json");
     request_.set(http::field::connection, "close");
     for (const auto& [name, value] : headers) request_.set(name, value);
-    request_.body() = std::move(body);
-    request_.prepare_payload();
+    if (body) {
+      request_.set(http::field::content_type, "application/json");
+      request_.body() = std::move(*body);
+      request_.prepare_payload();
+    }
     parser_.body_limit(limits.body_bytes);
   }
 
@@ -124,6 +128,12 @@ class Post {
   bool done_ = false;
 };
 
+HttpReply exchange(const HttpTarget& target, const std::map<std::string, std::string>& headers,
+                   std::optional<std::string> body, const HttpLimits& limits) {
+  if (target.tls) return Exchange<TlsConnection>(target, headers, std::move(body), limits).run();
+  return Exchange<PlainConnection>(target, headers, std::move(body), limits).run();
+}
+
 }  // namespace
 
 HttpTarget parse_http_url(const std::string& url, const std::string& where) {
@@ -150,8 +160,12 @@ HttpTarget parse_http_url(const std::string& url, const std::string& where) {
 
 HttpReply http_post(const HttpTarget& target, const std::map<std::string, std::string>& headers,
                     std::string body, const HttpLimits& limits) {
-  if (target.tls) return Post<TlsConnection>(target, headers, std::move(body), limits).run();
-  return Post<PlainConnection>(target, headers, std::move(body), limits).run();
+  return exchange(target, headers, std::move(body), limits);
+}
+
+HttpReply http_get(const HttpTarget& target, const std::map<std::string, std::string>& headers,
+                   const HttpLimits& limits) {
+  return exchange(target, headers, {}, limits);
 }
 
 }  // namespace fathom

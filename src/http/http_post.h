@@ -1,4 +1,5 @@
-// One HTTP request: a POST of JSON, with a time limit over all of it and a limit on the reply's size.
+// One HTTP request: a POST of JSON, or a GET, with a time limit over all of it and a limit on the reply's
+// size.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -30,5 +31,7 @@ struct HttpLimits {
 // Redirects are not followed; a connection serves one request.
 HttpReply http_post(const HttpTarget& target, const std::map<std::string, std::string>& headers,
                     std::string body, const HttpLimits& limits);
+HttpReply http_get(const HttpTarget& target, const std::map<std::string, std::string>& headers,
+                   const HttpLimits& limits);
 
 }  // namespace fathom

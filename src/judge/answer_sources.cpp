@@ -3,8 +3,8 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "engine/generate_all.h"
+#include "http/ask_all.h"
 #include "judge/answers.h"
-#include "judge/ask_all.h"
 
 namespace fathom {
 namespace {
@@ -98,11 +98,11 @@ void ask_endpoint(ChatEndpoint& endpoint, int64_t parallel, std::span<const Aske
   ask_all(
       all.size(), parallel, stop,
       [&](size_t i) {
-        ChatReply reply = endpoint.ask({.messages = all[i].messages,
-                                        .temperature = all[i].temperature.value_or(usual_temperature),
-                                        .max_tokens = all[i].max_tokens,
-                                        .seed = all[i].seed,
-                                        .top_log_probs = 0});
+        ChatReply reply =
+            endpoint.ask({.messages = all[i].messages,
+                          .sampling = {.temperature = all[i].temperature.value_or(usual_temperature),
+                                       .max_tokens = all[i].max_tokens,
+                                       .seed = all[i].seed}});
         return Answered{reply.text.value_or(""), reply.finish, reply.text ? "" : reply.error};
       },
       [&](size_t i, Answered&& answered) {

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
-#include "judge/ask_all.h"
+#include "http/ask_all.h"
 
 namespace fathom {
 namespace {
@@ -50,11 +50,10 @@ class Judging {
     OrderedJson attempts = OrderedJson::array(), fields = OrderedJson::object();
     std::string text;
     for (int64_t attempt = 0; attempt < settings_.attempts && !stop_; ++attempt) {
-      const ChatReply reply = judge_.ask({.messages = item.messages,
-                                          .temperature = settings_.temperature,
-                                          .max_tokens = settings_.max_tokens,
-                                          .seed = {},
-                                          .top_log_probs = settings_.top_log_probs});
+      const ChatReply reply =
+          judge_.ask({.messages = item.messages,
+                      .sampling = {.temperature = settings_.temperature, .max_tokens = settings_.max_tokens},
+                      .top_log_probs = settings_.top_log_probs});
       judged.reached = judged.reached || reply.reached;
       Reading reading = reply.text ? read_(item, reply) : Reading{.fields = {}, .failure = reply.error};
       text = reply.text.value_or("");

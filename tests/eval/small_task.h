@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "eval/measurement.h"
 #include "eval/merging_tokenizer.h"
 #include "eval/task_run.h"
 #include "io/file.h"
@@ -88,7 +89,8 @@ class SmallTask {
              .score = true}};
   }
   std::vector<Measured> measure(Engine& engine, std::span<const Item> items, uint64_t seed = 1) {
-    return Measurement(engine, tokenizer, task, nullptr, {.seed = seed, .eos_token_ids = {256}})
+    EngineAnswerer answerer(engine);
+    return Measurement(answerer, tokenizer, task, nullptr, {.seed = seed, .eos_token_ids = {256}})
         .measure(data.subjects[0], items, [](int64_t) {});
   }
   std::vector<Measured> measure(Engine& engine) { return measure(engine, data.subjects[0].items); }

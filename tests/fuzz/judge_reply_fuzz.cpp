@@ -6,6 +6,7 @@
 #include <string>
 
 #include "http/chat_reply.h"
+#include "http/reply_parts.h"
 #include "judge/verdict.h"
 
 namespace {

@@ -13,13 +13,6 @@
 
 namespace fathom::testing {
 
-// As is_one_clear_error(), after what was said of the work before it.
-inline bool ends_with_error(const Outcome& run, const std::string& what) {
-  const size_t line = run.err.rfind("fathom: ");
-  return run.exit_code == 1 && run.out.empty() && line != std::string::npos &&
-         run.err.find(what, line) != std::string::npos && run.err.find('\n', line) == run.err.size() - 1;
-}
-
 class JudgeRun : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { server_ = new PythonServer({"tests/judge/judge_server.py"}); }
@@ -45,13 +38,8 @@ class JudgeRun : public ::testing::Test {
   static std::string url(const std::string& behaviour) { return server_->url() + "/" + behaviour + "/v1"; }
   static int asked(const std::string& behaviour) {
     ChatEndpoint endpoint(url("count"), "url", "m");
-    return std::stoi(*endpoint
-                          .ask({.messages = {{{"role", "user"}, {"content", behaviour}}},
-                                .temperature = 0,
-                                .max_tokens = 1,
-                                .seed = {},
-                                .top_log_probs = 0})
-                          .text);
+    return std::stoi(
+        *endpoint.ask({.messages = {{{"role", "user"}, {"content", behaviour}}}, .sampling = {}}).text);
   }
 
   std::string files() const {

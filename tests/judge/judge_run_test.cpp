@@ -158,14 +158,7 @@ TEST_F(JudgeRun, ParallelRequestsAreBounded) {
                                  (alone / "out"));
   ASSERT_EQ(run.exit_code, 0) << run.err;
   ChatEndpoint endpoint(server.url() + "/peak/v1", "url", "m");
-  EXPECT_EQ(*endpoint
-                 .ask({.messages = {{{"role", "user"}, {"content", "x"}}},
-                       .temperature = 0,
-                       .max_tokens = 1,
-                       .seed = {},
-                       .top_log_probs = 0})
-                 .text,
-            "3");
+  EXPECT_EQ(*endpoint.ask({.messages = {{{"role", "user"}, {"content", "x"}}}, .sampling = {}}).text, "3");
 }
 
 TEST_F(JudgeRun, WhatIsMissingOnTheCommandLine) {

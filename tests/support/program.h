@@ -38,4 +38,11 @@ inline bool is_one_clear_error(const Outcome& run, const std::string& what) {
          run.err.find('\n') == run.err.size() - 1;
 }
 
+// As is_one_clear_error(), after what was said of the work before it.
+inline bool ends_with_error(const Outcome& run, const std::string& what) {
+  const size_t line = run.err.rfind("fathom: ");
+  return run.exit_code == 1 && run.out.empty() && line != std::string::npos &&
+         run.err.find(what, line) != std::string::npos && run.err.find('\n', line) == run.err.size() - 1;
+}
+
 }  // namespace fathom::testing

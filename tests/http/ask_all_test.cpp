@@ -1,4 +1,4 @@
-#include "judge/ask_all.h"
+#include "http/ask_all.h"
 
 #include <gtest/gtest.h>
 
