@@ -1,7 +1,7 @@
 // How fast tasks are scored, with random weights: tokens a second that must be computed, beside the engine's pure rate of
 // reading prompts of the same length. A config alone is enough, with any tokenizer of no more tokens.
 //   eval_bench CONFIG f32|bf16 DEVICE TOKENIZER DATA TASK[,TASK...] [SEQUENCES...]
-// TOKENIZER is a folder; DATA and TASK as for fathom eval. SEQUENCES are worked on at a time, by default 32.
+// TOKENIZER is a folder; DATA and TASK as for fathom eval. SEQUENCES are worked on at a time, by default as there.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -49,7 +49,8 @@ class EvalBench {
  private:
   double score(Engine& engine) const {
     TaskRunSettings settings;
-    settings.threads = device_.threads();
+    settings.threads = settings.measurement.threads = device_.threads();
+    settings.together = items_together(engine.max_sequences());
     const Clock::time_point start = Clock::now();
     run_task({engine, tokenizer_}, task_.task, task_.data, settings);
     return seconds_since(start);
@@ -84,9 +85,10 @@ class EvalBench {
   const TaskWithItems& task_;
 };
 
-void bench_tasks(char** argv, const std::vector<int64_t>& sequences) {
+void bench_tasks(char** argv, std::vector<int64_t> sequences) {
   const DType dtype = dtype_named(argv[2]);
   Device device = Device::named(argv[3]);
+  if (sequences.empty()) sequences = {default_sequences(device)};
   Model model = make_model(device, read_config(argv[1]), dtype);
   initialize_weights(device, model.config, model.weights, 1);
   const Tokenizer tokenizer = Tokenizer::load(argv[4]);
@@ -108,6 +110,5 @@ int main(int argc, char** argv) {
   }
   std::vector<int64_t> sequences;
   for (int i = 7; i < argc; ++i) sequences.push_back(parse_number<int64_t>("SEQUENCES", argv[i], {.low = 1}));
-  if (sequences.empty()) sequences = {32};
   bench::bench_tasks(argv, sequences);
 }

@@ -29,8 +29,8 @@ namespace {
 
 struct Options : ModelFlags {
   std::string tasks, data = ".", out, item;
-  std::optional<int64_t> shots, samples;
-  int64_t limit = 0, sequences = 32, workers = 2;
+  std::optional<int64_t> shots, samples, sequences;
+  int64_t limit = 0, workers = 2;
   uint64_t seed = 1234;
   bool chat = false, resume = false, rescore = false, show_prompt = false, list = false, json = false;
   bool allow_weak = false, subjects = false, no_shared_prefixes = false;
@@ -80,7 +80,7 @@ OrderedJson model_identity(const Options& o, const EngineOptions& engine, const 
                        {"device", o.device},
                        {"limit", o.limit},
                        {"seed", o.seed},
-                       {"sequences", o.sequences},
+                       {"sequences", engine.max_sequences},
                        {"share_prefixes", engine.share_prefixes},
                        {"cache_tokens", engine.cache_tokens},
                        {"step_tokens", engine.token_budget}};
@@ -131,8 +131,10 @@ void evaluate_server(const Options& o) {
   const std::vector<TaskWithItems> tasks = read_tasks(o);
   std::vector<const Task*> all;
   for (const TaskWithItems& t : tasks) all.push_back(&t.task);
-  ServerEvaluation server(o.server, o, o.chat, o.sequences, all);
+  const int64_t sequences = o.sequences.value_or(32);
+  ServerEvaluation server(o.server, o, o.chat, sequences, all);
   TaskRunSettings settings = settings_of(o);
+  settings.together = items_together(sequences);
   settings.threads = o.threads > 0 ? o.threads : hardware_threads();
   settings.identity = {{"chat", o.chat}, {"limit", o.limit}, {"seed", o.seed}};
   catch_interrupts();
@@ -149,10 +151,12 @@ void evaluate(const Options& o) {
   if (o.chat) chat = ChatTemplate::load(o.model);
   Device device = Device::named(o.device, o.threads);
   const Model model = load_model(o, device);
-  const EngineOptions options = task_engine(tasks, o.sequences, device, model, !o.no_shared_prefixes);
+  const int64_t sequences = o.sequences.value_or(default_sequences(device));
+  const EngineOptions options = task_engine(tasks, sequences, device, model, !o.no_shared_prefixes);
   Engine engine(device, model, &tokenizer, options);
   TaskRunSettings settings = settings_of(o);
-  settings.threads = device.threads();
+  settings.threads = settings.measurement.threads = device.threads();
+  settings.together = items_together(sequences);
   settings.measurement.eos_token_ids = read_generation_config(o.model, model.config).eos_token_ids;
   if (!o.out.empty()) settings.identity = model_identity(o, options, model);
   catch_interrupts();
@@ -192,7 +196,8 @@ void add_eval_tasks(CLI::App& eval) {
              Allowed<int64_t>{.low = 1});
   add_number(eval, "--limit", o->limit, "items of each file at most; 0: all", {.low = 0});
   add_number(eval, "--seed", o->seed, "of random examples, samples and intervals");
-  add_number(eval, "--sequences", o->sequences, "worked on at a time", {.low = 1, .high = 1024});
+  add_number(eval, "--sequences", o->sequences, "worked on at a time; by default 32, on a GPU 256",
+             Allowed<int64_t>{.low = 1, .high = 1024});
   eval.add_flag(
       "--no-shared-prefixes", o->no_shared_prefixes,
       "compute every prompt whole, also where it begins like another: to measure what sharing is worth");

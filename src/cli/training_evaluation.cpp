@@ -28,7 +28,7 @@ OrderedJson identity_of(const Recipe& recipe, const EvaluationMoment& m, const E
           {"device", recipe.run.device},
           {"limit", recipe.eval.limit},
           {"seed", MeasurementSettings().seed},
-          {"sequences", recipe.eval.sequences},
+          {"sequences", engine.max_sequences},
           {"share_prefixes", engine.share_prefixes},
           {"cache_tokens", engine.cache_tokens},
           {"step_tokens", engine.token_budget}};
@@ -69,14 +69,17 @@ std::vector<TaskResult> TrainingEvaluation::results(const EvaluationMoment& m, c
     chat = m.data.chat_template.empty()
                ? ChatTemplate::load(m.data.tokenizer_folder)
                : ChatTemplate::load(m.data.tokenizer_folder, m.data.chat_template);
-  const EngineOptions options = task_engine(tasks_, recipe_.eval.sequences, m.device, m.model);
+  const int64_t sequences =
+      recipe_.eval.sequences > 0 ? recipe_.eval.sequences : default_sequences(m.device);
+  const EngineOptions options = task_engine(tasks_, sequences, m.device, m.model);
   if (m.step == 0 && m.ranks.rank() == 0)
     log::info("evaluation: {} beside what training takes",
               human_bytes(static_cast<double>(Engine::bytes(m.model, options))));
   Engine engine(m.device, m.model, &tokenizer, options);
   TaskRunSettings settings;
   settings.out = out;
-  settings.workers = settings.threads = m.device.threads();
+  settings.workers = settings.threads = settings.measurement.threads = m.device.threads();
+  settings.together = items_together(sequences);
   settings.identity = identity_of(recipe_, m, options);
   settings.measurement.eos_token_ids = m.model.config.eos_token_ids;
   settings.share = share_of(m.ranks);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/threads.h"
 
 namespace fathom {
 namespace {
@@ -23,15 +24,36 @@ Measurement::Measurement(Answerer& answerer, const Tokenizer& tokenizer, const T
       encoder_(tokenizer, /*add_bos=*/chat == nullptr),
       settings_(std::move(settings)) {}
 
-std::vector<Measured> Measurement::measure(const SubjectItems& data, std::span<const Item> items,
+std::vector<Measured> Measurement::measure(std::span<const ItemSpan> spans,
                                            const std::function<void(int64_t)>& progress) {
-  MeasurementBatch batch;
-  for (const Item& item : items) {
-    if (task_.form == TaskForm::choice) add_choice(batch, data, item);
-    if (task_.form == TaskForm::generate) add_generation(batch, data, item);
-    if (task_.form == TaskForm::text) add_document(batch, item);
-  }
-  return batch.run(answerer_, progress);
+  struct Place {
+    const SubjectItems* subject;
+    const Item* item;
+  };
+  std::vector<Place> places;
+  // The first of each subject go first: the examples that the others share are computed then, all together.
+  std::vector<size_t> order, others;
+  for (const auto& [subject, items] : spans)
+    for (const Item& item : items) {
+      (&item == &items.front() ? order : others).push_back(places.size());
+      places.push_back({subject, &item});
+    }
+  order.insert(order.end(), others.begin(), others.end());
+  std::vector<ItemRequests> requests(places.size());
+  parallel_tasks(settings_.threads, std::ssize(places), [&](int, int64_t i) {
+    const auto& [subject, item] = places[static_cast<size_t>(i)];
+    requests[static_cast<size_t>(i)] = requests_of(*subject, *item);
+  });
+  return answer_all(answerer_, std::move(requests), order, progress);
+}
+
+ItemRequests Measurement::requests_of(const SubjectItems& data, const Item& item) const {
+  ItemRequests requests;
+  requests.measured.id = item.id;
+  if (task_.form == TaskForm::choice) ask_choice(requests, data, item);
+  if (task_.form == TaskForm::generate) ask_generation(requests, data, item);
+  if (task_.form == TaskForm::text) ask_document(requests, item);
+  return requests;
 }
 
 std::vector<Seam> Measurement::seams(const std::vector<jinja::Text>& prompts, const Item& item) const {
@@ -51,8 +73,8 @@ bool Measurement::shorten(std::vector<int32_t>& ids, int64_t excess, int64_t kee
   return measured.truncated = true;
 }
 
-void Measurement::add_choice(MeasurementBatch& batch, const SubjectItems& data, const Item& item) {
-  Measured& m = batch.begin(item.id);
+void Measurement::ask_choice(ItemRequests& to, const SubjectItems& data, const Item& item) const {
+  Measured& m = to.measured;
   const auto room = static_cast<size_t>(answerer_.longest_scored());
   std::vector<Seam> all;
   prompts_.choose(data, item, m, [&](const std::vector<jinja::Text>& prompts) {
@@ -70,16 +92,16 @@ void Measurement::add_choice(MeasurementBatch& batch, const SubjectItems& data, 
     m.prompt_tokens = std::max(m.prompt_tokens, seam.cut);
     m.options.push_back({{seam.ids.begin() + seam.cut, seam.ids.end()}, 0, {}});
   }
-  batch.ask_scores(all, [](Measured& to, size_t option, double sum) { to.options[option].sum = sum; });
+  to.ask_scores(all, [](Measured& of, size_t option, double sum) { of.options[option].sum = sum; });
   const std::vector<ChoiceMetric>& metrics = task_.choice_metrics;
   if (std::find(metrics.begin(), metrics.end(), ChoiceMetric::unconditional) == metrics.end()) return;
   const jinja::Text nothing_asked = task_.choices.unconditional.render(item.fields);
-  batch.ask_scores(encoder_.answers(nothing_asked, prompts_.continuations(item)),
-                   [](Measured& to, size_t option, double sum) { to.options[option].unconditional = sum; });
+  to.ask_scores(encoder_.answers(nothing_asked, prompts_.continuations(item)),
+                   [](Measured& of, size_t option, double sum) { of.options[option].unconditional = sum; });
 }
 
-void Measurement::add_generation(MeasurementBatch& batch, const SubjectItems& data, const Item& item) {
-  Measured& m = batch.begin(item.id);
+void Measurement::ask_generation(ItemRequests& to, const SubjectItems& data, const Item& item) const {
+  Measured& m = to.measured;
   const Task::Generation& g = task_.generation;
   const int64_t longest = answerer_.longest();
   std::vector<int32_t> ids;
@@ -98,16 +120,16 @@ void Measurement::add_generation(MeasurementBatch& batch, const SubjectItems& da
     Request request{
         .prompt = ids, .sampling = g.sampling, .stop = {g.max_tokens, settings_.eos_token_ids, g.stop}};
     request.sampling.seed = sample_seed(settings_.seed, item.id, i);
-    batch.ask(std::move(request), [i](Measured& to, AnsweredRequest&& answered) {
-      to.samples[static_cast<size_t>(i)] = std::move(answered.sample);
+    to.ask(std::move(request), [i](Measured& of, AnsweredRequest&& answered) {
+      of.samples[static_cast<size_t>(i)] = std::move(answered.sample);
     });
   }
 }
 
 // In windows, each behind the last token of the one before it, so that every token of
 // the document is predicted once.
-void Measurement::add_document(MeasurementBatch& batch, const Item& item) {
-  Measured& m = batch.begin(item.id);
+void Measurement::ask_document(ItemRequests& to, const Item& item) const {
+  Measured& m = to.measured;
   m.prompt_hash = prompt_hash({}, "", {jinja::Text(item.document, true)});
   m.bytes = std::ssize(item.document);
   const Seam seam = encoder_.pair({}, jinja::Text(item.document, true));
@@ -117,7 +139,7 @@ void Measurement::add_document(MeasurementBatch& batch, const Item& item) {
     // The first window has what the tokenizer's files put before the text.
     const int64_t begin = first == seam.cut ? 0 : first - 1, last = std::min(end, begin + most + 1);
     const Seam window{{seam.ids.begin() + begin, seam.ids.begin() + last}, first - begin};
-    batch.ask_scores({window}, [](Measured& to, size_t, double sum) { to.nats -= sum; });
+    to.ask_scores({window}, [](Measured& of, size_t, double sum) { of.nats -= sum; });
     first = last;
   }
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "eval/item_prompts.h"
-#include "eval/measurement_batch.h"
+#include "eval/item_requests.h"
 #include "eval/measurer.h"
 #include "eval/seam.h"
 
@@ -19,14 +19,16 @@ class Measurement : public Measurer {
   Measurement(Answerer& answerer, const Tokenizer& tokenizer, const Task& task, const ChatTemplate* chat,
               MeasurementSettings settings);
 
-  std::vector<Measured> measure(const SubjectItems& data, std::span<const Item> items,
+  std::vector<Measured> measure(std::span<const ItemSpan> spans,
                                 const std::function<void(int64_t)>& progress) override;
   void forget() override { answerer_.forget(); }
 
  private:
-  void add_choice(MeasurementBatch& batch, const SubjectItems& data, const Item& item);
-  void add_generation(MeasurementBatch& batch, const SubjectItems& data, const Item& item);
-  void add_document(MeasurementBatch& batch, const Item& item);
+  // What is asked for an item; from any thread.
+  ItemRequests requests_of(const SubjectItems& data, const Item& item) const;
+  void ask_choice(ItemRequests& to, const SubjectItems& data, const Item& item) const;
+  void ask_generation(ItemRequests& to, const SubjectItems& data, const Item& item) const;
+  void ask_document(ItemRequests& to, const Item& item) const;
   std::vector<Seam> seams(const std::vector<jinja::Text>& prompts, const Item& item) const;
   bool shorten(std::vector<int32_t>& ids, int64_t excess, int64_t keep, Measured& measured) const;
 

@@ -7,6 +7,7 @@
 #include "engine/prompt_chunk.h"
 #include "eval/prompt.h"
 #include "eval/prompt_preview.h"
+#include "tensor/memory.h"
 
 namespace fathom {
 
@@ -28,6 +29,10 @@ Task chat_form(Task task) {
   return task;
 }
 
+int64_t default_sequences(const Device& device) {
+  return device.on_host() ? 32 : 256;
+}
+
 EngineOptions task_engine(std::span<const TaskWithItems> tasks, int64_t sequences, const Device& device,
                           const Model& model, bool share_prefixes) {
   int64_t longest = 0;
@@ -36,14 +41,19 @@ EngineOptions task_engine(std::span<const TaskWithItems> tasks, int64_t sequence
     longest = std::max(longest, task.form == TaskForm::text ? std::min(own, task.window + 64) : own);
   }
   longest = std::min(longest, model.config.max_position_embeddings);
-  // Besides the longest prompt as many tokens as keep a batch busy.
-  constexpr int64_t busy = 32768;
-  EngineOptions options{.cache_tokens = longest + std::min(busy, sequences * longest),
-                        .page_size = device.on_host() ? 16 : 64,
+  EngineOptions options{.page_size = device.on_host() ? 16 : 64,
                         .max_sequences = sequences,
                         .share_prefixes = share_prefixes,
                         .absorbed = {},
                         .score = true};
+  // Besides the longest prompt as many tokens as keep a batch busy, where half of a GPU's memory has room.
+  constexpr int64_t busy = 32768;
+  options.token_budget = std::max<int64_t>(sequences, 8192);
+  for (int64_t tokens = device.on_host() ? busy : 16 * busy;; tokens /= 2) {
+    options.cache_tokens = longest + std::min(tokens, sequences * longest);
+    const std::optional<int64_t> free = free_memory(device);
+    if (tokens <= busy || !free || Engine::bytes(model, options) <= *free / 2) break;
+  }
   options.token_budget = std::max(prompt_chunk(device, model, options, busy), sequences);
   return options;
 }

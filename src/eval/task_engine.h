@@ -21,6 +21,11 @@ TaskWithItems with_items(Task task, const std::string& folder, int64_t limit, ui
 // The form that is asked in conversations, a task of its own: "mmlu+chat". Error for one of documents.
 Task chat_form(Task task);
 
+// Of a device, worked on at a time: a GPU needs more to be busy.
+int64_t default_sequences(const Device& device);
+// How many items are measured together where so many are worked on at a time (TaskRunSettings::together).
+inline int64_t items_together(int64_t sequences) { return 4 * sequences; }
+
 // Room for the longest prompt, and for so many sequences at a time.
 EngineOptions task_engine(std::span<const TaskWithItems> tasks, int64_t sequences, const Device& device,
                           const Model& model, bool share_prefixes = true);

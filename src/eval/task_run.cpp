@@ -15,22 +15,26 @@
 namespace fathom {
 namespace {
 
-// Items that are measured together: of one subject, so that they share their examples.
+// Items that are measured together.
 struct Chunk {
-  const SubjectItems* data;
-  std::span<const Item> items;
+  std::vector<ItemSpan> spans;
+  int64_t size = 0;
 };
 
-std::vector<Chunk> chunks_of(const Task& task, const TaskItems& data) {
-  const int64_t most =
-      task.form == TaskForm::choice ? 128 : std::max<int64_t>(64 / task.generation.samples, 1);
+std::vector<Chunk> chunks_of(const Task& task, const TaskItems& data, int64_t together) {
+  const int64_t samples = task.form == TaskForm::generate ? task.generation.samples : 1,
+                most = std::max<int64_t>(together / samples, 1);
   std::vector<Chunk> chunks;
   for (const SubjectItems& subject : data.subjects)
-    for (int64_t first = 0; first < std::ssize(subject.items); first += most)
-      chunks.push_back(
-          {&subject, std::span(subject.items)
-                         .subspan(static_cast<size_t>(first),
-                                  static_cast<size_t>(std::min(most, std::ssize(subject.items) - first)))});
+    for (int64_t first = 0; first < std::ssize(subject.items);) {
+      if (chunks.empty() || chunks.back().size == most) chunks.emplace_back();
+      Chunk& chunk = chunks.back();
+      const int64_t n = std::min(most - chunk.size, std::ssize(subject.items) - first);
+      chunk.spans.push_back(
+          {&subject,
+           std::span(subject.items).subspan(static_cast<size_t>(first), static_cast<size_t>(n))});
+      chunk.size += n, first += n;
+    }
   return chunks;
 }
 
@@ -49,7 +53,7 @@ class Run {
     const MeasureChunk measure = [&](const Chunk& chunk, int64_t done) {
       // Numbers must not depend on what was computed before, in this process or another.
       measurer.forget();
-      return measurer.measure(*chunk.data, chunk.items, [&](int64_t of_chunk) { show(done + of_chunk); });
+      return measurer.measure(chunk.spans, [&](int64_t of_chunk) { show(done + of_chunk); });
     };
     return settings_.share.ranks > 1 ? measure_share(measure) : measure_all(measure);
   }
@@ -60,9 +64,9 @@ class Run {
     check(before.size() == items_.size(), "{}: has {} records, the task has {} items", records, before.size(),
           items_.size());
     size_t at = 0;
-    for (const Chunk& chunk : chunks_of(task_, data_)) {
+    for (const Chunk& chunk : chunks_of(task_, data_, settings_.together)) {
       std::vector<Measured> part;
-      for (size_t i = 0; i < chunk.items.size(); ++i, ++at) {
+      for (int64_t i = 0; i < chunk.size; ++i, ++at) {
         check(before[at].id == items_[at]->id,
               "{}:{}: is the record of item {}, where that of {} was expected", records, at + 1,
               before[at].id, items_[at]->id);
@@ -83,13 +87,13 @@ class Run {
     if (!settings_.out.empty()) std::filesystem::create_directories(settings_.out);
     RecordFile file(path(".jsonl"), settings_.resume);
     note_identity();
-    const std::vector<Chunk> chunks = chunks_of(task_, data_);
+    const std::vector<Chunk> chunks = chunks_of(task_, data_, settings_.together);
     std::vector<int64_t> sizes;
-    for (const Chunk& chunk : chunks) sizes.push_back(std::ssize(chunk.items));
+    for (const Chunk& chunk : chunks) sizes.push_back(chunk.size);
     const std::vector<Measured> before = file.take_over(items_, sizes);
     begin_progress();
     for (const Chunk& chunk : chunks) {
-      const size_t done = measured_.size(), n = chunk.items.size();
+      const size_t done = measured_.size(), n = static_cast<size_t>(chunk.size);
       if (done < before.size()) {
         add(chunk, {before.begin() + static_cast<ptrdiff_t>(done),
                     before.begin() + static_cast<ptrdiff_t>(done + n)});
@@ -104,14 +108,14 @@ class Run {
   // Of N processes each measures every Nth chunk.
   TaskResult measure_share(const MeasureChunk& measure) {
     const auto [rank, ranks, gather] = settings_.share;
-    const std::vector<Chunk> chunks = chunks_of(task_, data_);
+    const std::vector<Chunk> chunks = chunks_of(task_, data_, settings_.together);
     std::string mine;
     int64_t done = 0;
     if (rank == 0) begin_progress();
     try {
       for (size_t i = static_cast<size_t>(rank); i < chunks.size(); i += static_cast<size_t>(ranks)) {
         for (const Measured& m : measure(chunks[i], done)) mine += line_of(measured_json(m));
-        done += std::ssize(chunks[i].items) * ranks;
+        done += chunks[i].size * ranks;
       }
     } catch (const Interrupted&) {
       mine = broken_off;
@@ -127,7 +131,7 @@ class Run {
     for (size_t i = 0; i < chunks.size(); ++i) {
       const size_t owner = i % texts.size();
       const auto first = of_rank[owner].begin() + taken[owner];
-      taken[owner] += std::ssize(chunks[i].items);
+      taken[owner] += chunks[i].size;
       add(chunks[i], {first, of_rank[owner].begin() + taken[owner]});
     }
     if (!settings_.out.empty()) std::filesystem::create_directories(settings_.out);
@@ -150,7 +154,12 @@ class Run {
   }
 
   void add(const Chunk& chunk, std::vector<Measured> measured) {
-    for (ItemScores& scores : scorer_.score(chunk.items, measured)) scores_.push_back(std::move(scores));
+    std::span<const Measured> left = measured;
+    for (const ItemSpan& span : chunk.spans) {
+      for (ItemScores& scores : scorer_.score(span.items, left.first(span.items.size())))
+        scores_.push_back(std::move(scores));
+      left = left.subspan(span.items.size());
+    }
     for (Measured& m : measured) measured_.push_back(std::move(m));
   }
 

@@ -28,6 +28,9 @@ struct TaskRunSettings {
   int workers = 1;                               // programs in the sandbox at a time
   bool allow_weak = false;
   int threads = 1;  // of the bootstrap
+  // Items that are measured together, from an empty prefix cache, or of generating tasks answers: what a resumed
+  // run takes over is a multiple of them.
+  int64_t together = 128;
   ItemShare share = {};
 };
 

@@ -40,10 +40,13 @@ void TextMeasurement::check_task(const Task& task, bool chat) {
       task.name);
 }
 
-std::vector<Measured> TextMeasurement::measure(const SubjectItems& data, std::span<const Item> items,
+std::vector<Measured> TextMeasurement::measure(std::span<const ItemSpan> spans,
                                                const std::function<void(int64_t)>& progress) {
   const size_t each =
       task_.form == TaskForm::generate ? static_cast<size_t>(task_.generation.samples) : size_t{1};
+  std::vector<std::pair<const SubjectItems*, const Item*>> items;
+  for (const auto& [subject, some] : spans)
+    for (const Item& item : some) items.emplace_back(subject, &item);
   std::vector<Measured> all(items.size());
   std::vector<std::vector<MeasuredSample>> samples(items.size(), std::vector<MeasuredSample>(each));
   std::vector<size_t> open(items.size(), each);
@@ -51,9 +54,9 @@ std::vector<Measured> TextMeasurement::measure(const SubjectItems& data, std::sp
   server_.ask_each(
       items.size() * each,
       [&](size_t i) {
-        const Item& item = items[i / each];
-        return task_.form == TaskForm::choice ? choice(data, item)
-                                              : sample(data, item, static_cast<int64_t>(i % each));
+        const auto& [subject, item] = items[i / each];
+        return task_.form == TaskForm::choice ? choice(*subject, *item)
+                                              : sample(*subject, *item, static_cast<int64_t>(i % each));
       },
       [&](size_t i, Measured&& m) {
         if (!m.samples.empty()) samples[i / each][i % each] = std::move(m.samples[0]);

@@ -18,7 +18,7 @@ class TextMeasurement : public Measurer {
   // `chat`: conversations, through the server's template. All must outlive this.
   TextMeasurement(ModelServer& server, const Task& task, bool chat, const MeasurementSettings& settings);
 
-  std::vector<Measured> measure(const SubjectItems& data, std::span<const Item> items,
+  std::vector<Measured> measure(std::span<const ItemSpan> spans,
                                 const std::function<void(int64_t)>& progress) override;
 
   // Error for what cannot be asked as texts: documents, and given answers in a conversation.

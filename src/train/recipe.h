@@ -127,7 +127,7 @@ struct Recipe {
     std::string data = ".";          // folder of the data sets' files
     int64_t every = 0;               // steps between; 0: at the start and the end only
     int64_t limit = 0;               // items of each file at most; 0: all
-    int64_t sequences = 32;          // worked on at a time
+    int64_t sequences = 0;           // worked on at a time; 0: by the device
     bool chat = false;               // ask in conversations
     bool at_start = true;            // before the first step too
   } eval;

@@ -106,7 +106,8 @@ void visit_recipe(R& r, F&& f) {
   f("eval.data", r.eval.data, any_value, free_to_change, "folder of the data sets' files");
   f("eval.every", r.eval.every, at_least_0, free_to_change, "steps between; 0: at the start and the end only");
   f("eval.limit", r.eval.limit, at_least_0, free_to_change, "items of each file at most; 0: all");
-  f("eval.sequences", r.eval.sequences, Range{1, 1024}, free_to_change, "worked on at a time");
+  f("eval.sequences", r.eval.sequences, Range{0, 1024}, free_to_change,
+    "worked on at a time; 0: 32, on a GPU 256");
   f("eval.chat", r.eval.chat, any_value, free_to_change, "ask in conversations, through the chat template");
   f("eval.at_start", r.eval.at_start, any_value, free_to_change, "before the first step too");
   f("parallel.pipeline", r.parallel.pipeline, Range{1, 4096}, free_to_change,

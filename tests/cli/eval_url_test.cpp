@@ -206,10 +206,11 @@ TEST_F(EvalUrl, TriesAgainAndGivesUpInTime) {
 }
 
 TEST_F(EvalUrl, AnInterruptEndsItCleanly) {
-  const Outcome run =
-      run_shell("timeout --preserve-status -s INT 1 '" + program() + "' eval --threads 1" + url("slow") +
-                " --sequences 2 " + task("t.toml") + " --out " + (dir_ / "out"));
-  EXPECT_TRUE(ends_with_error(run, "interrupted")) << run.err;
+  const std::string records = dir_ / "out/t.jsonl";
+  const Outcome run = run_shell("'" + program() + "' eval --threads 1" + url("slow") + " --sequences 2 " +
+                                task("t.toml") + " --out " + (dir_ / "out") + " & p=$!; while [ ! -e " + records +
+                                " ] && kill -0 $p; do sleep 0.005; done; kill -INT $p; wait $p");
+  EXPECT_TRUE(ends_with_error(run, "interrupted")) << run.exit_code << run.err;
   ASSERT_EQ(served("good", task("t.toml") + " --resume --out " + (dir_ / "out")).exit_code, 0);
 }
 

@@ -50,14 +50,14 @@ class Served {
     ModelServer asked(server.url(behaviour), "small",
                       {.target = {}, .headers = {}, .limits = {}, .retries = 0}, 4, 0);
     TextMeasurement measurement(asked, small.task, false, settings());
-    return measurement.measure(small.data.subjects[0], small.data.subjects[0].items, [](int64_t) {});
+    return measurement.measure(small.spans(), [](int64_t) {});
   }
   std::vector<Measured> by_ids() {
     ModelServer asked(server.url(), "small", {.target = {}, .headers = {}, .limits = {}, .retries = 0}, 4,
                       engine.longest());
     ServerAnswerer answerer(asked);
     Measurement measurement(answerer, small.tokenizer, small.task, nullptr, settings());
-    return measurement.measure(small.data.subjects[0], small.data.subjects[0].items, [](int64_t) {});
+    return measurement.measure(small.spans(), [](int64_t) {});
   }
   std::string problem(const std::string& behaviour, bool ids = false) {
     ModelServer asked(server.url(behaviour), "small",
@@ -69,7 +69,7 @@ class Served {
     Engine own = small.engine(8, 64, 1, true, cache);
     return small.measure(own);
   }
-  static MeasurementSettings settings() { return {.seed = 1, .eos_token_ids = {256}}; }
+  static MeasurementSettings settings() { return {.seed = 1, .eos_token_ids = {256}, .threads = 2}; }
 
   SmallTask small;
   Engine engine;

@@ -88,10 +88,11 @@ class SmallTask {
              .absorbed = {},
              .score = true}};
   }
+  std::vector<ItemSpan> spans() const { return {{&data.subjects[0], data.subjects[0].items}}; }
   std::vector<Measured> measure(Engine& engine, std::span<const Item> items, uint64_t seed = 1) {
     EngineAnswerer answerer(engine);
-    return Measurement(answerer, tokenizer, task, nullptr, {.seed = seed, .eos_token_ids = {256}})
-        .measure(data.subjects[0], items, [](int64_t) {});
+    return Measurement(answerer, tokenizer, task, nullptr, {.seed = seed, .eos_token_ids = {256}, .threads = 3})
+        .measure(std::vector<ItemSpan>{{&data.subjects[0], items}}, [](int64_t) {});
   }
   std::vector<Measured> measure(Engine& engine) { return measure(engine, data.subjects[0].items); }
 

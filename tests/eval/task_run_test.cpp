@@ -31,7 +31,7 @@ class TaskRuns : public ::testing::TestWithParam<std::string> {
   }
 
   TempDir dir_;
-  // Several chunks: of 128 items, or of 21 with three samples each.
+  // Several chunks: of 128 items, or of 42 with three samples each.
   SmallTask t_{GetParam(), 300};
 };
 

@@ -1,4 +1,4 @@
-#include "eval/measurement_batch.h"
+#include "eval/item_requests.h"
 
 #include <algorithm>
 #include <numeric>
@@ -8,21 +8,8 @@
 
 namespace fathom {
 
-Measured& MeasurementBatch::begin(const std::string& id) {
-  open_.push_back(0);
-  measured_.emplace_back();
-  measured_.back().id = id;
-  return measured_.back();
-}
-
-void MeasurementBatch::ask(Request request, Take take) {
-  requests_.push_back(std::move(request));
-  asked_.push_back({measured_.size() - 1, std::move(take)});
-  ++open_.back();
-}
-
-void MeasurementBatch::ask_scores(const std::vector<Seam>& seams,
-                                  const std::function<void(Measured&, size_t, double)>& take) {
+void ItemRequests::ask_scores(const std::vector<Seam>& seams,
+                              const std::function<void(Measured&, size_t, double)>& take) {
   // By all tokens but the last and the cut; in the order of the first answer of each, so that nothing depends
   // on how the map is sorted.
   std::map<std::pair<std::vector<int32_t>, int64_t>, size_t> request_of;
@@ -58,23 +45,39 @@ void MeasurementBatch::ask_scores(const std::vector<Seam>& seams,
     });
 }
 
-std::vector<Measured> MeasurementBatch::run(Answerer& answerer,
-                                            const std::function<void(int64_t)>& progress) {
-  int64_t done = std::count(open_.begin(), open_.end(), 0);
+std::vector<Measured> answer_all(Answerer& answerer, std::vector<ItemRequests> items,
+                                 std::span<const size_t> order, const std::function<void(int64_t)>& progress) {
+  struct Asked {
+    size_t item, request;
+  };
+  std::vector<Request> requests;
+  std::vector<Asked> asked;
+  std::vector<size_t> open;
+  int64_t done = 0;
+  for (const ItemRequests& item : items) {
+    open.push_back(item.requests.size());
+    done += item.requests.empty();
+  }
+  for (const size_t i : order)
+    for (size_t k = 0; k < items[i].requests.size(); ++k) {
+      requests.push_back(std::move(items[i].requests[k].first));
+      asked.push_back({i, k});
+    }
   answerer.answer(
-      std::move(requests_),
+      std::move(requests),
       [&](size_t n, AnsweredRequest&& answered) {
-        const Asked& asked = asked_[n];
-        Measured& measured = measured_[asked.item];
-        check(answered.error.empty(), "item {}: {}", measured.id, answered.error);
-        asked.take(measured, std::move(answered));
-        done += --open_[asked.item] == 0;
+        ItemRequests& item = items[asked[n].item];
+        check(answered.error.empty(), "item {}: {}", item.measured.id, answered.error);
+        item.requests[asked[n].request].second(item.measured, std::move(answered));
+        done += --open[asked[n].item] == 0;
       },
       [&] {
         if (interrupted()) throw Interrupted();
         progress(done);
       });
-  return std::move(measured_);
+  std::vector<Measured> all;
+  for (ItemRequests& item : items) all.push_back(std::move(item.measured));
+  return all;
 }
 
 }  // namespace fathom
