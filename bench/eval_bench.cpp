@@ -13,6 +13,7 @@
 #include "base/parse_number.h"
 #include "base/rng.h"
 #include "cli/flags.h"
+#include "cli/profile_report.h"
 #include "eval/task_engine.h"
 #include "eval/task_run.h"
 
@@ -43,6 +44,9 @@ class EvalBench {
         "{:.0f} tokens/s, {:.0f}% of the prefill rate {:.0f}\n",
         task_.task.name, sequences, options.token_budget, items, seconds, items / seconds, tokens / items, rate,
         100 * rate / pure, pure);
+    Profile profile(device_);
+    score(engine);
+    print_profile(device_, model_.dtype, profile, fmt::format("{}, op by op", task_.task.name));
     std::fflush(stdout);
   }
 

@@ -43,7 +43,7 @@ def make_model(args):
 
 def run_fathom(args, task, out):
     command = [args.fathom, "eval", args.model, "--task", task, "--data", args.data, "--out", out, "--device", args.device,
-               "--dtype", args.dtype, "--sequences", str(args.sequences), "--limit", str(args.limit)]
+               "--dtype", args.dtype, "--limit", args.limit, *(["--sequences", args.sequences] if args.sequences else [])]
     start = time.monotonic()
     run = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     if run.returncode:
@@ -74,7 +74,7 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="f32", choices=TYPES)
     parser.add_argument("--batch", default="16", help="of the harness; auto lets it try")
-    parser.add_argument("--sequences", type=int, default=32, help="of fathom")
+    parser.add_argument("--sequences", type=int, help="of fathom, instead of its own")
     parser.add_argument("--limit", type=int, default=0)
     parser.add_argument("--config")
     parser.add_argument("--tokenizer")
