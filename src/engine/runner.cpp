@@ -66,7 +66,8 @@ int64_t Runner::bytes(const Model& model, const RunnerOptions& options) {
 std::array<StepSize, 2> Runner::largest(const Model& model, const RunnerOptions& o) {
   // When every sequence is as long as it can be.
   const int64_t longest = std::min(o.pages * o.page_size, model.config.max_position_embeddings);
-  const int64_t chunks = (o.max_sequences * longest + o.max_expanded_keys - 1) / o.max_expanded_keys;
+  // Shared prefixes have chunks of their own.
+  const int64_t chunks = (o.max_sequences * longest + o.max_expanded_keys - 1) / o.max_expanded_keys + 1;
   const int64_t absorbed =
       o.absorbed.value_or(false) ? o.max_tokens : o.max_sequences * most_absorbed_tokens(model.config);
   const auto scored = [&](int64_t tokens) {
@@ -150,7 +151,9 @@ PieceResult Runner::result_of(const Group& group, size_t item, const Readback& r
 std::vector<Runner::Group> Runner::split(std::span<const Scheduled> scheduled) const {
   Group expanded{false, {}, {}}, absorbed{true, {}, {}};
   std::vector<Group*> group_of;
-  for (const Scheduled& s : scheduled) group_of.push_back(absorb(s) ? &absorbed : &expanded);
+  const SharedPrefixes shared = shared_prefixes(scheduled, options_.page_size);
+  for (size_t i = 0; i < scheduled.size(); ++i)
+    group_of.push_back(absorb(scheduled[i], shared.keys[i]) ? &absorbed : &expanded);
   for (const bool completing : {true, false})
     for (size_t i = 0; i < scheduled.size(); ++i) {
       if (scheduled[i].completes() != completing) continue;
@@ -168,10 +171,9 @@ std::vector<Runner::Group> Runner::split(std::span<const Scheduled> scheduled) c
   return groups;
 }
 
-bool Runner::absorb(const Scheduled& s) const {
-  const int32_t tokens = static_cast<int32_t>(s.tokens),
-                length = static_cast<int32_t>(s.sequence->cached) + tokens;
-  return options_.absorbed.value_or(absorbed_is_cheaper(model_.config, {&tokens, 1}, {&length, 1}));
+bool Runner::absorb(const Scheduled& s, int64_t shared) const {
+  return options_.absorbed.value_or(
+      absorbed_is_cheaper(model_.config, s.tokens, s.sequence->cached + s.tokens, shared));
 }
 
 // Whether it is a decoding step, one token of each sequence.
@@ -189,6 +191,7 @@ StepForm Runner::form_of(const Group& group) const {
                 .max_pages = page_bucket(static_cast<int64_t>(pages), options_.pages),
                 .sampled = group.completing,
                 .max_expanded_keys = group.absorbed ? 0 : options_.max_expanded_keys,
+                .page_size = options_.page_size,
                 .padding_page = static_cast<int32_t>(options_.pages)};
   if (replayable(group) && options_.padded.value_or(!device_.on_host()))
     form.sampled = form.sequences = sequence_bucket(pieces, options_.max_sequences);

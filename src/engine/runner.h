@@ -99,7 +99,8 @@ class Runner {
   };
 
   std::vector<Group> split(std::span<const Scheduled> scheduled) const;
-  bool absorb(const Scheduled& item) const;
+  // `shared`: keys that are expanded for its neighbours too.
+  bool absorb(const Scheduled& item, int64_t shared) const;
   bool replayable(const Group& group) const;
   StepForm form_of(const Group& group) const;
   Readback run_group(const Group& group);

@@ -22,13 +22,23 @@ void append(HostBatch& batch, std::span<const int32_t> tokens, int64_t first,
   batch.block_table.resize(static_cast<size_t>((b + 1) * batch.max_pages), no_page);
 }
 
-std::vector<HostKeyChunk> key_chunks(std::span<const Scheduled> pieces, int64_t most) {
+struct PieceLengths {
   std::vector<int32_t> tokens, lengths;
-  for (const Scheduled& s : pieces) {
-    tokens.push_back(static_cast<int32_t>(s.tokens));
-    lengths.push_back(static_cast<int32_t>(s.sequence->cached + s.tokens));
+
+  explicit PieceLengths(std::span<const Scheduled> pieces) {
+    for (const Scheduled& s : pieces) {
+      tokens.push_back(static_cast<int32_t>(s.tokens));
+      lengths.push_back(static_cast<int32_t>(s.sequence->cached + s.tokens));
+    }
   }
-  return cut_keys(tokens, lengths, most);
+};
+
+// In tokens. Those that decode read the cache in place.
+int32_t common_keys(const Scheduled& a, const Scheduled& b, int64_t page_size) {
+  if (a.tokens == 1 || b.tokens == 1) return 0;
+  const std::vector<int32_t>&x = a.sequence->pages, &y = b.sequence->pages;
+  const auto pages = std::mismatch(x.begin(), x.end(), y.begin(), y.end()).first - x.begin();
+  return static_cast<int32_t>(std::min({pages * page_size, a.sequence->cached, b.sequence->cached}));
 }
 
 }  // namespace
@@ -44,6 +54,13 @@ StepInputs allocate_step_inputs(Arena& arena, const StepSize& size) {
   return in;
 }
 
+SharedPrefixes shared_prefixes(std::span<const Scheduled> pieces, int64_t page_size) {
+  std::vector<int32_t> common(pieces.size(), 0);
+  for (size_t i = 1; i < pieces.size(); ++i) common[i] = common_keys(pieces[i - 1], pieces[i], page_size);
+  const PieceLengths of(pieces);
+  return shared_prefixes(of.tokens, of.lengths, common);
+}
+
 HostBatch host_batch(std::span<const Scheduled> pieces, const StepForm& form) {
   HostBatch batch;
   batch.max_pages = form.max_pages;
@@ -56,7 +73,10 @@ HostBatch host_batch(std::span<const Scheduled> pieces, const StepForm& form) {
   const int32_t padding_token = 0;
   for (auto b = static_cast<int64_t>(pieces.size()); b < form.sequences; ++b)
     append(batch, {&padding_token, 1}, 0, {&form.padding_page, 1});
-  if (form.max_expanded_keys > 0) batch.chunks = key_chunks(pieces, form.max_expanded_keys);
+  if (form.max_expanded_keys == 0) return batch;
+  const PieceLengths of(pieces);
+  batch.chunks =
+      cut_keys(of.tokens, of.lengths, form.max_expanded_keys, shared_prefixes(pieces, form.page_size));
   return batch;
 }
 

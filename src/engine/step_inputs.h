@@ -34,8 +34,12 @@ struct StepForm {
   int64_t max_pages = 0;          // columns of the block table
   int64_t sampled = 0;            // n
   int64_t max_expanded_keys = 0;  // 0: absorbed
+  int64_t page_size = 0;          // of the cache
   int32_t padding_page = 0;       // of the cache, where padding writes
 };
+
+// What neighbours have in common at their beginnings, in pages of the cache, and may expand together.
+SharedPrefixes shared_prefixes(std::span<const Scheduled> pieces, int64_t page_size);
 
 HostBatch host_batch(std::span<const Scheduled> pieces, const StepForm& form);
 // Writes all into inputs in the host's memory, allocated for this size. Padding is greedy. top_k is at most

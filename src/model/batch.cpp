@@ -21,7 +21,7 @@ Batch moved(Batch batch, std::byte* block) {
   for (Tensor* t : {&batch.tokens, &batch.positions, &batch.sequence_starts, &batch.whole, &batch.exempt,
                     &batch.block_table, &batch.sequence, &batch.block})
     move(*t);
-  for (auto& chunk : batch.chunks) move(chunk.first), move(chunk.starts);
+  for (auto& chunk : batch.chunks) move(chunk.first), move(chunk.starts), move(chunk.queries);
   return batch;
 }
 
@@ -73,7 +73,8 @@ Batch allocate_batch(Arena& arena, const BatchSize& size, int64_t max_pages) {
     batch.block_table = ints({size.sequences, max_pages});
     batch.sequence = ints({size.tokens});
     for (int64_t i = 0; i < size.chunks; ++i)
-      batch.chunks.push_back({ints({size.sequences}), ints({size.sequences + 1})});
+      batch.chunks.push_back(
+          {ints({size.sequences}), ints({size.sequences + 1}), ints({size.sequences + 1})});
   }
   batch.block = Tensor(batch.tokens.data, DType::i32, {(arena.used() - before) / size_of(DType::i32)});
   return batch;
@@ -101,6 +102,7 @@ void write_batch(const HostBatch& host, Batch& batch) {
   for (size_t i = 0; i < host.chunks.size(); ++i) {
     put(batch.chunks[i].first, host.chunks[i].first);
     put(batch.chunks[i].starts, host.chunks[i].starts);
+    put(batch.chunks[i].queries, host.chunks[i].queries);
     batch.chunks[i].keys = host.chunks[i].starts.back();
   }
 }
@@ -114,22 +116,13 @@ void upload_batch(const Device& device, const Config& config, const HostBatch& h
   for (size_t i = 0; i < batch.chunks.size(); ++i) batch.chunks[i].keys = written.chunks[i].keys;
 }
 
-bool absorbed_is_cheaper(const Config& c, std::span<const int32_t> new_tokens,
-                         std::span<const int32_t> lengths) {
+bool absorbed_is_cheaper(const Config& c, int64_t new_tokens, int64_t length, int64_t shared) {
+  const auto queries = static_cast<double>(new_tokens), keys = static_cast<double>(length),
+             expanded_keys = static_cast<double>(length - shared);
+  const double pairs = queries * (keys - (queries - 1) / 2);
+  if (!c.is_mla()) return pairs < expanded_keys * passes_to_gather;
   const Multiplications per(c);
-  double expanded = 0, absorbed = 0;
-  for (size_t b = 0; b < new_tokens.size(); ++b) {
-    const double queries = new_tokens[b], keys = lengths[b];
-    const double pairs = queries * (keys - (queries - 1) / 2);
-    if (c.is_mla()) {
-      expanded += keys * per.latent + pairs * per.expanded_pair;
-      absorbed += queries * per.latent + pairs * per.absorbed_pair;
-    } else {
-      expanded += keys * passes_to_gather;
-      absorbed += pairs;
-    }
-  }
-  return absorbed < expanded;
+  return queries * per.latent + pairs * per.absorbed_pair < expanded_keys * per.latent + pairs * per.expanded_pair;
 }
 
 // Of n new tokens after m others, absorbing saves m latents and costs more for at least n * m pairs.

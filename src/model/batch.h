@@ -80,6 +80,7 @@ struct TrainingStep {
 struct KeyChunk {
   Tensor first;      // [B] i32
   Tensor starts;     // [B+1] i32
+  Tensor queries;    // [B+1] i32
   int64_t keys = 0;  // starts[B]
 };
 
@@ -121,11 +122,10 @@ void upload_batch(const Device& device, const Config& config, const HostBatch& h
 // Token ids and positions must be the model's.
 void check_tokens(const Config& config, std::span<const int32_t> tokens, std::span<const int32_t> positions);
 
-// Whether absorbed attention needs fewer operations than expanded attention for sequences with these numbers
-// of new tokens and whole lengths (docs/architecture.md has the arithmetic). With grouped-query attention
+// Whether absorbed attention needs fewer operations than expanded attention for a sequence with this number of
+// new tokens and this whole length, of which others expand the first `shared` keys (docs/architecture.md has the arithmetic). With grouped-query attention
 // there is nothing to absorb: whether it moves fewer keys to read the cache in place than to gather it.
-bool absorbed_is_cheaper(const Config& config, std::span<const int32_t> new_tokens,
-                         std::span<const int32_t> lengths);
+bool absorbed_is_cheaper(const Config& config, int64_t new_tokens, int64_t length, int64_t shared = 0);
 // The most new tokens of one sequence for which it can be cheaper, whatever their prefix.
 int64_t most_absorbed_tokens(const Config& config);
 

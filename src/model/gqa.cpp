@@ -37,13 +37,13 @@ Tensor project_keys_values(const Pass& p, const AttentionWeights& w, const Atten
   return kv;
 }
 
-void attend(const Pass& p, const AttentionActivations& a, const Tensor& kv, const Tensor& kv_starts,
-            bool causal) {
+void attend(const Pass& p, const AttentionActivations& a, const Tensor& kv, const Tensor& q_starts,
+            const Tensor& kv_starts, bool causal) {
   attention_forward(p.device, {.out = a.out,
                                .lse = a.lse,
                                .q = a.q,
                                .kv = kv,
-                               .q_starts = p.batch.sequence_starts,
+                               .q_starts = q_starts,
                                .kv_starts = kv_starts,
                                .scale = p.softmax_scale,
                                .causal = causal});
@@ -58,7 +58,7 @@ void attend_cached(const Pass& p, const AttentionActivations& a, int64_t layer) 
                                  .block_table = p.batch.block_table,
                                  .first = chunk.first,
                                  .kv_starts = chunk.starts});
-    attend(p, a, kv, chunk.starts, last);
+    attend(p, a, kv, chunk.queries, chunk.starts, last);
   });
 }
 
@@ -82,7 +82,7 @@ void gqa_forward(const Pass& p, const AttentionWeights& w, AttentionActivations&
   };
   p.run_concurrently(keys_values, [&] { project_queries(p, w, a, x); });
   if (!p.batch.cache)
-    attend(p, a, a.kv, p.batch.sequence_starts, /*causal=*/true);
+    attend(p, a, a.kv, p.batch.sequence_starts, p.batch.sequence_starts, /*causal=*/true);
   else if (p.batch.absorbed())
     attend_paged(p, a, layer);
   else
@@ -97,7 +97,7 @@ void gqa_backward(const Pass& p, const AttentionWeights& w, AttentionWeights& dw
     project_queries(p, w, a, x);
     project_keys_values(p, w, a, x);
   }
-  if (p.recompute.attention) attend(p, a, a.kv, p.batch.sequence_starts, /*causal=*/true);
+  if (p.recompute.attention) attend(p, a, a.kv, p.batch.sequence_starts, p.batch.sequence_starts, /*causal=*/true);
   project_backward_input(p, flat(g.attention_out), dout, w.o_proj);
   attention_backward(p.device, {.dq = d.q,
                                 .dkv = d.kv,

@@ -67,13 +67,13 @@ Tensor expand(const Pass& p, const AttentionWeights& w, const AttentionActivatio
 
 // Equations 16 and 17: ordinary attention to expanded keys and values.
 void attend_expanded(const Pass& p, const AttentionActivations& a, const Tensor& kv, const Tensor& k_rope,
-                     const Tensor& kv_starts, bool causal) {
+                     const Tensor& q_starts, const Tensor& kv_starts, bool causal) {
   attention_forward(p.device, {.out = a.out,
                                .lse = a.lse,
                                .q = a.q,
                                .kv = kv,
                                .k_rope = k_rope,
-                               .q_starts = p.batch.sequence_starts,
+                               .q_starts = q_starts,
                                .kv_starts = kv_starts,
                                .scale = p.softmax_scale,
                                .causal = causal});
@@ -82,7 +82,7 @@ void attend_expanded(const Pass& p, const AttentionActivations& a, const Tensor&
 // Each sequence's tokens to its own tokens, without a cache.
 void attend_tokens(const Pass& p, const AttentionActivations& a, const Tensor& kv) {
   attend_expanded(p, a, kv, a.latent.columns(p.config.kv_lora_rank, p.config.qk_rope_head_dim),
-                  p.batch.sequence_starts, true);
+                  p.batch.sequence_starts, p.batch.sequence_starts, true);
 }
 
 // The same over the cache, in chunks.
@@ -95,7 +95,8 @@ void attend_cached(const Pass& p, const AttentionWeights& w, const AttentionActi
                                  .first = chunk.first,
                                  .kv_starts = chunk.starts});
     attend_expanded(p, a, expand(p, w, a, rows.columns(0, p.config.kv_lora_rank)),
-                    rows.columns(p.config.kv_lora_rank, p.config.qk_rope_head_dim), chunk.starts, last);
+                    rows.columns(p.config.kv_lora_rank, p.config.qk_rope_head_dim), chunk.queries,
+                    chunk.starts, last);
   });
 }
 

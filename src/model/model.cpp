@@ -24,6 +24,7 @@ void check_batch(const Device& device, const Config& c, const Batch& batch) {
     for (const KeyChunk& chunk : batch.chunks) {
       expect("batch chunk first", chunk.first, {B}, DType::i32);
       expect("batch chunk starts", chunk.starts, {B1}, DType::i32);
+      expect("batch chunk queries", chunk.queries, {B1}, DType::i32);
     }
   }
   if (!device.on_host()) return;

@@ -4,6 +4,8 @@
 
 #include <numeric>
 
+#include "base/rng.h"
+
 namespace fathom::testing {
 namespace {
 
@@ -65,6 +67,78 @@ TEST(KeyChunks, EveryKeyOnce) {
     expect_cut({1, 2, 1, 3}, {1, 40, 33, 250}, most);
   }
   for (int32_t length = 95; length < 106; ++length) expect_cut({20}, {length}, 50);
+}
+
+// Every query sees every key of its sequence's prefix once, be it in its own part or in its leader's, and only the
+// last chunk has new tokens.
+void expect_shared_cut(const Ints& new_tokens, const Ints& lengths, const SharedPrefixes& shared, int64_t most) {
+  const std::vector<HostKeyChunk> chunks = cut_keys(new_tokens, lengths, most, shared);
+  const size_t B = lengths.size();
+  std::vector<std::vector<int>> seen(B);
+  for (size_t b = 0; b < B; ++b) seen[b].resize(static_cast<size_t>(lengths[b]));
+  for (const HostKeyChunk& chunk : chunks) {
+    EXPECT_LE(chunk.starts.back(), most);
+    ASSERT_EQ(chunk.queries.size(), B + 1);
+    EXPECT_EQ(chunk.queries.back(), total(new_tokens));
+    int32_t first_query = 0;
+    for (size_t b = 0; b < B; first_query += new_tokens[b++])
+      for (size_t s = 0; s < B; ++s) {
+        const bool all = chunk.queries[s] <= first_query && first_query + new_tokens[b] <= chunk.queries[s + 1];
+        EXPECT_TRUE(all || new_tokens[b] == 0 || chunk.queries[s] >= first_query + new_tokens[b] ||
+                    chunk.queries[s + 1] <= first_query);
+        if (!all || new_tokens[b] == 0 || (s != b && shared.leader[b] != static_cast<int32_t>(s))) continue;
+        const int32_t keys = chunk.starts[s + 1] - chunk.starts[s];
+        for (int32_t k = 0; k < keys; ++k) {
+          const auto key = static_cast<size_t>(chunk.first[s] + k);
+          EXPECT_TRUE(s == b || static_cast<int32_t>(key) < shared.keys[b]);
+          ++seen[b][key];
+        }
+      }
+  }
+  for (size_t b = 0; b < B; ++b)
+    if (new_tokens[b] > 0) {
+      EXPECT_EQ(seen[b], std::vector<int>(static_cast<size_t>(lengths[b]), 1)) << b << " of chunks of " << most;
+    }
+}
+
+TEST(KeyChunks, ASharedPrefixIsExpandedOnce) {
+  const Ints tokens = {4, 5, 6, 7}, lengths = {104, 105, 96, 30};
+  const SharedPrefixes shared = shared_prefixes(tokens, lengths, Ints{0, 96, 90, 8});
+  EXPECT_EQ(shared.leader, (Ints{0, 0, 0, 3}));
+  EXPECT_EQ(shared.keys, (Ints{90, 90, 90, 0}));
+  const auto chunks = cut_keys(tokens, lengths, 200, shared);
+  ASSERT_EQ(chunks.size(), 2u);
+  EXPECT_EQ(chunks[0].starts, (Ints{0, 90, 90, 90, 90}));
+  EXPECT_EQ(chunks[0].queries, (Ints{0, 15, 15, 15, 22}));
+  EXPECT_EQ(chunks[1].first, (Ints{90, 90, 90, 0}));
+  EXPECT_EQ(chunks[1].starts, (Ints{0, 14, 29, 35, 65}));
+  EXPECT_EQ(chunks[1].queries, (Ints{0, 4, 9, 15, 22}));
+  for (const int64_t most : {22, 23, 50, 100, 200}) expect_shared_cut(tokens, lengths, shared, most);
+}
+
+TEST(KeyChunks, APrefixIsSharedWhereThatPays) {
+  // 20 keys saved for 15 queries; and for 5.
+  EXPECT_EQ(shared_prefixes(Ints{7, 8}, Ints{40, 40}, Ints{0, 20}).keys, (Ints{0, 0}));
+  EXPECT_EQ(shared_prefixes(Ints{2, 3}, Ints{40, 40}, Ints{0, 20}).keys, (Ints{20, 20}));
+  // Only what is cached for both.
+  EXPECT_EQ(shared_prefixes(Ints{2, 3}, Ints{14, 40}, Ints{0, 20}).keys, (Ints{12, 12}));
+  // One that shares less than half begins with its own neighbours.
+  EXPECT_EQ(shared_prefixes(Ints{1, 1, 1, 1}, Ints{80, 80, 80, 80}, Ints{0, 64, 16, 48}).leader, (Ints{0, 0, 2, 2}));
+}
+
+TEST(KeyChunks, AnySharingShowsEveryKeyOnce) {
+  Rng rng(7);
+  for (int trial = 0; trial < 200; ++trial) {
+    const size_t B = 1 + rng.below(8);
+    Ints tokens, lengths, common;
+    for (size_t b = 0; b < B; ++b) {
+      tokens.push_back(static_cast<int32_t>(rng.below(6)));
+      lengths.push_back(tokens[b] + static_cast<int32_t>(rng.below(60)));
+      common.push_back(static_cast<int32_t>(rng.below(70)));
+    }
+    const int64_t most = total(tokens) + 1 + static_cast<int64_t>(rng.below(80));
+    expect_shared_cut(tokens, lengths, shared_prefixes(tokens, lengths, common), most);
+  }
 }
 
 TEST(KeyChunks, NoSequences) {

@@ -65,7 +65,8 @@ class CachedRun {
     BatchSize size{N, B, 0, static_cast<int64_t>(chunks.size())};
     for (HostKeyChunk& c : chunks) {
       batch.chunks.push_back({Tensor(c.first.data(), DType::i32, {B}),
-                              Tensor(c.starts.data(), DType::i32, {B + 1}), c.starts.back()});
+                              Tensor(c.starts.data(), DType::i32, {B + 1}),
+                              Tensor(c.queries.data(), DType::i32, {B + 1}), c.starts.back()});
       size.keys = std::max<int64_t>(size.keys, c.starts.back());
     }
     Arena memory("activations", activation_bytes(model_.config, model_.dtype, Purpose::serving, size));
@@ -215,17 +216,20 @@ TEST(Parity, BadTokensAndPositionsAreRefused) {
 
 TEST(Parity, AbsorbedIsChosenForDecodingAndExpandedForPrefill) {
   const Config v2 = read_config(testing::source_dir() + "/configs/deepseek-v2.json");
-  const auto absorbed = [&](int32_t n, int32_t length) {
-    return absorbed_is_cheaper(v2, std::span(&n, 1), std::span(&length, 1));
+  const auto absorbed = [&](int64_t n, int64_t length, int64_t shared = 0) {
+    return absorbed_is_cheaper(v2, n, length, shared);
   };
   EXPECT_TRUE(absorbed(1, 1000));
   EXPECT_FALSE(absorbed(1000, 1000));
   // The crossover is near 171 queries per expanded key when the prefix is long.
   EXPECT_TRUE(absorbed(150, 100'000));
   EXPECT_FALSE(absorbed(190, 100'000));
-  const auto most = static_cast<int32_t>(most_absorbed_tokens(v2));
+  // A prefix that others expand too costs nothing.
+  EXPECT_TRUE(absorbed(100, 600));
+  EXPECT_FALSE(absorbed(100, 600, 500));
+  const int64_t most = most_absorbed_tokens(v2);
   EXPECT_TRUE(absorbed(most, 100'000'000));
-  for (int32_t length = most + 1; length < 100'000'000; length += length / 3)
+  for (int64_t length = most + 1; length < 100'000'000; length += length / 3)
     EXPECT_FALSE(absorbed(most + 1, length));
 }
 
