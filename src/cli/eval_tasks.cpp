@@ -21,6 +21,7 @@
 #include "io/file.h"
 #include "model/model_folder.h"
 #include "text/tokenizer_identity.h"
+#include "train/trained_by.h"
 
 namespace fathom {
 namespace {
@@ -85,6 +86,12 @@ OrderedJson model_identity(const Options& o, const EngineOptions& engine, const 
   return parts;
 }
 
+OrderedJson training_of(const std::string& folder) {
+  const std::optional<TrainedBy> by = trained_by(folder);
+  if (!by) return OrderedJson::object();
+  return {{"step", by->step}, {"trained_tokens", by->tokens}, {"training_run", by->run}};
+}
+
 void print_results(const Options& o, const std::vector<TaskResult>& results) {
   OrderedJson json = OrderedJson::array();
   for (const TaskResult& r : results) {
@@ -136,7 +143,10 @@ void evaluate(const Options& o) {
   TaskRunSettings settings = settings_of(o);
   settings.threads = device.threads();
   settings.measurement.eos_token_ids = read_generation_config(o.model, model.config).eos_token_ids;
-  if (!o.out.empty()) settings.identity = model_identity(o, options, model);
+  if (!o.out.empty()) {
+    settings.identity = model_identity(o, options, model);
+    settings.about = training_of(o.adapter.empty() ? o.model : o.adapter);
+  }
   catch_interrupts();
   std::vector<TaskResult> results;
   for (const TaskWithItems& t : tasks)

@@ -57,6 +57,9 @@ std::vector<jinja::Text> Measurement::choose_prompts(
   measured.shots = static_cast<int64_t>(shots);
   measured.prompts = bytes_of(prompts);
   measured.prompt_hash = prompt_hash(prompts, prompts_.delimiter(), item.answers);
+  if (prompts_.chat())
+    measured.asked_hash =
+        prompt_hash(prompts_.base_prompts(data, item, examples, shots), task_.prompt.delimiter, item.answers);
   return prompts;
 }
 
