@@ -61,8 +61,9 @@ void add_training(const TrainingPlace& training, const std::string& task, Evalua
 }
 
 EvaluatedRun read_run(const std::string& folder, const RunChoice& choice) {
-  EvaluatedRun run{.path = folder, .name = {}, .training = {}, .series = {}, .tasks = {}, .remarks = {}};
+  EvaluatedRun run{.path = folder, .name = {}, .training = {}, .series = {}, .tasks = {}, .there = {}, .remarks = {}};
   for (const std::string& name : tasks_in(folder)) {
+    run.there.push_back(name);
     if (!wanted(choice, name)) continue;
     TaskFiles files = read_task_files(folder, name);
     add_training(files.training, name, run);
@@ -71,8 +72,10 @@ EvaluatedRun read_run(const std::string& folder, const RunChoice& choice) {
   for (const std::string& judged : judged_folders(folder)) {
     std::optional<ScoredTask> task = read_judged(judged);
     if (!task) run.remarks.push_back(judged + ": MT-Bench's pairs are no row here: they compare two models themselves");
-    if (!task || !wanted(choice, task->task)) continue;
+    if (!task) continue;
     const std::string name = task->task;
+    run.there.push_back(name);
+    if (!wanted(choice, name)) continue;
     check(run.tasks.emplace(name, std::move(*task)).second, "{}: has {} twice", folder, name);
   }
   return run;
@@ -121,8 +124,7 @@ void name_members(std::vector<EvaluatedRun>& runs) {
 
 void check_tasks(const std::vector<EvaluatedRun>& runs, const RunChoice& choice) {
   std::set<std::string> there;
-  for (const EvaluatedRun& run : runs)
-    for (const auto& [name, task] : run.tasks) there.insert(name);
+  for (const EvaluatedRun& run : runs) there.insert(run.there.begin(), run.there.end());
   const std::vector<std::string> known(there.begin(), there.end());
   for (const std::string& task : choice.tasks)
     check(there.contains(task), "no run has results of task '{}'{}", task, did_you_mean(task, known));

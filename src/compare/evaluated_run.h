@@ -15,6 +15,7 @@ struct EvaluatedRun {
   TrainingPlace training;
   std::string series;  // the name that checkpoints of one training run share; empty: it is none of several
   std::map<std::string, ScoredTask> tasks;
+  std::vector<std::string> there;  // names of all tasks that the folder has, chosen or not
   std::vector<std::string> remarks;
 };
 

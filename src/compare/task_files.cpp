@@ -107,7 +107,7 @@ void parse_result(const Json& json, const std::string& where, ScoredTask& task) 
   task.remarks = remarks_of(result);
   if (!result.has("subjects")) return;
   task.plan.has_subjects = true;
-  task.plan.all = static_cast<size_t>(result.required<int64_t>("subjects"));
+  task.plan.all = result.required<size_t>("subjects");
   if (!result.has("categories")) return;
   const JsonObject categories = result.child("categories");
   for (const auto& [name, members] : categories.json().items())

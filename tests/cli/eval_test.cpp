@@ -6,13 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "io/file.h"
-#include "model/model_folder.h"
-#include "support/byte_tokenizer.h"
+#include "cli/evaluated_model.h"
 #include "support/paths.h"
 #include "support/peer.h"
 #include "support/program.h"
-#include "support/small_model.h"
 
 namespace fathom::testing {
 namespace {
@@ -24,14 +21,7 @@ const std::string samples = " --data " + source_dir() + "/tests/eval/samples";
 
 class Eval : public ::testing::Test {
  protected:
-  Eval() {
-    Config c = v2_like();
-    c.vocab_size = 257, c.max_position_embeddings = 3000;
-    save_model(Device::cpu(1), dir_ / "model", random_model(c, DType::f32));
-    write_file(dir_ / "model/tokenizer.json", byte_tokenizer_json().dump());
-    write_file(dir_ / "model/tokenizer_config.json",
-               R"({"add_bos_token": true, "bos_token": "<end>", "tokenizer_class": "LlamaTokenizerFast"})");
-  }
+  Eval() { write_evaluated_model(dir_ / "model"); }
   Outcome eval(const std::string& arguments) const {
     return run_fathom("eval " + (dir_ / "model") + " --threads 1 " + arguments);
   }

@@ -94,7 +94,7 @@ class DifferingItems {
       const label = [item.labels[k], item.texts?.[k]].filter(Boolean).join('. ');
       return element('tr', {}, element('td', {class: 'option'}, label || String(k), right ? element('span', {class: 'better'}, ' \u2713 right') : ''),
         ...runs.map((run) => element('td', {class: 'number'}, run.options ? run.options[k].toFixed(3) : '\u2013',
-          run.picked?.[name] === k ? element('span', {class: right ? 'better' : 'worse'}, ' \u25c0 chosen') : '')));
+          run.picked?.[name] === k ? element('span', {class: right ? 'better' : 'worse'}, ` \u25c0 chosen${name === 'sum' ? '' : ' by ' + name}`) : '')));
     });
     return element('div', {class: 'table'}, element('table', {}, element('thead', {}, head), element('tbody', {}, ...rows)));
   }

@@ -16,7 +16,7 @@ function pairRow(data, measure, i, baseline) {
 function drawPairs(data, view, task) {
   const head = ['model', 'score', '95%', 'difference', '95%', 'better in', 'p', 'adjusted', 'test'];
   const rows = [];
-  const measures = data.measures.filter((m) => m.task === task);
+  const measures = data.measures.filter((m) => m.task === task).sort((a, b) => Boolean(b.headline) - Boolean(a.headline));
   for (const measure of measures.filter((m) => !m.over.startsWith('subject '))) {
     rows.push(element('tr', {class: 'group'}, element('td', {colspan: head.length}, `${measure.metric}, ${measure.over}`,
       measure.headline ? ' (headline)' : '')));
