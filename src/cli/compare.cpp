@@ -1,4 +1,5 @@
-// fathom compare RUN RUN...: results of fathom eval and fathom judge side by side, in the terminal and as a page.
+// fathom compare RUN RUN...: results of fathom eval and fathom judge side by side, in the terminal and as a
+// page.
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
@@ -39,8 +40,10 @@ CompareChoice choice_of(const Options& o) {
 
 void run(const Options& o) {
   const Comparison comparison = compare(choice_of(o));
-  print_output("{}", o.json ? comparison_json(comparison).dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n"
-                            : comparison_table(comparison, o.all_metrics));
+  print_output(
+      "{}",
+      o.json ? comparison_json(comparison).dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n"
+             : comparison_table(comparison, o.all_metrics));
   if (o.html.empty()) return;
   const std::string page = leaderboard_page(comparison);
   write_file(o.html, page);
@@ -54,22 +57,26 @@ void add_compare(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "compare", "Results of several models: scores, paired differences, a leaderboard page");
   command
-      ->add_option("runs", o->runs,
-                   "folders that fathom eval or fathom judge wrote (--out); or OUT/eval of a training run, with a "
-                   "folder for each checkpoint")
+      ->add_option(
+          "runs", o->runs,
+          "folders that fathom eval or fathom judge wrote (--out); or OUT/eval of a training run, with a "
+          "folder for each checkpoint")
       ->required();
   command->add_option("--html", o->html, "write the leaderboard as this page");
   command->add_flag("--json", o->json, "print JSON");
   command->add_option("--task", o->tasks, "these tasks alone, with commas between them");
-  command->add_option("--metric", o->metrics,
-                      "show these metrics, with commas between them, where a task has them, instead of the paper's");
+  command->add_option(
+      "--metric", o->metrics,
+      "show these metrics, with commas between them, where a task has them, instead of the paper's");
   command->add_flag("--all-metrics", o->all_metrics, "print every metric and average");
   command->add_option("--baseline", o->baseline, "whom the others are compared with; the first by default");
-  command->add_option("--names", o->names,
-                      "a name for each run, with commas between them; checkpoints of one training run share one");
-  command->add_option("--tokens", o->tokens,
-                      "how many tokens each run's model was trained on, with commas between them, where the files do "
-                      "not say it");
+  command->add_option(
+      "--names", o->names,
+      "a name for each run, with commas between them; checkpoints of one training run share one");
+  command->add_option(
+      "--tokens", o->tokens,
+      "how many tokens each run's model was trained on, with commas between them, where the files do "
+      "not say it");
   command->add_flag("--common", o->common, "leave out items that not all runs of a task have, asked alike");
   command->add_flag("--no-published", o->no_published, "without the paper's own scores");
   add_number(*command, "--seed", o->seed, "of intervals and permutation tests");

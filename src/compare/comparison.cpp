@@ -13,7 +13,8 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 }
 
 bool has_metric(const ScoredTask& task, const std::string& metric) {
-  return std::any_of(task.means.begin(), task.means.end(), [&](const ReportedMean& m) { return m.metric == metric; });
+  return std::any_of(task.means.begin(), task.means.end(),
+                     [&](const ReportedMean& m) { return m.metric == metric; });
 }
 
 // What is chosen; else that of the paper's table; else the task's own.
@@ -34,7 +35,8 @@ void check_metrics(const std::vector<JoinedTask>& tasks, const std::vector<std::
     for (const ReportedMean& m : task.of_run[0]->means)
       if (!contains(known, m.metric)) known.push_back(m.metric);
   for (const std::string& metric : chosen)
-    check(contains(known, metric), "--metric: no task has a metric '{}'{}", metric, did_you_mean(metric, known));
+    check(contains(known, metric), "--metric: no task has a metric '{}'{}", metric,
+          did_you_mean(metric, known));
 }
 
 size_t baseline_of(const std::vector<EvaluatedRun>& runs, const std::string& name) {
@@ -99,14 +101,14 @@ std::vector<std::pair<std::string, std::vector<size_t>>> Comparison::series() co
   std::vector<std::pair<std::string, std::vector<size_t>>> all;
   for (size_t r = 0; r < runs.size(); ++r) {
     if (runs[r].series.empty()) continue;
-    auto at = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.first == runs[r].series; });
+    auto at =
+        std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.first == runs[r].series; });
     if (at == all.end()) at = all.insert(all.end(), {runs[r].series, {}});
     at->second.push_back(r);
   }
   for (auto& [name, members] : all)
-    std::stable_sort(members.begin(), members.end(), [&](size_t a, size_t b) {
-      return *runs[a].training.tokens < *runs[b].training.tokens;
-    });
+    std::stable_sort(members.begin(), members.end(),
+                     [&](size_t a, size_t b) { return *runs[a].training.tokens < *runs[b].training.tokens; });
   return all;
 }
 

@@ -1,5 +1,5 @@
-// Runs compared: every model's scores with intervals, how each differs from the others, what papers publish beside
-// them, and all that is to be known of it.
+// Runs compared: every model's scores with intervals, how each differs from the others, what papers publish
+// beside them, and all that is to be known of it.
 #pragma once
 #include <map>
 #include <string>
@@ -48,8 +48,8 @@ struct Comparison {
 
 Comparison compare(const CompareChoice& choice);
 
-// By task for the terminal: models and their scores, then each model's difference from the baseline. `all_metrics`:
-// not only the headlines.
+// By task for the terminal: models and their scores, then each model's difference from the baseline.
+// `all_metrics`: not only the headlines.
 std::string comparison_table(const Comparison& comparison, bool all_metrics);
 OrderedJson comparison_json(const Comparison& comparison);
 

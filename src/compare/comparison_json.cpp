@@ -29,7 +29,10 @@ OrderedJson value_json(const std::optional<MeasuredValue>& value) {
 }
 
 OrderedJson pair_json(const PairedDifference& d) {
-  OrderedJson json = {{"difference", d.difference}, {"low", optional_json(d.low)}, {"high", optional_json(d.high)}, {"p", d.p}};
+  OrderedJson json = {{"difference", d.difference},
+                      {"low", optional_json(d.low)},
+                      {"high", optional_json(d.high)},
+                      {"p", d.p}};
   if (d.only_first) json["only_first"] = *d.only_first, json["only_second"] = *d.only_second;
   return json;
 }
@@ -80,14 +83,16 @@ OrderedJson comparison_json(const Comparison& c) {
   for (const EvaluatedRun& run : c.runs) json["models"].push_back(model_json(run));
   json["published_models"] = OrderedJson::array();
   for (const PublishedModel& model : c.published.models)
-    json["published_models"].push_back({{"name", model.name}, {"source", "DeepSeek-V2 (arXiv 2405.04434), " + model.source}});
+    json["published_models"].push_back(
+        {{"name", model.name}, {"source", "DeepSeek-V2 (arXiv 2405.04434), " + model.source}});
   json["tasks"] = OrderedJson::array();
   for (const JoinedTask& task : c.tasks) json["tasks"].push_back(task_json(task));
   json["comparisons"] = c.comparisons;
   json["measures"] = OrderedJson::array();
   for (const Measure& m : c.measures) json["measures"].push_back(measure_json(c, m));
   json["series"] = OrderedJson::array();
-  for (const auto& [name, members] : c.series()) json["series"].push_back({{"name", name}, {"models", members}});
+  for (const auto& [name, members] : c.series())
+    json["series"].push_back({{"name", name}, {"models", members}});
   json["remarks"] = c.remarks;
   return json;
 }

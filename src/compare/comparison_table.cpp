@@ -32,10 +32,13 @@ class Table {
       size_t end = first, width = names_;
       while (end < shown_.size() && (end == first || width + 2 + width_of(*shown_[end]) <= line_width))
         width += 2 + width_of(*shown_[end++]);
-      add_scores({shown_.begin() + static_cast<ptrdiff_t>(first), shown_.begin() + static_cast<ptrdiff_t>(end)});
+      add_scores(
+          {shown_.begin() + static_cast<ptrdiff_t>(first), shown_.begin() + static_cast<ptrdiff_t>(end)});
       first = end;
     }
-    out_ += "95% intervals in brackets. Scores are in percent, bits_per_byte (less is better) and ratings as they are.\n";
+    out_ +=
+        "95% intervals in brackets. Scores are in percent, bits_per_byte (less is better) and ratings as "
+        "they are.\n";
     if (c_.runs.size() > 1) add_differences();
     for (const auto& [name, members] : c_.series()) add_series(name, members);
     add_remarks();
@@ -87,10 +90,13 @@ class Table {
 
   void add_differences() {
     const size_t base = c_.baseline, n = c_.comparisons[base];
-    out_ += fmt::format("\nDifferences from {} on the same items: 95% intervals by the paired bootstrap, p by the paired "
-                        "test that is named.\n",
-                        c_.runs[base].name);
-    if (n > 1) out_ += fmt::format("These are {} comparisons of headlines: adjusted p are Holm's over all of them.\n", n);
+    out_ += fmt::format(
+        "\nDifferences from {} on the same items: 95% intervals by the paired bootstrap, p by the paired "
+        "test that is named.\n",
+        c_.runs[base].name);
+    if (n > 1)
+      out_ +=
+          fmt::format("These are {} comparisons of headlines: adjusted p are Holm's over all of them.\n", n);
     add_difference_row({"model", "task, metric", "difference", "better in", "p", "adjusted", "test"});
     for (const Measure* m : shown_)
       for (size_t r = 0; r < c_.runs.size(); ++r) add_difference(*m, r);
@@ -102,13 +108,14 @@ class Table {
     const std::string items = d->only_first ? fmt::format("{} : {}", *d->only_second, *d->only_first) : "";
     const bool adjusted = !m.holm.empty() && m.holm[c_.baseline][r].has_value();
     const std::string name = m.task + ", " + m.metric + (m.headline ? "" : ", " + m.over);
-    add_difference_row({c_.runs[r].name, name,
-                        score_text(m.unit, d->difference, true) + " " + interval_text(m.unit, d->low, d->high), items,
-                        p_text(d->p), adjusted ? p_text(*m.holm[c_.baseline][r]) : "-", m.test});
+    add_difference_row(
+        {c_.runs[r].name, name,
+         score_text(m.unit, d->difference, true) + " " + interval_text(m.unit, d->low, d->high), items,
+         p_text(d->p), adjusted ? p_text(*m.holm[c_.baseline][r]) : "-", m.test});
   }
   void add_difference_row(const std::array<std::string, 7>& cells) {
-    out_ += fmt::format("{:<{}}  {:<30}  {:<25}  {:<11}  {:<8} {:<8}  {}\n", cells[0], names_, cells[1], cells[2], cells[3],
-                        cells[4], cells[5], cells[6]);
+    out_ += fmt::format("{:<{}}  {:<30}  {:<25}  {:<11}  {:<8} {:<8}  {}\n", cells[0], names_, cells[1],
+                        cells[2], cells[3], cells[4], cells[5], cells[6]);
   }
 
   void add_series(const std::string& name, const std::vector<size_t>& members) {
@@ -147,7 +154,8 @@ class Table {
 
 std::string score_text(Unit unit, double value, bool sign) {
   const double shown = display_scale(unit) * value;
-  return sign ? fmt::format("{:+.{}f}", shown, display_digits(unit)) : fmt::format("{:.{}f}", shown, display_digits(unit));
+  return sign ? fmt::format("{:+.{}f}", shown, display_digits(unit))
+              : fmt::format("{:.{}f}", shown, display_digits(unit));
 }
 
 std::string interval_text(Unit unit, const std::optional<double>& low, const std::optional<double>& high) {

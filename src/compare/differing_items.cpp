@@ -21,7 +21,8 @@ std::vector<std::string> texts_of(const Json& record, const char* key, size_t mo
   std::vector<std::string> all;
   if (record.contains(key) && record[key].is_array())
     for (const Json& one : record[key])
-      if (all.size() < most_texts) all.push_back(one.is_string() ? shortened(one.get<std::string>(), longest_word) : "");
+      if (all.size() < most_texts)
+        all.push_back(one.is_string() ? shortened(one.get<std::string>(), longest_word) : "");
   return all;
 }
 
@@ -42,7 +43,9 @@ class Items {
   }
 
  private:
-  double score(size_t item, size_t run, size_t metric) const { return task_.items[item][run]->scores[metric]; }
+  double score(size_t item, size_t run, size_t metric) const {
+    return task_.items[item][run]->scores[metric];
+  }
 
   OrderedJson counts(size_t a, size_t b) const {
     OrderedJson all = OrderedJson::array();
@@ -72,7 +75,8 @@ class Items {
   }
 
   OrderedJson item_json(size_t i) const {
-    OrderedJson json = {{"id", shortened(task_.items[i][0]->id, longest_word)}, {"runs", OrderedJson::array()}};
+    OrderedJson json = {{"id", shortened(task_.items[i][0]->id, longest_word)},
+                        {"runs", OrderedJson::array()}};
     for (size_t r = 0; r < task_.runs.size(); ++r) {
       const ScoredItem& item = *task_.items[i][r];
       const Json record = read_record(task_.of_run[r]->records, item.begin, item.end);
@@ -87,19 +91,22 @@ class Items {
     const JsonObject object(record, "record");
     const auto prompts = object.optional<std::vector<std::string>>("prompts", {});
     for (const std::string& prompt : prompts)
-      if (json["prompts"].size() < 8) json["prompts"].push_back(shortened_left(prompt, limits_.prompt / prompts.size()));
+      if (json["prompts"].size() < 8)
+        json["prompts"].push_back(shortened_left(prompt, limits_.prompt / prompts.size()));
     if (object.has("gold")) json["gold"] = object.required<int64_t>("gold");
     json["labels"] = texts_of(record, "labels", 26);
     json["keys"] = texts_of(record, "keys", 8);
     for (const Json& option : object.optional<std::vector<Json>>("options", {}))
       if (option.is_object())
-        json["texts"].push_back(shortened(JsonObject(option, "option").optional<std::string>("text", ""), longest_word));
+        json["texts"].push_back(
+            shortened(JsonObject(option, "option").optional<std::string>("text", ""), longest_word));
   }
 
   OrderedJson answer_json(const Json& record, const ScoredItem& item, size_t model) const {
     const JsonObject object(record, "record");
     OrderedJson json = {{"model", model}, {"scores", item.scores}};
-    if (object.has("not_run")) json["not_run"] = shortened(object.required<std::string>("not_run"), longest_word);
+    if (object.has("not_run"))
+      json["not_run"] = shortened(object.required<std::string>("not_run"), longest_word);
     for (const Json& option : object.optional<std::vector<Json>>("options", {}))
       json["options"].push_back(rounded(JsonObject(option, "option").required<double>("sum")));
     if (object.has("picked")) json["picked"] = object.child("picked").json();
@@ -111,7 +118,8 @@ class Items {
       }
     if (object.has("answers")) {
       const JsonObject answers = object.child("answers");
-      for (const auto& [name, found] : answers.json().items()) json["answers"][name] = texts_of(answers.json(), name.c_str(), 4);
+      for (const auto& [name, found] : answers.json().items())
+        json["answers"][name] = texts_of(answers.json(), name.c_str(), 4);
     }
     return json;
   }
@@ -141,7 +149,8 @@ OrderedJson differing_items_json(const Comparison& c, const ItemLimits& limits) 
   OrderedJson json = OrderedJson::object();
   for (const JoinedTask& task : c.tasks) {
     const size_t headline = headline_metric(c, task);
-    if (task.of_run[0]->judged || task.runs.size() < 2 || headline == task.of_run[0]->metrics.size()) continue;
+    if (task.of_run[0]->judged || task.runs.size() < 2 || headline == task.of_run[0]->metrics.size())
+      continue;
     json[task.task] = Items(task, headline, cap, limits).json();
   }
   return json;

@@ -17,7 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 bool wanted(const RunChoice& choice, const std::string& task) {
-  return choice.tasks.empty() || std::find(choice.tasks.begin(), choice.tasks.end(), task) != choice.tasks.end();
+  return choice.tasks.empty() ||
+         std::find(choice.tasks.begin(), choice.tasks.end(), task) != choice.tasks.end();
 }
 
 bool has_results(const std::string& folder) {
@@ -61,7 +62,8 @@ void add_training(const TrainingPlace& training, const std::string& task, Evalua
 }
 
 EvaluatedRun read_run(const std::string& folder, const RunChoice& choice) {
-  EvaluatedRun run{.path = folder, .name = {}, .training = {}, .series = {}, .tasks = {}, .there = {}, .remarks = {}};
+  EvaluatedRun run{
+      .path = folder, .name = {}, .training = {}, .series = {}, .tasks = {}, .there = {}, .remarks = {}};
   for (const std::string& name : tasks_in(folder)) {
     run.there.push_back(name);
     if (!wanted(choice, name)) continue;
@@ -71,7 +73,9 @@ EvaluatedRun read_run(const std::string& folder, const RunChoice& choice) {
   }
   for (const std::string& judged : judged_folders(folder)) {
     std::optional<ScoredTask> task = read_judged(judged);
-    if (!task) run.remarks.push_back(judged + ": MT-Bench's pairs are no row here: they compare two models themselves");
+    if (!task)
+      run.remarks.push_back(judged +
+                            ": MT-Bench's pairs are no row here: they compare two models themselves");
     if (!task) continue;
     const std::string name = task->task;
     run.there.push_back(name);
@@ -107,7 +111,8 @@ void name_members(std::vector<EvaluatedRun>& runs) {
     if (all.size() == 1) continue;
     for (EvaluatedRun* run : all) {
       check(run->training.tokens.has_value(),
-            "{}: several runs are named '{}', and of this one is not known how many tokens it was trained on: --tokens "
+            "{}: several runs are named '{}', and of this one is not known how many tokens it was trained "
+            "on: --tokens "
             "says it for each",
             run->path, name);
       run->series = name;
@@ -145,8 +150,8 @@ std::vector<EvaluatedRun> read_runs(const RunChoice& choice) {
   std::set<fs::path> seen;
   for (size_t i = 0; i < choice.paths.size(); ++i) {
     const Found found = results_of(choice.paths[i]);
-    check(choice.tokens.empty() || !found.series, "{}: has several checkpoints, whose tokens their files must say",
-          choice.paths[i]);
+    check(choice.tokens.empty() || !found.series,
+          "{}: has several checkpoints, whose tokens their files must say", choice.paths[i]);
     std::vector<EvaluatedRun> own;
     for (const std::string& folder : found.folders) {
       check(seen.insert(fs::canonical(folder)).second, "{}: is given twice", folder);
@@ -154,7 +159,8 @@ std::vector<EvaluatedRun> read_runs(const RunChoice& choice) {
       run.name = choice.names.empty() ? short_ones[i] : choice.names[i];
       if (!choice.tokens.empty()) run.training.tokens = choice.tokens[i];
       if (!found.series) continue;
-      check(run.training.tokens.has_value(), "{}: nothing says how many tokens this checkpoint was trained on", folder);
+      check(run.training.tokens.has_value(),
+            "{}: nothing says how many tokens this checkpoint was trained on", folder);
       run.series = run.name;
     }
     std::stable_sort(own.begin(), own.end(), [](const EvaluatedRun& a, const EvaluatedRun& b) {

@@ -21,14 +21,14 @@ struct EvaluatedRun {
 
 struct RunChoice {
   std::vector<std::string> paths;
-  std::vector<std::string> names;   // one for each path, or none; checkpoints of one run share one
-  std::vector<int64_t> tokens;      // the same: trained on, where the files do not say it
-  std::vector<std::string> tasks;   // none: all that are there
+  std::vector<std::string> names;  // one for each path, or none; checkpoints of one run share one
+  std::vector<int64_t> tokens;     // the same: trained on, where the files do not say it
+  std::vector<std::string> tasks;  // none: all that are there
 };
 
-// In the order of the paths, checkpoints of a folder by their tokens. A folder of checkpoints has step-NUMBER/ with
-// results each; a training run's folder has one in eval/. Error for what is no folder of results, for one that is
-// given twice, and for two runs of one name without tokens that tell them apart.
+// In the order of the paths, checkpoints of a folder by their tokens. A folder of checkpoints has
+// step-NUMBER/ with results each; a training run's folder has one in eval/. Error for what is no folder of
+// results, for one that is given twice, and for two runs of one name without tokens that tell them apart.
 std::vector<EvaluatedRun> read_runs(const RunChoice& choice);
 
 }  // namespace fathom

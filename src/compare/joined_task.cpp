@@ -16,8 +16,8 @@ struct RunPair {
 
   [[noreturn]] void fail_different(const std::string& what, const std::string& of_first,
                                    const std::string& of_second, const std::string& hint) const {
-    fail("{}: {} and {} are not to be compared: {} is {} and {}{}", task, first.name, second.name, what, of_first,
-         of_second, hint);
+    fail("{}: {} and {} are not to be compared: {} is {} and {}{}", task, first.name, second.name, what,
+         of_first, of_second, hint);
   }
 };
 
@@ -43,7 +43,8 @@ void check_parts(const RunPair& pair, const OrderedJson& a, const OrderedJson& b
 
 // What is wrong with two records of one item; nothing where they may be compared.
 std::string difference(const ScoredItem& a, const ScoredItem& b) {
-  if (a.place.subject != b.place.subject || a.place.cluster != b.place.cluster) return "stands in another place";
+  if (a.place.subject != b.place.subject || a.place.cluster != b.place.cluster)
+    return "stands in another place";
   if (!a.right.empty() && !b.right.empty() && a.right != b.right) return "has another right answer";
   if (a.weights != b.weights && a.asked == b.asked && !a.asked.empty()) return "counts otherwise";
   if (a.not_run || b.not_run) return "";  // shown nothing: it is wrong, whatever the prompt
@@ -55,7 +56,8 @@ std::string difference(const ScoredItem& a, const ScoredItem& b) {
 
 class Joining {
  public:
-  Joining(std::span<const EvaluatedRun> all, const std::string& task, bool common) : all_(all), common_(common) {
+  Joining(std::span<const EvaluatedRun> all, const std::string& task, bool common)
+      : all_(all), common_(common) {
     joined_.task = task;
     for (size_t r = 0; r < all.size(); ++r)
       if (const auto at = all[r].tasks.find(task); at != all[r].tasks.end())
@@ -81,14 +83,16 @@ class Joining {
     const ScoredTask &a = *joined_.of_run[0], &b = *joined_.of_run[k];
     check_parts(pair_with(k), a.identity, b.identity, "", "");
     if (!common_) check_parts(pair_with(k), a.data_identity, b.data_identity, "", common_hint);
-    check(a.metrics == b.metrics, "{}: {} and {} have other metrics: score one again with fathom eval --rescore",
-          joined_.task, pair_with(k).first.name, pair_with(k).second.name);
+    check(a.metrics == b.metrics,
+          "{}: {} and {} have other metrics: score one again with fathom eval --rescore", joined_.task,
+          pair_with(k).first.name, pair_with(k).second.name);
   }
 
   // Judgements are there or not, item by item; what fathom eval measures must be there.
   bool may_lack() const { return common_ || joined_.of_run[0]->judged; }
 
-  void add(const ScoredItem& item, const std::vector<std::unordered_map<std::string_view, const ScoredItem*>>& by_id) {
+  void add(const ScoredItem& item,
+           const std::vector<std::unordered_map<std::string_view, const ScoredItem*>>& by_id) {
     std::vector<const ScoredItem*> row = {&item};
     for (size_t k = 1; k < by_id.size(); ++k) {
       const auto at = by_id[k].find(item.id);
@@ -112,14 +116,14 @@ class Joining {
       most = std::max(most, own);
       if (own == joined_.items.size() || may_lack()) continue;
       const RunPair pair = pair_with(k);
-      pair.fail_different("the number of items", std::to_string(joined_.of_run[0]->items.size()), std::to_string(own),
-                          common_hint);
+      pair.fail_different("the number of items", std::to_string(joined_.of_run[0]->items.size()),
+                          std::to_string(own), common_hint);
     }
     check(!joined_.items.empty(), "{}: the runs have no item in common that was asked alike", joined_.task);
     joined_.left_out = static_cast<int64_t>(most - joined_.items.size());
     if (joined_.left_out > 0)
-      joined_.remarks.push_back(fmt::format("{} of {} items are left out: not all runs have them, asked alike",
-                                            joined_.left_out, most));
+      joined_.remarks.push_back(fmt::format(
+          "{} of {} items are left out: not all runs have them, asked alike", joined_.left_out, most));
   }
 
   std::span<const EvaluatedRun> all_;

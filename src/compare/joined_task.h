@@ -20,10 +20,10 @@ struct JoinedTask {
   std::vector<std::string> remarks;
 };
 
-// One for each task that any run has. Error for the first difference in what was asked: the task's version or file,
-// examples, samples, data, limit, a judge's settings, items, an item's prompt or right answer. With `common` items
-// that differ are left out instead, but not another version, file, number of examples or samples.
-// The runs must outlive this.
+// One for each task that any run has. Error for the first difference in what was asked: the task's version or
+// file, examples, samples, data, limit, a judge's settings, items, an item's prompt or right answer. With
+// `common` items that differ are left out instead, but not another version, file, number of examples or
+// samples. The runs must outlive this.
 std::vector<JoinedTask> join_tasks(std::span<const EvaluatedRun> runs, bool common);
 
 }  // namespace fathom

@@ -10,7 +10,8 @@ namespace {
 constexpr double z2 = 1.959963984540054 * 1.959963984540054;
 
 bool scored_by_all(const std::vector<const ScoredItem*>& row, size_t metric) {
-  return std::all_of(row.begin(), row.end(), [&](const ScoredItem* item) { return item->weights[metric] > 0; });
+  return std::all_of(row.begin(), row.end(),
+                     [&](const ScoredItem* item) { return item->weights[metric] > 0; });
 }
 
 // What each cluster adds to a run's mean of means.
@@ -24,9 +25,9 @@ std::vector<double> parts_of(const JointScores& scores) {
   return parts;
 }
 
-// Where all clusters have the same difference the draws have no width. Of shares what could have been seen otherwise
-// is at most Wilson's share of clusters of another kind: 0 of n, so up to z^2 / (n + z^2). Without a bound on what
-// one cluster adds nothing can be said.
+// Where all clusters have the same difference the draws have no width. Of shares what could have been seen
+// otherwise is at most Wilson's share of clusters of another kind: 0 of n, so up to z^2 / (n + z^2). Without
+// a bound on what one cluster adds nothing can be said.
 void widen(int64_t clusters, PairedDifference& d) {
   if (clusters < 2) {
     d.low = d.high = std::nullopt;
@@ -129,8 +130,8 @@ void compare_runs(const JointScores& scores, const std::vector<size_t>& runs, co
   for (size_t a = 0; a < n; ++a)
     for (size_t b = a + 1; b < n; ++b) {
       PairedDifference d;
-      const MeanInterval i =
-          interval_of_draws(column([&](const double* draw) { return draw[b] - draw[a]; }), means[b] - means[a]);
+      const MeanInterval i = interval_of_draws(column([&](const double* draw) { return draw[b] - draw[a]; }),
+                                               means[b] - means[a]);
       d.difference = i.mean, d.low = i.low, d.high = i.high;
       if (scores.zero_one && scores.single) count_discordant(scores, a, b, d);
       if (i.high - i.low <= 1e-12) widen(measure.unit == Unit::share ? scores.clusters : 0, d);

@@ -19,16 +19,16 @@ struct JointScores {
   std::vector<double> means() const;
 };
 
-// Of the clusters of `groups` and one of its means, by the metric with this number; items that some run has no
-// score of are left out. All of them go through a single cluster each.
+// Of the clusters of `groups` and one of its means, by the metric with this number; items that some run has
+// no score of are left out. All of them go through a single cluster each.
 JointScores joint_scores(const JoinedTask& task, size_t metric, const ItemGroups& groups,
                          const ItemGroups::Mean& mean);
 
 // Strata of several tasks together: the mean of the tasks' means. All have the same runs.
 JointScores together(std::vector<JointScores> tasks);
 
-// Values with intervals where `values` is null for a run, and all paired differences. `runs` says which models the
-// columns are.
+// Values with intervals where `values` is null for a run, and all paired differences. `runs` says which
+// models the columns are.
 void compare_runs(const JointScores& scores, const std::vector<size_t>& runs, const MeasureSettings& settings,
                   Measure& measure);
 

@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 
 // Settings that two models must share; the others are of the model and its answers.
 constexpr const char* of_the_benchmark[] = {
-    "benchmark", "mode",     "questions", "prompts",           "references",   "against",
-    "baseline",  "prompt",   "judge",     "judge_temperature", "judge_tokens", "top_log_probs"};
+    "benchmark", "mode",   "questions", "prompts",           "references",   "against",
+    "baseline",  "prompt", "judge",     "judge_temperature", "judge_tokens", "top_log_probs"};
 
 bool has_scores(const std::string& folder) {
   return fs::exists(file_in(folder, "scores.json")) && fs::exists(file_in(folder, "settings.json"));
@@ -34,7 +34,8 @@ void add_mean(const JsonObject& model, const char* key, const std::string& metri
               ScoredTask& task) {
   if (!model.has(key)) return;
   const JsonObject json = model.child(key);
-  ReportedMean mean{metric, over, json.required<int64_t>("judgements"), json.required<double>("mean"), {}, {}, {}};
+  ReportedMean mean{metric, over, json.required<int64_t>("judgements"), json.required<double>("mean"), {},
+                    {},     {}};
   add_interval(json, "interval", 1, mean);
   task.means.push_back(std::move(mean));
 }

@@ -22,7 +22,8 @@ ItemGroups groups_of(const JoinedTask& task) {
   return groups;
 }
 
-std::optional<MeasuredValue> reported(const ScoredTask& task, const std::string& metric, const std::string& over) {
+std::optional<MeasuredValue> reported(const ScoredTask& task, const std::string& metric,
+                                      const std::string& over) {
   for (const ReportedMean& m : task.means)
     if (m.metric == metric && m.over == over) {
       MeasuredValue value{m.value, m.error, m.low, m.high, m.items};
@@ -33,10 +34,12 @@ std::optional<MeasuredValue> reported(const ScoredTask& task, const std::string&
 }
 
 // A metric averaged over something, in the order of the first run that has it.
-std::vector<std::pair<std::string, std::string>> averages_of(const JoinedTask& task, const ItemGroups& groups) {
+std::vector<std::pair<std::string, std::string>> averages_of(const JoinedTask& task,
+                                                             const ItemGroups& groups) {
   std::vector<std::pair<std::string, std::string>> all;
   const auto add = [&](const std::string& metric, const std::string& over) {
-    if (std::find(all.begin(), all.end(), std::pair(metric, over)) == all.end()) all.emplace_back(metric, over);
+    if (std::find(all.begin(), all.end(), std::pair(metric, over)) == all.end())
+      all.emplace_back(metric, over);
   };
   for (const ScoredTask* run : task.of_run)
     for (const ReportedMean& m : run->means) {
@@ -51,14 +54,21 @@ std::vector<std::pair<std::string, std::string>> averages_of(const JoinedTask& t
 Measure measure_of(const JoinedTask& task, const ItemGroups& groups, const std::string& metric,
                    const std::string& over, size_t models, const MeasureSettings& settings) {
   const ScoredTask& first = *task.of_run[0];
-  Measure measure{.task = task.task, .metric = metric, .over = over, .unit = first.unit, .values = {}, .pairs = {}, .test = {}};
+  Measure measure{.task = task.task,
+                  .metric = metric,
+                  .over = over,
+                  .unit = first.unit,
+                  .values = {},
+                  .pairs = {},
+                  .test = {}};
   measure.values.resize(models);
   for (size_t k = 0; k < task.runs.size(); ++k)
     measure.values[task.runs[k]] = reported(*task.of_run[k], metric, over);
   const auto index = std::find(first.metrics.begin(), first.metrics.end(), metric);
   const auto mean = std::find_if(groups.means.begin(), groups.means.end(),
                                  [&](const ItemGroups::Mean& m) { return m.over == over; });
-  if (index == first.metrics.end() || mean == groups.means.end() || over.starts_with("subject ")) return measure;
+  if (index == first.metrics.end() || mean == groups.means.end() || over.starts_with("subject "))
+    return measure;
   const auto place = static_cast<size_t>(index - first.metrics.begin());
   compare_runs(joint_scores(task, place, groups, *mean), task.runs, settings, measure);
   return measure;
@@ -92,7 +102,8 @@ std::optional<Measure> macro_measure(const std::vector<const JoinedTask*>& tasks
   for (size_t t = 0; t < tasks.size(); ++t) {
     const ScoredTask& first = *tasks[t]->of_run[0];
     const auto at = std::find(first.metrics.begin(), first.metrics.end(), headlines[t]);
-    if (tasks[t]->runs.size() != models || first.unit != Unit::share || first.judged || at == first.metrics.end())
+    if (tasks[t]->runs.size() != models || first.unit != Unit::share || first.judged ||
+        at == first.metrics.end())
       continue;
     const ItemGroups groups = groups_of(*tasks[t]);
     scores.push_back(
@@ -100,8 +111,13 @@ std::optional<Measure> macro_measure(const std::vector<const JoinedTask*>& tasks
     runs = tasks[t]->runs;
   }
   if (scores.size() < 2) return std::nullopt;
-  Measure measure{.task = "macro average", .metric = "mean", .over = fmt::format("{} tasks", scores.size()),
-                  .headline = true, .values = {}, .pairs = {}, .test = {}};
+  Measure measure{.task = "macro average",
+                  .metric = "mean",
+                  .over = fmt::format("{} tasks", scores.size()),
+                  .headline = true,
+                  .values = {},
+                  .pairs = {},
+                  .test = {}};
   measure.values.resize(models);
   compare_runs(together(std::move(scores)), runs, settings, measure);
   return measure;

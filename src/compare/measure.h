@@ -1,5 +1,5 @@
-// A number by which models are compared: a task's metric, averaged over something, with what each model has of it
-// and how every two of them differ.
+// A number by which models are compared: a task's metric, averaged over something, with what each model has
+// of it and how every two of them differ.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -28,7 +28,7 @@ struct PairedDifference {
 struct Measure {
   std::string task, metric, over;
   Unit unit = Unit::share;
-  bool headline = false;  // a table shows it without being asked
+  bool headline = false;                             // a table shows it without being asked
   std::vector<std::optional<MeasuredValue>> values;  // of each model
   // [first][second], first < second, both by their place among all models; empty without scores of items.
   std::vector<std::vector<std::optional<PairedDifference>>> pairs;
@@ -50,8 +50,8 @@ struct MeasureSettings {
 // All averages of a task, in the result's order. `models`: of all runs.
 std::vector<Measure> task_measures(const JoinedTask& task, size_t models, const MeasureSettings& settings);
 
-// The mean over the tasks that all models have of their headlines, where these are shares of items; nothing for
-// fewer than two tasks. `tasks` and `headlines` (a metric each) go together.
+// The mean over the tasks that all models have of their headlines, where these are shares of items; nothing
+// for fewer than two tasks. `tasks` and `headlines` (a metric each) go together.
 std::optional<Measure> macro_measure(const std::vector<const JoinedTask*>& tasks,
                                      const std::vector<std::string>& headlines, size_t models,
                                      const MeasureSettings& settings);

@@ -17,12 +17,14 @@ double in_unit(const std::string& task, double value) {
 }
 
 PublishedModel model_of(const JsonObject& json, const Published& all) {
-  PublishedModel model{json.required<std::string>("name"), json.required<std::string>("form"),
-                       json.required<std::string>("source"), {}};
+  PublishedModel model{json.required<std::string>("name"),
+                       json.required<std::string>("form"),
+                       json.required<std::string>("source"),
+                       {}};
   const JsonObject scores = json.child("scores");
   for (const auto& [task, value] : scores.json().items()) {
-    check(all.tasks.contains(task), "{}: model '{}' has a score of '{}', which is no task here", json.where(), model.name,
-          task);
+    check(all.tasks.contains(task), "{}: model '{}' has a score of '{}', which is no task here", json.where(),
+          model.name, task);
     model.scores[task] = in_unit(task, scores.required<double>(task));
   }
   return model;

@@ -32,8 +32,8 @@ Published parse_published(const std::string& toml, const std::string& where);
 // What the program brings along.
 Published published_scores();
 
-// What stands beside a published score where it is not of the same measurement: another number of examples, some of
-// the items only. Empty: nothing.
+// What stands beside a published score where it is not of the same measurement: another number of examples,
+// some of the items only. Empty: nothing.
 std::string published_note(const PublishedTask& published, const ScoredTask& task);
 
 }  // namespace fathom

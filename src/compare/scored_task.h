@@ -1,5 +1,5 @@
-// A run's results of one task, whoever made them: averages with intervals as its result file has them, and the
-// score of every item, by which runs are compared.
+// A run's results of one task, whoever made them: averages with intervals as its result file has them, and
+// the score of every item, by which runs are compared.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -39,14 +39,14 @@ struct ScoredItem {
 struct ScoredTask {
   std::string task;
   Unit unit = Unit::share;
-  std::string records;   // the file
-  bool judged = false;   // by another model: its records are no records of fathom eval
-  // What two runs must have in common, in the order in which it is compared; and what the next step may differ in
-  // where only common items are compared.
+  std::string records;  // the file
+  bool judged = false;  // by another model: its records are no records of fathom eval
+  // What two runs must have in common, in the order in which it is compared; and what the next step may
+  // differ in where only common items are compared.
   OrderedJson identity, data_identity;
-  std::vector<ReportedMean> means;    // in the result's order: the first is the headline
-  std::vector<std::string> metrics;   // of the items' scores
-  std::vector<std::string> headlines; // metrics that a table shows without being asked
+  std::vector<ReportedMean> means;     // in the result's order: the first is the headline
+  std::vector<std::string> metrics;    // of the items' scores
+  std::vector<std::string> headlines;  // metrics that a table shows without being asked
   SubjectPlan plan;
   std::vector<ScoredItem> items;
   std::vector<std::string> remarks;  // to be known of the score: answers that were cut, and the like

@@ -36,11 +36,14 @@ std::vector<std::string> remarks_of(const JsonObject& json) {
   }
   if (number("not_run") > 0)
     all.push_back(fmt::format("{} items do not fit the context and count as wrong", number("not_run")));
-  if (number("truncated") > 0) all.push_back(fmt::format("{} prompts lost their beginning", number("truncated")));
+  if (number("truncated") > 0)
+    all.push_back(fmt::format("{} prompts lost their beginning", number("truncated")));
   if (number("fewer_shots") > 0)
-    all.push_back(fmt::format("{} items have fewer examples, so that they fit the context", number("fewer_shots")));
+    all.push_back(
+        fmt::format("{} items have fewer examples, so that they fit the context", number("fewer_shots")));
   if (const auto letters = json.optional<double>("letter_probability", 1); letters < 0.2)
-    all.push_back(fmt::format("mean probability of the answer letters {:.3f}: the score says little", letters));
+    all.push_back(
+        fmt::format("mean probability of the answer letters {:.3f}: the score says little", letters));
   return all;
 }
 
@@ -55,12 +58,21 @@ void add_items(ScoredTask& task, ScoreRecords&& records) {
   task.metrics = std::move(records.metrics);
   if (records.text) task.unit = Unit::bits;
   for (ScoreRecord& r : records.items)
-    task.items.push_back({std::move(r.id), {std::move(r.subject), std::move(r.cluster)}, std::move(r.asked),
-                          std::move(r.right), r.shots, r.truncated, r.not_run, std::move(r.scores),
-                          std::move(r.weights), r.begin, r.end});
+    task.items.push_back({std::move(r.id),
+                          {std::move(r.subject), std::move(r.cluster)},
+                          std::move(r.asked),
+                          std::move(r.right),
+                          r.shots,
+                          r.truncated,
+                          r.not_run,
+                          std::move(r.scores),
+                          std::move(r.weights),
+                          r.begin,
+                          r.end});
 }
 
-void check_belong_together(const ScoredTask& task, int64_t items, int64_t clusters, const std::string& result) {
+void check_belong_together(const ScoredTask& task, int64_t items, int64_t clusters,
+                           const std::string& result) {
   check(std::ssize(task.items) == items, "{}: has {} records, and {} is of {} items", task.records,
         task.items.size(), result, items);
   std::set<std::pair<std::string_view, std::string_view>> found;
@@ -70,7 +82,8 @@ void check_belong_together(const ScoredTask& task, int64_t items, int64_t cluste
     subjects = subjects && !item.place.subject.empty();
   }
   check(std::ssize(found) == clusters && (subjects || !task.plan.has_subjects),
-        "{}: its records do not say which items stand together, as those of earlier releases; fathom eval --rescore "
+        "{}: its records do not say which items stand together, as those of earlier releases; fathom eval "
+        "--rescore "
         "adds it",
         task.records);
   for (size_t m = 0; m < task.metrics.size(); ++m) {
@@ -136,7 +149,8 @@ void parse_run(const Json& json, const std::string& where, TaskFiles& files) {
 
 TaskFiles read_task_files(const std::string& folder, const std::string& task) {
   const std::string stem = file_in(folder, task), run = stem + ".run.json", result = stem + ".result.json";
-  check(fs::exists(result), "{}: there is none, the run of {} was broken off; --resume continues it", result, task);
+  check(fs::exists(result), "{}: there is none, the run of {} was broken off; --resume continues it", result,
+        task);
   for (const std::string& file : {run, stem + ".jsonl"})
     check(fs::exists(file), "{}: there is none beside {}", file, result);
   TaskFiles files;
@@ -147,7 +161,8 @@ TaskFiles read_task_files(const std::string& folder, const std::string& task) {
   parse_result(json, result, files.scored);
   add_items(files.scored, parse_score_records(read_file(files.scored.records), files.scored.records));
   const JsonObject object(json, result);
-  check_belong_together(files.scored, object.required<int64_t>("items"), object.required<int64_t>("clusters"), result);
+  check_belong_together(files.scored, object.required<int64_t>("items"), object.required<int64_t>("clusters"),
+                        result);
   return files;
 }
 

@@ -47,7 +47,8 @@ void widen(const Strata& strata, MeanInterval& interval) {
 
 }  // namespace
 
-std::vector<double> joint_draws(std::span<const JointStratum> strata, size_t models, uint64_t seed, int threads) {
+std::vector<double> joint_draws(std::span<const JointStratum> strata, size_t models, uint64_t seed,
+                                int threads) {
   std::vector<double> means(static_cast<size_t>(draws) * models);
   parallel_ranges(threads, draws, 1, [&](int, int64_t begin, int64_t end) {
     std::vector<double> scratch(models);
@@ -65,7 +66,8 @@ MeanInterval interval_of_draws(std::vector<double> all, double mean) {
   MeanInterval interval{.mean = mean, .low = all[n / 40], .high = all[n - 1 - n / 40]};
   double sum = 0, squares = 0;
   for (const double m : all) sum += m;
-  for (const double m : all) squares += (m - sum / static_cast<double>(n)) * (m - sum / static_cast<double>(n));
+  for (const double m : all)
+    squares += (m - sum / static_cast<double>(n)) * (m - sum / static_cast<double>(n));
   interval.error = std::sqrt(squares / static_cast<double>(n - 1));
   return interval;
 }

@@ -33,9 +33,10 @@ struct JointStratum {
   std::vector<double> sums;    // [clusters, models]
 };
 
-// The means [draws, models] of 2000 draws of clusters, each the same for all models: the difference between two
-// columns is the paired bootstrap's.
-std::vector<double> joint_draws(std::span<const JointStratum> strata, size_t models, uint64_t seed, int threads);
+// The means [draws, models] of 2000 draws of clusters, each the same for all models: the difference between
+// two columns is the paired bootstrap's.
+std::vector<double> joint_draws(std::span<const JointStratum> strata, size_t models, uint64_t seed,
+                                int threads);
 
 // Of a statistic's draws: its standard error, and the middle 95%.
 MeanInterval interval_of_draws(std::vector<double> draws, double mean);

@@ -32,7 +32,8 @@ class Grouping {
     if (!plan_.has_subjects) return std::move(groups_);
     add(label(), all_, std::move(subjects));
     add_categories();
-    for (const auto& [subject, clusters] : of_subject_) add("subject " + subject, items_.at(subject), {clusters});
+    for (const auto& [subject, clusters] : of_subject_)
+      add("subject " + subject, items_.at(subject), {clusters});
     return std::move(groups_);
   }
 
@@ -56,14 +57,16 @@ class Grouping {
       }
       if (all.empty()) continue;
       whole += found == members.size();
-      add(found == members.size() ? "category " + name
-                                  : fmt::format("category {} ({} of {} subjects)", name, found, members.size()),
+      add(found == members.size()
+              ? "category " + name
+              : fmt::format("category {} ({} of {} subjects)", name, found, members.size()),
           n, {all});
       categories.push_back(std::move(all));
     }
     if (categories.empty()) return;
     const size_t of = plan_.categories.size();
-    add(whole == of ? fmt::format("categories ({})", whole) : fmt::format("categories ({} whole of {})", whole, of),
+    add(whole == of ? fmt::format("categories ({})", whole)
+                    : fmt::format("categories ({} whole of {})", whole, of),
         all_, std::move(categories));
   }
 

@@ -31,7 +31,7 @@ struct ItemGroups {
     std::vector<std::vector<size_t>> strata;  // of clusters
   };
   std::vector<std::vector<size_t>> clusters;  // of items, by their place in what was given
-  std::vector<Mean> means;                    // those of all items first, then categories, then single subjects
+  std::vector<Mean> means;  // those of all items first, then categories, then single subjects
 };
 
 ItemGroups item_groups(std::span<const ItemPlace> places, const SubjectPlan& plan);

@@ -12,10 +12,10 @@ namespace fathom {
 
 struct ScoreRecord {
   std::string id, subject;
-  std::string cluster;        // its own id where it shares none
-  std::string asked;          // hash of what was asked, in conversations whatever the template
-  std::string right;          // what counts as right, as JSON
-  int64_t shots = 0;          // examples that it was shown
+  std::string cluster;  // its own id where it shares none
+  std::string asked;    // hash of what was asked, in conversations whatever the template
+  std::string right;    // what counts as right, as JSON
+  int64_t shots = 0;    // examples that it was shown
   bool truncated = false, not_run = false;
   std::vector<double> scores, weights;  // of the metrics of ScoreRecords, weights as ItemScores has them
   uint64_t begin = 0, end = 0;          // of its line in the file

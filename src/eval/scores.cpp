@@ -33,7 +33,8 @@ void add_right_answer(const Task& task, const Item& item, OrderedJson& record) {
   if (!item.labels.empty()) {
     record["labels"] = item.labels, record["gold"] = item.gold;
     if (record.contains("options") && !task.choices.letters)
-      for (size_t i = 0; i < record["options"].size(); ++i) record["options"][i]["text"] = item.answers[i].bytes;
+      for (size_t i = 0; i < record["options"].size(); ++i)
+        record["options"][i]["text"] = item.answers[i].bytes;
   }
   for (const AnswerMetric& metric : task.answer_metrics)
     if (metric.keys.given()) {

@@ -14,7 +14,10 @@ class Averages {
  public:
   Averages(const Task& task, std::span<const Item* const> items, uint64_t seed, int threads,
            TaskResult& result)
-      : groups_(item_groups(places_of(items), subject_plan(task))), seed_(seed), threads_(threads), result_(result) {}
+      : groups_(item_groups(places_of(items), subject_plan(task))),
+        seed_(seed),
+        threads_(threads),
+        result_(result) {}
 
   // `value(i)` and `count(i)`: what item i adds to both sides of a mean.
   template <class Value, class Count>

@@ -24,7 +24,7 @@ struct TaskRunSettings {
   MeasurementSettings measurement;
   OrderedJson identity = OrderedJson::object();  // of the model and what it is asked with, for the records
   OrderedJson about = OrderedJson::object();  // what else the run's file says: step and tokens of a training
-  int workers = 1;                               // programs in the sandbox at a time
+  int workers = 1;                            // programs in the sandbox at a time
   bool allow_weak = false;
   int threads = 1;  // of the bootstrap
   ItemShare share = {};

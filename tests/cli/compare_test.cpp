@@ -30,31 +30,40 @@ class CompareCommand : public ::testing::Test {
               "\n";
     write_file(*dir_ / "items.jsonl", rows);
     const std::string prompt = "[data]\nitems = [\"items.jsonl\"]\n[prompt]\nitem = \"Is {{ q }} prime?\"\n";
-    write_file(*dir_ / "choice.toml", "name = \"choice\"\n" + prompt +
-                                          "[choices]\ntexts = \"{{ c | tojson }}\"\ngold = \"{{ g }}\"\nmetrics = [\"sum\", \"chars\"]\n");
-    write_file(*dir_ / "documents.toml", "name = \"documents\"\nform = \"text\"\ndocument = \"{{ q }}\"\n"
-                                         "[data]\nitems = [\"items.jsonl\"]\n");
+    write_file(
+        *dir_ / "choice.toml",
+        "name = \"choice\"\n" + prompt +
+            "[choices]\ntexts = \"{{ c | tojson }}\"\ngold = \"{{ g }}\"\nmetrics = [\"sum\", \"chars\"]\n");
+    write_file(*dir_ / "documents.toml",
+               "name = \"documents\"\nform = \"text\"\ndocument = \"{{ q }}\"\n"
+               "[data]\nitems = [\"items.jsonl\"]\n");
     for (int m = 0; m < 3; ++m) {
       write_evaluated_model(path("model" + std::to_string(m)), static_cast<uint64_t>(m + 1));
       evaluate("model" + std::to_string(m), "run" + std::to_string(m), "choice.toml");
     }
-    for (int m = 0; m < 2; ++m) evaluate("model" + std::to_string(m), "run" + std::to_string(m), "documents.toml");
+    for (int m = 0; m < 2; ++m)
+      evaluate("model" + std::to_string(m), "run" + std::to_string(m), "documents.toml");
   }
   static void TearDownTestSuite() { dir_.reset(); }
   static std::string path(const std::string& name) { return *dir_ / name; }
 
-  static void evaluate(const std::string& model, const std::string& out, const std::string& task, const std::string& more = "") {
-    const Outcome run = run_fathom("eval " + path(model) + " --threads 1 --task " + path(task) + " --data " + dir_->path() +
-                                   " --out " + path(out) + " " + more);
+  static void evaluate(const std::string& model, const std::string& out, const std::string& task,
+                       const std::string& more = "") {
+    const Outcome run = run_fathom("eval " + path(model) + " --threads 1 --task " + path(task) + " --data " +
+                                   dir_->path() + " --out " + path(out) + " " + more);
     ASSERT_EQ(run.exit_code, 0) << run.err;
   }
-  static Outcome compare(const std::string& arguments) { return run_fathom("compare --threads 1 " + arguments); }
+  static Outcome compare(const std::string& arguments) {
+    return run_fathom("compare --threads 1 " + arguments);
+  }
 
   // In Chromium, with what --json says of the same runs.
   static void check_page(const std::string& runs) {
-    const Outcome made = compare(runs + " --html " + path("page.html") + " --json > " + path("comparison.json"));
+    const Outcome made =
+        compare(runs + " --html " + path("page.html") + " --json > " + path("comparison.json"));
     ASSERT_EQ(made.exit_code, 0) << made.err;
-    const Outcome check = run_peer("tools/leaderboard_check.py " + path("page.html") + " " + path("comparison.json"));
+    const Outcome check =
+        run_peer("tools/leaderboard_check.py " + path("page.html") + " " + path("comparison.json"));
     if (check.exit_code == 77) GTEST_SKIP() << check.out;
     EXPECT_EQ(check.exit_code, 0) << runs << "\n" << check.out << check.err;
   }
@@ -72,9 +81,11 @@ TEST_F(CompareCommand, ShowsScoresDifferencesAndWhatIsMissing) {
   EXPECT_THAT(run.out, HasSubstr("3 comparisons of headlines"));
   // The scores are those of the results.
   const Json result = read_json(path("run1") + "/choice.result.json");
-  EXPECT_THAT(run.out, HasSubstr(fmt::format("{:.2f} [{:.2f}, ", 100 * result["averages"][0]["value"].get<double>(),
-                                             100 * result["averages"][0]["low"].get<double>())));
-  const Json json = Json::parse(compare(path("run0") + " " + path("run1") + " --json --task choice --metric chars").out);
+  EXPECT_THAT(run.out,
+              HasSubstr(fmt::format("{:.2f} [{:.2f}, ", 100 * result["averages"][0]["value"].get<double>(),
+                                    100 * result["averages"][0]["low"].get<double>())));
+  const Json json =
+      Json::parse(compare(path("run0") + " " + path("run1") + " --json --task choice --metric chars").out);
   EXPECT_EQ(json["tasks"].size(), 1u);
   for (const Json& m : json["measures"]) EXPECT_EQ(m.contains("headline"), m["metric"] == "chars");
   EXPECT_EQ(compare(path("run0")).exit_code, 0) << "one alone";
@@ -93,7 +104,8 @@ TEST_F(CompareCommand, WhatCannotBeComparedIsOneError) {
   fails(runs + " --task choic", "no run has results of task 'choic': did you mean choice?");
   fails(runs + " --tokens 1,x", "--tokens");
   evaluate("model1", "limited", "choice.toml", "--limit 20");
-  fails(path("run0") + " " + path("limited"), "choice: run0 and limited are not to be compared: limit is 0 and 20; --common");
+  fails(path("run0") + " " + path("limited"),
+        "choice: run0 and limited are not to be compared: limit is 0 and 20; --common");
   const Outcome common = compare(path("run0") + " " + path("limited") + " --common --task choice");
   EXPECT_THAT(common.out, HasSubstr("choice: 40 of 60 items are left out"));
 }
@@ -102,9 +114,14 @@ TEST_F(CompareCommand, CheckpointsSayHowFarTheyWereTrained) {
   for (const int step : {100, 200}) {
     const std::string checkpoint = path("training/step-00000" + std::to_string(step));
     std::filesystem::create_directories(path("training"));
-    std::filesystem::copy(path(step == 100 ? "model0" : "model1"), checkpoint, std::filesystem::copy_options::recursive);
-    write_file(checkpoint + "/trainer.json", OrderedJson{{"format", 1}, {"step", step}, {"tokens", 1000 * step}, {"windows_read", 1},
-                                                         {"data_tokens", 1}, {"recipe", {{"run.output", "out/first"}}}}
+    std::filesystem::copy(path(step == 100 ? "model0" : "model1"), checkpoint,
+                          std::filesystem::copy_options::recursive);
+    write_file(checkpoint + "/trainer.json", OrderedJson{{"format", 1},
+                                                         {"step", step},
+                                                         {"tokens", 1000 * step},
+                                                         {"windows_read", 1},
+                                                         {"data_tokens", 1},
+                                                         {"recipe", {{"run.output", "out/first"}}}}
                                                  .dump());
     evaluate("training/step-00000" + std::to_string(step), "scored" + std::to_string(step), "choice.toml");
   }
@@ -117,7 +134,8 @@ TEST_F(CompareCommand, CheckpointsSayHowFarTheyWereTrained) {
   const Outcome run = compare(path("scored100") + " " + path("scored200"));
   EXPECT_THAT(run.out, HasSubstr("Checkpoints of first\ntokens      step"));
   EXPECT_THAT(run.out, HasSubstr("\n200K        200"));
-  const Outcome given = compare(path("run0") + " " + path("run1") + " --names other,other --tokens 1000000,2000000");
+  const Outcome given =
+      compare(path("run0") + " " + path("run1") + " --names other,other --tokens 1000000,2000000");
   EXPECT_THAT(given.out, HasSubstr("other @ 2.00M"));
 }
 
@@ -128,7 +146,9 @@ TEST_F(CompareCommand, ChromiumShowsTheLeaderboard) {
   for (const char* folder : {"hostile0", "hostile1"}) {
     MadeTask task = made_task(folder == std::string("hostile0") ? "1101" : "0110");
     for (MadeItem& item : task.items)
-      item.more = {{"prompts", {hostile}}, {"keys", {hostile}}, {"answers", {{"sum", {hostile}}}},
+      item.more = {{"prompts", {hostile}},
+                   {"keys", {hostile}},
+                   {"answers", {{"sum", {hostile}}}},
                    {"samples", {{{"output", hostile}, {"tokens", 3}, {"finish", "stop"}}}}};
     task.write(path(folder));
   }

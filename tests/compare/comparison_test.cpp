@@ -24,7 +24,8 @@ class Comparisons : public ::testing::Test {
   static const Measure& measure(const Comparison& c, const std::string& task, const std::string& metric = "",
                                 const std::string& over = "") {
     for (const Measure& m : c.measures)
-      if (m.task == task && (metric.empty() || m.metric == metric) && (over.empty() || m.over == over)) return m;
+      if (m.task == task && (metric.empty() || m.metric == metric) && (over.empty() || m.over == over))
+        return m;
     throw std::runtime_error("no measure of " + task);
   }
   TempDir dir_;
@@ -72,7 +73,8 @@ TEST_F(Comparisons, ItemsOfAClusterAreDrawnAndFlippedTogether) {
   EXPECT_EQ(m.test, "sign-flip permutation, exact");
   // Every cluster has the same difference: of 2^10 flips two give as much.
   EXPECT_DOUBLE_EQ(m.difference(0, 1)->p, 2.0 / 1024);
-  EXPECT_FALSE(m.difference(0, 1)->only_first) << "McNemar's counts are of items, which are no fair coins here";
+  EXPECT_FALSE(m.difference(0, 1)->only_first)
+      << "McNemar's counts are of items, which are no fair coins here";
 }
 
 TEST_F(Comparisons, OfOtherScoresUsePermutations) {
@@ -96,7 +98,8 @@ TEST_F(Comparisons, OfEqualModelsHaveAnIntervalAllTheSame) {
 }
 
 TEST_F(Comparisons, AreAdjustedOverAllHeadlines) {
-  for (const auto& [folder, right] : std::map<std::string, std::string>{{"a", "1100"}, {"b", "1011"}, {"c", "0000"}})
+  for (const auto& [folder, right] :
+       std::map<std::string, std::string>{{"a", "1100"}, {"b", "1011"}, {"c", "0000"}})
     for (const char* task : {"t", "u"}) made_task(repeated(right, 10), task).write(dir_ / folder);
   CompareChoice with_c = choice({"a", "b", "c"});
   with_c.baseline = "c";
@@ -106,10 +109,12 @@ TEST_F(Comparisons, AreAdjustedOverAllHeadlines) {
   EXPECT_THAT(c.comparisons, ElementsAre(6, 6, 6));
   std::vector<double> p, adjusted;
   for (const Measure& m : c.measures)
-    for (const size_t other : {0, 1}) p.push_back(m.difference(2, other)->p), adjusted.push_back(*m.holm[2][other]);
+    for (const size_t other : {0, 1})
+      p.push_back(m.difference(2, other)->p), adjusted.push_back(*m.holm[2][other]);
   EXPECT_EQ(adjusted, holm(p));
   EXPECT_THAT(comparison_table(c, false), HasSubstr("6 comparisons of headlines: adjusted p are Holm's"));
-  EXPECT_THAT(error_of([&] { with_c.baseline = "d", compare(with_c); }), HasSubstr("--baseline: no run is named 'd'"));
+  EXPECT_THAT(error_of([&] { with_c.baseline = "d", compare(with_c); }),
+              HasSubstr("--baseline: no run is named 'd'"));
 }
 
 TEST_F(Comparisons, TheMacroAverageIsOfTheTasksThatAllHave) {
@@ -149,7 +154,13 @@ TEST_F(Comparisons, SubjectsAreStrata) {
     for (size_t i = 0; i < 4; ++i) task->items[i].subject = i < 3 ? "x" : "y";
     const double x = task == &a ? 1 : 2.0 / 3, y = task == &a ? 0 : 1;
     OrderedJson averages = task->averages()["averages"];
-    averages.push_back({{"metric", "sum"}, {"over", "subjects (2)"}, {"items", 4}, {"value", (x + y) / 2}, {"error", 0}, {"low", 0}, {"high", 1}});
+    averages.push_back({{"metric", "sum"},
+                        {"over", "subjects (2)"},
+                        {"items", 4},
+                        {"value", (x + y) / 2},
+                        {"error", 0},
+                        {"low", 0},
+                        {"high", 1}});
     task->result["averages"] = averages;
   }
   a.write(dir_ / "a");
@@ -202,10 +213,13 @@ TEST_F(Comparisons, AllPublishedScoresAreOfTasksAndInRange) {
       EXPECT_GT(score, 0) << task;
       EXPECT_LE(score, task == "mt_bench" ? 10 : 1) << task;
     }
-  EXPECT_THAT(error_of([] {
-                parse_published("[tasks.base]\n[tasks.chat]\n[[model]]\nname=\"m\"\nform=\"base\"\nsource=\"s\"\nscores={x=1}\n", "p");
-              }),
-              HasSubstr("p: model 'm' has a score of 'x', which is no task here"));
+  EXPECT_THAT(
+      error_of([] {
+        parse_published(
+            "[tasks.base]\n[tasks.chat]\n[[model]]\nname=\"m\"\nform=\"base\"\nsource=\"s\"\nscores={x=1}\n",
+            "p");
+      }),
+      HasSubstr("p: model 'm' has a score of 'x', which is no task here"));
 }
 
 TEST_F(Comparisons, JsonHasAllOfIt) {

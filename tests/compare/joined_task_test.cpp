@@ -52,8 +52,12 @@ TEST_F(JoinedTasks, GoByIdsNotByLines) {
 }
 
 TEST_F(JoinedTasks, WeightsTokenizerDeviceAndTypeMayDiffer) {
-  EXPECT_THAT(error(made_task("1010"), with_run({{"weights", "other"}, {"tokenizer", "x"}, {"device", "cuda"},
-                                                 {"type", "bf16"}, {"seed", 9}, {"sequences", 1}})),
+  EXPECT_THAT(error(made_task("1010"), with_run({{"weights", "other"},
+                                                 {"tokenizer", "x"},
+                                                 {"device", "cuda"},
+                                                 {"type", "bf16"},
+                                                 {"seed", 9},
+                                                 {"sequences", 1}})),
               IsEmpty());
 }
 
@@ -69,7 +73,8 @@ TEST_F(JoinedTasks, WhatDiffersIsNamed) {
   for (const auto& [key, value] : changes.items()) {
     const MadeTask b = with_run({{key, value}});
     refuses(b, key + " is ");
-    EXPECT_THAT(error(a, b, /*common=*/true), HasSubstr(key + " is ")) << "nor are there common items of these";
+    EXPECT_THAT(error(a, b, /*common=*/true), HasSubstr(key + " is "))
+        << "nor are there common items of these";
   }
   EXPECT_THAT(refuses(with_run({{"limit", 4}}), "limit is 0 and 4"), HasSubstr("--common"));
   refuses(with_run({{"data", {{"items.jsonl", "d2"}}}}), "data items.jsonl is \"d1\" and \"d2\"");
@@ -92,7 +97,8 @@ TEST_F(JoinedTasks, ItemsThatFitNoContextAreWrongWhateverTheirPrompt) {
 TEST_F(JoinedTasks, ConversationsAreTheSameUnderAnyTemplate) {
   MadeTask a = made_task("10"), b = made_task("10");
   for (MadeTask* task : {&a, &b})
-    for (MadeItem& item : task->items) item.more = {{"asked_hash", "m" + item.id}, {"prompt_hash", task == &a ? "x" : "y"}};
+    for (MadeItem& item : task->items)
+      item.more = {{"asked_hash", "m" + item.id}, {"prompt_hash", task == &a ? "x" : "y"}};
   EXPECT_THAT(error(a, b), IsEmpty());
 }
 

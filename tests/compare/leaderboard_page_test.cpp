@@ -13,7 +13,8 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* hostile = "</script><script>hacked=1</script><!--<img src=x onerror=hacked=1>{{nonce}}\u2028";
+constexpr const char* hostile =
+    "</script><script>hacked=1</script><!--<img src=x onerror=hacked=1>{{nonce}}\u2028";
 
 size_t count(const std::string& text, const std::string& part) {
   size_t n = 0;
@@ -23,7 +24,8 @@ size_t count(const std::string& text, const std::string& part) {
 
 class LeaderboardPages : public ::testing::Test {
  protected:
-  Comparison comparison(const std::string& a, const std::string& b, const OrderedJson& more = OrderedJson::object()) {
+  Comparison comparison(const std::string& a, const std::string& b,
+                        const OrderedJson& more = OrderedJson::object()) {
     for (const auto& [folder, right] : {std::pair<std::string, std::string>("a", a), {"b", b}}) {
       MadeTask task = made_task(right);
       for (MadeItem& item : task.items) item.more = more;
@@ -75,9 +77,11 @@ TEST_F(LeaderboardPages, ItemsAreSomeOfThoseThatDifferFromBothKinds) {
 }
 
 TEST_F(LeaderboardPages, LongTextsKeepBothEnds) {
-  const std::string output = "begin" + std::string(100000, 'x') + "end", prompt = std::string(100000, 'p') + "Answer:";
-  const Comparison c = comparison(std::string(300, '1'), std::string(300, '0'),
-                                  {{"prompts", {prompt}}, {"samples", {{{"output", output}, {"tokens", 3}, {"finish", "length"}}}}});
+  const std::string output = "begin" + std::string(100000, 'x') + "end",
+                    prompt = std::string(100000, 'p') + "Answer:";
+  const Comparison c = comparison(
+      std::string(300, '1'), std::string(300, '0'),
+      {{"prompts", {prompt}}, {"samples", {{{"output", output}, {"tokens", 3}, {"finish", "length"}}}}});
   const std::string page = leaderboard_page(c);
   EXPECT_LT(page.size(), 1000000u);
   const OrderedJson item = differing_items_json(c)["t"]["items"][0];

@@ -1,7 +1,7 @@
 // Folders of results as `fathom eval` and `fathom judge` write them, without a model.
 #pragma once
-#include <filesystem>
 #include <fmt/format.h>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -31,7 +31,8 @@ struct MadeTask {
   std::string records() const {
     std::string text;
     for (const MadeItem& item : items) {
-      OrderedJson record = {{"id", item.id}, {"prompt_hash", "h" + item.prompt + item.id}, {"prompts", {"Q " + item.id}}};
+      OrderedJson record = {
+          {"id", item.id}, {"prompt_hash", "h" + item.prompt + item.id}, {"prompts", {"Q " + item.id}}};
       if (!item.subject.empty()) record["subject"] = item.subject;
       if (!item.cluster.empty()) record["cluster"] = item.cluster;
       for (const auto& [name, score] : item.scores) record["scores"][name] = score;
@@ -42,8 +43,9 @@ struct MadeTask {
   }
 
   OrderedJson identity() const {
-    OrderedJson json = {{"task", name}, {"task_version", 1}, {"task_file", "f1"}, {"shots", 0}, {"samples", 1},
-                        {"data", {{"items.jsonl", "d1"}}}, {"weights", "w"}, {"limit", 0}, {"seed", 1}};
+    OrderedJson json = {{"task", name},   {"task_version", 1}, {"task_file", "f1"},
+                        {"shots", 0},     {"samples", 1},      {"data", {{"items.jsonl", "d1"}}},
+                        {"weights", "w"}, {"limit", 0},        {"seed", 1}};
     json.update(run);
     return json;
   }
@@ -63,8 +65,13 @@ struct MadeTask {
         sum += weight * item.scores.at(metric), weights += weight;
       }
       const double mean = sum / weights;
-      json["averages"].push_back({{"metric", metric}, {"over", "items"}, {"items", items.size()}, {"value", mean},
-                                  {"error", 0.01}, {"low", mean - 0.02}, {"high", mean + 0.02}});
+      json["averages"].push_back({{"metric", metric},
+                                  {"over", "items"},
+                                  {"items", items.size()},
+                                  {"value", mean},
+                                  {"error", 0.01},
+                                  {"low", mean - 0.02},
+                                  {"high", mean + 0.02}});
     }
     if (!subjects.empty()) json["subjects"] = subjects.size();
     json.update(result);
@@ -80,7 +87,8 @@ struct MadeTask {
 };
 
 // 0/1 scores, "10" or "1" for right: an item for each letter.
-inline MadeTask made_task(const std::string& right, const std::string& name = "t", const std::string& metric = "sum") {
+inline MadeTask made_task(const std::string& right, const std::string& name = "t",
+                          const std::string& metric = "sum") {
   MadeTask task;
   task.name = name, task.metrics = {metric};
   for (size_t i = 0; i < right.size(); ++i)

@@ -33,7 +33,8 @@ class RunFiles : public ::testing::Test {
 
 TEST_F(RunFiles, AreReadWithEveryItem) {
   MadeTask task = made_task("10");
-  task.items[1].more = {{"gold", 2}, {"keys", {"x"}}, {"shots", 3}, {"truncated", true}, {"not_run", "too long"}};
+  task.items[1].more = {
+      {"gold", 2}, {"keys", {"x"}}, {"shots", 3}, {"truncated", true}, {"not_run", "too long"}};
   task.run["trained_tokens"] = 5000, task.run["step"] = 5, task.run["limit"] = 2;
   task.write(dir_ / "a");
   const EvaluatedRun run = read_runs(choice({"a"}))[0];
@@ -79,12 +80,15 @@ TEST_F(RunFiles, ThatAreMalformedAreRefused) {
     task.write(dir_ / "a");
     return error();
   };
-  EXPECT_THAT(error_with("run", {{"shots", "five"}}), HasSubstr("t.run.json: field 'shots' must be an integer"));
+  EXPECT_THAT(error_with("run", {{"shots", "five"}}),
+              HasSubstr("t.run.json: field 'shots' must be an integer"));
   EXPECT_THAT(error_with("run", {{"data", {{"f", 3}}}}), HasSubstr("field 'data.f' must be a string"));
   EXPECT_THAT(error_with("run", {{"task", "u"}}), HasSubstr("t.run.json: is of task u"));
   EXPECT_THAT(error_with("run", {{"trained_tokens", -1}}), HasSubstr("must not be negative"));
-  EXPECT_THAT(error_with("result", {{"averages", OrderedJson::array()}}), HasSubstr("field 'averages' is empty"));
-  EXPECT_THAT(error_with("result", {{"averages", {{{"metric", "sum"}}}}}), HasSubstr("field 'over' is missing"));
+  EXPECT_THAT(error_with("result", {{"averages", OrderedJson::array()}}),
+              HasSubstr("field 'averages' is empty"));
+  EXPECT_THAT(error_with("result", {{"averages", {{{"metric", "sum"}}}}}),
+              HasSubstr("field 'over' is missing"));
   // Of an earlier release: nothing says which items stand together.
   EXPECT_THAT(error_with("result", {{"clusters", 1}}), HasSubstr("fathom eval --rescore adds it"));
   EXPECT_THAT(error_with("result", {{"subjects", 3}}), HasSubstr("fathom eval --rescore adds it"));
@@ -146,16 +150,28 @@ TEST_F(RunFiles, JudgesScoresAreTasks) {
   const std::string mt = dir_ / "a/mt", alpaca = dir_ / "a/alpaca";
   std::filesystem::create_directories(mt);
   std::filesystem::create_directories(alpaca);
-  write_file(mt + "/settings.json", R"({"hash": "h", "settings": {"benchmark": "mt-bench", "mode": "single", "questions": "q", "judge": "j", "name": "m"}})");
-  write_file(mt + "/scores.json", R"({"mode": "single", "models": [{"model": "m", "average": {"mean": 6.5, "interval": [6, 7], "judgements": 2},
+  write_file(
+      mt + "/settings.json",
+      R"({"hash": "h", "settings": {"benchmark": "mt-bench", "mode": "single", "questions": "q", "judge": "j", "name": "m"}})");
+  write_file(
+      mt + "/scores.json",
+      R"({"mode": "single", "models": [{"model": "m", "average": {"mean": 6.5, "interval": [6, 7], "judgements": 2},
       "turn_1": {"mean": 7, "interval": null, "judgements": 1}, "turn_2": null, "categories": {"math": {"mean": 6.5, "interval": null, "judgements": 2}}, "failed": 1}]})");
   write_file(mt + "/judgements.jsonl",
-             "{\"model\": \"m\", \"judge\": [\"j\", \"p\"], \"question_id\": 81, \"turn\": 1, \"judgment\": \"[[7]]\"}\n"
-             "{\"model\": \"m\", \"judge\": [\"j\", \"p\"], \"question_id\": 81, \"turn\": 2, \"judgment\": \"[[6]]\"}\n"
-             "{\"model\": \"m\", \"judge\": [\"j\", \"p\"], \"question_id\": 82, \"turn\": 1, \"judgment\": \"what?\"}\n");
-  write_file(alpaca + "/settings.json", R"({"hash": "h", "settings": {"benchmark": "alpaca-eval", "judge": "j"}})");
-  write_file(alpaca + "/scores.json", R"({"length_controlled_winrate": 30, "lc_standard_error": 1, "lc_interval": [28, 32], "win_rate": 75, "standard_error": 2, "interval": [70, 80], "n_total": 2})");
-  write_file(alpaca + "/annotations.json", R"([{"instruction": "x", "preference": 2}, {"instruction": "y", "preference": 1.5}, {"instruction": "z", "preference": null}])");
+             "{\"model\": \"m\", \"judge\": [\"j\", \"p\"], \"question_id\": 81, \"turn\": 1, \"judgment\": "
+             "\"[[7]]\"}\n"
+             "{\"model\": \"m\", \"judge\": [\"j\", \"p\"], \"question_id\": 81, \"turn\": 2, \"judgment\": "
+             "\"[[6]]\"}\n"
+             "{\"model\": \"m\", \"judge\": [\"j\", \"p\"], \"question_id\": 82, \"turn\": 1, \"judgment\": "
+             "\"what?\"}\n");
+  write_file(alpaca + "/settings.json",
+             R"({"hash": "h", "settings": {"benchmark": "alpaca-eval", "judge": "j"}})");
+  write_file(
+      alpaca + "/scores.json",
+      R"({"length_controlled_winrate": 30, "lc_standard_error": 1, "lc_interval": [28, 32], "win_rate": 75, "standard_error": 2, "interval": [70, 80], "n_total": 2})");
+  write_file(
+      alpaca + "/annotations.json",
+      R"([{"instruction": "x", "preference": 2}, {"instruction": "y", "preference": 1.5}, {"instruction": "z", "preference": null}])");
   const EvaluatedRun run = read_runs(choice({"a"}))[0];
   const ScoredTask &ratings = run.tasks.at("mt_bench"), &wins = run.tasks.at("alpaca_eval");
   ASSERT_EQ(ratings.items.size(), 3u);
@@ -171,7 +187,8 @@ TEST_F(RunFiles, JudgesScoresAreTasks) {
   EXPECT_THAT(wins.items[1].scores, ElementsAre(0.5));
   EXPECT_THAT(wins.items[2].weights, ElementsAre(0));
   write_file(mt + "/scores.json", R"({"mode": "pairs"})");
-  EXPECT_THAT(read_runs(choice({"a"}))[0].remarks, ElementsAre(HasSubstr("MT-Bench's pairs are no row here")));
+  EXPECT_THAT(read_runs(choice({"a"}))[0].remarks,
+              ElementsAre(HasSubstr("MT-Bench's pairs are no row here")));
   write_file(alpaca + "/annotations.json", R"([{"instruction": "x", "preference": 3}])");
   EXPECT_THAT(error(), HasSubstr("field 'preference' must be 0 or between 1 and 2, got 3"));
 }

@@ -1,5 +1,5 @@
-// Any bytes as files of results: a task's run and result, its records, and a judge's folder, whose three files stand one
-// behind another with a NUL byte between them: read, or refused with an Error.
+// Any bytes as files of results: a task's run and result, its records, and a judge's folder, whose three
+// files stand one behind another with a NUL byte between them: read, or refused with an Error.
 #include <unistd.h>
 
 #include <algorithm>
