@@ -10,22 +10,9 @@ the distribution's); where they are not there it says so and exits with 77. --pi
 import argparse
 import json
 import math
-import shutil
-import sys
 from pathlib import Path
 
-SKIPPED = 77
-
-
-def skip(why):
-    print(f"skipped: {why}")
-    sys.exit(SKIPPED)
-
-
-try:
-    from playwright.sync_api import Error, sync_playwright
-except ImportError:
-    skip("this Python has no playwright")
+from browser_page import PageCheck, opened, take_pictures
 
 
 def lines_of(path):
@@ -48,13 +35,10 @@ def number_in(text):
     return float(digits[:-1] if factor > 1 else digits) * factor
 
 
-class Check:
+class Check(PageCheck):
     def __init__(self, page, runs):
-        self.page, self.runs, self.failures = page, runs, []
-
-    def expect(self, condition, what):
-        if not condition:
-            self.failures.append(what)
+        super().__init__(page)
+        self.runs = runs
 
     def expect_close(self, drawn, value, what, tolerance=1e-3):
         """The page shows four digits, but three where a power of ten stands behind them."""
@@ -144,11 +128,6 @@ class Check:
         self.expect_close(number_in(tip.inner_text()), max(choices) * len(choices) / sum(choices), "the first load",
                           tolerance=2 ** (0.5 / 24) - 1 + 0.005)
 
-    def fits_a_phone(self):
-        self.page.set_viewport_size({"width": 390, "height": 844})
-        width = self.page.evaluate("document.documentElement.scrollWidth")
-        self.expect(width <= 390, f"{width} pixels wide on a phone of 390")
-
     def rollouts(self):
         """The newest questions, and their answers, the best first."""
         of_runs = [lines for run in self.runs if (lines := lines_of(run / "rollouts.jsonl"))]
@@ -177,25 +156,6 @@ class Check:
             for part in (f"from step {one['step']} ", f"of step {one['to']}: ", one["why"].split("\u2028")[0]):
                 self.expect(part in text, f"roll-back {one} is shown as {text!r}")
 
-    def take_pictures(self, folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, width, height, scheme in (("light", 1280, 900, "light"), ("dark", 1280, 900, "dark"), ("phone", 390, 1100, "dark")):
-            self.page.set_viewport_size({"width": width, "height": height})
-            self.page.emulate_media(color_scheme=scheme)
-            self.page.evaluate("scrollTo(0, 0)")
-            self.page.wait_for_timeout(200)
-            self.page.screenshot(path=folder / f"report_{name}.png", full_page=name != "phone")
-
-
-def open_browser(playwright):
-    """Playwright's own Chromium, or the distribution's."""
-    for path in (None, shutil.which("chromium"), shutil.which("chromium-browser"), shutil.which("google-chrome")):
-        try:
-            return playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        except Error:
-            continue
-    skip("there is no Chromium")
-
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -203,26 +163,13 @@ def main():
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--pictures", type=Path)
     arguments = parser.parse_args()
-    with sync_playwright() as playwright:
-        browser = open_browser(playwright)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        said, asked = [], []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(error.stack or str(error)))
-        page.on("dialog", lambda dialog: (said.append("a dialog: " + dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(arguments.page.resolve().as_uri())
+    with opened(arguments.page) as page:
         check = Check(page, arguments.runs)
-        for part in (check.every_value_has_a_chart, check.ends_of_curves, check.switches, check.zoom, check.heat_map,
-                     check.roll_backs, check.rollouts, check.fits_a_phone):
-            part()
+        check.run(check.every_value_has_a_chart, check.ends_of_curves, check.switches, check.zoom, check.heat_map,
+                  check.roll_backs, check.rollouts, check.fits_a_phone)
         if arguments.pictures:
-            check.take_pictures(arguments.pictures)
-        check.expect(not said, f"the console: {said}")
-        check.expect(len(asked) == 1, f"requests: {asked}")
-        browser.close()
-    print("\n".join(check.failures) or f"{arguments.page}: the page holds")
-    sys.exit(bool(check.failures))
+            take_pictures(page, arguments.pictures, "report")
+    check.finish(arguments.page)
 
 
 main()

@@ -29,6 +29,7 @@ void refuse_ranks(CLI::App& command, const World& world) {
 
 void add_commands(CLI::App& app, World& world) {
   add_chat(app);
+  add_compare(app);
   add_dpo(app, world);
   CLI::App* eval = app.add_subcommand("eval", "Evaluate a model");
   eval->require_subcommand(0, 1);

@@ -7,6 +7,7 @@ namespace fathom {
 class World;
 
 void add_chat(CLI::App& app);
+void add_compare(CLI::App& app);
 // Of `fathom eval`:
 void add_eval_needle(CLI::App& eval);
 void add_eval_positions(CLI::App& eval);

@@ -23,6 +23,7 @@
 #include "io/file.h"
 #include "model/model_folder.h"
 #include "text/tokenizer_identity.h"
+#include "train/trained_by.h"
 
 namespace fathom {
 namespace {
@@ -86,6 +87,12 @@ OrderedJson model_identity(const Options& o, const EngineOptions& engine, const 
                        {"step_tokens", engine.token_budget}};
   if (!o.adapter.empty()) parts["adapter"] = weight_files_hash(o.adapter);
   return parts;
+}
+
+OrderedJson training_of(const std::string& folder) {
+  const std::optional<TrainedBy> by = trained_by(folder);
+  if (!by) return OrderedJson::object();
+  return {{"step", by->step}, {"trained_tokens", by->tokens}, {"training_run", by->run}};
 }
 
 void print_results(const Options& o, const std::vector<TaskResult>& results) {
@@ -158,7 +165,10 @@ void evaluate(const Options& o) {
   settings.threads = settings.measurement.threads = device.threads();
   settings.together = items_together(sequences);
   settings.measurement.eos_token_ids = read_generation_config(o.model, model.config).eos_token_ids;
-  if (!o.out.empty()) settings.identity = model_identity(o, options, model);
+  if (!o.out.empty()) {
+    settings.identity = model_identity(o, options, model);
+    settings.about = training_of(o.adapter.empty() ? o.model : o.adapter);
+  }
   catch_interrupts();
   std::vector<TaskResult> results;
   for (const TaskWithItems& t : tasks)

@@ -20,8 +20,6 @@ const FilePatterns record_files = {"*.jsonl", "*.json"};
 // What the records say of the model: there is no folder to take a hash of.
 OrderedJson identity_of(const Recipe& recipe, const EvaluationMoment& m, const EngineOptions& engine) {
   return {{"weights", fmt::format("step {} of {}", m.step, recipe.run.output)},
-          {"step", m.step},
-          {"trained_tokens", m.tokens},
           {"tokenizer", m.data.tokenizer},
           {"chat", recipe.eval.chat},
           {"type", name_of(m.model.dtype)},
@@ -81,6 +79,7 @@ std::vector<TaskResult> TrainingEvaluation::results(const EvaluationMoment& m, c
   settings.workers = settings.threads = settings.measurement.threads = m.device.threads();
   settings.together = items_together(sequences);
   settings.identity = identity_of(recipe_, m, options);
+  settings.about = {{"step", m.step}, {"trained_tokens", m.tokens}, {"training_run", recipe_.run.output}};
   settings.measurement.eos_token_ids = m.model.config.eos_token_ids;
   settings.share = share_of(m.ranks);
   std::vector<TaskResult> results;

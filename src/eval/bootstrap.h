@@ -27,4 +27,18 @@ struct MeanInterval {
 // seed on any number of threads.
 MeanInterval bootstrap(const Strata& strata, bool share, uint64_t seed, int threads);
 
+// A stratum of several models that were asked the same: the same clusters, each with a sum for each model.
+struct JointStratum {
+  std::vector<double> counts;  // [clusters]
+  std::vector<double> sums;    // [clusters, models]
+};
+
+// The means [draws, models] of 2000 draws of clusters, each the same for all models: the difference between
+// two columns is the paired bootstrap's.
+std::vector<double> joint_draws(std::span<const JointStratum> strata, size_t models, uint64_t seed,
+                                int threads);
+
+// Of a statistic's draws: its standard error, and the middle 95%.
+MeanInterval interval_of_draws(std::vector<double> draws, double mean);
+
 }  // namespace fathom

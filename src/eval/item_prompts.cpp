@@ -24,6 +24,7 @@ std::vector<jinja::Text> ItemPrompts::choose(
   measured.shots = static_cast<int64_t>(shots);
   measured.prompts = bytes_of(prompts);
   measured.prompt_hash = prompt_hash(prompts, maker_.delimiter(), item.answers);
+  if (maker_.chat()) measured.asked_hash = asked_hash(data, item, examples, shots);
   return prompts;
 }
 
@@ -37,7 +38,13 @@ Json ItemPrompts::choose_messages(const SubjectItems& data, const Item& item, Me
   measured.shots = static_cast<int64_t>(shots);
   measured.prompts = {json_line(messages)};
   measured.prompt_hash = prompt_hash({jinja::Text(measured.prompts[0], true)}, "", {});
+  measured.asked_hash = asked_hash(data, item, examples, shots);
   return messages;
+}
+
+std::string ItemPrompts::asked_hash(const SubjectItems& data, const Item& item,
+                                    const std::vector<const Item*>& examples, size_t shots) const {
+  return prompt_hash(maker_.base_prompts(data, item, examples, shots), task_.prompt.delimiter, item.answers);
 }
 
 std::vector<jinja::Text> ItemPrompts::continuations(const Item& item) const {

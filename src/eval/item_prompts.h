@@ -27,6 +27,10 @@ class ItemPrompts {
   std::vector<jinja::Text> continuations(const Item& item) const;
 
  private:
+  // Of what a conversation says, whatever the template.
+  std::string asked_hash(const SubjectItems& data, const Item& item, const std::vector<const Item*>& examples,
+                         size_t shots) const;
+
   const Task& task_;
   PromptMaker maker_;
   uint64_t seed_;

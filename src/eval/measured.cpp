@@ -35,6 +35,7 @@ MeasuredOption option_of(const JsonObject& json) {
 
 OrderedJson measured_json(const Measured& m) {
   OrderedJson json = {{"id", m.id}, {"prompt_hash", m.prompt_hash}, {"prompt_tokens", m.prompt_tokens}};
+  if (!m.asked_hash.empty()) json["asked_hash"] = m.asked_hash;
   if (!m.prompts.empty()) json["shots"] = m.shots;
   if (m.truncated) json["truncated"] = true;
   if (!m.not_run.empty()) json["not_run"] = m.not_run;
@@ -50,6 +51,7 @@ Measured measured_from_json(const Json& line, const std::string& where) {
   const JsonObject json(line, where);
   Measured m;
   m.id = json.required<std::string>("id"), m.prompt_hash = json.required<std::string>("prompt_hash");
+  m.asked_hash = json.optional<std::string>("asked_hash", "");
   m.prompts = json.required<std::vector<std::string>>("prompts");
   m.prompt_tokens = json.required<int64_t>("prompt_tokens"), m.shots = json.optional<int64_t>("shots", 0);
   m.truncated = json.optional<bool>("truncated", false),

@@ -32,6 +32,7 @@ struct MeasuredSample {
 struct Measured {
   std::string id;
   std::string prompt_hash;
+  std::string asked_hash;  // in conversations: the same whatever the template, prompt_hash of the base form
   std::vector<std::string> prompts;  // one, or with contexts one for each option
   int64_t prompt_tokens = 0;         // of the longest
   int64_t shots = 0;                 // that it was shown

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 
 #include "base/error.h"
 #include "base/rng.h"
@@ -23,6 +24,10 @@ std::vector<size_t> order_of(const Task& task, size_t pool, const Item& item, ui
   Rng rng(seed, stream_of(task.name + '\n' + item.subject + '\n' + of_item));
   for (size_t i = 0; i + 1 < pool; ++i) std::swap(order[i], order[i + rng.below(pool - i)]);
   return order;
+}
+
+std::span<const Item* const> last_of(const std::vector<const Item*>& examples, size_t shots) {
+  return std::span(examples).last(shots);
 }
 
 }  // namespace
@@ -52,21 +57,26 @@ PromptMaker::PromptMaker(const Task& task, const ChatTemplate* chat)
 
 std::vector<jinja::Text> PromptMaker::prompts(const SubjectItems& data, const Item& item,
                                               const std::vector<const Item*>& examples, size_t shots) const {
-  const std::span<const Item* const> last(examples.end() - static_cast<ptrdiff_t>(shots), examples.end());
+  if (!chat_) return base_prompts(data, item, examples, shots);
   std::vector<jinja::Text> all;
+  for (const jinja::Text& prompt : item.prompts)
+    all.push_back(chat_->render(conversation(data, last_of(examples, shots), prompt),
+                                {.add_generation_prompt = true, .variables = Json::object()}));
+  return all;
+}
+
+std::vector<jinja::Text> PromptMaker::base_prompts(const SubjectItems& data, const Item& item,
+                                                   const std::vector<const Item*>& examples,
+                                                   size_t shots) const {
   jinja::Text before = data.intro;
-  for (const Item* shot : last) {
+  for (const Item* shot : last_of(examples, shots)) {
     before += shot->shot_prompt();
     before += jinja::Text(task_.prompt.delimiter, false);
     before += shot->shot_answer();
     before += jinja::Text(task_.prompt.between, false);
   }
+  std::vector<jinja::Text> all;
   for (const jinja::Text& prompt : item.prompts) {
-    if (chat_) {
-      all.push_back(chat_->render(conversation(data, last, prompt),
-                                  {.add_generation_prompt = true, .variables = Json::object()}));
-      continue;
-    }
     all.push_back(before);
     all.back() += prompt;
   }

@@ -28,6 +28,9 @@ class PromptMaker {
   // One for each of item.prompts, behind the last `shots` of these examples.
   std::vector<jinja::Text> prompts(const SubjectItems& data, const Item& item,
                                    const std::vector<const Item*>& examples, size_t shots) const;
+  // The same in the base form, whatever the template.
+  std::vector<jinja::Text> base_prompts(const SubjectItems& data, const Item& item,
+                                        const std::vector<const Item*>& examples, size_t shots) const;
   // What stands between prompt and answer.
   const std::string& delimiter() const { return delimiter_; }
   bool chat() const { return chat_ != nullptr; }

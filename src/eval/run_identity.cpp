@@ -45,13 +45,15 @@ std::string identity_hash(const OrderedJson& parts) {
   return hash_value(parts.dump()).text();
 }
 
-void check_identity(const std::string& path, const OrderedJson& parts) {
-  OrderedJson file = parts;
-  file["hash"] = identity_hash(parts);
-  if (!fs::exists(path)) return write_file(path, file.dump(1) + "\n");
-  const Json there = read_json(path), now = Json::parse(file.dump());
+void check_identity(const std::string& path, const OrderedJson& parts, const OrderedJson& about) {
+  if (!fs::exists(path)) {
+    OrderedJson file = parts;
+    file["hash"] = identity_hash(parts);
+    file.update(about);
+    return write_file(path, file.dump(1) + "\n");
+  }
+  const Json there = read_json(path), now = Json::parse(parts.dump());
   for (const auto& [name, value] : now.items()) {
-    if (name == "hash") continue;
     const auto before = there.find(name);
     check(before != there.end() && *before == value,
           "{}: this run cannot continue that one: {} was {} and is {}", path, name,

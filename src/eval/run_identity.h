@@ -14,8 +14,9 @@ std::string weight_files_hash(const std::string& folder);
 OrderedJson task_identity(const Task& task, const TaskItems& data);
 std::string identity_hash(const OrderedJson& parts);
 
-// Writes the identity to a new file, or compares it with the one that is there: Error that names the first
-// part that differs.
-void check_identity(const std::string& path, const OrderedJson& parts);
+// Writes the identity to a new file, with `about` beside it, which may differ and is not in the hash; or
+// compares it with the one that is there: Error that names the first part that differs.
+void check_identity(const std::string& path, const OrderedJson& parts,
+                    const OrderedJson& about = OrderedJson::object());
 
 }  // namespace fathom

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "io/content_hash.h"
 #include "text/utf8.h"
 
 namespace fathom {
@@ -25,6 +26,21 @@ double majority(const AnswerMetric& metric, const MetricScore& all, int64_t k) {
   for (const auto& [text, vote] : votes)
     if (vote.first > best.first || (vote.first == best.first && vote.second < best.second)) best = vote;
   return best.first > 0 ? all.of_samples[best.second] : 0;
+}
+
+// Of a choice its options' texts and which is right; of what is compared with keys those of the first metric.
+void add_right_answer(const Task& task, const Item& item, OrderedJson& record) {
+  if (!item.labels.empty()) {
+    record["labels"] = item.labels, record["gold"] = item.gold;
+    if (record.contains("options") && !task.choices.letters)
+      for (size_t i = 0; i < record["options"].size(); ++i)
+        record["options"][i]["text"] = item.answers[i].bytes;
+  }
+  for (const AnswerMetric& metric : task.answer_metrics)
+    if (metric.keys.given()) {
+      record["keys"] = keys_of(metric, item.fields);
+      return;
+    }
 }
 
 }  // namespace
@@ -142,11 +158,17 @@ std::vector<ItemScores> Scorer::score(std::span<const Item> items, std::span<con
   return scores;
 }
 
+void add_place(const Item& item, OrderedJson& record) {
+  if (!item.subject.empty()) record["subject"] = item.subject;
+  if (item.cluster != item.id) record["cluster"] = hash_value(item.cluster).text();
+}
+
 void add_scores(const Task& task, const Item& item, const ItemScores& scores, OrderedJson& record) {
+  add_right_answer(task, item, record);
   const std::vector<std::string> names = score_names(task);
-  if (!item.labels.empty()) record["labels"] = item.labels, record["gold"] = item.gold;
   for (size_t i = 0; i < scores.size(); ++i) {
     record["scores"][names[i]] = scores[i].value;
+    if (scores[i].weight != 1) record["weights"][names[i]] = scores[i].weight;
     if (scores[i].picked >= 0) record["picked"][names[i]] = scores[i].picked;
     if (scores[i].tie) record["ties"].push_back(names[i]);
     for (const std::optional<std::string>& answer : scores[i].answers)

@@ -62,7 +62,9 @@ double option_score(ChoiceMetric metric, const MeasuredOption& option, const std
 // (Chen et al. 2021, equation 1). k <= n.
 double pass_at(int64_t n, int64_t c, int64_t k);
 
-// Adds picked options, answers and scores to a record.
+// Adds to a record what the item is: its subject, and a hash of its cluster where it shares that.
+void add_place(const Item& item, OrderedJson& record);
+// Adds picked options, answers, what is right, and scores to a record.
 void add_scores(const Task& task, const Item& item, const ItemScores& scores, OrderedJson& record);
 
 }  // namespace fathom

@@ -14,77 +14,37 @@ class Averages {
  public:
   Averages(const Task& task, std::span<const Item* const> items, uint64_t seed, int threads,
            TaskResult& result)
-      : task_(task), items_(items), seed_(seed), threads_(threads), result_(result) {}
+      : groups_(item_groups(places_of(items), subject_plan(task))),
+        seed_(seed),
+        threads_(threads),
+        result_(result) {}
 
   // `value(i)` and `count(i)`: what item i adds to both sides of a mean.
   template <class Value, class Count>
   void add(const std::string& metric, bool share, const Value& value, const Count& count) {
-    std::map<std::string, std::map<std::string, ClusterSum>> clusters;  // of each subject
-    std::map<std::string, int64_t> size;
-    for (size_t i = 0; i < items_.size(); ++i) {
-      ClusterSum& c = clusters[items_[i]->subject][items_[i]->cluster];
-      c.sum += value(i), c.count += count(i);
-      ++size[items_[i]->subject];
+    std::vector<ClusterSum> sums;
+    for (const std::vector<size_t>& cluster : groups_.clusters) {
+      ClusterSum& sum = sums.emplace_back();
+      for (const size_t i : cluster) sum.sum += value(i), sum.count += count(i);
     }
-    std::map<std::string, std::vector<ClusterSum>> of_subject;
-    for (const auto& [subject, all] : clusters)
-      for (const auto& [name, sum] : all) of_subject[subject].push_back(sum);
-    add_all(metric, share, of_subject, size);
+    for (const ItemGroups::Mean& mean : groups_.means) {
+      Strata strata;
+      for (const std::vector<size_t>& clusters : mean.strata) {
+        std::vector<ClusterSum>& stratum = strata.emplace_back();
+        for (const size_t c : clusters) stratum.push_back(sums[c]);
+      }
+      result_.averages.push_back({metric, mean.over, mean.items, bootstrap(strata, share, seed_, threads_)});
+    }
   }
 
  private:
-  using BySubject = std::map<std::string, std::vector<ClusterSum>>;
-  using Sizes = std::map<std::string, int64_t>;
-
-  void add_all(const std::string& metric, bool share, const BySubject& of_subject, const Sizes& size) {
-    const auto add_average = [&](const std::string& over, const Strata& strata, int64_t items) {
-      result_.averages.push_back({metric, over, items, bootstrap(strata, share, seed_, threads_)});
-    };
-    std::vector<ClusterSum> together;
-    for (const auto& [subject, clusters] : of_subject)
-      together.insert(together.end(), clusters.begin(), clusters.end());
-    const auto items = static_cast<int64_t>(items_.size());
-    add_average(result_.missing_subjects > 0 ? "items of " + label(of_subject.size(), "subjects") : "items",
-                {together}, items);
-    if (task_.data.subjects.empty()) return;
-    Strata subjects, categories;
-    for (const auto& [subject, clusters] : of_subject) subjects.push_back(clusters);
-    add_average(label(of_subject.size(), "subjects"), subjects, items);
-    size_t whole = 0;
-    for (const auto& [name, members] : task_.categories) {
-      std::vector<ClusterSum> all;
-      int64_t n = 0;
-      size_t found = 0;
-      for (const std::string& subject : members) {
-        const auto at = of_subject.find(subject);
-        if (at == of_subject.end()) continue;
-        all.insert(all.end(), at->second.begin(), at->second.end());
-        n += size.at(subject), ++found;
-      }
-      if (all.empty()) continue;
-      whole += found == members.size();
-      add_average(found == members.size()
-                      ? "category " + name
-                      : fmt::format("category {} ({} of {} subjects)", name, found, members.size()),
-                  {all}, n);
-      categories.push_back(std::move(all));
-    }
-    if (!categories.empty())
-      add_average(whole == task_.categories.size()
-                      ? fmt::format("categories ({})", whole)
-                      : fmt::format("categories ({} whole of {})", whole, task_.categories.size()),
-                  categories, items);
-    for (const auto& [subject, clusters] : of_subject)
-      add_average("subject " + subject, {clusters}, size.at(subject));
+  static std::vector<ItemPlace> places_of(std::span<const Item* const> items) {
+    std::vector<ItemPlace> places;
+    for (const Item* item : items) places.push_back({item->subject, item->cluster});
+    return places;
   }
 
-  std::string label(size_t found, const char* what) const {
-    const size_t all = task_.data.subjects.size();
-    return found == all ? fmt::format("{} ({})", what, all) : fmt::format("{} ({} of {})", what, found, all);
-  }
-
-  const Task& task_;
-  std::span<const Item* const> items_;
+  const ItemGroups groups_;
   uint64_t seed_;
   int threads_;
   TaskResult& result_;
@@ -118,6 +78,10 @@ void count_items(const Task& task, std::span<const Measured> measured, TaskResul
 }
 
 }  // namespace
+
+SubjectPlan subject_plan(const Task& task) {
+  return {!task.data.subjects.empty(), task.data.subjects.size(), task.categories};
+}
 
 TaskResult task_result(const Task& task, const TaskItems& data, std::span<const Item* const> items,
                        std::span<const Measured> measured, std::span<const ItemScores> scores, uint64_t seed,

@@ -7,14 +7,13 @@
 #include <vector>
 
 #include "eval/bootstrap.h"
+#include "eval/item_groups.h"
 #include "eval/scores.h"
 
 namespace fathom {
 
-// A mean over something: "items", "subjects (57)", "subjects (3 of 57)", "category STEM", "categories (4)",
-// "subject abstract_algebra". What lacks a subject has another name than what has all.
 struct Average {
-  std::string metric, over;
+  std::string metric, over;  // over: as ItemGroups names it
   int64_t items = 0;
   MeanInterval interval;
 };
@@ -41,6 +40,8 @@ struct TaskResult {
 };
 
 inline constexpr double low_letter_probability = 0.2;
+
+SubjectPlan subject_plan(const Task& task);
 
 // Items of all subjects one after another, with what was measured and scored of each.
 TaskResult task_result(const Task& task, const TaskItems& data, std::span<const Item* const> items,

@@ -150,7 +150,7 @@ class Run {
     if (settings_.out.empty()) return;
     OrderedJson identity = task_identity(task_, data_);
     identity.update(settings_.identity);
-    check_identity(path(".run.json"), identity);
+    check_identity(path(".run.json"), identity, settings_.about);
   }
 
   void add(const Chunk& chunk, std::vector<Measured> measured) {
@@ -171,6 +171,7 @@ class Run {
     std::string text;
     for (size_t i = first; i < measured_.size(); ++i) {
       OrderedJson record = measured_json(measured_[i]);
+      add_place(*items_[i], record);
       if (i < scores_.size()) add_scores(task_, *items_[i], scores_[i], record);
       text += line_of(record);
     }
@@ -185,6 +186,10 @@ class Run {
       for (const UpstreamFile& file : data_.files)
         json["files"].push_back({{"path", file.path}, {"hash", file.hash}});
       json["malformed_rows"] = data_.malformed;
+      if (const SubjectPlan plan = subject_plan(task_); plan.has_subjects) {
+        json["subjects"] = plan.all;
+        for (const auto& [name, members] : plan.categories) json["categories"][name] = members;
+      }
       write_file(path(".result.json"), json.dump(1) + "\n");
     }
     return result;

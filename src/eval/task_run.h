@@ -25,7 +25,8 @@ struct TaskRunSettings {
   bool resume = false;
   MeasurementSettings measurement;
   OrderedJson identity = OrderedJson::object();  // of the model and what it is asked with, for the records
-  int workers = 1;                               // programs in the sandbox at a time
+  OrderedJson about = OrderedJson::object();  // what else the run's file says: step and tokens of a training
+  int workers = 1;                            // programs in the sandbox at a time
   bool allow_weak = false;
   int threads = 1;  // of the bootstrap
   // Items that are measured together, from an empty prefix cache, or of generating tasks answers: what a resumed

@@ -2,20 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <string_view>
+
+#include "page/page_json.h"
+#include "page/short_names.h"
 
 namespace fathom {
 namespace {
 
 constexpr size_t longest_value = 2000;  // of a recipe, or a reason, in the page
-
-// As many digits as a picture needs: a double has 17.
-double rounded(double value) {
-  return std::strtod(fmt::format("{:.7g}", value).c_str(), nullptr);
-}
 
 OrderedJson series_json(const Series& series) {
   OrderedJson steps = OrderedJson::array(), last = steps, low = steps, high = steps;
@@ -103,29 +98,10 @@ OrderedJson run_json(const RunFolder& run, const std::string& name) {
 
 }  // namespace
 
-std::vector<std::string> run_names(std::span<const RunFolder> runs) {
-  std::vector<std::string> names;
-  for (const RunFolder& run : runs) {
-    std::error_code ignored;
-    const std::filesystem::path path = std::filesystem::absolute(run.path, ignored).lexically_normal();
-    names.push_back((path.has_filename() ? path : path.parent_path()).filename().string());
-  }
-  for (size_t i = 0; i < runs.size(); ++i)
-    if (std::count(names.begin(), names.end(), names[i]) > 1)
-      for (size_t k = runs.size(); k-- > i;)
-        if (names[k] == names[i]) names[k] = runs[k].path;
-  return names;
-}
-
-std::string script_json(const OrderedJson& json) {
-  std::string text;
-  for (const char c : json.dump(-1, ' ', true, OrderedJson::error_handler_t::replace))
-    c == '<' ? text += "\\u003c" : text += c;
-  return text;
-}
-
 std::string page_data(std::span<const RunFolder> runs) {
-  const std::vector<std::string> names = run_names(runs);
+  std::vector<std::string> paths;
+  for (const RunFolder& run : runs) paths.push_back(run.path);
+  const std::vector<std::string> names = short_names(paths);
   OrderedJson json = {{"runs", OrderedJson::array()}};
   for (size_t i = 0; i < runs.size(); ++i) json["runs"].push_back(run_json(runs[i], names[i]));
   return script_json(json);

@@ -1,11 +1,9 @@
 // The files of src/report/page/, which CMake puts into the program.
 #pragma once
-#include <string_view>
+#include "page/html_page.h"
 
-namespace fathom::page_files {
+namespace fathom {
 
-extern const std::string_view frame;   // page.html
-extern const std::string_view style;   // report.css
-extern const std::string_view script;  // the scripts, one after another
+extern const PageFiles report_page_files;
 
-}  // namespace fathom::page_files
+}  // namespace fathom

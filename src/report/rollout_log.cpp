@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "io/lines.h"
+#include "page/page_json.h"
 #include "report/metrics_line.h"
 #include "report/thinning.h"
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "io/descriptor.h"
 #include "io/lines.h"
+#include "page/page_json.h"
 #include "report/metrics_line.h"
 #include "report/thinning.h"
 

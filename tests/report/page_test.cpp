@@ -13,7 +13,6 @@
 namespace fathom {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -110,12 +109,6 @@ TEST(ReportPage, NumbersArePlainJson) {
   EXPECT_EQ(loss.at("steps"), Json({2}));
   EXPECT_EQ(loss.at("last").at(0), 0.1234568) << "digits enough for a picture";
   EXPECT_EQ(loss.at("not_finite"), Json({{"count", 1}, {"steps", {1}}}));
-}
-
-TEST(ReportPage, RunsAreToldApart) {
-  std::vector<RunFolder> runs(3);
-  runs[0].path = "out/a", runs[1].path = "out/b/", runs[2].path = "other/b";
-  EXPECT_THAT(run_names(runs), ElementsAre("a", "out/b/", "other/b"));
 }
 
 TEST(ReportPage, SeveralRunsShareWhatAPageMayHave) {

@@ -3,10 +3,6 @@
 // rollouts, rollbacks, recipe}]}.
 'use strict';
 
-const colors = ['#3b7dd8', '#e4572e', '#2a9d5c', '#b455c4', '#c98a00', '#0fa3b1', '#d6336c', '#7a6ff0', '#7d8b00',
-  '#8c6d5a'];
-const colorOf = (i) => colors[i] || `hsl(${(i * 137.5) % 360} 60% 50%)`;
-
 // In this order; what a run has besides comes behind them, the parts of a reward behind the reward.
 const charts = [
   {name: 'validation_reward', title: 'Validation reward', note: 'of the most likely answers to questions that are not trained on'},

@@ -31,10 +31,6 @@ const runColumns = [
   ['time', (run) => shown(lastOf(run, 'time'), 'time')],
 ];
 
-function shown(value, format) {
-  return Number.isFinite(value) ? formats[format](value) : '\u2013';
-}
-
 function drawRuns(table, runs, onChange) {
   const columns = runColumns.filter(([, value]) => runs.some((run) => value(run) !== '\u2013'));
   const head = element('tr', {}, element('th', {}, 'run'),
@@ -55,15 +51,6 @@ function drawRollBacks(list, runs) {
   list.hidden = all.length === 0;
   list.replaceChildren(...all.map(({run, step, to, why}) => element('li', {}, swatch(run.color),
     `${run.name}: rolled back from step ${step} to the checkpoint of step ${to}: ${why}`)));
-}
-
-// The first cards, and the others when they are asked for.
-function appendCards(section, cards, atFirst) {
-  section.append(...cards.slice(0, atFirst));
-  if (cards.length <= atFirst) return;
-  const more = element('button', {type: 'button'}, `Show all ${cards.length}`);
-  more.addEventListener('click', () => more.replaceWith(...cards.slice(atFirst)));
-  section.append(more);
 }
 
 // The newest first.

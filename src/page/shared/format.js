@@ -39,6 +39,10 @@ const formats = {
   time: duration,
 };
 
+function shown(value, format) {
+  return Number.isFinite(value) ? formats[format](value) : '\u2013';
+}
+
 // About `count` round numbers from low to high.
 function linearMarks(low, high, count) {
   const rough = (high - low) / Math.max(count, 1);
@@ -72,6 +76,10 @@ function logMarks(low, high) {
   return marks.length >= 2 ? marks : linearMarks(low, high, 4);
 }
 
+const colors = ['#3b7dd8', '#e4572e', '#2a9d5c', '#b455c4', '#c98a00', '#0fa3b1', '#d6336c', '#7a6ff0', '#7d8b00',
+  '#8c6d5a'];
+const colorOf = (i) => colors[i] || `hsl(${(i * 137.5) % 360} 60% 50%)`;
+
 // An element with text, never with markup.
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -84,6 +92,15 @@ function swatch(color) {
   const made = element('span', {class: 'swatch'});
   made.style.background = color;
   return made;
+}
+
+// The first cards, and the others when they are asked for.
+function appendCards(section, cards, atFirst) {
+  section.append(...cards.slice(0, atFirst));
+  if (cards.length <= atFirst) return;
+  const more = element('button', {type: 'button'}, `Show all ${cards.length}`);
+  more.addEventListener('click', () => more.replaceWith(...cards.slice(atFirst)));
+  section.append(more);
 }
 
 function themeColor(name) {
