@@ -45,7 +45,8 @@ TaskWithItems read_task(const Options& o, const std::string& name) {
     check(task.form == TaskForm::generate, "--samples: task {} generates no answers", task.name);
     task.generation.samples = *o.samples;
   }
-  if (o.chat) task = chat_form(std::move(task));
+  check(!o.chat || task.form != TaskForm::text, "--chat: task {} has documents, no questions", task.name);
+  if (o.chat || task.chat) task = chat_form(std::move(task));
   return with_items(std::move(task), o.data, o.limit, o.seed);
 }
 
@@ -56,6 +57,20 @@ std::vector<TaskWithItems> read_tasks(const Options& o) {
   std::vector<TaskWithItems> tasks;
   for (const std::string& name : names) tasks.push_back(read_task(o, name));
   return tasks;
+}
+
+// For the tasks in the chat form, where there are any. One that is always asked in it wants the model's own
+// template; --chat takes DeepSeek-V2's too.
+std::optional<ChatTemplate> chat_template(const Options& o, const std::vector<TaskWithItems>& tasks) {
+  const auto asked = std::find_if(tasks.begin(), tasks.end(), [](const TaskWithItems& t) { return t.task.chat; });
+  if (asked == tasks.end()) return std::nullopt;
+  check(!o.model.empty(), "task {} needs a model folder, whose chat template it is asked with",
+        asked->task.name);
+  check(
+      o.chat || ChatTemplate::in(o.model),
+      "{}: has no chat template, and task {} is asked in the chat form; --chat takes DeepSeek-V2's template",
+      o.model, asked->task.name);
+  return ChatTemplate::load(o.model);
 }
 
 void list_tasks() {
@@ -114,21 +129,17 @@ void rescore(const Options& o) {
 }
 
 void show_prompts(const Options& o) {
-  std::optional<ChatTemplate> chat;
-  if (o.chat) {
-    check(!o.model.empty(), "--chat needs a model folder, whose template it is");
-    chat = ChatTemplate::load(o.model);
-  }
-  for (const TaskWithItems& t : read_tasks(o))
-    print_output("{}", prompt_preview(t.task, t.data, o.item, o.seed, chat ? &*chat : nullptr));
+  const std::vector<TaskWithItems> tasks = read_tasks(o);
+  const std::optional<ChatTemplate> chat = chat_template(o, tasks);
+  for (const TaskWithItems& t : tasks)
+    print_output("{}", prompt_preview(t.task, t.data, o.item, o.seed, t.task.chat ? &*chat : nullptr));
 }
 
 void evaluate(const Options& o) {
   check(!o.model.empty(), "a model folder is missing: fathom eval MODEL --task NAME");
   const std::vector<TaskWithItems> tasks = read_tasks(o);
   const Tokenizer tokenizer = load_tokenizer(o);
-  std::optional<ChatTemplate> chat;
-  if (o.chat) chat = ChatTemplate::load(o.model);
+  const std::optional<ChatTemplate> chat = chat_template(o, tasks);
   Device device = Device::named(o.device, o.threads);
   const Model model = load_model(o, device);
   const EngineOptions options = task_engine(tasks, o.sequences, device, model, !o.no_shared_prefixes);
@@ -140,7 +151,8 @@ void evaluate(const Options& o) {
   catch_interrupts();
   std::vector<TaskResult> results;
   for (const TaskWithItems& t : tasks)
-    results.push_back(run_task({engine, tokenizer, chat ? &*chat : nullptr}, t.task, t.data, settings));
+    results.push_back(
+        run_task({engine, tokenizer, t.task.chat ? &*chat : nullptr}, t.task, t.data, settings));
   print_results(o, results);
 }
 
@@ -167,14 +179,16 @@ void add_eval_tasks(CLI::App& eval) {
   eval.add_flag("--show-prompt", o->show_prompt, "print what the model would be shown, without a model");
   eval.add_option("--item", o->item, "whose prompt is shown, by its id; the first by default");
   eval.add_flag("--chat", o->chat, "ask in conversations, through the model's chat template");
-  add_number(eval, "--shots", o->shots, "examples before each item, instead of the task's", Allowed<int64_t>{.low = 0});
+  add_number(eval, "--shots", o->shots, "examples before each item, instead of the task's",
+             Allowed<int64_t>{.low = 0});
   add_number(eval, "--samples", o->samples, "answers to each item, instead of the task's",
              Allowed<int64_t>{.low = 1});
   add_number(eval, "--limit", o->limit, "items of each file at most; 0: all", {.low = 0});
   add_number(eval, "--seed", o->seed, "of random examples, samples and intervals");
   add_number(eval, "--sequences", o->sequences, "worked on at a time", {.low = 1, .high = 1024});
-  eval.add_flag("--no-shared-prefixes", o->no_shared_prefixes,
-                "compute every prompt whole, also where it begins like another: to measure what sharing is worth");
+  eval.add_flag(
+      "--no-shared-prefixes", o->no_shared_prefixes,
+      "compute every prompt whole, also where it begins like another: to measure what sharing is worth");
   add_number(eval, "--workers", o->workers, "programs in the sandbox at a time", {.low = 1, .high = 256});
   eval.add_flag("--allow-weak", o->allow_weak,
                 "run generated code although the sandbox cannot enforce everything");
