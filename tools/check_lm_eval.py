@@ -184,7 +184,7 @@ def run_fathom(args, name, subject, count, out, data):
 
 def compare_item(record, sample, tolerance, faults):
     """The largest difference of a log-probability, or whether the text is the same, behind the same prompts."""
-    asked = list(dict.fromkeys(arguments["arg_0"] for arguments in sample["arguments"].values()))
+    asked = list(dict.fromkeys(arguments[0] for arguments in sample["arguments"]))
     if record["prompts"] != asked:
         faults.append(f"item {record['id']}: {record['prompts']} and {asked}")
     if "samples" in record:
