@@ -4,11 +4,11 @@
   check_lm_eval.py --fathom PROGRAM --data DIR [--model MODEL_DIR] [--limit N] [--tasks mmlu,...]
 
 DIR holds the data sets' files as upstream has them. Without --model a small random DeepSeek-V2 is made, with a tokenizer
-trained on data/kjv.jsonl.zst. The harness reads the same rows; its tasks are those that it ships, but for where the rows
-come from, and with the first rows as examples where it would draw them; fathom takes the first ones too. Of every item the
-prompts must be the same, and the log-probability of every answer must agree to --tolerance, or the generated text must be
-the same; the scores must be equal. The times are those of fathom's whole command, with loading and intervals, and of the
-harness's requests alone.
+trained on data/kjv.jsonl.zst; of one with a short context a copy with a longer one is asked. The harness reads the same
+rows; its tasks are those that it ships, but for where the rows come from, and with the first rows as examples where it
+would draw them; fathom takes the first ones too. Of every item the prompts must be the same, and the log-probability of
+every answer must agree to --tolerance, or the generated text must be the same; the scores must be equal. The times are
+those of fathom's whole command, with loading and intervals, and of the harness's requests alone.
 """
 
 import argparse
@@ -27,6 +27,7 @@ os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
 
 ROOT = Path(__file__).resolve().parent.parent
 LETTERS = ["A", "B", "C", "D"]
+CONTEXT = 4096
 
 
 def csv_rows(path, names=None):
@@ -140,9 +141,22 @@ def make_model(folder, fathom):
         vocab_size=1024, hidden_size=64, intermediate_size=128, moe_intermediate_size=32, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=4, n_shared_experts=1, n_routed_experts=4, num_experts_per_tok=2,
         q_lora_rank=32, kv_lora_rank=32, qk_nope_head_dim=16, qk_rope_head_dim=8, v_head_dim=16, n_group=1, topk_group=1,
-        topk_method="greedy", routed_scaling_factor=1.0, first_k_dense_replace=1, max_position_embeddings=4096,
+        topk_method="greedy", routed_scaling_factor=1.0, first_k_dense_replace=1, max_position_embeddings=CONTEXT,
         initializer_range=0.08, bos_token_id=1022, eos_token_id=1023, attention_bias=False, norm_topk_prob=False)
     DeepseekV2ForCausalLM(config).save_pretrained(folder)
+
+
+def with_context(model, folder):
+    """The model, or a copy whose positions reach further, so that neither side cuts prompts."""
+    config = json.loads((Path(model) / "config.json").read_text())
+    if config["max_position_embeddings"] >= CONTEXT or config.get("rope_scaling"):
+        return model
+    folder.mkdir()
+    for path in Path(model).resolve().iterdir():
+        if path.name != "config.json":
+            (folder / path.name).symlink_to(path)
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": CONTEXT}))
+    return str(folder)
 
 
 def harness_task(name, folder, rows, shots, count, settings):
@@ -247,7 +261,7 @@ def compare(args, entry, lm, clock, folder):
             faults.append(f"{metric} is {ours[metric]}, {peer} {theirs}")
     print(line + f", {seconds:.1f} s and {peer_seconds:.1f} s ({peer_seconds / seconds:.1f}x)", flush=True)
     for fault in faults[:5]:
-        print(f"  {name}: {fault}")
+        print(f"  {name}: {fault[:400]}")
     return not faults
 
 
@@ -311,7 +325,8 @@ def main():
         if not args.model:
             args.model = str(folder / "model")
             make_model(folder / "model", args.fathom)
-        lm = HFLM(args.model, device="cpu", dtype="float32", batch_size=4, max_length=4096)
+        args.model = with_context(args.model, folder / "longer")
+        lm = HFLM(args.model, device="cpu", dtype="float32", batch_size=4, max_length=CONTEXT)
         clock = Clock(lm)
         names = args.tasks.split(",")
         held = [compare(args, entry, lm, clock, folder) for entry in TASKS if entry[0] in names]

@@ -7,16 +7,9 @@ namespace {
 
 using View = std::string_view;
 
-constexpr View blanks = " \t\r\n\f\v";
-
 View left_trimmed(View text) {
   const size_t first = text.find_first_not_of(' ');
   return first == View::npos ? View() : text.substr(first);
-}
-
-View trimmed(View text) {
-  const size_t first = text.find_first_not_of(blanks);
-  return first == View::npos ? View() : text.substr(first, text.find_last_not_of(blanks) + 1 - first);
 }
 
 View after_last_equals(View text) {
@@ -65,7 +58,7 @@ std::optional<View> without_dollars(View text) {
 std::optional<View> cloze_answer(View text) {
   for (const View lead : {View("The answer is therefore"), View("答案是")})
     if (const size_t at = text.rfind(lead); at != View::npos)
-      text = trimmed(text.substr((text.starts_with(lead) ? 0 : at) + lead.size()));
+      text = stripped(text.substr((text.starts_with(lead) ? 0 : at) + lead.size()));
   std::optional<View> answer;
   if (text.find("\\boxed") != View::npos) {
     answer = boxed(text);

@@ -20,8 +20,6 @@ namespace {
 using View = std::string_view;
 using Bag = std::set<std::string, std::less<>>;
 
-constexpr View blanks = " \t\r\n\f\v";
-
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -38,9 +36,8 @@ bool take_digits(View& text, std::string& out) {
 
 // What Python's float() reads.
 std::optional<double> python_number(View text) {
-  const size_t first = text.find_first_not_of(blanks);
-  if (first == View::npos) return std::nullopt;
-  text = text.substr(first, text.find_last_not_of(blanks) + 1 - first);
+  text = stripped(text);
+  if (text.empty()) return std::nullopt;
   std::string digits;
   if (text[0] == '-') digits = "-";
   if (text[0] == '-' || text[0] == '+') text.remove_prefix(1);
@@ -84,22 +81,16 @@ class SpanForm {
     std::string form;
     for (size_t begin = 0; begin <= span.size();) {
       const size_t end = std::min(span.find_first_of(" -", begin), span.size());
-      for (const std::string& word : words_of(without_articles(plain(span.substr(begin, end - begin)))))
-        form += (form.empty() ? "" : " ") + word;
+      const std::string token = without_articles(plain(span.substr(begin, end - begin)));
+      for (const View word : words_.matches(token)) form.append(form.empty() ? "" : " ").append(word);
       begin = end + 1;
     }
     return form;
   }
 
-  static std::vector<std::string> words_of(View text) {
-    std::vector<std::string> words;
-    for (size_t at; (at = text.find_first_not_of(blanks)) != View::npos;) {
-      text.remove_prefix(at);
-      const size_t end = std::min(text.find_first_of(blanks), text.size());
-      words.emplace_back(text.substr(0, end));
-      text.remove_prefix(end);
-    }
-    return words;
+  Bag bag(View form) {
+    const std::vector<View> words = words_.matches(form);
+    return Bag(words.begin(), words.end());
   }
 
  private:
@@ -121,7 +112,7 @@ class SpanForm {
     return out + text.substr(at);
   }
 
-  Pattern articles_{R"(\b(?:a|an|the)\b)"};
+  Pattern articles_{R"(\b(?:a|an|the)\b)"}, words_{R"(\S+)"};
 };
 
 Bag numbers_of(const Bag& bag) {
@@ -171,14 +162,10 @@ DropScore drop_score(std::span<const std::string> predicted, std::span<const std
   std::vector<std::string> ours, theirs;
   for (const std::string& span : predicted) ours.push_back(form.of(span));
   for (const std::string& span : answer) theirs.push_back(form.of(span));
-  const auto bag = [](const std::string& text) {
-    const std::vector<std::string> words = SpanForm::words_of(text);
-    return Bag(words.begin(), words.end());
-  };
   std::vector<std::vector<double>> f1;
   for (const std::string& gold : theirs) {
     f1.emplace_back();
-    for (const std::string& own : ours) f1.back().push_back(bag_f1(bag(own), bag(gold)));
+    for (const std::string& own : ours) f1.back().push_back(bag_f1(form.bag(own), form.bag(gold)));
   }
   const double mean = largest_assignment(f1) / static_cast<double>(std::max(ours.size(), theirs.size()));
   // Upstream compares sets of spans, and their numbers.
