@@ -4,10 +4,11 @@
   check_lm_eval.py --fathom PROGRAM --data DIR [--model MODEL_DIR] [--limit N] [--tasks mmlu,...]
 
 DIR holds the data sets' files as upstream has them. Without --model a small random DeepSeek-V2 is made, with a tokenizer
-trained on data/kjv.jsonl.zst. The harness reads the same rows; its tasks are those that it ships, but for where the rows
-come from, and with the first rows as examples where it would draw them. Of every item the log-probability of every answer
-must agree to --tolerance, or the generated text must be the same; the scores must be equal. The times are those of fathom's
-whole command, with loading and intervals, and of the harness's requests alone.
+trained on data/kjv.jsonl.zst; of one with a short context a copy with a longer one is asked. The harness reads the same
+rows; its tasks are those that it ships, but for where the rows come from, and with the first rows as examples where it
+would draw them; fathom takes the first ones too. Of every item the prompts must be the same, and the log-probability of
+every answer must agree to --tolerance, or the generated text must be the same; the scores must be equal. The times are
+those of fathom's whole command, with loading and intervals, and of the harness's requests alone.
 """
 
 import argparse
@@ -26,6 +27,7 @@ os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
 
 ROOT = Path(__file__).resolve().parent.parent
 LETTERS = ["A", "B", "C", "D"]
+CONTEXT = 4096
 
 
 def csv_rows(path, names=None):
@@ -67,18 +69,34 @@ def cmmlu(data, subject):
 
 
 def arc(data, name):
-    return json_rows(one(data, f"arc/{name}*.jsonl")), [], {
+    rows = json_rows(one(data, f"arc/{name}*.jsonl"))
+    return rows, rows, {
         "doc_to_text": "{{query}}\nAnswer:", "doc_to_choice": "{{choices}}", "doc_to_target": "gold"}
 
 
 def hellaswag(data, _):
     lines = one(data, "hellaswag/hellaswag_val*.txt").read_text().splitlines()
     rows = [{"query": lines[i], "label": int(lines[i + 1]), "choices": lines[i + 2:i + 6]} for i in range(0, len(lines), 6)]
-    return rows, [], {"doc_to_text": "{{query}}", "doc_to_choice": "{{choices}}", "doc_to_target": "label"}
+    return rows, rows, {"doc_to_text": "{{query}}", "doc_to_choice": "{{choices}}", "doc_to_target": "label"}
+
+
+def hellaswag_json(data, _):
+    """The same in the form of rowanz/hellaswag, with marks in brackets as its pages of WikiHow have."""
+    from lm_eval.tasks.hellaswag import utils
+
+    rows = []
+    for i, row in enumerate(hellaswag(data, "")[0]):
+        label, context = row["query"].split(": ", 1)
+        context, _, last = context.rpartition(" ") if i % 2 else (f"[header] {label} [title] {context}", "", "")
+        endings = [f"[substeps] {text}  [step] Then [stop] ." if (i + j) % 3 == 0 else text for j, text in enumerate(row["choices"])]
+        rows.append({"ind": i, "activity_label": label, "ctx_a": context, "ctx_b": last, "endings": endings, "label": row["label"]})
+    return rows, rows, {"process_docs": utils.process_docs, "doc_to_text": "{{query}}", "doc_to_choice": "{{choices}}",
+                        "doc_to_target": "{{gold}}"}
 
 
 def winogrande(data, _):
-    return json_rows(one(data, "winogrande/winogrande*.jsonl")), [], {
+    rows = json_rows(one(data, "winogrande/winogrande*.jsonl"))
+    return rows, rows, {
         "doc_to_text": "gold", "doc_to_choice": "{{context_options}}", "doc_to_target": "continuation"}
 
 
@@ -92,18 +110,23 @@ def gsm8k(data, _):
             {"function": "regex", "regex_pattern": r"#### (\-?[0-9\.\,]+)"}, {"function": "take_first"}]}]}
 
 
-# task: (rows of the harness, subject, examples, metrics: ours and the harness's)
 ACC = {"sum": "acc"}
 NORM = {"sum": "acc", "chars": "acc_norm"}
-TASKS = {
-    "mmlu": (mmlu, "abstract_algebra", 5, ACC),
-    "cmmlu": (cmmlu, "ancient_chinese", 5, ACC),
-    "arc_easy": (arc, "arc_easy", 0, NORM),
-    "arc_challenge": (arc, "arc_challenge", 0, NORM),
-    "hellaswag_lines": (hellaswag, "", 0, NORM),
-    "winogrande": (winogrande, "", 0, ACC),
-    "gsm8k": (gsm8k, "", 5, {"strict": "exact_match"}),
-}
+# task, rows of the harness, subject, examples, metrics: ours and the harness's
+TASKS = [
+    ("mmlu", mmlu, "abstract_algebra", 5, ACC),
+    ("cmmlu", cmmlu, "ancient_chinese", 5, ACC),
+    ("arc_easy", arc, "arc_easy", 0, NORM),
+    ("arc_easy", arc, "arc_easy", 5, NORM),
+    ("arc_challenge", arc, "arc_challenge", 0, NORM),
+    ("arc_challenge", arc, "arc_challenge", 5, NORM),
+    ("hellaswag_lines", hellaswag, "", 0, NORM),
+    ("hellaswag_lines", hellaswag, "", 3, NORM),
+    ("hellaswag", hellaswag_json, "", 3, NORM),
+    ("winogrande", winogrande, "", 0, ACC),
+    ("winogrande", winogrande, "", 5, ACC),
+    ("gsm8k", gsm8k, "", 5, {"strict": "exact_match"}),
+]
 
 
 def make_model(folder, fathom):
@@ -118,13 +141,27 @@ def make_model(folder, fathom):
         vocab_size=1024, hidden_size=64, intermediate_size=128, moe_intermediate_size=32, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=4, n_shared_experts=1, n_routed_experts=4, num_experts_per_tok=2,
         q_lora_rank=32, kv_lora_rank=32, qk_nope_head_dim=16, qk_rope_head_dim=8, v_head_dim=16, n_group=1, topk_group=1,
-        topk_method="greedy", routed_scaling_factor=1.0, first_k_dense_replace=1, max_position_embeddings=4096,
+        topk_method="greedy", routed_scaling_factor=1.0, first_k_dense_replace=1, max_position_embeddings=CONTEXT,
         initializer_range=0.08, bos_token_id=1022, eos_token_id=1023, attention_bias=False, norm_topk_prob=False)
     DeepseekV2ForCausalLM(config).save_pretrained(folder)
 
 
+def with_context(model, folder):
+    """The model, or a copy whose positions reach further, so that neither side cuts prompts."""
+    config = json.loads((Path(model) / "config.json").read_text())
+    if config["max_position_embeddings"] >= CONTEXT or config.get("rope_scaling"):
+        return model
+    folder.mkdir()
+    for path in Path(model).resolve().iterdir():
+        if path.name != "config.json":
+            (folder / path.name).symlink_to(path)
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": CONTEXT}))
+    return str(folder)
+
+
 def harness_task(name, folder, rows, shots, count, settings):
-    files = {"test": rows, **({"shots": shots} if shots else {})}
+    own = shots is rows  # where the item that is asked is left out
+    files = {"test": rows, **({} if own else {"shots": shots})}
     paths = {}
     for split, content in files.items():
         paths[split] = str(folder / f"{name}.{split}.jsonl")
@@ -133,32 +170,37 @@ def harness_task(name, folder, rows, shots, count, settings):
             "output_type": "multiple_choice", "num_fewshot": count,
             "metric_list": [{"metric": m, "aggregation": "mean", "higher_is_better": True} for m in ("acc", "acc_norm")],
             **settings}
-    if shots:
-        task |= {"fewshot_split": "shots", "fewshot_config": {"sampler": "first_n"}}
+    if count:
+        task |= {"fewshot_config": {"split": "test" if own else "shots", "sampler": "first_n"}}
     return task
 
 
-def run_fathom(args, name, subject, count, out):
+def run_fathom(args, name, subject, count, out, data):
     source = (ROOT / f"tasks/{name}.toml").read_text()
     if subject and name in ("mmlu", "cmmlu"):  # one subject
         source = re.sub(r"subjects = \[.*?\]", f'subjects = ["{subject}"]', source, count=1, flags=re.S)
         source = source.split("[categories]")[0]
-    source = source.replace("max_tokens = 512", "max_tokens = 64")
+    source = source.replace("max_tokens = 512", "max_tokens = 64").replace('choice = "random"', 'choice = "first"')
+    if name == "hellaswag_lines":
+        source = source.replace("[data]", "[data]\nshots = " + re.search("items = (.*)", source)[1])
     (out / f"{name}.toml").write_text(source)
     start = time.time()
-    run = subprocess.run([args.fathom, "eval", args.model, "--task", out / f"{name}.toml", "--data", args.data, "--dtype", "f32",
-                          "--shots", str(count), "--limit", str(args.limit), "--out", out / "records"],
+    run = subprocess.run([args.fathom, "eval", args.model, "--task", out / f"{name}.toml", "--data", data, "--dtype", "f32",
+                          "--shots", str(count), "--limit", str(args.limit), "--out", out / f"records{count}"],
                          capture_output=True, text=True)
     if run.returncode != 0:
         sys.exit(f"{name}: {run.stderr.strip()}")
     seconds = time.time() - start
-    records = [json.loads(line) for line in open(out / f"records/{name}.jsonl", encoding="utf-8")]
-    result = json.loads((out / f"records/{name}.result.json").read_text())
+    records = [json.loads(line) for line in open(out / f"records{count}/{name}.jsonl", encoding="utf-8")]
+    result = json.loads((out / f"records{count}/{name}.result.json").read_text())
     return records, {a["metric"]: a["value"] for a in result["averages"] if a["over"] == "items"}, seconds
 
 
 def compare_item(record, sample, tolerance, faults):
-    """The largest difference of a log-probability, or whether the text is the same."""
+    """The largest difference of a log-probability, or whether the text is the same, behind the same prompts."""
+    asked = list(dict.fromkeys(arguments[0] for arguments in sample["arguments"]))
+    if record["prompts"] != asked:
+        faults.append(f"item {record['id']}: {record['prompts']} and {asked}")
     if "samples" in record:
         ours, theirs = record["samples"][0]["output"], sample["resps"][0][0]
         if ours != theirs:
@@ -190,13 +232,19 @@ class Clock:
         return run
 
 
-def compare(args, name, lm, clock, folder):
+def compare(args, entry, lm, clock, folder):
     import lm_eval
 
-    maker, subject, count, metrics = TASKS[name]
+    name, maker, subject, count, metrics = entry
     rows, shots, settings = maker(Path(args.data), subject)
     task = harness_task(name, folder, rows, shots, count, settings)
-    records, ours, seconds = run_fathom(args, name, subject, count, folder)
+    data = Path(args.data)
+    if name == "hellaswag":  # whose rows were made
+        data = folder / "data"
+        (data / name).mkdir(parents=True)
+        for split in ("val", "train"):
+            (data / name / f"hellaswag_{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    records, ours, seconds = run_fathom(args, name, subject, count, folder, data)
     before = clock.seconds
     result = lm_eval.simple_evaluate(lm, tasks=[task], limit=args.limit, bootstrap_iters=0)
     peer_seconds = clock.seconds - before
@@ -213,7 +261,7 @@ def compare(args, name, lm, clock, folder):
             faults.append(f"{metric} is {ours[metric]}, {peer} {theirs}")
     print(line + f", {seconds:.1f} s and {peer_seconds:.1f} s ({peer_seconds / seconds:.1f}x)", flush=True)
     for fault in faults[:5]:
-        print(f"  {name}: {fault}")
+        print(f"  {name}: {fault[:400]}")
     return not faults
 
 
@@ -236,26 +284,28 @@ def compare_scorers(args, folder):
 
         loglikelihood = loglikelihood_rolling = None
 
-    maker, subject, count, _ = TASKS["gsm8k"]
+    _, maker, subject, count, _ = TASKS[-1]
     rows, shots, settings = maker(Path(args.data), subject)
     outputs = [answers_to(row, i) for i, row in enumerate(rows[:args.limit])]
-    path = folder / "records/gsm8k.jsonl"
+    path = folder / f"records{count}/gsm8k.jsonl"
     records = [json.loads(line) for line in open(path, encoding="utf-8")]
     for record, output in zip(records, outputs):
         record["samples"][0]["output"] = output
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     subprocess.run([args.fathom, "eval", "--task", folder / "gsm8k.toml", "--data", args.data, "--shots", str(count),
-                    "--limit", str(args.limit), "--out", folder / "records", "--rescore"], check=True, capture_output=True)
+                    "--limit", str(args.limit), "--out", folder / f"records{count}", "--rescore"], check=True, capture_output=True)
     records = [json.loads(line) for line in open(path, encoding="utf-8")]
     task = harness_task("gsm8k", folder, rows, shots, count, settings)
     samples = sorted(lm_eval.simple_evaluate(Speaker(), tasks=[task], limit=args.limit, bootstrap_iters=0)["samples"]["gsm8k"],
                      key=lambda s: s["doc_id"])
     ours, theirs = [r["scores"]["strict"] for r in records], [s["exact_match"] for s in samples]
-    print(f"gsm8k's scorer    {len(ours):>4} written answers, {sum(ours):.0f} and {sum(theirs):.0f} right")
-    for i, (a, b) in enumerate(zip(ours, theirs)):
-        if a != b:
-            print(f"  {outputs[i]!r}: {a} and {b}")
-    return ours == theirs and 0 < sum(ours) < len(ours)
+    # The harness takes a full stop off, the data set's own rule does not.
+    stops = [re.fullmatch(r"(?s).*#### [0-9.,]*\.", output) is not None for output in outputs]
+    print(f"gsm8k's scorer    {len(ours):>4} written answers, {sum(ours):.0f} and {sum(theirs):.0f} right, {sum(stops)} with a full stop")
+    faults = [i for i, stop in enumerate(stops) if ours[i] != (0 if stop else theirs[i])]
+    for i in faults:
+        print(f"  {outputs[i]!r}: {ours[i]} and {theirs[i]}")
+    return not faults and 0 < sum(ours) < len(ours)
 
 
 def main():
@@ -264,7 +314,7 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--model")
     parser.add_argument("--limit", type=int, default=24)
-    parser.add_argument("--tasks", default=",".join(TASKS))
+    parser.add_argument("--tasks", default=",".join(dict.fromkeys(entry[0] for entry in TASKS)))
     parser.add_argument("--tolerance", type=float, default=2e-4)
     args = parser.parse_args()
     import lm_eval  # noqa: F401
@@ -275,10 +325,12 @@ def main():
         if not args.model:
             args.model = str(folder / "model")
             make_model(folder / "model", args.fathom)
-        lm = HFLM(args.model, device="cpu", dtype="float32", batch_size=4, max_length=4096)
+        args.model = with_context(args.model, folder / "longer")
+        lm = HFLM(args.model, device="cpu", dtype="float32", batch_size=4, max_length=CONTEXT)
         clock = Clock(lm)
-        held = [compare(args, name, lm, clock, folder) for name in args.tasks.split(",")]
-        if "gsm8k" in args.tasks.split(","):
+        names = args.tasks.split(",")
+        held = [compare(args, entry, lm, clock, folder) for entry in TASKS if entry[0] in names]
+        if "gsm8k" in names:
             held.append(compare_scorers(args, folder))
     sys.exit(0 if all(held) else 1)
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "answers/cloze_answer.h"
 #include "answers/named.h"
 
 namespace fathom {
@@ -17,6 +18,7 @@ constexpr auto names = std::to_array<std::pair<View, Extractor>>({{"boxed", Extr
                                                                   {"stated", Extractor::stated},
                                                                   {"answer_tag", Extractor::answer_tag},
                                                                   {"last_number", Extractor::last_number},
+                                                                  {"cloze", Extractor::cloze},
                                                                   {"letter", Extractor::letter},
                                                                   {"whole", Extractor::whole}});
 
@@ -157,6 +159,8 @@ Found find(View text, Extractor extractor) {
       return last_number(text);
     case Extractor::letter:
       return letter(text);
+    case Extractor::cloze:
+      return cloze_answer(text);
     case Extractor::whole:
       return text;
   }

@@ -10,10 +10,11 @@ namespace fathom {
 
 enum class Extractor {
   boxed,        // \boxed{...} or \fbox{...}, braces balanced; also "\boxed 5"
-  hashes,       // "#### 18": to the end of the line, as in GSM8K
+  hashes,       // "#### 18": to the end of the line, behind the last mark; GSM8K's own rule takes the first
   stated,       // "the answer is 18", "Answer: 18", "答案是18": to the end of the sentence
   answer_tag,   // <answer>...</answer>
   last_number,  // the last number of the text
+  cloze,        // of mathematics with a blank, as AGIEval finds it (answers/cloze_answer.h)
   letter,       // the first capital letter A to J that stands alone, "(B)", "B.", "选B": of an option
   whole         // all of it, without the blanks around
 };

@@ -1,20 +1,25 @@
 #include "answers/normalisation.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "answers/lower_case.h"
 #include "answers/named.h"
 
 namespace fathom {
 namespace {
 
-constexpr auto names =
-    std::to_array<std::pair<std::string_view, Normalisation>>({{"trim", Normalisation::trim},
-                                                               {"spaces", Normalisation::spaces},
-                                                               {"lower", Normalisation::lower},
-                                                               {"punctuation", Normalisation::punctuation},
-                                                               {"articles", Normalisation::articles},
-                                                               {"thousands", Normalisation::thousands}});
+constexpr auto names = std::to_array<std::pair<std::string_view, Normalisation>>(
+    {{"trim", Normalisation::trim},
+     {"spaces", Normalisation::spaces},
+     {"lower", Normalisation::lower},
+     {"punctuation", Normalisation::punctuation},
+     {"punctuation_as_blank", Normalisation::punctuation_as_blank},
+     {"cmrc_punctuation", Normalisation::cmrc_punctuation},
+     {"articles", Normalisation::articles},
+     {"thousands", Normalisation::thousands},
+     {"commas", Normalisation::commas}});
 
 constexpr std::string_view blanks = " \t\r\n\f\v";
 
@@ -66,6 +71,13 @@ std::string without_thousands(const std::string& text) {
   return out;
 }
 
+std::string replaced(std::string text, std::initializer_list<std::string_view> marks, std::string_view with) {
+  for (const std::string_view mark : marks)
+    for (size_t at = 0; (at = text.find(mark, at)) != std::string::npos; at += with.size())
+      text.replace(at, mark.size(), with);
+  return text;
+}
+
 std::string after(Normalisation step, std::string text) {
   switch (step) {
     case Normalisation::trim:
@@ -73,16 +85,26 @@ std::string after(Normalisation step, std::string text) {
     case Normalisation::spaces:
       return with_single_blanks(text);
     case Normalisation::lower:
-      for (char& c : text)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-      return text;
+      return lower_case(text);
     case Normalisation::punctuation:
       std::erase_if(text, is_punctuation);
       return text;
+    case Normalisation::punctuation_as_blank:
+      std::replace_if(text.begin(), text.end(), is_punctuation, ' ');
+      return replaced(std::move(text), {"\u2018", "\u2019", "\u00b4"}, " ");
+    case Normalisation::cmrc_punctuation:
+      std::erase_if(
+          text, [](char c) { return std::string_view("-:_*^/\\~`+=").find(c) != std::string_view::npos; });
+      return replaced(std::move(text), {"，", "。", "：", "？", "！", "“",  "”",  "；", "’",  "《", "》",
+                                        "·",  "、", "「", "」", "（", "）", "－", "～", "『", "』"},
+                      "");
     case Normalisation::articles:
       return without_articles(text);
     case Normalisation::thousands:
       return without_thousands(text);
+    case Normalisation::commas:
+      std::erase(text, ',');
+      return text;
   }
   return text;
 }

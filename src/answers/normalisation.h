@@ -8,12 +8,15 @@
 namespace fathom {
 
 enum class Normalisation {
-  trim,         // no blanks at the ends
-  spaces,       // any run of blanks is one blank
-  lower,        // ASCII letters in lower case
-  punctuation,  // ASCII punctuation is left out
-  articles,     // the words a, an and the are left out
-  thousands     // 1,234 is 1234
+  trim,                  // no blanks at the ends
+  spaces,                // any run of blanks is one blank
+  lower,                 // letters in lower case
+  punctuation,           // ASCII punctuation is left out
+  punctuation_as_blank,  // ASCII punctuation and the quotes ‘ ’ ´ are blanks (TriviaQA's evaluator)
+  cmrc_punctuation,      // the marks that CMRC's evaluator leaves out, Chinese ones among them
+  articles,              // the words a, an and the are left out
+  thousands,             // 1,234 is 1234
+  commas                 // commas are left out
 };
 
 // "trim", "spaces", ... Error naming `where` for an unknown one.

@@ -49,7 +49,8 @@ TaskWithItems read_task(const Options& o, const std::string& name) {
     check(task.form == TaskForm::generate, "--samples: task {} generates no answers", task.name);
     task.generation.samples = *o.samples;
   }
-  if (o.chat) task = chat_form(std::move(task));
+  check(!o.chat || task.form != TaskForm::text, "--chat: task {} has documents, no questions", task.name);
+  if (o.chat || task.chat) task = chat_form(std::move(task));
   return with_items(std::move(task), o.data, o.limit, o.seed);
 }
 
@@ -60,6 +61,20 @@ std::vector<TaskWithItems> read_tasks(const Options& o) {
   std::vector<TaskWithItems> tasks;
   for (const std::string& name : names) tasks.push_back(read_task(o, name));
   return tasks;
+}
+
+// For the tasks in the chat form, where there are any. One that is always asked in it wants the model's own
+// template; --chat takes DeepSeek-V2's too.
+std::optional<ChatTemplate> chat_template(const Options& o, const std::vector<TaskWithItems>& tasks) {
+  const auto asked = std::find_if(tasks.begin(), tasks.end(), [](const TaskWithItems& t) { return t.task.chat; });
+  if (asked == tasks.end()) return std::nullopt;
+  check(!o.model.empty(), "task {} needs a model folder, whose chat template it is asked with",
+        asked->task.name);
+  check(
+      o.chat || ChatTemplate::in(o.model),
+      "{}: has no chat template, and task {} is asked in the chat form; --chat takes DeepSeek-V2's template",
+      o.model, asked->task.name);
+  return ChatTemplate::load(o.model);
 }
 
 void list_tasks() {
@@ -125,13 +140,10 @@ void rescore(const Options& o) {
 }
 
 void show_prompts(const Options& o) {
-  std::optional<ChatTemplate> chat;
-  if (o.chat) {
-    check(!o.model.empty(), "--chat needs a model folder, whose template it is");
-    chat = ChatTemplate::load(o.model);
-  }
-  for (const TaskWithItems& t : read_tasks(o))
-    print_output("{}", prompt_preview(t.task, t.data, o.item, o.seed, chat ? &*chat : nullptr));
+  const std::vector<TaskWithItems> tasks = read_tasks(o);
+  const std::optional<ChatTemplate> chat = chat_template(o, tasks);
+  for (const TaskWithItems& t : tasks)
+    print_output("{}", prompt_preview(t.task, t.data, o.item, o.seed, t.task.chat ? &*chat : nullptr));
 }
 
 void evaluate_server(const Options& o) {
@@ -139,11 +151,15 @@ void evaluate_server(const Options& o) {
   std::vector<const Task*> all;
   for (const TaskWithItems& t : tasks) all.push_back(&t.task);
   const int64_t sequences = o.sequences.value_or(32);
-  ServerEvaluation server(o.server, o, o.chat, sequences, all);
+  const bool chat = all[0]->chat;
+  for (const Task* task : all)
+    check(task->chat == chat, "{} is asked in conversations and {} is not: over --url this takes two runs",
+          chat ? all[0]->name : task->name, chat ? task->name : all[0]->name);
+  ServerEvaluation server(o.server, o, chat, sequences, all);
   TaskRunSettings settings = settings_of(o);
   settings.together = items_together(sequences);
   settings.threads = o.threads > 0 ? o.threads : hardware_threads();
-  settings.identity = {{"chat", o.chat}, {"limit", o.limit}, {"seed", o.seed}};
+  settings.identity = {{"chat", chat}, {"limit", o.limit}, {"seed", o.seed}};
   catch_interrupts();
   std::vector<TaskResult> results;
   for (const TaskWithItems& t : tasks) results.push_back(server.run(t.task, t.data, settings));
@@ -154,8 +170,7 @@ void evaluate(const Options& o) {
   check(!o.model.empty(), "a model folder is missing: fathom eval MODEL --task NAME, or --url and a server");
   const std::vector<TaskWithItems> tasks = read_tasks(o);
   const Tokenizer tokenizer = load_tokenizer(o);
-  std::optional<ChatTemplate> chat;
-  if (o.chat) chat = ChatTemplate::load(o.model);
+  const std::optional<ChatTemplate> chat = chat_template(o, tasks);
   Device device = Device::named(o.device, o.threads);
   const Model model = load_model(o, device);
   const int64_t sequences = o.sequences.value_or(default_sequences(device));
@@ -172,7 +187,8 @@ void evaluate(const Options& o) {
   catch_interrupts();
   std::vector<TaskResult> results;
   for (const TaskWithItems& t : tasks)
-    results.push_back(run_task({engine, tokenizer, chat ? &*chat : nullptr}, t.task, t.data, settings));
+    results.push_back(
+        run_task({engine, tokenizer, t.task.chat ? &*chat : nullptr}, t.task, t.data, settings));
   print_results(o, results);
 }
 

@@ -1,5 +1,6 @@
 #include "cli/training_evaluation.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 
@@ -41,7 +42,7 @@ ItemShare share_of(Communicator& ranks) {
 TrainingEvaluation::TrainingEvaluation(const Recipe& recipe) : recipe_(recipe) {
   for (const std::string& name : recipe.eval.tasks) {
     Task task = task_named(name);
-    if (recipe.eval.chat) task = chat_form(std::move(task));
+    if (recipe.eval.chat || task.chat) task = chat_form(std::move(task));
     tasks_.push_back(
         with_items(std::move(task), recipe.eval.data, recipe.eval.limit, MeasurementSettings().seed));
   }
@@ -63,7 +64,7 @@ bool TrainingEvaluation::needed(const EvaluationMoment& m) const {
 std::vector<TaskResult> TrainingEvaluation::results(const EvaluationMoment& m, const std::string& out) const {
   const Tokenizer tokenizer = Tokenizer::load(m.data.tokenizer_folder);
   std::optional<ChatTemplate> chat;
-  if (recipe_.eval.chat)
+  if (std::any_of(tasks_.begin(), tasks_.end(), [](const TaskWithItems& t) { return t.task.chat; }))
     chat = m.data.chat_template.empty()
                ? ChatTemplate::load(m.data.tokenizer_folder)
                : ChatTemplate::load(m.data.tokenizer_folder, m.data.chat_template);
@@ -84,7 +85,7 @@ std::vector<TaskResult> TrainingEvaluation::results(const EvaluationMoment& m, c
   settings.share = share_of(m.ranks);
   std::vector<TaskResult> results;
   for (const auto& [task, data] : tasks_)
-    results.push_back(run_task({engine, tokenizer, chat ? &*chat : nullptr}, task, data, settings));
+    results.push_back(run_task({engine, tokenizer, task.chat ? &*chat : nullptr}, task, data, settings));
   return results;
 }
 

@@ -84,7 +84,8 @@ Item make_item(const Task& task, const UpstreamRow& row, const std::string& subj
     if (task.form == TaskForm::choice) make_options(task, item);
     if (task.form == TaskForm::generate) {
       item.answers = {task.prompt.answer.render(item.fields)};
-      for (const AnswerMetric& metric : task.answer_metrics) check_keys(metric, item.fields);
+      for (const AnswerMetric& metric : task.answer_metrics)
+        if (metric.asks(subject)) check_keys(metric, item.fields);
     }
   } catch (const Error& error) {
     const std::string what = error.what();

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
+#include "answers/drop_score.h"
 #include "answers/math_lenient.h"
 #include "answers/math_strict.h"
 #include "answers/named.h"
@@ -24,9 +26,14 @@ constexpr auto choice_names =
                                                   {"tokens", ChoiceMetric::tokens},
                                                   {"unconditional", ChoiceMetric::unconditional}});
 
+constexpr auto match_names = std::to_array<std::pair<View, PatternMatch>>(
+    {{"first", PatternMatch::first}, {"last", PatternMatch::last}, {"set", PatternMatch::set}});
+
 constexpr auto kind_names =
     std::to_array<std::pair<View, AnswerKind>>({{"exact", AnswerKind::exact},
                                                 {"f1", AnswerKind::f1},
+                                                {"drop_exact", AnswerKind::drop_exact},
+                                                {"drop_f1", AnswerKind::drop_f1},
                                                 {"math_strict", AnswerKind::math_strict},
                                                 {"math_lenient", AnswerKind::math_lenient},
                                                 {"code", AnswerKind::code},
@@ -53,12 +60,29 @@ double word_f1(const std::string& answer, const std::string& key) {
   return 2 * common / static_cast<double>(a.size() + k.size());
 }
 
+// A key that is written as an answer is scored as its list of spans.
+DropScore drop_scores(const AnswerMetric& m, View answer, const std::string& key) {
+  const auto spans = read_value<std::vector<std::string>>(parse_json(key, m.name), {m.name, "key"});
+  if (answer == key) return drop_score(spans, spans);
+  const std::string whole(answer);
+  DropScore best = drop_score({&whole, 1}, spans);
+  if (const std::vector<std::string> parts = drop_spans(answer); m.loose && parts.size() > 1) {
+    const DropScore score = drop_score(parts, spans);
+    best = {std::max(best.exact, score.exact), std::max(best.f1, score.f1)};
+  }
+  return best;
+}
+
 double score_one(const AnswerMetric& m, View answer, const std::string& key) {
   switch (m.kind) {
     case AnswerKind::math_strict:
       return math_equal_strict(answer, key);
     case AnswerKind::math_lenient:
       return math_equal_lenient(answer, key);
+    case AnswerKind::drop_exact:
+      return drop_scores(m, answer, key).exact;
+    case AnswerKind::drop_f1:
+      return drop_scores(m, answer, key).f1;
     case AnswerKind::f1:
       return word_f1(normalised(answer, m.normalise), normalised(key, m.normalise));
     default:
@@ -76,6 +100,10 @@ ChoiceMetric parse_choice_metric(const std::string& name, const std::string& whe
   return parse_named(choice_names, name, "metric", where);
 }
 
+bool AnswerMetric::asks(const std::string& subject) const {
+  return subjects.empty() || std::find(subjects.begin(), subjects.end(), subject) != subjects.end();
+}
+
 AnswerMetric parse_answer_metric(const Json& table, const std::string& where) {
   const TableKeys keys(table, where);
   AnswerMetric m;
@@ -85,9 +113,8 @@ AnswerMetric parse_answer_metric(const Json& table, const std::string& where) {
     m.extract.push_back(parse_extractor(name, keys.place("extract")));
   m.pattern = keys.text("pattern", "");
   if (!m.pattern.empty()) Regex(m.pattern, keys.place("pattern"));
-  const std::string match = keys.text("match", "first");
-  check(match == "first" || match == "last", "{} must be first or last", keys.place("match"));
-  m.last_match = match == "last";
+  m.match = parse_named(match_names, keys.text("match", "first"), "match", keys.place("match"));
+  m.subjects = keys.texts("subjects", {});
   for (const std::string& name : keys.texts("key_extract", {"whole"}))
     m.key_extract.push_back(parse_extractor(name, keys.place("key_extract")));
   for (const std::string& name : keys.texts("normalise", {}))
@@ -112,7 +139,8 @@ std::vector<std::string> keys_of(const AnswerMetric& m, const Json& fields) {
   for (const jinja::Text& text : m.keys.render(fields)) {
     const std::optional<std::string> key = extract_first(text.bytes, m.key_extract);
     check(key.has_value(), "no right answer is found in '{}'", shortened(text.bytes));
-    keys.push_back(*key);
+    const bool set = m.match == PatternMatch::set && !m.pattern.empty();
+    keys.push_back(set ? found_answer(m, *key).value_or(*key) : *key);
   }
   check(!keys.empty(), "there is no right answer");
   return keys;
@@ -128,16 +156,19 @@ std::optional<std::string> found_answer(const AnswerMetric& m, View output) {
   const Regex regex(m.pattern, m.name);
   constexpr uint32_t most_steps = 1'000'000;
   RegexScratch scratch(most_steps);
-  std::optional<std::string> answer;
+  std::vector<std::string> found;
   for (size_t at = 0; at <= output.size();) {
     const std::optional<RegexMatch> match = regex.find(output, at, scratch);
     if (!match) break;
-    if (match->end > match->begin) answer = output.substr(match->begin, match->end - match->begin);
-    if (answer && !m.last_match) break;
+    if (match->end > match->begin) found.emplace_back(output.substr(match->begin, match->end - match->begin));
+    if (!found.empty() && m.match == PatternMatch::first) break;
     at = std::max(match->end, at + 1);
     while (at < output.size() && (static_cast<unsigned char>(output[at]) & 0xc0) == 0x80) ++at;
   }
-  return answer;
+  if (found.empty()) return std::nullopt;
+  if (m.match != PatternMatch::set) return found.back();
+  const std::set<std::string> all(found.begin(), found.end());
+  return fmt::format("{}", fmt::join(all, ""));
 }
 
 double score_answer(const AnswerMetric& m, View answer, const std::vector<std::string>& keys) {

@@ -27,11 +27,16 @@ ChoiceMetric parse_choice_metric(const std::string& name, const std::string& whe
 enum class AnswerKind {
   exact,         // letter by letter, after normalisation
   f1,            // words in common with the key
+  drop_exact,    // DROP's spans (answers/drop_score.h): all of them
+  drop_f1,       // and their words in common
   math_strict,   // the string rules of MATH
   math_lenient,  // the same value
   code,          // tests in the sandbox
   instructions   // rules that the answer must follow (answers/instructions.h)
 };
+
+// Which matches of a pattern are the answer: one, or the set of all, in order and without repetition.
+enum class PatternMatch { first, last, set };
 
 // A metric of what the model writes. The templates of `code` know, besides the row's fields, model_output,
 // model_answer (what the extractors find in it, or nothing) and model_code (the last block of code in it, or
@@ -39,21 +44,27 @@ enum class AnswerKind {
 struct AnswerMetric {
   std::string name;
   AnswerKind kind = AnswerKind::exact;
-  std::vector<Extractor> extract;  // tried in this order on the output
+  std::vector<std::string> subjects;  // of which it is asked; empty: of all
+  std::vector<Extractor> extract;     // tried in this order on the output
   // A regular expression in place of extractors, all of whose match is the answer, where upstream's own
-  // scorer has one; and whether the last match counts or the first.
+  // scorer has one. Of keys too the set of all matches is taken, if it is of answers.
   std::string pattern;
-  bool last_match = false;
+  PatternMatch match = PatternMatch::first;
   std::vector<Extractor> key_extract;  // and on the keys
-  ListTemplate keys;                   // the right answers: any of them counts
+  ListTemplate keys;                   // the right answers: any of them counts. Of DROP: JSON lists of spans
   std::vector<Normalisation> normalise;
   // Of code: the program, the tests, and what both may build on.
   TextTemplate program, given, entry_point;
   ListTemplate tests;
-  // Of instructions: templates that write a JSON list of ids and one of their arguments; whether the answer
-  // may have a line too many, or asterisks; and whether all together count as one.
+  // Of instructions: templates that write a JSON list of ids and one of their arguments; and whether all
+  // together count as one.
   TextTemplate instructions, arguments;
-  bool loose = false, together = false;
+  bool together = false;
+  // Of instructions: the answer may have a line too many, or asterisks. Of DROP: commas and "and" may
+  // separate its spans, where upstream takes it for one.
+  bool loose = false;
+
+  bool asks(const std::string& subject) const;
 };
 
 AnswerMetric parse_answer_metric(const Json& table, const std::string& where);

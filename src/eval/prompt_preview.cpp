@@ -31,7 +31,7 @@ std::string prompt_preview(const Task& task, const TaskItems& data, const std::s
   for (const jinja::Text& prompt : prompts) out += "--- prompt\n" + prompt.bytes + "\n---\n";
   if (task.form == TaskForm::generate) {
     for (const AnswerMetric& metric : task.answer_metrics)
-      if (metric.keys.given())
+      if (metric.keys.given() && metric.asks(item->subject))
         out += fmt::format("right by {}: {}\n", metric.name, fmt::join(keys_of(metric, item->fields), " | "));
     return out;
   }

@@ -12,6 +12,11 @@ class Walk {
 
   // `fields`: those of the objects above.
   void visit(const Json& value, const Json& fields, size_t step, const std::string& where) {
+    if (!format_.flat.empty() && value.is_object() && value.contains(format_.flat)) {
+      Json row = fields;
+      row.update(value);
+      return rows_.push_back({std::move(row), where, ""});
+    }
     if (step < format_.each.size() && format_.each[step] == "*")
       return visit_all(value, fields, step + 1, where);
     Json own = fields;
@@ -21,6 +26,7 @@ class Walk {
     const std::string& name = format_.each[step];
     const Json& inside = child(value, name, where);
     if (value.is_object()) own.erase(name);
+    if (inside.is_string()) return visit(inside, own, step + 1, where);
     visit_all(inside, own, step + 1, where);
   }
 
@@ -53,7 +59,11 @@ class Walk {
     return value[static_cast<size_t>(place)];
   }
 
-  void add(const Json& value, const Json& fields, const std::string& where) {
+  void add(const Json& value, Json fields, const std::string& where) {
+    if (value.is_string() && !format_.each.empty()) {
+      fields["text"] = value;
+      return rows_.push_back({std::move(fields), where, ""});
+    }
     check(value.is_object(), "{}: a row must be an object, not {}", where, value.type_name());
     if (format_.parallel.empty()) return rows_.push_back({fields, where, ""});
     size_t length = 0;

@@ -32,7 +32,10 @@ std::string weight_files_hash(const std::string& folder) {
 
 OrderedJson task_identity(const Task& task, const TaskItems& data) {
   OrderedJson files = OrderedJson::object();
-  for (const UpstreamFile& file : data.files) files[fs::path(file.path).filename().string()] = file.hash;
+  for (const UpstreamFile& file : data.files) {
+    OrderedJson& hash = files[fs::path(file.path).filename().string()];
+    hash = hash.is_null() ? file.hash : hash_value(hash.get<std::string>() + file.hash).text();
+  }
   return {{"task", task.name},
           {"task_version", task.version},
           {"task_file", hash_value(task.source).text()},

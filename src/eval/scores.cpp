@@ -37,13 +37,26 @@ void add_right_answer(const Task& task, const Item& item, OrderedJson& record) {
         record["options"][i]["text"] = item.answers[i].bytes;
   }
   for (const AnswerMetric& metric : task.answer_metrics)
-    if (metric.keys.given()) {
+    if (metric.keys.given() && metric.asks(item.subject)) {
       record["keys"] = keys_of(metric, item.fields);
       return;
     }
 }
 
 }  // namespace
+
+std::vector<std::string> answer_metric_names(const Task& task) {
+  std::vector<std::string> names;
+  for (const AnswerMetric& metric : task.answer_metrics)
+    if (std::find(names.begin(), names.end(), metric.name) == names.end()) names.push_back(metric.name);
+  return names;
+}
+
+const AnswerMetric& answer_metric(const Task& task, const std::string& name, const std::string& subject) {
+  for (const AnswerMetric& metric : task.answer_metrics)
+    if (metric.name == name && metric.asks(subject)) return metric;
+  fail("task {}: no metric '{}' is asked of subject '{}'", task.name, name, subject);
+}
 
 double option_score(ChoiceMetric metric, const MeasuredOption& option, const std::string& answer) {
   switch (metric) {
@@ -72,13 +85,14 @@ double pass_at(int64_t n, int64_t c, int64_t k) {
 std::vector<std::string> score_names(const Task& task) {
   std::vector<std::string> names;
   for (const ChoiceMetric metric : task.choice_metrics) names.emplace_back(name_of(metric));
-  for (const AnswerMetric& metric : task.answer_metrics) names.push_back(metric.name);
+  const std::vector<std::string> answers = answer_metric_names(task);
+  names.insert(names.end(), answers.begin(), answers.end());
   const Task::Generation& g = task.generation;
-  for (const AnswerMetric& metric : task.answer_metrics) {
+  for (const std::string& metric : answers) {
     for (const int64_t k : g.pass_at)
-      if (k <= g.samples) names.push_back(fmt::format("{} pass@{}", metric.name, k));
+      if (k <= g.samples) names.push_back(fmt::format("{} pass@{}", metric, k));
     for (const int64_t k : g.majority_of)
-      if (k <= g.samples) names.push_back(fmt::format("{} maj@{}", metric.name, k));
+      if (k <= g.samples) names.push_back(fmt::format("{} maj@{}", metric, k));
   }
   return names;
 }
@@ -109,12 +123,13 @@ ItemScores Scorer::score_choice(const Item& item, const Measured& m) const {
   return scores;
 }
 
-void Scorer::score_samples(size_t place, std::span<const Item> items, std::span<const Measured> measured,
-                           std::vector<ItemScores>& scores) const {
-  const AnswerMetric& metric = task_.answer_metrics[place];
+void Scorer::score_samples(const AnswerMetric& metric, std::span<const Item> items,
+                           std::span<const Measured> measured, std::vector<ItemScores>& scores,
+                           size_t place) const {
   if (metric.kind == AnswerKind::instructions)
     return check_instructions(metric, items, measured, scores, place);
   for (size_t i = 0; i < items.size(); ++i) {
+    if (!metric.asks(items[i].subject)) continue;
     MetricScore& score = scores[i][place];
     const bool compares = metric.kind != AnswerKind::code;
     const std::vector<std::string> keys =
@@ -133,29 +148,34 @@ std::vector<ItemScores> Scorer::score(std::span<const Item> items, std::span<con
   if (task_.form == TaskForm::choice)
     for (size_t i = 0; i < items.size(); ++i) scores.push_back(score_choice(items[i], measured[i]));
   if (task_.form != TaskForm::generate) return scores;
-  scores.resize(items.size(), ItemScores(task_.answer_metrics.size()));
-  for (size_t place = 0; place < task_.answer_metrics.size(); ++place)
-    score_samples(place, items, measured, scores);
-  const Task::Generation& g = task_.generation;
-  for (ItemScores& all : scores)
-    for (size_t place = 0; place < task_.answer_metrics.size(); ++place) {
-      const std::vector<double> of_samples = all[place].of_samples;
-      const auto n = std::ssize(of_samples);
-      double sum = 0, right = 0;
-      for (const double s : of_samples) sum += s, right += s == 1;
-      all[place].value = n > 0 ? sum / static_cast<double>(n) : 0;
-      for (const int64_t k : g.pass_at)
-        if (k <= g.samples)
-          all.push_back({.value = k <= n ? pass_at(n, static_cast<int64_t>(right), k) : 0,
-                         .answers = {},
-                         .of_samples = {}});
-      for (const int64_t k : g.majority_of)
-        if (k <= g.samples)
-          all.push_back({.value = k <= n ? majority(task_.answer_metrics[place], all[place], k) : 0,
-                         .answers = {},
-                         .of_samples = {}});
-    }
+  const std::vector<std::string> names = answer_metric_names(task_);
+  scores.resize(items.size(), ItemScores(names.size()));
+  for (const AnswerMetric& metric : task_.answer_metrics)
+    score_samples(metric, items, measured, scores,
+                  static_cast<size_t>(std::find(names.begin(), names.end(), metric.name) - names.begin()));
+  for (size_t i = 0; i < items.size(); ++i) add_averages(names, items[i], scores[i]);
   return scores;
+}
+
+void Scorer::add_averages(const std::vector<std::string>& names, const Item& item, ItemScores& all) const {
+  const Task::Generation& g = task_.generation;
+  for (size_t place = 0; place < names.size(); ++place) {
+    const AnswerMetric& metric = answer_metric(task_, names[place], item.subject);
+    const std::vector<double> of_samples = all[place].of_samples;
+    const auto n = std::ssize(of_samples);
+    double sum = 0, right = 0;
+    for (const double s : of_samples) sum += s, right += s == 1;
+    all[place].value = n > 0 ? sum / static_cast<double>(n) : 0;
+    for (const int64_t k : g.pass_at)
+      if (k <= g.samples)
+        all.push_back({.value = k <= n ? pass_at(n, static_cast<int64_t>(right), k) : 0,
+                       .answers = {},
+                       .of_samples = {}});
+    for (const int64_t k : g.majority_of)
+      if (k <= g.samples)
+        all.push_back(
+            {.value = k <= n ? majority(metric, all[place], k) : 0, .answers = {}, .of_samples = {}});
+  }
 }
 
 void add_place(const Item& item, OrderedJson& record) {

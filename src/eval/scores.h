@@ -24,6 +24,11 @@ struct MetricScore {
   int64_t undecided = 0;
 };
 
+// The names of the metrics of what is written. Several metrics have one name where they ask of different
+// subjects.
+std::vector<std::string> answer_metric_names(const Task& task);
+const AnswerMetric& answer_metric(const Task& task, const std::string& name, const std::string& subject);
+
 // By the names of score_names(), in their order.
 using ItemScores = std::vector<MetricScore>;
 
@@ -42,8 +47,10 @@ class Scorer {
 
  private:
   ItemScores score_choice(const Item& item, const Measured& measured) const;
-  void score_samples(size_t metric, std::span<const Item> items, std::span<const Measured> measured,
-                     std::vector<ItemScores>& scores) const;
+  void score_samples(const AnswerMetric& metric, std::span<const Item> items,
+                     std::span<const Measured> measured, std::vector<ItemScores>& scores, size_t place) const;
+  // The mean over an item's samples, pass@k and maj@k.
+  void add_averages(const std::vector<std::string>& names, const Item& item, ItemScores& scores) const;
   void check_instructions(const AnswerMetric& metric, std::span<const Item> items,
                           std::span<const Measured> measured, std::vector<ItemScores>& scores,
                           size_t place) const;

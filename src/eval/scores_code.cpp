@@ -30,7 +30,7 @@ void Scorer::run_code(const AnswerMetric& metric, std::span<const Item> items,
   std::vector<CodeTest> tests;
   std::vector<std::pair<size_t, size_t>> of;  // item, sample
   for (size_t i = 0; i < items.size(); ++i)
-    for (size_t s = 0; s < measured[i].samples.size(); ++s) {
+    for (size_t s = 0; s < scores[i][place].answers.size(); ++s) {
       const std::optional<std::string>& answer = scores[i][place].answers[s];
       if (!answer) continue;
       tests.push_back(code_test(metric, items[i], measured[i].samples[s].output, answer));

@@ -8,6 +8,7 @@ void Scorer::check_instructions(const AnswerMetric& metric, std::span<const Item
                                 std::span<const Measured> measured, std::vector<ItemScores>& scores,
                                 size_t place) const {
   for (size_t i = 0; i < items.size(); ++i) {
+    if (!metric.asks(items[i].subject)) continue;
     const std::vector<Instruction> instructions = instructions_of(metric, items[i].fields);
     const auto n = static_cast<double>(instructions.size());
     MetricScore& score = scores[i][place];

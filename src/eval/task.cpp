@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 
 #include "answers/named.h"
 #include "base/error.h"
 #include "eval/table_keys.h"
 #include "io/toml_json.h"
+#include "text/regex.h"
 
 namespace fathom {
 namespace {
@@ -21,11 +24,18 @@ void read_data(const Json& table, const std::string& where, Task::Data& d) {
   d.items = keys.texts("items", {}), d.shots = keys.texts("shots", {}), d.beside = keys.texts("beside", {});
   check(!d.items.empty(), "{}: [data] needs items, the files of the data set", where);
   d.subjects = keys.texts("subjects", {});
+  d.several = keys.truth("several", false), d.beside_key = keys.templ("beside_key");
   d.skip_items = keys.templ("skip_items"), d.skip_shots = keys.templ("skip_shots");
   RowFormat& f = d.format;
   f.kind = keys.text("format", ""), f.header = keys.text("header", "");
   f.columns = keys.texts("columns", {}), f.lines = keys.integer("lines", 1, 1);
-  f.each = keys.texts("each", {}), f.parallel = keys.texts("parallel", {});
+  f.each = keys.texts("each", {}), f.parallel = keys.texts("parallel", {}), f.flat = keys.text("flat", "");
+  const TableKeys matches(keys.table("matches"), where + ": [data.matches]");
+  f.matches.field = matches.text("field", ""), f.matches.pattern = matches.text("pattern", "");
+  check(f.matches.field.empty() == f.matches.pattern.empty(), "{}: [data.matches] needs field and pattern",
+        where);
+  if (!f.matches.pattern.empty()) Regex(f.matches.pattern, matches.place("pattern"));
+  matches.finish();
   check(f.lines >= std::ssize(f.columns) || f.kind != "lines", "{}: [data] has more columns than lines",
         where);
   const bool by_subject = std::any_of(d.items.begin(), d.items.end(), [](const std::string& pattern) {
@@ -83,16 +93,38 @@ void read_generation(const Json& table, const std::string& where, Task::Generati
   keys.finish();
 }
 
+// A metric without subjects is asked of those that no other of its name is asked of. Of each subject each
+// name is asked once.
+void divide_subjects(Task& task) {
+  const std::vector<std::string>& all = task.data.subjects;
+  std::map<std::string, std::map<std::string, int>> asked;
+  for (const AnswerMetric& metric : task.answer_metrics)
+    for (const std::string& subject : metric.subjects) {
+      check(std::find(all.begin(), all.end(), subject) != all.end(),
+            "{}: metric {} names '{}', which is no subject{}", task.where, metric.name, subject,
+            did_you_mean(subject, all));
+      check(asked[metric.name][subject]++ == 0, "{}: two metrics are named '{}' for subject {}", task.where,
+            metric.name, subject);
+    }
+  std::set<std::string> whole;  // names of metrics that are asked of all the other subjects
+  for (AnswerMetric& metric : task.answer_metrics) {
+    if (!metric.subjects.empty()) continue;
+    check(whole.insert(metric.name).second, "{}: two metrics are named '{}'", task.where, metric.name);
+    if (!asked.contains(metric.name)) continue;
+    for (const std::string& subject : all)
+      if (!asked[metric.name].contains(subject)) metric.subjects.push_back(subject);
+    check(!metric.subjects.empty(), "{}: a metric {} is asked of no subject", task.where, metric.name);
+  }
+  for (const auto& [name, subjects] : asked)
+    check(whole.contains(name) || subjects.size() == all.size(),
+          "{}: metric {} is not asked of every subject", task.where, name);
+}
+
 void read_metrics(const Json& list, Task& task) {
   check(list.is_array() && !list.empty(), "{}: needs a [[metric]]", task.where);
-  std::vector<std::string> names;
-  for (const Json& table : list) {
+  for (const Json& table : list)
     task.answer_metrics.push_back(parse_answer_metric(table, task.where + ": [[metric]]"));
-    const std::string& name = task.answer_metrics.back().name;
-    check(std::find(names.begin(), names.end(), name) == names.end(), "{}: two metrics are named '{}'",
-          task.where, name);
-    names.push_back(name);
-  }
+  divide_subjects(task);
 }
 
 void read_categories(const Json& table, Task& task) {
@@ -118,6 +150,7 @@ Task parse_task(const std::string& toml, const std::string& where) {
   check(!task.name.empty() && task.name.find_first_of("/, \t\n") == std::string::npos,
         "{}: needs a name, without commas, blanks and slashes", where);
   task.description = keys.text("description", ""), task.version = keys.integer("version", 1, 1);
+  task.chat = keys.truth("chat", false);
   task.form = parse_named(form_names, keys.text("form", "choice"), "form", keys.place("form"));
   task.id = keys.templ("id"), task.cluster = keys.templ("cluster"), task.document = keys.templ("document");
   task.window = keys.integer("window", task.window, 2);
@@ -133,7 +166,8 @@ Task parse_task(const std::string& toml, const std::string& where) {
     read_generation(keys.table("generation"), where, task.generation);
     read_metrics(keys.table("metric"), task);
   }
-  if (task.form == TaskForm::text) check(task.document.given(), "{}: needs document", where);
+  if (task.form == TaskForm::text)
+    check(task.document.given() && !task.chat, "{}: needs document, and has no chat form", where);
   check(task.shots.count == 0 || !task.data.shots.empty(), "{}: shots need data.shots, where they are from",
         where);
   check(task.shots.count == 0 || task.form == TaskForm::choice || task.prompt.answer.given(),

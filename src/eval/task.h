@@ -31,6 +31,7 @@ enum class ShotChoice {
 struct Task {
   std::string name, description;
   int64_t version = 1;
+  bool chat = false;  // asked in the chat form always
   TaskForm form = TaskForm::choice;
   std::string source;  // the file, for its hash
   std::string where;   // for errors
@@ -39,7 +40,11 @@ struct Task {
   // * for anything in a file's name.
   struct Data {
     std::vector<std::string> items, shots;
-    std::vector<std::string> beside;  // of a text whose lines are the field `beside` of the items' rows
+    bool several = false;  // all the files that the pattern fits, not one
+    // A file of which a line is the field `beside` of an item's row, or, by `beside_key`, what a JSON object
+    // has under that key.
+    std::vector<std::string> beside;
+    TextTemplate beside_key;
     RowFormat format;
     std::vector<std::string> subjects;  // all that there are; none: one file
     // Rows of which they write True belong to another split: they are left out, of items and of examples.

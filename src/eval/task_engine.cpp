@@ -25,7 +25,7 @@ TaskWithItems with_items(Task task, const std::string& folder, int64_t limit, ui
 
 Task chat_form(Task task) {
   check(task.form != TaskForm::text, "task {} has documents, no questions: it has no chat form", task.name);
-  task.name += "+chat";
+  task.chat = true, task.name += "+chat";
   return task;
 }
 

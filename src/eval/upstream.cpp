@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "eval/row_matches.h"
 #include "eval/row_tree.h"
 #include "io/csv.h"
 #include "io/lines.h"
@@ -47,13 +48,26 @@ class TextLines {
   int64_t number_ = 0;
 };
 
+// Whether a .json file is one of lines all the same, as some data sets name them: its first line is a whole
+// value, and more lines follow.
+bool has_a_value_a_line(const std::string& text) {
+  TextLines lines(text);
+  std::string first, line;
+  const auto next = [&](std::string& to) {
+    while (lines.next(to))
+      if (to.find_first_not_of(" \t\r") != std::string::npos) return true;
+    return false;
+  };
+  return next(first) && next(line) && Json::accept(first);
+}
+
 class RowReader {
  public:
   RowReader(const std::string& path, const RowFormat& format) : path_(path), format_(format) {}
 
   std::vector<UpstreamRow> read(const std::string& text) {
     const std::string kind = kind_of(path_, format_);
-    if (kind == "jsonl")
+    if (kind == "jsonl" || (kind == "json" && has_a_value_a_line(text)))
       read_jsonl(text);
     else if (kind == "json")
       rows_of_tree(parse_json(text, path_), path_, format_, rows_);
@@ -65,6 +79,7 @@ class RowReader {
       add({{"text", text}}, path_);
     else
       fail("{}: unknown format '{}' of rows", path_, kind);
+    if (!format_.matches.field.empty()) return rows_of_matches(format_.matches, rows_);
     return std::move(rows_);
   }
 

@@ -73,6 +73,11 @@ ChatTemplate ChatTemplate::load(const std::string& folder) {
                               own ? config.name + ": chat_template" : "DeepSeek-V2's chat template");
 }
 
+bool ChatTemplate::in(const std::string& folder) {
+  return fs::exists(fs::path(folder) / "chat_template.jinja") ||
+         !template_of(TokenizerConfig(folder).object()).empty();
+}
+
 ChatTemplate ChatTemplate::load(const std::string& folder, const std::string& file) {
   return TokenizerConfig(folder).with_template(read_file(file), file);
 }

@@ -22,6 +22,8 @@ class ChatTemplate {
   // the one named "default"); DeepSeek-V2's own where it has none. Error for a template that is not
   // understood.
   static ChatTemplate load(const std::string& folder);
+  // Whether the folder has one of its own.
+  static bool in(const std::string& folder);
   // That of a Jinja file, with the special tokens of a folder.
   static ChatTemplate load(const std::string& folder, const std::string& file);
   ChatTemplate(std::string_view source, const std::string& name, std::string bos, std::string eos);

@@ -54,7 +54,7 @@ TEST(CommandLine, UnknownNamesAreToldTheNearestOne) {
       {"", "no command is given; the commands are "},
       {"generat x", "unknown command 'generat': did you mean generate?"},
       {"Train", "unknown command 'Train': did you mean train?"},
-      {"frobnicate", "unknown command 'frobnicate'; the commands are chat, dpo, eval, extend, generate, grpo"},
+      {"frobnicate", "unknown command 'frobnicate'; the commands are chat, compare, dpo, eval, extend, generate, grpo"},
       {"--verison", "unknown flag --verison: did you mean --version?"},
       {by_ids + "--max-token 5", "unknown flag --max-token: did you mean --max-tokens?"},
       {by_ids + "--max_tokens=5", "unknown flag --max_tokens: did you mean --max-tokens?"},

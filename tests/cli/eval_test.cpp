@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <regex>
 
 #include "cli/eval_model.h"
 #include "support/peer.h"
@@ -55,6 +56,38 @@ TEST_F(Eval, TheChatFormIsAnotherTask) {
               HasSubstr("User: Question: What barks?\nAnswer:\n\nAssistant: Dog"));
   EXPECT_THAT(eval("--task triviaqa --shots 2 --chat --show-prompt" + samples).out,
               HasSubstr("as a conversation"));
+}
+
+// IFEval asks in the chat form without a flag, with the model's own template; a model without one needs
+// --chat.
+TEST_F(Eval, ATaskMayAlwaysAskInTheChatForm) {
+  const std::string none =
+      "has no chat template, and task ifeval+chat is asked in the chat form; --chat takes";
+  EXPECT_TRUE(is_one_clear_error(eval("--task ifeval" + samples), none));
+  EXPECT_TRUE(is_one_clear_error(eval("--task ifeval --show-prompt" + samples), none));
+  EXPECT_TRUE(
+      is_one_clear_error(run_fathom("eval --task ifeval --show-prompt" + samples),
+                         "task ifeval+chat needs a model folder, whose chat template it is asked with"));
+  EXPECT_THAT(eval("--task ifeval --chat --show-prompt" + samples).out, HasSubstr("User: "));
+  write_file(dir_ / "model/chat_template.jinja",
+             "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+             "{% if add_generation_prompt %}<assistant>{% endif %}");
+  write_file(dir_ / "short.toml", std::regex_replace(read_file(source_dir() + "/tasks/ifeval.toml"),
+                                                     std::regex("max_tokens = 1280"), "max_tokens = 8"));
+  const std::string task = "--task " + (dir_ / "short.toml") + ",triviaqa --shots 0 --out " + (dir_ / "out");
+  const Outcome run = eval(task + samples);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("ifeval+chat (version 1, 0 examples)"));
+  EXPECT_THAT(run.out, HasSubstr("prompt_loose"));
+  const std::string records = read_file(dir_ / "out/ifeval+chat.jsonl");
+  const Json record = Json::parse(records.substr(0, records.find('\n')));
+  EXPECT_THAT(record["prompts"][0].get<std::string>(), HasSubstr("<user>"));
+  EXPECT_THAT(record["prompts"][0].get<std::string>(), HasSubstr("<assistant>"));
+  EXPECT_EQ(record["samples"].size(), 1u);
+  // The other task of the same run is asked as it was.
+  const std::string plain = read_file(dir_ / "out/triviaqa.jsonl");
+  EXPECT_THAT(Json::parse(plain.substr(0, plain.find('\n')))["prompts"][0].get<std::string>(),
+              Not(HasSubstr("<user>")));
 }
 
 TEST_F(Eval, ContinuesAfterAKillToTheSameBytes) {

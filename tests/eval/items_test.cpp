@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <set>
 
 #include "eval/prompt.h"
@@ -141,9 +142,46 @@ TEST(Upstream, FindsTheFirstPatternThatFits) {
   write_file(dir / "a_x.csv", "");
   write_file(dir / "b1.csv", "");
   write_file(dir / "b2.csv", "");
-  EXPECT_EQ(find_upstream(dir / "", {"none.csv", "a_{subject}.csv", "b*.csv"}, "x"), dir / "a_x.csv");
-  EXPECT_EQ(find_upstream(dir / "", {"a_{subject}.csv"}, "y"), "");
+  EXPECT_THAT(find_upstream(dir / "", {"none.csv", "a_{subject}.csv", "b*.csv"}, "x"),
+              ElementsAre(dir / "a_x.csv"));
+  EXPECT_TRUE(find_upstream(dir / "", {"a_{subject}.csv"}, "y").empty());
   EXPECT_THROW(find_upstream(dir / "", {"b*.csv"}, ""), Error);
+  EXPECT_THAT(find_upstream(dir / "", {"b*.csv"}, "", /*several=*/true),
+              ElementsAre(dir / "b1.csv", dir / "b2.csv"));
+}
+
+// What an archive was unpacked to may have a folder of its own around it, but not two.
+TEST(Upstream, LooksIntoTheFolderOfAnArchive) {
+  const TempDir dir;
+  for (const char* folder : {"set/SET-main/test/a", "set/SET-main/test/b"})
+    std::filesystem::create_directories(dir / folder);
+  write_file(dir / "set/SET-main/test/a/1.json", "");
+  write_file(dir / "set/SET-main/test/b/1.json", "");
+  EXPECT_THAT(find_upstream(dir / "", {"set/test/*/*.json"}, "", true),
+              ElementsAre(dir / "set/SET-main/test/a/1.json", dir / "set/SET-main/test/b/1.json"));
+  std::filesystem::create_directories(dir / "set/old/test/a");
+  write_file(dir / "set/old/test/a/1.json", "");
+  EXPECT_THAT(error_of([&] { find_upstream(dir / "", {"set/test/*/*.json"}, "", true); }),
+              HasSubstr("several files fit set/test/*/*.json"));
+  std::filesystem::create_directories(dir / "set/test/a");
+  write_file(dir / "set/test/a/2.json", "");
+  EXPECT_THAT(find_upstream(dir / "", {"set/test/*/*.json"}, "", true),
+              ElementsAre(dir / "set/test/a/2.json"));
+}
+
+// Answers in a file of their own, by a key.
+TEST_F(Items, TakeTheirAnswersFromAnotherFile) {
+  std::string text = toml;
+  text.replace(text.find("CHOICE"), 6, "first");
+  text.replace(text.find("shots = "), 0, "beside = [\"answers.json\"]\nbeside_key = \"{{ q }}\"\n");
+  text.replace(text.find("{{ g }}"), 7, "{{ beside if beside is defined else g }}");
+  const Task t = parse_task(text, "one.toml");
+  EXPECT_EQ(read(t).subjects[0].items[1].gold, 1);
+  write_file(dir_ / "answers.json", R"({"a": 1})");
+  const TaskItems data = read(t);
+  ASSERT_EQ(data.size(), 1);
+  EXPECT_EQ(data.subjects[0].items[0].gold, 1);
+  EXPECT_THAT(data.malformed[0], HasSubstr("answers.json has nothing for 'b'"));
 }
 
 }  // namespace

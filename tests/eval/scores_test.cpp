@@ -139,10 +139,63 @@ key = ["{{ a }}"]
   EXPECT_EQ(found("#### 18 dollars\n#### 19."), "18");
   EXPECT_EQ(found("\u4e8c #### -1,234."), "-1,234");
   EXPECT_EQ(found("#### $18 ####7"), "none");
-  metric.last_match = true;
+  metric.match = PatternMatch::last;
   EXPECT_EQ(found("#### 18 dollars\n#### 19."), "19");
   EXPECT_THAT(error_of([] { generate_task("[[metric]]\npattern = \"(\"\nkey = [\"1\"]\n"); }),
               HasSubstr("key 'pattern'"));
+}
+
+// Version 1 of AGIEval asks for one letter, for several, or for an answer: one score over all.
+TEST(AnswerScores, MayBeOtherMetricsForOtherSubjects) {
+  const Task task = task_named("agieval");
+  EXPECT_THAT(score_names(task), ElementsAre("strict", "lenient"));
+  const TaskItems data = read_items(task, source_dir() + "/tests/eval/samples", 0);
+  const std::map<std::string, std::pair<std::string, std::pair<double, double>>> written = {
+      {"aqua-rat:0", {" D", {1, 1}}},
+      {"lsat-ar:0", {" Dear me: C.", {0, 1}}},      // upstream takes the first capital letter
+      {"gaokao-physics:0", {"C、A。", {1, 1}}},     // in any order
+      {"jec-qa-kd:0", {"(A)(B)", {0, 0}}},          // all of them
+      {"gaokao-mathcloze:0", {"$x = 2$", {0, 1}}},  // upstream's key has dollars
+      {"math:0", {" $42$.", {1, 1}}}};
+  for (const SubjectItems& subject : data.subjects)
+    for (const Item& item : subject.items) {
+      const auto found = written.find(item.id);
+      if (found == written.end()) continue;
+      const Measured m = outputs({found->second.first});
+      const ItemScores scores = Scorer(task, 1, false).score({&item, 1}, {&m, 1})[0];
+      ASSERT_EQ(scores.size(), 2u);
+      EXPECT_EQ(std::pair(scores[0].value, scores[1].value), found->second.second) << item.id;
+    }
+}
+
+TEST(AnswerScores, TakeDropsSpansStrictlyOrAsALists) {
+  const Task task = task_named("drop");
+  const auto scores = [&](const std::string& output) {
+    const std::vector<std::string> keys = {R"(["Ann Lee", "Eve"])", R"(["3"])"};
+    std::vector<double> all;
+    for (const AnswerMetric& metric : task.answer_metrics) all.push_back(score_answer(metric, output, keys));
+    return all;
+  };
+  // f1_strict, exact_strict, f1_lenient, exact_lenient
+  EXPECT_THAT(scores("Eve, Ann Lee"), ElementsAre(0.4, 0, 1, 1));
+  EXPECT_THAT(scores("3.0"), ElementsAre(1, 1, 1, 1));
+  EXPECT_THAT(scores("Ann and Eve"), ElementsAre(0.25, 0, 0.83, 0));
+  EXPECT_THAT(scores("4"), ElementsAre(0, 0, 0, 0));
+}
+
+TEST(AnswerScores, OfGsm8kAreStrictAsTheDataSetIs) {
+  const AnswerMetric strict = task_named("gsm8k").answer_metrics[0];
+  const auto right = [&](const std::string& text) {
+    const auto found = found_answer(strict, text);
+    return found && score_answer(strict, *found, {"1,218"}) == 1;
+  };
+  EXPECT_TRUE(right("so\n#### 1218 dollars"));
+  EXPECT_TRUE(right("#### 1,218\n#### 7"));  // the first mark
+  EXPECT_TRUE(right("#### 12,18"));
+  EXPECT_FALSE(right("#### 7\n#### 1218"));
+  EXPECT_FALSE(right("#### 1218."));
+  EXPECT_FALSE(right("####1218"));
+  EXPECT_FALSE(right("#### $1218"));
 }
 
 TEST(AnswerScores, NeedAKeyThatCanBeFound) {
@@ -227,13 +280,22 @@ TEST_P(CodeScores, AreTheVerdictsOfTheSandbox) {
       {"mbpp", {"def square(x):\n  return x * x\n", "def square(x):\n  return x\n", ""}},
       {"cruxeval_i",
        {"'abab', 1) == 'abab'\n", "'ab', 3) == 'ababab'\n", "__import__('os').getcwd(), 1) == 1"}},
-      {"cruxeval_o", {" 'abab'\n", " 'ab'\n", " f('ab', 2)"}}};
+      {"cruxeval_o", {" 'abab'\n", " 'ab'\n", " f('ab', 2)"}},
+      {"cruxeval_i_cot",
+       {"So.\n[/THOUGHT]\n[ANSWER]\nassert f('abab', 1) == 'abab'\n",
+        "[ANSWER]\nassert f('ab', 2) == 'abab'\n[/THOUGHT]\n[ANSWER]\nassert f('a', 2) == 'abab'\n",
+        "f() == 'abab'"}},
+      {"cruxeval_o_cot",
+       {"It is f('ab', 2) == 'no'.\n[/THOUGHT]\n[ANSWER]\nassert f('ab', 2) == 'abab'\n",
+        "[ANSWER]\nassert f('ab', 2) == 'ab'\n", "[ANSWER]\nassert f('ab', 2) == 'ab' * 2"}}};
   const Measured m = outputs(texts.at(GetParam()));
   const ItemScores scores = Scorer(task, 2, false).score({&item, 1}, {&m, 1})[0];
   EXPECT_THAT(scores[0].of_samples, ElementsAre(1, 0, 0));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CodeScores, ::testing::Values("humaneval", "mbpp", "cruxeval_i", "cruxeval_o"));
+INSTANTIATE_TEST_SUITE_P(All, CodeScores,
+                         ::testing::Values("humaneval", "mbpp", "cruxeval_i", "cruxeval_o", "cruxeval_i_cot",
+                                           "cruxeval_o_cot"));
 
 }  // namespace
 }  // namespace fathom::testing

@@ -13,6 +13,7 @@
 #include "eval/prompt_preview.h"
 #include "io/file.h"
 #include "support/paths.h"
+#include "support/temp_dir.h"
 
 namespace fathom::testing {
 namespace {
@@ -114,6 +115,8 @@ TEST(TaskFile, SaysWhatIsWrong) {
       {"items = [\"a.jsonl\"]", "items = [\"{subject}.jsonl\"]",
        "needs subjects exactly where items has {subject}"},
       {"count = 2", "count = ", "one.toml:9"},
+      {"[prompt]", "[data.matches]\nfield = \"q\"\n[prompt]", "[data.matches] needs field and pattern"},
+      {"[prompt]", "[data.matches]\nfield = \"q\"\npattern = \"(\"\n[prompt]", "key 'pattern'"},
   };
   for (const WrongFile& w : wrong) {
     std::string text = good;
@@ -125,6 +128,36 @@ TEST(TaskFile, SaysWhatIsWrong) {
       EXPECT_THAT(error.what(), HasSubstr(w.error));
     }
   }
+}
+
+// A metric's name is one score: of every subject, by one metric.
+TEST(TaskFile, DividesSubjectsAmongMetrics) {
+  const auto task = [](const std::string& metrics) {
+    return parse_task(R"(
+name = "one"
+form = "generate"
+[data]
+items = ["{subject}.jsonl"]
+subjects = ["a", "b", "c"]
+[prompt]
+item = "q"
+)" + metrics,
+                      "one.toml");
+  };
+  const auto metric = [](const std::string& subjects) {
+    return "[[metric]]\nname = \"m\"\nkey = [\"k\"]\n" +
+           (subjects.empty() ? "" : "subjects = " + subjects + "\n");
+  };
+  const Task two = task(metric("") + metric("[\"b\"]"));
+  EXPECT_TRUE(two.answer_metrics[0].asks("a") && two.answer_metrics[0].asks("c"));
+  EXPECT_FALSE(two.answer_metrics[0].asks("b"));
+  EXPECT_TRUE(task(metric("")).answer_metrics[0].asks("b"));
+  const auto error = [&](const std::string& metrics) { return error_of([&] { task(metrics); }); };
+  EXPECT_THAT(error(metric("") + metric("")), HasSubstr("two metrics are named 'm'"));
+  EXPECT_THAT(error(metric("[\"a\", \"b\"]") + metric("[\"b\", \"c\"]")), HasSubstr("for subject b"));
+  EXPECT_THAT(error(metric("[\"a\", \"b\"]")), HasSubstr("metric m is not asked of every subject"));
+  EXPECT_THAT(error(metric("[\"d\"]") + metric("")), HasSubstr("metric m names 'd', which is no subject"));
+  EXPECT_THAT(error(metric("[\"a\", \"b\", \"c\"]") + metric("")), HasSubstr("is asked of no subject"));
 }
 
 }  // namespace

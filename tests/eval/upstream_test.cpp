@@ -124,5 +124,45 @@ TEST(Upstream, ListsBesideEachOtherAreRows) {
   EXPECT_THAT(rows[2].error, HasSubstr("'answers' has 0 elements, 'questions' has 1"));
 }
 
+TEST(Upstream, AJsonFileMayHaveAValueALine) {
+  for (const char* text :
+       {"{\"a\": 1}\n\n{\"a\": 2}\n", "[{\"a\": 1}, {\"a\": 2}]", "[{\"a\": 1},\n{\"a\": 2}]\n"}) {
+    const auto rows = parse_upstream(text, "t.json", {});
+    ASSERT_EQ(rows.size(), 2u) << text;
+    EXPECT_EQ(rows[1].fields["a"], 2) << text;
+  }
+  EXPECT_EQ(parse_upstream("{\"a\": 1}\n{\"a\":\n", "t.json", {})[1].where, "t.json:2");
+  EXPECT_EQ(parse_upstream("{\"a\":\n1}\n", "t.json", {}).size(), 1u);
+}
+
+TEST(Upstream, FlatRowsAreTakenAsTheyAre) {
+  RowFormat format;
+  format.each = {"data"}, format.parallel = {"qs"}, format.flat = "q";
+  const auto rows = parse_upstream(R"([{"q": 1, "qs": 2}, {"data": [{"qs": [3, 4]}]}])", "t.json", format);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0].fields, (Json{{"q", 1}, {"qs", 2}}));
+  EXPECT_EQ(rows[2].fields["qs"], 4);
+}
+
+TEST(Upstream, MatchesOfAPatternAreRows) {
+  RowFormat format;
+  format.each = {"content"}, format.matches = {"text", "#[0-9]+#"};
+  const auto rows = parse_upstream(R"({"c": 1, "content": ["a#1#b#2#", "none"]})"
+                                   "\n"
+                                   R"({"c": 2, "content": "#3#"})"
+                                   "\n"
+                                   R"({"c": 3, "content": [7]})",
+                                   "t.jsonl", format);
+  ASSERT_EQ(rows.size(), 5u);
+  EXPECT_EQ(rows[1].fields["before"], "a#1#b");
+  EXPECT_EQ(rows[1].fields["match"], "#2#");
+  EXPECT_EQ(rows[1].fields["after"], "");
+  EXPECT_EQ(rows[1].fields["c"], 1);
+  EXPECT_EQ(rows[1].where, "t.jsonl:1[0]/1");
+  EXPECT_THAT(rows[2].error, HasSubstr("nothing in field 'text' is like the pattern"));
+  EXPECT_EQ(rows[3].fields["match"], "#3#");
+  EXPECT_THAT(rows[4].error, HasSubstr("a row must be an object"));
+}
+
 }  // namespace
 }  // namespace fathom::testing
