@@ -49,7 +49,7 @@ TEST_F(GrpoProgram, KilledAtAnyMomentItEndsAsUnbroken) {
 // Rollouts that take a minute: the run ends long before the one that is under way.
 TEST_F(GrpoProgram, CtrlCEndsARolloutAndCostsNothingBefore) {
   const Keys slow = {{"grpo.max_tokens", "40"}, {"grpo.group", "4096"}, {"grpo.sequences_at_once", "1"}};
-  const Outcome stopped = run_shell("timeout -k 20 -s INT 2 " + command("slow", "", slow));
+  const Outcome stopped = run_shell("timeout --foreground -k 20 -s INT 2 " + command("slow", "", slow));
   EXPECT_THAT(stopped.out, HasSubstr("interrupted after step 0")) << stopped.out << stopped.err;
   EXPECT_EQ(stopped.exit_code, 124) << "not killed";
   EXPECT_FALSE(std::filesystem::exists(run_.path("slow/model")));

@@ -99,7 +99,7 @@ TEST_F(SandboxCommand, CtrlCEndsTheProgramToo) {
   const std::string sleeping = "48." + std::to_string(::getpid());
   write_file(dir_ / "sleep.py", "import os\nos.system('sleep " + sleeping + "')");
   const Outcome outcome =
-      run_fathom("sandbox --wall 60 --run " + (dir_ / "sleep.py"), "timeout --preserve-status -s INT 2");
+      run_fathom("sandbox --wall 60 --run " + (dir_ / "sleep.py"), "timeout --foreground --preserve-status -s INT 2");
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("sleep.py: interrupted\n"));
   EXPECT_EQ(processes_with(std::string("sleep") + '\0' + sleeping), 0);

@@ -73,7 +73,7 @@ TEST_F(JudgeRun, AnInterruptEndsItCleanly) {
   ASSERT_EQ(mt_bench("rate", "whole").exit_code, 0);
   const std::string command = mt_command("asleep", "out", "--answers " + (dir_ / "answers.jsonl"));
   const auto start = std::chrono::steady_clock::now();
-  const Outcome run = run_shell("timeout --preserve-status -s INT 0.5 " + program() + " " + command);
+  const Outcome run = run_shell("timeout --foreground --preserve-status -s INT 0.5 " + program() + " " + command);
   EXPECT_TRUE(ends_with_error(run, "interrupted after 0 of 6 judgements; the same command goes on"))
       << run.err;
   EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 10);
