@@ -6,6 +6,7 @@
 #include <map>
 #include <sstream>
 
+#include "cli/small_recipe.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "support/mpirun.h"
@@ -17,23 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::string recipe = R"(
-[model]
-vocab_size = 280
-hidden_size = 16
-num_hidden_layers = 2
-intermediate_size = 24
-num_attention_heads = 2
-q_lora_rank = 0
-kv_lora_rank = 8
-qk_nope_head_dim = 8
-qk_rope_head_dim = 4
-v_head_dim = 8
-n_routed_experts = 4
-num_experts_per_tok = 2
-moe_intermediate_size = 8
-first_k_dense_replace = 1
-max_position_embeddings = 256
+const std::string recipe = small_recipe_model + R"(max_position_embeddings = 256
 [data]
 sequence_length = 32
 [optimizer]
@@ -61,14 +46,12 @@ metrics = ["sum", "tokens"]
 class TrainingWithTasks : public ::testing::Test {
  protected:
   TrainingWithTasks() {
-    std::string text, items;
-    for (int i = 0; i < 400; ++i)
-      text += "{\"text\": \"the low sun and the lower moon, " + std::to_string(i) + "\"}\n";
+    std::string items;
     // More than two chunks of 128.
     for (int i = 0; i < 300; ++i)
       items += fmt::format("{{\"thing\": \"sun {}\", \"words\": [\"lower moon\", \"wool\", \"zebra {}\"]}}\n",
                            i % 7, i);
-    write_file(dir_ / "text.jsonl", text);
+    write_file(dir_ / "text.jsonl", small_text());
     write_file(dir_ / "moons.jsonl", items);
     write_file(dir_ / "moons.toml", task);
     write_file(dir_ / "recipe.toml", recipe);

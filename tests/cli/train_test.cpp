@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/small_recipe.h"
 #include "comm/world.h"
 #include "io/file.h"
 #include "io/json.h"
@@ -46,29 +47,10 @@ std::string run(std::vector<std::string> arguments) {
 class TrainCommand : public ::testing::Test {
  protected:
   TrainCommand() {
-    std::string text;
-    for (int i = 0; i < 400; ++i)
-      text += "{\"text\": \"the low sun and the lower moon, " + std::to_string(i) + "\"}\n";
-    write_file(dir_ / "text.jsonl", text);
+    write_file(dir_ / "text.jsonl", testing::small_text());
     run({"prepare", dir_ / "text.jsonl", "--train-tokenizer", "280", "--validation", "0.1", "--out",
          dir_ / "data"});
-    write_file(dir_ / "recipe.toml", R"(
-[model]
-vocab_size = 280
-hidden_size = 16
-num_hidden_layers = 2
-intermediate_size = 24
-num_attention_heads = 2
-q_lora_rank = 0
-kv_lora_rank = 8
-qk_nope_head_dim = 8
-qk_rope_head_dim = 4
-v_head_dim = 8
-n_routed_experts = 4
-num_experts_per_tok = 2
-moe_intermediate_size = 8
-first_k_dense_replace = 1
-[data]
+    write_file(dir_ / "recipe.toml", testing::small_recipe_model + R"([data]
 sequence_length = 32
 [schedule]
 steps = 6
