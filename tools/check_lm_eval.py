@@ -95,8 +95,10 @@ def hellaswag_json(data, _):
 
 
 def winogrande(data, _):
+    # The examples are from the other half: fathom takes no row that asks the same as the item, a twin with the other answer.
     rows = json_rows(one(data, "winogrande/winogrande*.jsonl"))
-    return rows, rows, {
+    half = len(rows) // 4 * 2
+    return rows[:half], rows[half:], {
         "doc_to_text": "gold", "doc_to_choice": "{{context_options}}", "doc_to_target": "continuation"}
 
 
@@ -239,11 +241,12 @@ def compare(args, entry, lm, clock, folder):
     rows, shots, settings = maker(Path(args.data), subject)
     task = harness_task(name, folder, rows, shots, count, settings)
     data = Path(args.data)
-    if name == "hellaswag":  # whose rows were made
+    made = {"hellaswag": ("hellaswag_val", "hellaswag_train"), "winogrande": ("dev", "train_xl")}.get(name)
+    if made:  # rows that stand in no file
         data = folder / "data"
-        (data / name).mkdir(parents=True)
-        for split in ("val", "train"):
-            (data / name / f"hellaswag_{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (data / name).mkdir(parents=True, exist_ok=True)
+        for split, some in zip(made, (rows, shots)):
+            (data / name / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
     records, ours, seconds = run_fathom(args, name, subject, count, folder, data)
     before = clock.seconds
     result = lm_eval.simple_evaluate(lm, tasks=[task], limit=args.limit, bootstrap_iters=0)
