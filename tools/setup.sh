@@ -4,7 +4,7 @@
 packages=(
   g++ cmake ninja-build pkg-config git ca-certificates python3
   libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev
-  libpcre2-dev libxxhash-dev libzstd-dev zlib1g-dev libhwy-dev libboost-dev libssl-dev libgtest-dev libgmock-dev
+  libpcre2-dev libxxhash-dev libzstd-dev zlib1g-dev libsnappy-dev libhwy-dev libboost-dev libssl-dev libgtest-dev libgmock-dev
   bubblewrap
 )
 clang_packages=(clang libomp-dev libclang-rt-dev)

@@ -1,14 +1,11 @@
 #include <zstd.h>
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "io/decompressor.h"
 
 namespace fathom {
 namespace {
 
-constexpr size_t block_size = 1 << 18;
 constexpr int largest_window_log = 31;  // what files made with --long=31 need; the default refuses them
 
 struct FreeStream {
@@ -26,7 +23,7 @@ class ZstdDecompressor : public Decompressor {
   Progress step(std::span<const std::byte> input, std::span<char> output, const std::string& path) override {
     if (input.empty() && !in_frame_) return {};
     ZSTD_outBuffer out{output.data(), output.size(), 0};
-    ZSTD_inBuffer in{input.data(), std::min(input.size(), block_size), 0};
+    ZSTD_inBuffer in{input.data(), input.size(), 0};
     const size_t status = ZSTD_decompressStream(stream_.get(), &out, &in);
     check(!ZSTD_isError(status), "{}: corrupt zstd data: {}", path, ZSTD_getErrorName(status));
     in_frame_ = status != 0;
