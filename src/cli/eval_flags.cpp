@@ -4,8 +4,11 @@ namespace fathom {
 
 void add_eval_flags(CLI::App& command, EvalFlags& f, const std::string& of_text) {
   add_model_flags(command, f);
-  command.add_option("--text", f.text, of_text + ": a .txt or .jsonl file, also .zst or .gz")->required();
-  command.add_option("--text-field", f.text_field, "member of each .jsonl line")->capture_default_str();
+  command
+      .add_option("--text", f.text, of_text + ": a .txt or .jsonl file, also .zst or .gz, or a .parquet file")
+      ->required();
+  command.add_option("--text-field", f.text_field, "member of each .jsonl line, or the .parquet column")
+      ->capture_default_str();
 }
 
 }  // namespace fathom

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* known_names = ".txt, .jsonl or .ndjson (plain, .zst or .gz)";
+constexpr const char* known_names = ".txt, .jsonl or .ndjson (plain, .zst or .gz) or .parquet";
 
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos;
@@ -48,12 +48,9 @@ void add_folder(const std::string& folder, const CorpusOptions& options, std::ve
 
 CorpusFile named_file(const std::string& path, const CorpusOptions& options) {
   const std::optional<TextFormat> format = options.format ? options.format : text_format_of(path);
-  check(format.has_value() || !path.ends_with(".parquet"),
-        "{}: Parquet is not read: convert it to .jsonl, with pandas for instance: "
-        "read_parquet(FILE).to_json(OUT, orient=\"records\", lines=True)",
-        path);
-  check(format.has_value(), "{}: the name does not tell the format: expected {}, or --as text or --as jsonl",
-        path, known_names);
+  check(format.has_value(),
+        "{}: the name does not tell the format: expected {}, or --as text, jsonl or parquet", path,
+        known_names);
   return {path, *format};
 }
 
@@ -128,9 +125,9 @@ bool CorpusReader::next(std::string& document) {
 
 bool CorpusReader::next_of_corpus(std::string& document) {
   for (;;) {
-    while (lines() && next_of_file(document)) {
+    while ((documents_ || chunks_) && next_of_file(document)) {
       if (is_blank(document)) {
-        notes_.blank_documents += is_jsonl_;
+        notes_.blank_documents += has_rows_;
         continue;
       }
       has_text_ = true;
@@ -149,14 +146,14 @@ void CorpusReader::open(const CorpusFile& file) {
   else
     documents_ = std::make_unique<DocumentReader>(file.path, file.format, options_.text_field,
                                                   options_.skip_bad ? &notes_.bad_lines : nullptr);
-  is_jsonl_ = file.format == TextFormat::jsonl;
+  has_rows_ = file.format != TextFormat::text;
   has_text_ = false;
-  if (lines()->had_byte_order_mark() && notes_.byte_order_marks++ == 0)
-    notes_.first_byte_order_mark = file.path;
+  const bool marked = chunks_ ? chunks_->lines().had_byte_order_mark() : documents_->had_byte_order_mark();
+  if (marked && notes_.byte_order_marks++ == 0) notes_.first_byte_order_mark = file.path;
 }
 
 void CorpusReader::close() {
-  if (lines() && !is_jsonl_ && !has_text_) ++notes_.blank_documents;
+  if ((documents_ || chunks_) && !has_rows_ && !has_text_) ++notes_.blank_documents;
   bytes_before_ = bytes_consumed();
   documents_.reset();
   chunks_.reset();
@@ -173,19 +170,14 @@ void CorpusReader::note_malformed(const std::string& document) {
        left.remove_prefix(valid_utf8_prefix(left))) {
     if (notes_.malformed_bytes == 0) {
       const auto end = document.end() - static_cast<std::ptrdiff_t>(left.size());
-      const int64_t first_line = chunks_ ? chunks_->first_line() : 1;
-      notes_.first_malformed = fmt::format("{}:{}", lines()->source().path(),
-                                           first_line + std::count(document.begin(), end, '\n'));
+      const int64_t lines = has_rows_ ? 0 : std::count(document.begin(), end, '\n');
+      notes_.first_malformed = fmt::format("{}:{}", path(file()), line() + lines);
     }
     const size_t malformed = malformed_utf8_prefix(left);
     const size_t n = malformed > 0 ? malformed : left.size();  // cut off at the end
     notes_.malformed_bytes += static_cast<int64_t>(n);
     left.remove_prefix(n);
   }
-}
-
-const LineReader* CorpusReader::lines() const {
-  return documents_ ? &documents_->lines() : chunks_ ? &chunks_->lines() : nullptr;
 }
 
 std::string CorpusReader::names() const {
@@ -195,7 +187,10 @@ std::string CorpusReader::names() const {
 }
 
 int64_t CorpusReader::bytes_consumed() const {
-  return bytes_before_ + (lines() ? lines()->source().consumed() : 0);
+  const int64_t here = documents_ ? documents_->consumed()
+                       : chunks_  ? chunks_->lines().source().consumed()
+                                  : 0;
+  return bytes_before_ + here;
 }
 
 }  // namespace fathom

@@ -1,6 +1,6 @@
-// Text for pretraining from files and folders, as one stream of documents. A .jsonl line is a document; a
-// .txt file is cut into several, so that a part can be set aside for validation and no document is a whole
-// library.
+// Text for pretraining from files and folders, as one stream of documents. A .jsonl line or a .parquet row is
+// a document; a .txt file is cut into several, so that a part can be set aside for validation and no document
+// is a whole library.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -14,9 +14,9 @@ namespace fathom {
 
 struct CorpusOptions {
   std::optional<TextFormat> format;  // of every file; by default its name says it
-  std::string text_field = "text";   // of a .jsonl line
+  std::string text_field = "text";   // of a .jsonl line, or a .parquet column
   int64_t chunk_size = 2000;         // bytes after which a .txt file is cut; 0: never
-  bool skip_bad = false;             // leave out .jsonl lines that are malformed instead of stopping there
+  bool skip_bad = false;             // leave out lines and rows without a text instead of stopping there
 };
 
 struct CorpusFile {
@@ -25,8 +25,9 @@ struct CorpusFile {
 };
 
 // Files as given; folders stand for the .txt, .jsonl and .ndjson files below them, each also as .zst or .gz,
-// sorted by path, and one warning says what else they hold. With options.format: all their files that are not
-// hidden. Error if one does not exist, a file's name does not say its format, or a folder holds no text.
+// and the .parquet files, sorted by path, and one warning says what else they hold. With options.format: all
+// their files that are not hidden. Error if one does not exist, a file's name does not say its format, or a
+// folder holds no text.
 std::vector<CorpusFile> corpus_files(const std::vector<std::string>& inputs, const CorpusOptions& options);
 
 // Cuts plain text at the first blank line after `size` bytes, or at the first line end after eight times as
@@ -67,9 +68,9 @@ class CorpusReader {
   void keep_only(const std::vector<bool>& keep) { keep_ = &keep; }
   // The next document with something else in it than white space.
   bool next(std::string& document);
-  // Of the document that next() gave last: the number of its file and of its first line there.
+  // Of the document that next() gave last: the number of its file and of its first line, or its row, there.
   size_t file() const { return opened_ - 1; }
-  int64_t line() const { return chunks_ ? chunks_->first_line() : is_jsonl_ ? lines()->line_number() : 1; }
+  int64_t line() const { return chunks_ ? chunks_->first_line() : documents_->line_number(); }
   // Bytes of the files, as they lie on the disk.
   int64_t bytes_consumed() const;
   int64_t bytes_total() const { return bytes_total_; }
@@ -85,7 +86,6 @@ class CorpusReader {
   bool next_of_corpus(std::string& document);
   bool next_of_file(std::string& document);
   void note_malformed(const std::string& document);
-  const LineReader* lines() const;
 
   std::vector<CorpusFile> files_;
   CorpusOptions options_;
@@ -93,7 +93,7 @@ class CorpusReader {
   int64_t bytes_before_ = 0, bytes_total_ = 0;
   size_t opened_ = 0, given_ = 0;              // files, documents
   const std::vector<bool>* keep_ = nullptr;    // null: all
-  bool is_jsonl_ = false, has_text_ = false;   // the open file
+  bool has_rows_ = false, has_text_ = false;   // the open file; rows are lines of a .jsonl too
   std::unique_ptr<DocumentReader> documents_;  // of the open file: one of the two
   std::unique_ptr<TextChunks> chunks_;
 };

@@ -8,8 +8,8 @@ namespace fathom {
 std::vector<int32_t> text_tokens(const std::string& path, const std::string& field,
                                  const Tokenizer& tokenizer, int64_t most) {
   const auto format = text_format_of(path);
-  check(format.has_value(), "{}: the name ends in none of .txt, .jsonl and .ndjson, each also .zst or .gz",
-        path);
+  check(format.has_value(),
+        "{}: the name ends in none of .txt, .jsonl and .ndjson, each also .zst or .gz, and .parquet", path);
   DocumentReader reader(path, *format, field);
   std::vector<int32_t> tokens;
   std::string document;

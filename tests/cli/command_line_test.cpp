@@ -76,7 +76,7 @@ TEST(CommandLine, UnknownNamesAreToldTheNearestOne) {
       {"prepare a.txt --dry-run --log-dropped x", "--log-dropped is nothing without a flag that leaves"},
       {"prepare a.txt --dry-run --evaluation x --evaluation-words 7",
        "--evaluation-words must be between 8 and 1000, got 7"},
-      {"prepare a.txt --out /tmp/none --as pdf", "--as must be text or jsonl, got 'pdf'"},
+      {"prepare a.txt --out /tmp/none --as pdf", "--as must be text, jsonl or parquet, got 'pdf'"},
       {"generate -p x", "generate needs MODEL"},
       {"tokenize " + golden + " --skip-special", "--skip-special needs --decode"},
   };

@@ -22,8 +22,7 @@ void read(const std::string& path, fathom::BadLines* bad) {
     fathom::DocumentReader documents(path, *fathom::text_format_of(path), "text", bad);
     for (std::string document; documents.next(document);) {
     }
-    const fathom::TextSource& source = documents.lines().source();
-    if (source.consumed() > source.total()) std::abort();
+    if (documents.consumed() > documents.total()) std::abort();
   } catch (const fathom::Error&) {
   }
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "io/file.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 #include "support/text_files.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using testing::gzipped;
+using ::testing::HasSubstr;
 using testing::joined;
 using testing::many_lines;
 using ::testing::StartsWith;
@@ -22,7 +24,7 @@ std::vector<std::string> documents_of(const std::string& path, const std::string
   DocumentReader reader(path, text_format_of(path).value(), field);
   std::vector<std::string> documents;
   for (std::string document; reader.next(document);) documents.push_back(document);
-  EXPECT_EQ(reader.lines().source().consumed(), reader.lines().source().total());
+  EXPECT_EQ(reader.consumed(), reader.total());
   return documents;
 }
 
@@ -80,7 +82,30 @@ TEST(DocumentReader, LeavesOutAndCountsBadLines) {
   EXPECT_EQ(bad.examples[2], dir / "a.jsonl:5: field 'text' is missing");
 }
 
+TEST(DocumentReader, ParquetRowsAreDocuments) {
+  const std::string golden = testing::source_dir() + "/tests/io/parquet/";
+  const auto documents = documents_of(golden + "one_value.parquet", "a");
+  EXPECT_EQ(documents.size(), 900u);
+  EXPECT_EQ(documents.back(), "same");
+  BadLines bad;
+  DocumentReader reader(golden + "fastparquet.parquet", TextFormat::parquet, "text", &bad);
+  std::string document;
+  ASSERT_TRUE(reader.next(document));
+  EXPECT_EQ(document, "row 1");
+  EXPECT_EQ(reader.line_number(), 2);
+  while (reader.next(document)) {
+  }
+  EXPECT_EQ(bad.count, 17);
+  EXPECT_EQ(bad.examples[0], golden + "fastparquet.parquet:1: field 'text' is null");
+  EXPECT_THAT(error_of([&] { documents_of(golden + "types_v1.parquet", "i32"); }),
+              HasSubstr("types_v1.parquet:1: field 'i32' must be a string, got -2147483648"));
+  EXPECT_THAT(error_of([&] { documents_of(golden + "types_v1.parquet", "word2"); }),
+              HasSubstr("no column 'word2'"));
+}
+
 TEST(TextFormatOf, GoesByTheName) {
+  EXPECT_EQ(text_format_of("b/a.parquet"), TextFormat::parquet);
+  EXPECT_FALSE(text_format_of("a.parquet.gz"));
   for (const char* name : {"a.txt", "b/a.txt.gz", "a.txt.zst", ".txt"})
     EXPECT_EQ(text_format_of(name), TextFormat::text) << name;
   for (const char* name : {"a.jsonl", "a.ndjson.gz", "a.jsonl.zst"})

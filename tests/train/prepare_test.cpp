@@ -7,6 +7,7 @@
 
 #include "io/file.h"
 #include "io/json.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 #include "text/tokenizer.h"
 #include "train/token_shard.h"
@@ -214,9 +215,25 @@ TEST_F(Prepare, NothingThatStaysIsOneErrorWithTheReasons) {
   PrepareOptions o = options("out");
   o.screen.quality = true;
   EXPECT_EQ(error(o), "every document was left out: quality/words (2)");
+}
+
+TEST_F(Prepare, ReadsParquetAsItReadsLines) {
+  const std::string golden = testing::source_dir() + "/tests/io/parquet/polars";
+  PrepareOptions o = options("lines");
+  o.inputs = {golden + ".jsonl"};
+  EXPECT_THAT(error(o), HasSubstr("polars.jsonl:1: field 'text' is null"));
+  o.corpus.skip_bad = true;
+  const PrepareReport lines = prepare(o);
+  o.out = dir_ / "parquet", o.inputs = {golden + ".parquet"};
+  const PrepareReport parquet = prepare(o);
+  EXPECT_GT(parquet.train_tokens, 0);
+  EXPECT_EQ(parquet.train_tokens, lines.train_tokens);
+  EXPECT_EQ(parquet.documents, lines.documents);
+  o.out = dir_ / "none", o.corpus.text_field = "body";
+  EXPECT_THAT(error(o), HasSubstr("polars.parquet: has no column 'body'"));
   write_file(dir_ / "in.parquet", "PAR1");
   o.inputs = {dir_ / "in.parquet"};
-  EXPECT_THAT(error(o), HasSubstr("in.parquet: Parquet is not read: convert it to .jsonl"));
+  EXPECT_THAT(error(o), HasSubstr("in.parquet: is no Parquet file"));
 }
 
 TEST_F(Prepare, ASingleDocumentHasNoValidation) {
