@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "eval/parquet_upstream.h"
 #include "eval/row_matches.h"
 #include "eval/row_tree.h"
 #include "io/csv.h"
@@ -21,11 +22,14 @@ std::string kind_of(const std::string& path, const RowFormat& format) {
                                      {".json", "json"},
                                      {".csv", "csv"},
                                      {".tsv", "tsv"},
+                                     {".parquet", "parquet"},
                                      {".txt", "text"},
                                      {".lst", "lines"}})
     if (name.ends_with(ending)) return kind;
-  fail("{}: rows are read from .jsonl, .json, .csv, .tsv, .lst and .txt files; data.format names another's",
-       path);
+  fail(
+      "{}: rows are read from .jsonl, .json, .csv, .tsv, .parquet, .lst and .txt files; data.format names "
+      "another's",
+      path);
 }
 
 // Lines of a text in memory: "\n" or "\r\n" ends them.
@@ -79,11 +83,26 @@ class RowReader {
       add({{"text", text}}, path_);
     else
       fail("{}: unknown format '{}' of rows", path_, kind);
+    return finished();
+  }
+
+  // A .parquet file is not read as one text.
+  std::vector<UpstreamRow> read_file() {
+    std::string text;
+    if (kind_of(path_, format_) != "parquet") {
+      LineReader(path_).rest(text);
+      return read(text);
+    }
+    rows_of_parquet(path_, format_, rows_);
+    return finished();
+  }
+
+ private:
+  std::vector<UpstreamRow> finished() {
     if (!format_.matches.field.empty()) return rows_of_matches(format_.matches, rows_);
     return std::move(rows_);
   }
 
- private:
   void add(Json fields, std::string where) { rows_.push_back({std::move(fields), std::move(where), ""}); }
   void add_bad(const std::string& where, std::string error) {
     rows_.push_back({Json(), where, std::move(error)});
@@ -160,9 +179,7 @@ std::vector<UpstreamRow> parse_upstream(const std::string& text, const std::stri
 }
 
 std::vector<UpstreamRow> read_upstream(const std::string& path, const RowFormat& format) {
-  std::string text;
-  LineReader(path).rest(text);
-  return parse_upstream(text, path, format);
+  return RowReader(path, format).read_file();
 }
 
 }  // namespace fathom

@@ -1,5 +1,5 @@
-// Rows of a data set in the form it is published in: .jsonl, .json, .csv, .tsv, lines. Every row is an object
-// of fields; those of .csv and .tsv are texts.
+// Rows of a data set in the form it is published in: .jsonl, .json, .csv, .tsv, .parquet, lines. Every row is
+// an object of fields; those of .csv and .tsv are texts.
 #pragma once
 #include <string>
 #include <string_view>
@@ -10,8 +10,8 @@
 namespace fathom {
 
 struct RowFormat {
-  // jsonl, json (one value, or one a line), csv, tsv, lines or text (a file is one row, its field `text`);
-  // empty: by the file's name
+  // jsonl, json (one value, or one a line), csv, tsv, parquet, lines or text (a file is one row, its field
+  // `text`); empty: by the file's name
   std::string kind;
   // Names of the fields of .csv, .tsv and lines. Without them the first line of a .csv has them.
   std::vector<std::string> columns;
@@ -45,17 +45,17 @@ struct UpstreamFile {
 
 // Error when the file cannot be read as a whole: no file, another format.
 std::vector<UpstreamRow> read_upstream(const std::string& path, const RowFormat& format);
-// The same of a text, for tests and fuzzing.
+// The same of a text, for tests and fuzzing; not of a .parquet file.
 std::vector<UpstreamRow> parse_upstream(const std::string& text, const std::string& path,
                                         const RowFormat& format);
 
 // Of one file, or of several as one: by their names and contents.
 UpstreamFile hashed_files(const std::vector<std::string>& paths);
 
-// The files below the folder that the first fitting pattern names: one, or, where `several` may fit, all of
-// them in the order of their names. "*" in a pattern stands for anything in one name. What an archive was
-// unpacked to may have a folder of its own around it: "bbh/a.json" is also "bbh/ANY/a.json". Error when a
-// pattern fits more than it may.
+// The files below the folder that the first fitting pattern names: one, or, where `several` may fit or they
+// are the parts of one (eval/shards.h), all of them in the order of their names. "*" in a pattern stands for
+// anything in one name. What an archive was unpacked to may have a folder of its own around it: "bbh/a.json"
+// is also "bbh/ANY/a.json". Error when a pattern fits more than it may, or not all parts.
 std::vector<std::string> find_upstream(const std::string& folder, const std::vector<std::string>& patterns,
                                        const std::string& subject, bool several = false);
 

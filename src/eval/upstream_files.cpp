@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "eval/shards.h"
 #include "eval/upstream.h"
 #include "io/content_hash.h"
 #include "io/file.h"
@@ -65,7 +66,7 @@ std::vector<std::string> find_upstream(const std::string& folder, const std::vec
         check(around(path) == around(found[0]), "{}: several files fit {}: {}, {}", folder, pattern, found[0],
               path);
     }
-    check(several || found.size() <= 1, "{}: several files fit {}: {}", folder, pattern,
+    check(are_shards(found) || several || found.size() <= 1, "{}: several files fit {}: {}", folder, pattern,
           fmt::join(found, ", "));
     if (!found.empty()) return found;
   }

@@ -10,6 +10,7 @@
 #include "eval/prompt.h"
 #include "eval/prompt_preview.h"
 #include "io/file.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace fathom::testing {
@@ -137,6 +138,28 @@ TEST_F(Items, ArePreviewedWithoutAModel) {
   EXPECT_NE(prompt_hash({jinja::Text("ab", true)}, "c", {}), prompt_hash({jinja::Text("a", true)}, "bc", {}));
 }
 
+// As the hub has data sets: the parts of a table are one list of items.
+TEST_F(Items, OfParquetInPartsAreRead) {
+  std::string text = toml;
+  text.replace(text.find("CHOICE"), 6, "first");
+  text.replace(text.find("items.jsonl"), 11, "none.jsonl\", \"set/test-*.parquet");
+  text.replace(text.find("{{ q }}"), 7, "{{ text }} of {{ list | length }}");
+  text.replace(text.find("{{ c | tojson }}"), 16, "{{ [price, day] | tojson }}");
+  text.replace(text.find("{{ g }}"), 7, "{{ 1 if flag else 0 }}");
+  std::filesystem::create_directories(dir_ / "set");
+  for (const int part : {0, 1})
+    std::filesystem::copy_file(source_dir() + "/tests/io/parquet/duckdb.parquet",
+                               dir_ / fmt::format("set/test-{:05}-of-00002.parquet", part));
+  const Task t = parse_task(text, "one.toml");
+  const TaskItems data = read(t);
+  EXPECT_EQ(data.size(), 180);  // a list that is null has no length
+  const Item& item = data.subjects[0].items[91];
+  EXPECT_EQ(item.where, dir_ / "set/test-00001-of-00002.parquet:2");
+  EXPECT_EQ(item.fields["text"], "text 1");
+  EXPECT_EQ(item.fields["list"], (Json{{{"a", 1}, {"b", {"x", nullptr}}}}));
+  EXPECT_EQ(item.gold, 0);
+}
+
 TEST(Upstream, FindsTheFirstPatternThatFits) {
   const TempDir dir;
   write_file(dir / "a_x.csv", "");
@@ -148,6 +171,22 @@ TEST(Upstream, FindsTheFirstPatternThatFits) {
   EXPECT_THROW(find_upstream(dir / "", {"b*.csv"}, ""), Error);
   EXPECT_THAT(find_upstream(dir / "", {"b*.csv"}, "", /*several=*/true),
               ElementsAre(dir / "b1.csv", dir / "b2.csv"));
+}
+
+TEST(Upstream, PartsOfADataSetAreOne) {
+  const TempDir dir;
+  const auto part = [&](int i) { return dir / fmt::format("test-{:05}-of-00003.parquet", i); };
+  for (const int i : {2, 0}) write_file(part(i), "");
+  EXPECT_THAT(error_of([&] { find_upstream(dir / "", {"test-*.parquet"}, ""); }),
+              HasSubstr("test-00002-of-00003.parquet: is part 2 of 3; part 1 is not beside it"));
+  write_file(part(1), "");
+  EXPECT_THAT(find_upstream(dir / "", {"none.jsonl", "test-*.parquet"}, ""),
+              ElementsAre(part(0), part(1), part(2)));
+  EXPECT_THAT(error_of([&] { find_upstream(dir / "", {"test-00000-*"}, ""); }),
+              HasSubstr("of its 3 parts, 1 are there"));
+  write_file(dir / "test-small.parquet", "");
+  EXPECT_THAT(error_of([&] { find_upstream(dir / "", {"test-*.parquet"}, ""); }),
+              HasSubstr("several files fit"));
 }
 
 // What an archive was unpacked to may have a folder of its own around it, but not two.

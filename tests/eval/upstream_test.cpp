@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "support/paths.h"
 
 namespace fathom::testing {
 namespace {
@@ -81,10 +82,34 @@ TEST(Upstream, FilesThatCannotBeReadAreErrors) {
   EXPECT_THAT(error_of("a,b\n1,\"2\n3,4\n", "t.csv"),
               HasSubstr("t.csv:2: a quote is opened here and never closed"));
   EXPECT_THAT(error_of("[1", "t.json"), HasSubstr("t.json"));
-  EXPECT_THAT(error_of("{}", "t.parquet"), HasSubstr("t.parquet: rows are read from"));
+  EXPECT_THAT(error_of("{}", "t.xlsx"), HasSubstr("t.xlsx: rows are read from"));
   RowFormat each;
   each.each = {"data"};
   EXPECT_THAT(error_of("{\"date\": []}", "t.json", each), HasSubstr("field 'data' is missing"));
+}
+
+TEST(Upstream, ParquetRowsAreRowsOfJson) {
+  const std::string golden = source_dir() + "/tests/io/parquet/types_v1";
+  const auto rows = read_upstream(golden + ".parquet", {});
+  const auto lines = read_upstream(golden + ".jsonl", {});
+  ASSERT_EQ(rows.size(), lines.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i].error, "");
+    EXPECT_EQ(rows[i].where, golden + fmt::format(".parquet:{}", i + 1));
+    for (const auto& [name, value] : lines[i].fields.items()) {
+      const bool is_bytes = name == "bytes" || name == "fixed";
+      EXPECT_TRUE(is_bytes || rows[i].fields[name] == value) << name << ": " << rows[i].fields[name];
+    }
+  }
+  // Bytes that are a text are one, others are nothing.
+  EXPECT_EQ(lines[2].fields["bytes"], (Json{{"hex", "616263"}}));
+  EXPECT_EQ(rows[2].fields["bytes"], "abc");
+  EXPECT_EQ(lines[1].fields["bytes"], (Json{{"hex", "ff00fe"}}));
+  EXPECT_EQ(rows[1].fields["bytes"], nullptr);
+  RowFormat format;
+  format.each = {"list"};
+  EXPECT_EQ(read_upstream(source_dir() + "/tests/io/parquet/duckdb.parquet", format)[0].fields["text"],
+            "text 1");
 }
 
 TEST(Upstream, RowsLieDeepInAFile) {
