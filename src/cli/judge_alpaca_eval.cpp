@@ -12,7 +12,7 @@
 #include "cli/standard_streams.h"
 #include "io/file.h"
 #include "judge/alpaca_scores.h"
-#include "judge/run_folder.h"
+#include "judge/judge_folder.h"
 
 namespace fathom {
 namespace {
@@ -50,7 +50,7 @@ OrderedJson settings_of(const Options& o) {
   return settings;
 }
 
-AlpacaOutputs outputs_of(const Options& o, const AlpacaOutputs& baseline, const RunFolder& folder) {
+AlpacaOutputs outputs_of(const Options& o, const AlpacaOutputs& baseline, const JudgeFolder& folder) {
   const JudgeFlags& f = o.common;
   if (!f.answers.empty()) {
     AlpacaOutputs outputs = read_alpaca_outputs(f.answers);
@@ -82,7 +82,7 @@ AlpacaScores judged(const Options& o) {
   const AlpacaOutputs baseline = read_alpaca_outputs(o.baseline);
   const AlpacaPrompt prompt(o.prompt);
   const std::optional<GamedBaseline> gamed = gamed_of(o, &baseline);
-  const RunFolder folder(o.common.out, settings_of(o));
+  const JudgeFolder folder(o.common.out, settings_of(o));
   catch_interrupts();
   const AlpacaOutputs outputs = outputs_of(o, baseline, folder);
   const AlpacaJoin join = join_outputs(baseline, outputs);

@@ -7,7 +7,7 @@
 #include "cli/flags.h"
 #include "cli/model_argument.h"
 #include "engine/prompt_chunk.h"
-#include "judge/run_folder.h"
+#include "judge/judge_folder.h"
 
 namespace fathom {
 namespace {

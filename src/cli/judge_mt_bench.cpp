@@ -13,10 +13,10 @@
 #include "cli/standard_streams.h"
 #include "io/file.h"
 #include "io/json_rows.h"
+#include "judge/judge_folder.h"
 #include "judge/mt_bench_items.h"
 #include "judge/mt_bench_scores.h"
 #include "judge/pair_scores.h"
-#include "judge/run_folder.h"
 #include "judge/verdict.h"
 
 namespace fathom {
@@ -100,7 +100,7 @@ OrderedJson settings_of(const Options& o) {
   return settings;
 }
 
-MtAnswers answers_of(const Options& o, const std::vector<MtQuestion>& questions, const RunFolder& folder) {
+MtAnswers answers_of(const Options& o, const std::vector<MtQuestion>& questions, const JudgeFolder& folder) {
   const JudgeFlags& f = o.common;
   MtAnswers answers;
   if (!f.answers.empty()) {
@@ -127,7 +127,7 @@ Results judged(const Options& o) {
     against = read_mt_answers(o.against);
     check_answered(against, bench.questions, o.against);
   }
-  const RunFolder folder(o.common.out, settings_of(o));
+  const JudgeFolder folder(o.common.out, settings_of(o));
   catch_interrupts();
   const MtAnswers answers = answers_of(o, bench.questions, folder);
   const std::vector<JudgeItem> items = o.against.empty() ? rating_items(bench, answers, judge.model())

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "io/file.h"
-#include "judge/run_folder.h"
+#include "judge/judge_folder.h"
 #include "support/temp_dir.h"
 
 namespace fathom {
@@ -50,30 +50,31 @@ TEST(Journal, BrokenLinesAreNamed) {
   EXPECT_EQ(error("{\"n\": 1}\n"), dir / "j" + ":1: field 'id' is missing");
 }
 
-TEST(RunFolder, OtherSettingsAreRefusedByName) {
+TEST(JudgeFolder, OtherSettingsAreRefusedByName) {
   const TempDir dir;
   const std::string folder = dir / "run";
   const OrderedJson settings = {{"judge", "gpt-4"}, {"seed", 1}};
-  { EXPECT_EQ(RunFolder(folder, settings).hash().substr(0, 5), "xxh3:"); }
-  { RunFolder(folder, {{"seed", 1}, {"judge", "gpt-4"}}); }  // in any order
+  { EXPECT_EQ(JudgeFolder(folder, settings).hash().substr(0, 5), "xxh3:"); }
+  { JudgeFolder(folder, {{"seed", 1}, {"judge", "gpt-4"}}); }  // in any order
   const std::string start = folder + "/settings.json: the folder is of a run with other settings: ";
   EXPECT_EQ(error_of([&] {
-              RunFolder(folder, {{"judge", "gpt-4"}, {"seed", 2}});
+              JudgeFolder(folder, {{"judge", "gpt-4"}, {"seed", 2}});
             }),
             start + "'seed' was 1 and is 2; take another folder");
   EXPECT_EQ(error_of([&] {
-              RunFolder(folder, {{"judge", "gpt-4"}});
+              JudgeFolder(folder, {{"judge", "gpt-4"}});
             }),
             start + "'seed' was 1 and is not there; take another folder");
   EXPECT_EQ(error_of([&] {
-              RunFolder(folder, {{"judge", "gpt-4"}, {"seed", 1}, {"new", true}});
+              JudgeFolder(folder, {{"judge", "gpt-4"}, {"seed", 1}, {"new", true}});
             }),
             start + "'new' was not there and is true; take another folder");
-  const RunFolder first(folder, settings);
-  EXPECT_NE(error_of([&] { RunFolder(folder, settings); }).find(folder), std::string::npos);  // one at a time
+  const JudgeFolder first(folder, settings);
+  EXPECT_NE(error_of([&] { JudgeFolder(folder, settings); }).find(folder),
+            std::string::npos);  // one at a time
 }
 
-TEST(RunFolder, HashesOfContents) {
+TEST(JudgeFolder, HashesOfContents) {
   const TempDir dir;
   std::filesystem::create_directory(dir / "m");
   write_file(dir / "m/a", "1");

@@ -1,4 +1,4 @@
-#include "judge/run_folder.h"
+#include "judge/judge_folder.h"
 
 #include <filesystem>
 #include <set>
@@ -32,7 +32,7 @@ void check_same(const Json& before, const Json& now, const std::string& path) {
 
 }  // namespace
 
-RunFolder::RunFolder(const std::string& path, const OrderedJson& settings) : path_(path), lock_(path) {
+JudgeFolder::JudgeFolder(const std::string& path, const OrderedJson& settings) : path_(path), lock_(path) {
   const Json now = Json::parse(json_line(settings));
   hash_ = hash_value(now.dump()).text();
   const std::string kept = file("settings.json");

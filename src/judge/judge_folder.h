@@ -9,11 +9,11 @@
 
 namespace fathom {
 
-class RunFolder {
+class JudgeFolder {
  public:
   // `settings`: everything that the results depend on, by name, files by their content's hash. Kept in
   // settings.json. Error naming the first that differs from what the folder was made with.
-  RunFolder(const std::string& path, const OrderedJson& settings);
+  JudgeFolder(const std::string& path, const OrderedJson& settings);
 
   Journal journal(const std::string& name) const { return Journal(file(name)); }
   std::string file(const std::string& name) const { return path_ + "/" + name; }
