@@ -178,9 +178,9 @@ void Scorer::add_averages(const std::vector<std::string>& names, const Item& ite
   }
 }
 
-void add_place(const Item& item, OrderedJson& record) {
+void add_place(const Task& task, const Item& item, OrderedJson& record) {
   if (!item.subject.empty()) record["subject"] = item.subject;
-  if (item.cluster != item.id) record["cluster"] = hash_value(item.cluster).text();
+  if (task.cluster.given()) record["cluster"] = hash_value(item.cluster).text();
 }
 
 void add_scores(const Task& task, const Item& item, const ItemScores& scores, OrderedJson& record) {

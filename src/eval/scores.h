@@ -69,8 +69,9 @@ double option_score(ChoiceMetric metric, const MeasuredOption& option, const std
 // (Chen et al. 2021, equation 1). k <= n.
 double pass_at(int64_t n, int64_t c, int64_t k);
 
-// Adds to a record what the item is: its subject, and a hash of its cluster where it shares that.
-void add_place(const Item& item, OrderedJson& record);
+// Adds to a record where the item stands: its subject, and where the task has clusters a hash of its cluster
+// (a cluster may be named like an item that is in another).
+void add_place(const Task& task, const Item& item, OrderedJson& record);
 // Adds picked options, answers, what is right, and scores to a record.
 void add_scores(const Task& task, const Item& item, const ItemScores& scores, OrderedJson& record);
 

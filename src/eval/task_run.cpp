@@ -171,7 +171,7 @@ class Run {
     std::string text;
     for (size_t i = first; i < measured_.size(); ++i) {
       OrderedJson record = measured_json(measured_[i]);
-      add_place(*items_[i], record);
+      add_place(task_, *items_[i], record);
       if (i < scores_.size()) add_scores(task_, *items_[i], scores_[i], record);
       text += line_of(record);
     }

@@ -25,7 +25,8 @@ class CompareCommand : public ::testing::Test {
     for (int i = 0; i < 60; ++i)
       rows += Json{{"q", fmt::format("</script><script>hacked=1</script> {}", i * 7919)},
                    {"c", {"<a", "<b", "x>"}},
-                   {"g", i % 3}}
+                   {"g", i % 3},
+                   {"passage", i / 3}}
                   .dump() +
               "\n";
     write_file(*dir_ / "items.jsonl", rows);
@@ -35,7 +36,7 @@ class CompareCommand : public ::testing::Test {
         "name = \"choice\"\n" + prompt +
             "[choices]\ntexts = \"{{ c | tojson }}\"\ngold = \"{{ g }}\"\nmetrics = [\"sum\", \"chars\"]\n");
     write_file(*dir_ / "documents.toml",
-               "name = \"documents\"\nform = \"text\"\ndocument = \"{{ q }}\"\n"
+               "name = \"documents\"\nform = \"text\"\ndocument = \"{{ q }}\"\ncluster = \"{{ passage }}\"\n"
                "[data]\nitems = [\"items.jsonl\"]\n");
     for (int m = 0; m < 3; ++m) {
       save_eval_model(path("model" + std::to_string(m)), static_cast<uint64_t>(m + 1));
